@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The whole public interface of libmigtune. */
+
+#include "migtune/migtune-conn.h"
+#include "migtune/migtune-error.h"
+#include "migtune/migtune-params.h"
+#include "migtune/migtune-plan.h"
+#include "migtune/migtune-version.h"
