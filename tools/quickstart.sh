@@ -40,6 +40,9 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+# What is found out about this QEMU is of no use later.
+XDG_CACHE_HOME=$scratch/cache
+export XDG_CACHE_HOME
 
 socket=$scratch/web1.sock
 "$QEMU" -name web1 -machine none -nodefaults -display none -S \
