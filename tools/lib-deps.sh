@@ -79,7 +79,7 @@ need_packages() {
         "apt-get install $lacking"
 }
 
-# Sanitizers, valgrind and QEMU look into /proc, which a bare chroot lacks:
+# Sanitizers, valgrind and debootstrap need /proc, which a bare chroot lacks:
 # mount it there until release_proc.
 proc_is_ours=false
 need_proc() {
