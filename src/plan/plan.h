@@ -50,10 +50,10 @@ struct _MtWish {
     GError *error;              /* of a refused one */
     GString *reason;
     GPtrArray *rows;            /* rows that have to have their value */
-    const MtRow *shown;         /* whose value is "now"; NULL: compression's */
+    const MtRow *shown;         /* whose value is "now"; NULL: nothing is */
     gboolean satisfied;         /* by the absence of the row */
     gboolean given_up;          /* by best-effort, in favour of a later one */
-    char *now;                  /* NULL when it cannot be told */
+    MtValue *now;               /* of @shown; NULL when it cannot be told */
 };
 
 typedef struct {

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A plan for people and for programs.
+ */
+#include "config.h"
+
+#include "plan/plan.h"
+#include "util/i18n.h"
+#include "util/json-peek.h"
+
+const char *
+mt_policy_to_string(MtPolicy policy)
+{
+    static const char *const names[] = { "substitute", "strict",
+                                         "best-effort" };
+
+    return names[policy];
+}
+
+static JsonArray *
+report_steps(const MtPlan *plan)
+{
+    const char *side = mt_sides_to_string(mt_state_side(plan->before));
+    JsonArray *array = json_array_new();
+
+    for (guint i = 0; i < plan->steps->len; i++) {
+        const MtStep *step = g_ptr_array_index(plan->steps, i);
+        JsonObject *object = json_object_new();
+
+        json_object_set_string_member(object, "side", side);
+        json_object_set_string_member(object, "execute", step->execute);
+        json_object_set_object_member(object, "arguments",
+                                      json_object_ref(step->arguments));
+        json_array_add_object_element(array, object);
+    }
+
+    return array;
+}
+
+static void
+report_set_text(JsonObject *object, const char *member, const char *text)
+{
+    if (text)
+        json_object_set_string_member(object, member, text);
+    else
+        json_object_set_null_member(object, member);
+}
+
+static void
+report_set_release(JsonObject *object, const char *member, MtRelease release)
+{
+    g_autofree char *text = mt_release_format(release);
+
+    report_set_text(object, member, text);
+}
+
+/* What stands for the wish, unless that is the wish itself. */
+static JsonArray *
+report_becomes(const MtPlan *plan, const MtWish *wish)
+{
+    JsonArray *array = json_array_new();
+
+    if (wish->error || wish->given_up)
+        return array;
+    for (guint i = 0; i < plan->assignments->len; i++) {
+        const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
+        JsonObject *object;
+
+        if (a->row == wish->row ||
+            (a->wish != wish && !g_ptr_array_find(wish->rows, a->row, NULL)))
+            continue;
+        /* What is made room for matters only where there was something. */
+        if (a->rank == MT_RANK_RELEASE &&
+            !mt_set_is_set(plan->before->values, a->row))
+            continue;
+        object = json_object_new();
+        json_object_set_string_member(object, "name", a->row->name);
+        json_object_set_member(
+            object, "value",
+            mt_value_to_report(a->row, MT_SPELLING_OURS, a->value));
+        json_array_add_object_element(array, object);
+    }
+
+    return array;
+}
+
+static JsonObject *
+report_verdict(const MtPlan *plan, const MtWish *wish)
+{
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(object, "name", wish->name);
+    if (wish->value)
+        json_object_set_member(object, "asked",
+                               mt_value_to_report(wish->row, wish->spelling,
+                                                  wish->value));
+    else
+        json_object_set_string_member(object, "asked", wish->asked);
+    if (wish->now)
+        json_object_set_member(object, "now",
+                               mt_value_to_report(wish->shown ? wish->shown
+                                                              : wish->row,
+                                                  wish->spelling, wish->now));
+    else
+        json_object_set_null_member(object, "now");
+    json_object_set_string_member(object, "verdict",
+                                  migtune_verdict_to_string(wish->verdict));
+    json_object_set_array_member(object, "becomes",
+                                 report_becomes(plan, wish));
+    report_set_text(object, "reason",
+                    wish->reason->len ? wish->reason->str : NULL);
+    report_set_release(object, "since",
+                       wish->row ? wish->row->since : MT_RELEASE_NONE);
+    report_set_release(object, "removed",
+                       wish->row ? wish->row->removed : MT_RELEASE_NONE);
+
+    return object;
+}
+
+JsonNode *
+mt_plan_to_json(const MtPlan *plan)
+{
+    JsonObject *root = json_object_new();
+    JsonArray *verdicts = json_array_new();
+    JsonArray *warnings = json_array_new();
+
+    report_set_text(root, "domain", plan->domain);
+    json_object_set_string_member(root, "qemu", plan->qemu);
+    json_object_set_string_member(root, "policy",
+                                  mt_policy_to_string(plan->policy));
+    json_object_set_boolean_member(root, "applied", plan->applied);
+    json_object_set_array_member(root, "steps", report_steps(plan));
+    for (guint i = 0; i < plan->wishes->len; i++)
+        json_array_add_object_element(
+            verdicts,
+            report_verdict(plan, g_ptr_array_index(plan->wishes, i)));
+    json_object_set_array_member(root, "verdicts", verdicts);
+    for (guint i = 0; i < plan->warnings->len; i++)
+        json_array_add_string_element(warnings,
+                                      g_ptr_array_index(plan->warnings, i));
+    json_object_set_array_member(root, "warnings", warnings);
+
+    return mt_json_node_new_object(root);
+}
+
+const char *
+migtune_verdict_to_string(MigtuneVerdict verdict)
+{
+    static const char *const names[] = { "in-force", "substituted", "ignored",
+                                         "dropped", "refused" };
+
+    if ((guint)verdict >= G_N_ELEMENTS(names))
+        return "unknown";
+
+    return names[verdict];
+}
+
+enum { REPORT_COLUMNS = 5 };
+
+/* Appends @text, filled up to @width columns unless it is the last. */
+static void
+report_cell(GString *table, const char *text, glong width, gboolean last)
+{
+    g_string_append(table, text);
+    if (last) {
+        g_string_append_c(table, '\n');
+        return;
+    }
+    for (glong n = g_utf8_strlen(text, -1); n < width + 2; n++)
+        g_string_append_c(table, ' ');
+}
+
+char *
+mt_plan_to_text(const MtPlan *plan)
+{
+    const char *titles[REPORT_COLUMNS] = { _("Parameter"), _("Asked"),
+                                           _("Now"), _("Verdict"), _("Why") };
+    guint n_rows = plan->wishes->len + 1;
+    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+    glong widths[REPORT_COLUMNS] = { 0 };
+    GString *table = g_string_new(NULL);
+
+    for (guint i = 0; i < REPORT_COLUMNS; i++)
+        g_ptr_array_add(cells, g_strdup(titles[i]));
+    for (guint i = 0; i < plan->wishes->len; i++) {
+        const MtWish *wish = g_ptr_array_index(plan->wishes, i);
+        const MtRow *row = wish->shown ? wish->shown : wish->row;
+
+        g_ptr_array_add(cells, g_strdup(wish->name));
+        g_ptr_array_add(cells, g_strdup(wish->asked));
+        g_ptr_array_add(cells, wish->now ? mt_value_format(row, wish->now)
+                                         : g_strdup("-"));
+        g_ptr_array_add(cells,
+                        g_strdup(migtune_verdict_to_string(wish->verdict)));
+        g_ptr_array_add(cells, g_strdup(wish->reason->str));
+    }
+    for (guint i = 0; i < cells->len; i++) {
+        glong width = g_utf8_strlen(g_ptr_array_index(cells, i), -1);
+
+        widths[i % REPORT_COLUMNS] = MAX(widths[i % REPORT_COLUMNS], width);
+    }
+    for (guint i = 0; i < n_rows * REPORT_COLUMNS; i++)
+        report_cell(table, g_ptr_array_index(cells, i),
+                    widths[i % REPORT_COLUMNS],
+                    i % REPORT_COLUMNS == REPORT_COLUMNS - 1);
+
+    return g_string_free(table, FALSE);
+}

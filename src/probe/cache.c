@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The cache of probe results.
+ *
+ * The file name is a digest of the key, and the key stands in the file, too,
+ * so that a collision is noticed.  Files are replaced in one step, so that two
+ * that write at once leave one whole file.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "probe/cache.h"
+#include "util/json-peek.h"
+#include "util/json.h"
+
+/* A real one has some 10 KiB. */
+#define CACHE_MAX_BYTES (1024 * 1024)
+
+char *
+mt_cache_key(JsonNode *version, const char *binary, const char *address)
+{
+    g_autofree char *text = version ? mt_json_to_line(version) : NULL;
+
+    if (!text && !binary)
+        return NULL;
+
+    /* Two builds of one version differ; a binary is only ever itself. */
+    return g_strdup_printf("%s\n%s\n%s", PACKAGE_VERSION, text ? text : "",
+                           binary ? binary : address);
+}
+
+char *
+mt_cache_default_dir(void)
+{
+    return g_build_filename(g_get_user_cache_dir(), "migtune", NULL);
+}
+
+static char *
+cache_file(const char *dir, const char *key)
+{
+    g_autofree char *digest =
+        g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
+    g_autofree char *name = g_strdup_printf("probe-%.32s.json", digest);
+
+    return g_build_filename(dir, name, NULL);
+}
+
+MtCaps *
+mt_cache_parse(const char *text, gsize length, const char *key)
+{
+    g_autoptr(JsonNode) root = NULL;
+    JsonNode *caps;
+    JsonObject *object;
+
+    if (length > CACHE_MAX_BYTES)
+        return NULL;
+    root = mt_json_parse(text, length, NULL);
+    if (!root || !JSON_NODE_HOLDS_OBJECT(root))
+        return NULL;
+    object = json_node_get_object(root);
+    caps = json_object_get_member(object, "caps");
+    if (g_strcmp0(mt_json_peek_string(object, "key"), key) != 0 || !caps)
+        return NULL;
+
+    return mt_caps_from_json(caps);
+}
+
+MtCaps *
+mt_cache_load(const char *dir, const char *key)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *text = NULL;
+    GStatBuf st;
+    gsize length;
+
+    if (!dir || !key)
+        return NULL;
+    path = cache_file(dir, key);
+    if (g_stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
+        st.st_size > CACHE_MAX_BYTES ||
+        !g_file_get_contents(path, &text, &length, NULL))
+        return NULL;
+
+    return mt_cache_parse(text, length, key);
+}
+
+void
+mt_cache_save(const char *dir, const char *key, const MtCaps *caps)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *text = NULL;
+    g_autoptr(JsonNode) root = NULL;
+    JsonObject *object;
+
+    if (!dir || !key || g_mkdir_with_parents(dir, 0700) < 0)
+        return;
+
+    object = json_object_new();
+    json_object_set_string_member(object, "key", key);
+    json_object_set_member(object, "caps", mt_caps_to_json(caps));
+    root = mt_json_node_new_object(object);
+    text = mt_json_to_line(root);
+    path = cache_file(dir, key);
+    g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT,
+                             0600, NULL);
+}
