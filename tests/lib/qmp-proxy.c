@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Stands between a client and the monitor of a real QEMU, and breaks one
+ * command: forges a refusal without passing it on, or cuts the link before or
+ * after QEMU has carried it out.  Commands that only ask (query-*) and
+ * qmp_capabilities are not counted, the others from 1 on, over all
+ * connections; so a client that connects again finds all in order.
+ *
+ * Prints the path when it listens and runs until its standard input ends.
+ */
+#include "config.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gio/gunixsocketaddress.h>
+
+#include "qmp/message.h"
+#include "util/json.h"
+
+typedef struct {
+    char *listen;
+    char *connect;
+    int fail;
+    int cut_before;
+    int cut_after;
+
+    GSocket *listener;
+    GSocket *client;
+    GSocket *qemu;
+    GString *from_client;
+    GString *from_qemu;
+    int n_changing;
+    char *cut_id;               /* its answer is where the link is cut */
+} Proxy;
+
+static void
+proxy_hang_up(Proxy *proxy)
+{
+    if (proxy->client)
+        g_socket_close(proxy->client, NULL);
+    if (proxy->qemu)
+        g_socket_close(proxy->qemu, NULL);
+    g_clear_object(&proxy->client);
+    g_clear_object(&proxy->qemu);
+    g_clear_pointer(&proxy->cut_id, g_free);
+    g_string_truncate(proxy->from_client, 0);
+    g_string_truncate(proxy->from_qemu, 0);
+}
+
+static void
+proxy_send(GSocket *socket, const char *data, gsize length)
+{
+    while (length > 0) {
+        gssize n = g_socket_send(socket, data, length, NULL, NULL);
+
+        /* The end is noticed when it is read. */
+        if (n <= 0)
+            return;
+        data += n;
+        length -= n;
+    }
+}
+
+static void
+proxy_forge(Proxy *proxy, JsonObject *command)
+{
+    g_autofree char *id = json_object_has_member(command, "id")
+        ? mt_json_to_line(json_object_get_member(command, "id"))
+        : g_strdup("null");
+    g_autofree char *line = g_strdup_printf(
+        "{\"id\": %s, \"error\": {\"class\": \"GenericError\", "
+        "\"desc\": \"refused by the proxy\"}}\r\n", id);
+
+    proxy_send(proxy->client, line, strlen(line));
+}
+
+static void
+proxy_command(Proxy *proxy, const char *line, gsize length)
+{
+    g_autoptr(JsonObject) command = mt_json_parse_object(line, length, NULL);
+    const char *name = NULL;
+    const char *id = NULL;
+    int nth = 0;
+
+    if (command && mt_json_opt_string(command, "execute", &name, NULL) &&
+        name && strcmp(name, "qmp_capabilities") != 0 &&
+        !g_str_has_prefix(name, "query-"))
+        nth = ++proxy->n_changing;
+    if (nth > 0 && nth == proxy->fail) {
+        proxy_forge(proxy, command);
+        return;
+    }
+    if (nth > 0 && nth == proxy->cut_before) {
+        proxy_hang_up(proxy);
+        return;
+    }
+    if (nth > 0 && nth == proxy->cut_after &&
+        mt_json_opt_string(command, "id", &id, NULL))
+        proxy->cut_id = g_strdup(id);
+    proxy_send(proxy->qemu, line, length);
+}
+
+static void
+proxy_answer(Proxy *proxy, const char *line, gsize length)
+{
+    g_autoptr(MtMessage) message = NULL;
+
+    if (proxy->cut_id) {
+        gsize bare = length;
+
+        while (bare > 0 && g_ascii_isspace(line[bare - 1]))
+            bare--;
+        message = mt_message_parse(line, bare, NULL);
+        if (message && g_strcmp0(message->id, proxy->cut_id) == 0) {
+            proxy_hang_up(proxy);
+            return;
+        }
+    }
+    proxy_send(proxy->client, line, length);
+}
+
+/* FALSE at the end of the connection. */
+static gboolean
+proxy_read(Proxy *proxy, GSocket *from, GString *input,
+           void (*func)(Proxy *, const char *, gsize))
+{
+    char buffer[16384];
+    gssize n = g_socket_receive(from, buffer, sizeof(buffer), NULL, NULL);
+    char *newline;
+
+    if (n <= 0)
+        return FALSE;
+    g_string_append_len(input, buffer, n);
+    while (proxy->client &&
+           (newline = memchr(input->str, '\n', input->len))) {
+        gsize length = newline + 1 - input->str;
+        g_autofree char *line = g_strndup(input->str, length);
+
+        g_string_erase(input, 0, length);
+        func(proxy, line, length);
+    }
+
+    return TRUE;
+}
+
+static void
+proxy_accept(Proxy *proxy)
+{
+    g_autoptr(GSocketAddress) address =
+        g_unix_socket_address_new(proxy->connect);
+
+    proxy->client = g_socket_accept(proxy->listener, NULL, NULL);
+    if (!proxy->client)
+        return;
+    proxy->qemu = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM,
+                               G_SOCKET_PROTOCOL_DEFAULT, NULL);
+    if (!g_socket_connect(proxy->qemu, address, NULL, NULL))
+        proxy_hang_up(proxy);
+}
+
+static void
+proxy_run(Proxy *proxy)
+{
+    for (;;) {
+        gboolean connected = proxy->client != NULL;
+        struct pollfd fds[] = {
+            { .fd = STDIN_FILENO, .events = POLLIN },
+            { .fd = g_socket_get_fd(connected ? proxy->client
+                                    : proxy->listener), .events = POLLIN },
+            { .fd = connected ? g_socket_get_fd(proxy->qemu) : -1,
+              .events = POLLIN },
+        };
+        char byte;
+
+        if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
+            continue;
+        if (fds[0].revents && read(STDIN_FILENO, &byte, 1) <= 0)
+            break;
+        if (!connected) {
+            if (fds[1].revents)
+                proxy_accept(proxy);
+            continue;
+        }
+        if (fds[2].revents &&
+            !proxy_read(proxy, proxy->qemu, proxy->from_qemu, proxy_answer))
+            proxy_hang_up(proxy);
+        if (proxy->client && fds[1].revents &&
+            !proxy_read(proxy, proxy->client, proxy->from_client,
+                        proxy_command))
+            proxy_hang_up(proxy);
+    }
+    proxy_hang_up(proxy);
+}
+
+int
+main(int argc, char **argv)
+{
+    Proxy p = { .listen = NULL };
+    const GOptionEntry entries[] = {
+        { "listen", 0, 0, G_OPTION_ARG_FILENAME, &p.listen,
+          "for the client", "PATH" },
+        { "connect", 0, 0, G_OPTION_ARG_FILENAME, &p.connect,
+          "QEMU's monitor", "PATH" },
+        { "fail", 0, 0, G_OPTION_ARG_INT, &p.fail, "refuse command N", "N" },
+        { "cut-before", 0, 0, G_OPTION_ARG_INT, &p.cut_before,
+          "hang up before QEMU sees command N", "N" },
+        { "cut-after", 0, 0, G_OPTION_ARG_INT, &p.cut_after,
+          "hang up when QEMU has answered it", "N" },
+        { NULL }
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GSocketAddress) address = NULL;
+    g_autoptr(GError) error = NULL;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error)) {
+        fprintf(stderr, "%s\n", error->message);
+        return 2;
+    }
+    if (!p.listen || !p.connect) {
+        fprintf(stderr, "--listen and --connect are needed\n");
+        return 2;
+    }
+
+    unlink(p.listen);
+    address = g_unix_socket_address_new(p.listen);
+    p.listener = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM,
+                              G_SOCKET_PROTOCOL_DEFAULT, &error);
+    if (!p.listener || !g_socket_bind(p.listener, address, TRUE, &error) ||
+        !g_socket_listen(p.listener, &error)) {
+        fprintf(stderr, "%s\n", error->message);
+        return 1;
+    }
+    p.from_client = g_string_new(NULL);
+    p.from_qemu = g_string_new(NULL);
+    printf("%s\n", p.listen);
+    fflush(stdout);
+    proxy_run(&p);
+
+    unlink(p.listen);
+    g_object_unref(p.listener);
+    g_string_free(p.from_client, TRUE);
+    g_string_free(p.from_qemu, TRUE);
+    g_free(p.listen);
+    g_free(p.connect);
+
+    return 0;
+}

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The client against scripted monitors: what it promises of a good one, and
+ * that a bad one of every kind ends in a clear error in time.
+ */
+#include "config.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "fake-server.h"
+#include "migtune/migtune-error.h"
+#include "qmp/client.h"
+#include "util/json.h"
+
+#define N_COMMANDS 4
+
+typedef struct {
+    char *directory;
+    char *path;
+    FakeQmp *qmp;               /* the server's */
+    FakeServer *server;
+} Peer;
+
+static void
+peer_start(Peer *peer, FakeTrick trick, guint nth)
+{
+    peer->directory = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    peer->path = g_build_filename(peer->directory, "a.sock", NULL);
+    peer->qmp = fake_qmp_new("qemu-7.2");
+    peer->server = fake_server_new();
+    fake_server_add_unix(peer->server, peer->qmp, peer->path);
+    fake_server_set_trick(peer->server, trick, nth);
+    fake_server_start(peer->server);
+}
+
+static void
+peer_stop(Peer *peer)
+{
+    fake_server_free(peer->server);
+    g_rmdir(peer->directory);
+    g_free(peer->directory);
+    g_free(peer->path);
+}
+
+static MtClient *
+client_of(const Peer *peer)
+{
+    return mt_client_new(mt_address_new_unix(peer->path), 300, 300);
+}
+
+static void
+batch_init(MtCommand *batch)
+{
+    mt_command_init(&batch[0], "query-name", NULL);
+    mt_command_init(&batch[1], "query-uuid", NULL);
+    mt_command_init(&batch[2], "no-such-command", NULL);
+    mt_command_init(&batch[3], "query-migrate-parameters", NULL);
+}
+
+static void
+batch_check(const MtCommand *batch)
+{
+    JsonObject *parameters;
+
+    for (guint i = 0; i < N_COMMANDS; i++) {
+        g_assert_true(batch[i].answered);
+        g_assert_true(!batch[i].result != !batch[i].error);
+    }
+    g_assert_error(batch[2].error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+    g_assert_cmpstr(migtune_error_get_field(
+        batch[2].error, MIGTUNE_ERROR_FIELD_QEMU_CLASS), ==,
+        "CommandNotFound");
+    parameters = json_node_get_object(batch[3].result);
+    g_assert_cmpint(json_object_get_int_member(parameters, "downtime-limit"),
+                    ==, 300);
+}
+
+static void
+test_open_and_run(void)
+{
+    Peer peer;
+    g_autoptr(MtClient) client = NULL;
+    g_autoptr(GError) error = NULL;
+    MtCommand batch[N_COMMANDS];
+
+    peer_start(&peer, FAKE_TRICK_NONE, 0);
+    client = client_of(&peer);
+    g_assert_false(mt_client_is_open(client));
+    g_assert_false(mt_client_run(client, NULL, 0, NULL, NULL));
+
+    batch_init(batch);
+    g_assert_true(mt_client_open(client, batch, N_COMMANDS, NULL, &error));
+    g_assert_no_error(error);
+    batch_check(batch);
+    mt_commands_clear(batch, N_COMMANDS);
+    g_assert_nonnull(mt_client_get_greeting(client)->version);
+    g_assert_nonnull(mt_client_get_instance(client));
+    g_assert_nonnull(mt_client_get_binary(client));
+
+    for (guint i = 0; i < 3; i++) {
+        batch_init(batch);
+        g_assert_true(mt_client_run(client, batch, N_COMMANDS, NULL, NULL));
+        batch_check(batch);
+        mt_commands_clear(batch, N_COMMANDS);
+    }
+    peer_stop(&peer);
+}
+
+/* qmp_capabilities and the first batch arrive together, and so does every
+ * further batch. */
+static void
+test_a_batch_is_one_write(void)
+{
+    Peer peer;
+    g_autoptr(MtClient) client = NULL;
+    MtCommand batch[N_COMMANDS];
+
+    peer_start(&peer, FAKE_TRICK_NONE, 0);
+    client = client_of(&peer);
+    batch_init(batch);
+    g_assert_true(mt_client_open(client, batch, N_COMMANDS, NULL, NULL));
+    mt_commands_clear(batch, N_COMMANDS);
+    g_assert_cmpuint(fake_server_n_reads(peer.server), ==, 1);
+    batch_init(batch);
+    g_assert_true(mt_client_run(client, batch, N_COMMANDS, NULL, NULL));
+    mt_commands_clear(batch, N_COMMANDS);
+    g_assert_cmpuint(fake_server_n_reads(peer.server), ==, 2);
+    peer_stop(&peer);
+}
+
+static void
+test_arguments_arrive(void)
+{
+    Peer peer;
+    g_autoptr(MtClient) client = NULL;
+    g_autoptr(JsonObject) arguments = json_object_new();
+    g_autoptr(JsonNode) result = NULL;
+    g_autoptr(GString) big = g_string_new(NULL);
+    g_autofree char *log = NULL;
+    guint64 speed = 0;
+
+    for (guint i = 0; i < 300000; i++)
+        g_string_append(big, "0123456789");
+    peer_start(&peer, FAKE_TRICK_NONE, 0);
+    client = mt_client_new(mt_address_new_unix(peer.path), 3000, 30000);
+    g_assert_true(mt_client_open(client, NULL, 0, NULL, NULL));
+    json_object_set_int_member(arguments, "max-bandwidth", -1);
+    json_object_set_string_member(arguments, "tls-creds", big->str);
+    result = mt_exec_one(mt_client_exec(client), "migrate-set-parameters",
+                         json_object_ref(arguments), NULL, NULL);
+    g_assert_nonnull(result);
+    json_node_unref(result);
+    result = mt_exec_one(mt_client_exec(client), "query-migrate-parameters",
+                         NULL, NULL, NULL);
+    g_assert_true(mt_json_get_uint64(json_node_get_object(result),
+                                     "max-bandwidth", &speed, NULL));
+    g_assert_cmpuint(speed, ==, G_MAXUINT64);
+    g_assert_cmpstr(json_object_get_string_member(
+        json_node_get_object(result), "tls-creds"), ==, big->str);
+    peer_stop(&peer);
+}
+
+static const struct {
+    FakeTrick trick;
+    MigtuneErrorCode code;
+    const char *why;
+} greeting_cases[] = {
+    { FAKE_TRICK_SILENT, MIGTUNE_ERROR_BUSY, "another client holds" },
+    { FAKE_TRICK_HALF_GREETING, MIGTUNE_ERROR_TIMEOUT, "first 20 bytes" },
+    { FAKE_TRICK_HALF_GREETING_CLOSE, MIGTUNE_ERROR_DISCONNECTED,
+      "in the middle of a message" },
+    { FAKE_TRICK_CLOSE, MIGTUNE_ERROR_DISCONNECTED, "before its greeting" },
+    { FAKE_TRICK_GARBAGE, MIGTUNE_ERROR_PROTOCOL, "no QMP monitor" },
+    { FAKE_TRICK_NO_GREETING, MIGTUNE_ERROR_PROTOCOL, "no QMP monitor" },
+    { FAKE_TRICK_MEGABYTE, MIGTUNE_ERROR_PROTOCOL, "longer than 65536" },
+    { FAKE_TRICK_LONG_GREETING, MIGTUNE_ERROR_PROTOCOL,
+      "longer than 65536" },
+    { FAKE_TRICK_NOT_UTF8, MIGTUNE_ERROR_PROTOCOL, "not UTF-8" },
+    { FAKE_TRICK_DEEP, MIGTUNE_ERROR_PROTOCOL, "deeper than 128" },
+};
+
+static void
+test_bad_greetings(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(greeting_cases); i++) {
+        g_autoptr(MtClient) client = NULL;
+        g_autoptr(GError) error = NULL;
+        MtCommand batch[N_COMMANDS];
+        Peer peer;
+
+        g_test_message("%s", fake_trick_name(greeting_cases[i].trick));
+        peer_start(&peer, greeting_cases[i].trick, 0);
+        client = client_of(&peer);
+        batch_init(batch);
+        g_assert_false(mt_client_open(client, batch, N_COMMANDS, NULL,
+                                      &error));
+        g_test_message("%s", error->message);
+        g_assert_error(error, MIGTUNE_ERROR, (gint)greeting_cases[i].code);
+        g_assert_nonnull(strstr(error->message, greeting_cases[i].why));
+        g_assert_nonnull(strstr(error->message, peer.path));
+        g_assert_false(batch[0].answered);
+        g_assert_false(mt_client_is_open(client));
+        peer_stop(&peer);
+    }
+}
+
+static const struct {
+    FakeTrick trick;
+    MigtuneErrorCode code;      /* 0 for those that are good behaviour */
+    const char *why;
+} answer_cases[] = {
+    { FAKE_TRICK_ANSWER_TWICE, MIGTUNE_ERROR_PROTOCOL, "second answer" },
+    { FAKE_TRICK_ANSWER_WRONG_ID, MIGTUNE_ERROR_PROTOCOL,
+      "which no command had" },
+    { FAKE_TRICK_ANSWER_NO_ID, MIGTUNE_ERROR_PROTOCOL, "does not say" },
+    { FAKE_TRICK_ANSWER_NEVER, MIGTUNE_ERROR_TIMEOUT,
+      "did not answer query-uuid" },
+    { FAKE_TRICK_ANSWER_HALF_CLOSE, MIGTUNE_ERROR_DISCONNECTED,
+      "in the middle of a message" },
+    { FAKE_TRICK_ANSWER_NOT_UTF8, MIGTUNE_ERROR_PROTOCOL, "not UTF-8" },
+    { FAKE_TRICK_ANSWER_DEEP, MIGTUNE_ERROR_PROTOCOL, "deeper than 128" },
+    { FAKE_TRICK_ANSWER_GARBAGE, MIGTUNE_ERROR_PROTOCOL, "begins no value" },
+    { FAKE_TRICK_ANSWER_HUGE, MIGTUNE_ERROR_PROTOCOL, "longer than" },
+    { FAKE_TRICK_ANSWER_GREETING, MIGTUNE_ERROR_PROTOCOL,
+      "second greeting" },
+    { FAKE_TRICK_ANSWER_EVENTS, 0, NULL },
+    { FAKE_TRICK_ANSWER_SPLIT, 0, NULL },
+    { FAKE_TRICK_ANSWER_REVERSED, 0, NULL },
+};
+
+static void
+test_bad_answers(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(answer_cases); i++) {
+        g_autoptr(MtClient) client = NULL;
+        g_autoptr(GError) error = NULL;
+        MtCommand batch[N_COMMANDS];
+        gboolean ok;
+        Peer peer;
+
+        g_test_message("%s", fake_trick_name(answer_cases[i].trick));
+        peer_start(&peer, answer_cases[i].trick, 2);
+        client = client_of(&peer);
+        batch_init(batch);
+        ok = mt_client_open(client, batch, N_COMMANDS, NULL, &error);
+        if (answer_cases[i].code) {
+            g_assert_false(ok);
+            g_test_message("%s", error->message);
+            g_assert_error(error, MIGTUNE_ERROR, (gint)answer_cases[i].code);
+            g_assert_nonnull(strstr(error->message, answer_cases[i].why));
+            /* What came before it is kept. */
+            g_assert_true(batch[0].answered);
+            g_assert_nonnull(batch[0].result);
+            g_clear_error(&error);
+            g_assert_false(mt_client_run(client, NULL, 0, NULL, &error));
+            g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
+        } else {
+            g_assert_no_error(error);
+            g_assert_true(ok);
+            batch_check(batch);
+        }
+        mt_commands_clear(batch, N_COMMANDS);
+        peer_stop(&peer);
+    }
+}
+
+/* Every command may be the one at which the link is lost; a new connection
+ * finds the same guest. */
+static void
+test_cut_and_reconnect(void)
+{
+    for (guint n = 1; n <= N_COMMANDS * 2; n++) {
+        g_autoptr(MtClient) client = NULL;
+        g_autoptr(GError) error = NULL;
+        MtCommand batch[N_COMMANDS];
+        MtExec *exec;
+        guint nth = (n + 1) / 2;
+        Peer peer;
+
+        peer_start(&peer, FAKE_TRICK_NONE, 0);
+        client = client_of(&peer);
+        exec = mt_client_exec(client);
+        g_assert_true(mt_client_open(client, NULL, 0, NULL, NULL));
+        fake_qmp_cut_nth(peer.qmp, nth, n % 2);
+        batch_init(batch);
+        g_assert_false(exec->run(exec, batch, N_COMMANDS, NULL, &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
+        for (guint i = 0; i < N_COMMANDS; i++)
+            g_assert_cmpint(batch[i].answered, ==, i + 1 < nth);
+        mt_commands_clear(batch, N_COMMANDS);
+
+        g_assert_true(exec->reconnect(exec, NULL, NULL));
+        batch_init(batch);
+        g_assert_true(exec->run(exec, batch, N_COMMANDS, NULL, NULL));
+        batch_check(batch);
+        mt_commands_clear(batch, N_COMMANDS);
+        peer_stop(&peer);
+    }
+}
+
+/* QEMU serves one client; the second is told so, and is served once the
+ * first has gone. */
+static void
+test_the_monitor_is_held(void)
+{
+    Peer peer;
+    g_autoptr(MtClient) first = NULL;
+    g_autoptr(GPtrArray) others =
+        g_ptr_array_new_with_free_func((GDestroyNotify)mt_client_free);
+
+    peer_start(&peer, FAKE_TRICK_NONE, 0);
+    first = client_of(&peer);
+    g_assert_true(mt_client_open(first, NULL, 0, NULL, NULL));
+    for (guint i = 0; i < 3; i++) {
+        g_autoptr(GError) error = NULL;
+        MtClient *other = mt_client_new(mt_address_new_unix(peer.path), 100,
+                                        100);
+
+        g_ptr_array_add(others, other);
+        g_assert_false(mt_client_open(other, NULL, 0, NULL, &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY);
+        g_assert_nonnull(strstr(error->message, "holds the monitor"));
+    }
+    mt_client_close(first);
+    g_clear_pointer(&first, mt_client_free);
+    first = client_of(&peer);
+    g_assert_true(mt_client_open(first, NULL, 0, NULL, NULL));
+    peer_stop(&peer);
+}
+
+/* The queue of the listener is full: connecting itself does not succeed. */
+static void
+test_a_full_queue(void)
+{
+    g_autofree char *directory = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(directory, "a.sock", NULL);
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(GSocket) listener = g_socket_new(
+        G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, NULL);
+    g_autoptr(GPtrArray) clients =
+        g_ptr_array_new_with_free_func(g_object_unref);
+    g_autoptr(MtClient) client =
+        mt_client_new(mt_address_new_unix(path), 100, 100);
+    g_autoptr(GError) error = NULL;
+
+    g_socket_set_listen_backlog(listener, 0);
+    g_assert_true(g_socket_bind(listener, address, TRUE, NULL));
+    g_assert_true(g_socket_listen(listener, NULL));
+    for (guint i = 0; i < 4; i++) {
+        GSocket *socket = g_socket_new(G_SOCKET_FAMILY_UNIX,
+                                       G_SOCKET_TYPE_STREAM, 0, NULL);
+
+        g_ptr_array_add(clients, socket);
+        g_socket_set_blocking(socket, FALSE);
+        g_socket_connect(socket, address, NULL, NULL);
+    }
+    g_assert_false(mt_client_open(client, NULL, 0, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY);
+    g_assert_nonnull(strstr(error->message, "takes no more connections"));
+    g_unlink(path);
+    g_rmdir(directory);
+}
+
+static void
+test_bad_addresses(void)
+{
+    g_autofree char *directory = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(directory, "file", NULL);
+    g_autofree char *dead = g_build_filename(directory, "dead", NULL);
+    g_autofree char *absent = g_build_filename(directory, "absent", NULL);
+    g_autofree char *far = g_strdup_printf("%s/%0200d", directory, 7);
+    const struct {
+        const char *path;
+        const char *why;
+    } cases[] = {
+        { absent, "there is no monitor socket" },
+        { far, "there is no monitor socket" },
+        { file, "is not a socket but a file" },
+        { directory, "is not a socket but a directory" },
+        { dead, "connection refused" },
+    };
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(dead);
+    GSocket *socket = g_socket_new(G_SOCKET_FAMILY_UNIX,
+                                   G_SOCKET_TYPE_STREAM, 0, NULL);
+
+    g_assert_true(g_file_set_contents(file, "x", 1, NULL));
+    g_assert_true(g_socket_bind(socket, address, TRUE, NULL));
+    g_object_unref(socket);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(MtClient) client = mt_client_new(
+            mt_address_new_unix(cases[i].path), 100, 100);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_false(mt_client_open(client, NULL, 0, NULL, &error));
+        g_test_message("%s", error->message);
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CONNECT);
+        g_assert_nonnull(strstr(error->message, cases[i].why));
+        g_assert_nonnull(strstr(error->message, cases[i].path));
+    }
+    g_unlink(file);
+    g_unlink(dead);
+    g_rmdir(directory);
+}
+
+/* A path that does not fit struct sockaddr_un is reached all the same. */
+static void
+test_a_long_path(void)
+{
+    g_autofree char *directory = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    g_autofree char *deep = g_strdup_printf("%s/%0150d", directory, 7);
+    g_autofree char *here = g_get_current_dir();
+    g_autofree char *path = g_build_filename(deep, "a.sock", NULL);
+    FakeServer *server = fake_server_new();
+    g_autoptr(MtClient) client = mt_client_new(mt_address_new_unix(path),
+                                               300, 300);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpint(g_mkdir(deep, 0700), ==, 0);
+    g_assert_cmpint(chdir(deep), ==, 0);
+    fake_server_add_unix(server, fake_qmp_new("made-2.4"), "a.sock");
+    fake_server_start(server);
+    mt_client_open(client, NULL, 0, NULL, &error);
+    g_assert_no_error(error);
+    fake_server_free(server);
+    g_assert_cmpint(chdir(here), ==, 0);
+    g_rmdir(deep);
+    g_rmdir(directory);
+}
+
+static void
+test_tcp(void)
+{
+    static const struct {
+        const char *host;
+        gboolean ipv6;
+    } cases[] = {
+        { "127.0.0.1", FALSE }, { "localhost", FALSE }, { "::1", TRUE },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(FakeServer) server = NULL;
+        g_autoptr(MtClient) client = NULL;
+        g_autoptr(GError) error = NULL;
+        MtCommand batch[N_COMMANDS];
+        guint16 port;
+
+        if (cases[i].ipv6 &&
+            !g_file_test("/proc/net/if_inet6", G_FILE_TEST_EXISTS))
+            continue;
+        server = fake_server_new();
+        port = fake_server_add_tcp(server, fake_qmp_new("qemu-7.2"), 0,
+                                   cases[i].ipv6);
+        fake_server_start(server);
+        client = mt_client_new(mt_address_new_tcp(cases[i].host, port), 1000,
+                               1000);
+        batch_init(batch);
+        mt_client_open(client, batch, N_COMMANDS, NULL, &error);
+        g_assert_no_error(error);
+        batch_check(batch);
+        mt_commands_clear(batch, N_COMMANDS);
+        g_assert_null(mt_client_get_instance(client));
+        g_assert_null(mt_client_get_binary(client));
+
+        g_clear_pointer(&server, fake_server_free);
+        g_assert_false(mt_client_open(client, NULL, 0, NULL, &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CONNECT);
+        g_assert_nonnull(strstr(error->message, "nobody listens at"));
+    }
+}
+
+static gpointer
+cancel_soon(gpointer data)
+{
+    g_usleep(50000);
+    g_cancellable_cancel(data);
+
+    return NULL;
+}
+
+static void
+test_cancel(void)
+{
+    static const FakeTrick tricks[] = {
+        FAKE_TRICK_SILENT, FAKE_TRICK_ANSWER_NEVER,
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(tricks); i++) {
+        g_autoptr(GCancellable) cancellable = g_cancellable_new();
+        g_autoptr(MtClient) client = NULL;
+        g_autoptr(GError) error = NULL;
+        MtCommand batch[N_COMMANDS];
+        GThread *thread;
+        gint64 start_us = g_get_monotonic_time();
+        Peer peer;
+
+        peer_start(&peer, tricks[i], 1);
+        client = mt_client_new(mt_address_new_unix(peer.path), 20000, 20000);
+        thread = g_thread_new("cancel", cancel_soon, cancellable);
+        batch_init(batch);
+        g_assert_false(mt_client_open(client, batch, N_COMMANDS, cancellable,
+                                      &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+        g_assert_cmpint(g_get_monotonic_time() - start_us, <, 10000000);
+        g_clear_error(&error);
+        mt_commands_clear(batch, N_COMMANDS);
+        g_thread_join(thread);
+
+        /* Cancelled beforehand: nothing is tried. */
+        g_assert_false(mt_client_open(client, NULL, 0, cancellable, &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+        peer_stop(&peer);
+    }
+}
+
+static void
+count_event(const MtMessage *event, gpointer data)
+{
+    guint *n = data;
+
+    g_assert_cmpstr(event->event, ==, "MIGRATION_PASS");
+    g_assert_cmpint(json_object_get_int_member(event->data, "pass"), ==, *n);
+    g_assert_cmpint(event->timestamp_us, ==, *n * 1000000LL + 5);
+    (*n)++;
+}
+
+static void
+test_events(void)
+{
+    Peer peer;
+    g_autoptr(MtClient) client = NULL;
+    g_autoptr(JsonNode) result = NULL;
+    guint n = 0;
+
+    peer_start(&peer, FAKE_TRICK_ANSWER_EVENTS, 1);
+    client = client_of(&peer);
+    mt_client_set_event_func(client, count_event, &n);
+    g_assert_true(mt_client_open(client, NULL, 0, NULL, NULL));
+    g_assert_true(mt_client_wait_events(client, 20, NULL, NULL));
+    g_assert_cmpuint(n, ==, 0);
+    result = mt_exec_one(mt_client_exec(client), "query-name", NULL, NULL,
+                         NULL);
+    g_assert_nonnull(result);
+    g_assert_cmpuint(n, ==, 1000);
+    fake_server_free(g_steal_pointer(&peer.server));
+    g_assert_false(mt_client_wait_events(client, 2000, NULL, NULL));
+    peer_stop(&peer);
+}
+
+typedef struct {
+    const char *path;
+    guint n_done;
+} Worker;
+
+static gpointer
+work(gpointer data)
+{
+    Worker *worker = data;
+    g_autoptr(MtClient) client = mt_client_new(
+        mt_address_new_unix(worker->path), 10000, 10000);
+
+    for (guint i = 0; i < 20; i++) {
+        MtCommand batch[N_COMMANDS];
+
+        batch_init(batch);
+        if (i % 5 == 0)
+            g_assert_true(mt_client_open(client, batch, N_COMMANDS, NULL,
+                                         NULL));
+        else
+            g_assert_true(mt_client_run(client, batch, N_COMMANDS, NULL,
+                                        NULL));
+        batch_check(batch);
+        mt_commands_clear(batch, N_COMMANDS);
+        worker->n_done++;
+    }
+
+    return NULL;
+}
+
+static void
+test_clients_in_threads(void)
+{
+    enum { N_WORKERS = 8 };
+    g_autofree char *directory = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    FakeServer *server = fake_server_new();
+    char *paths[N_WORKERS];
+    Worker workers[N_WORKERS] = { { NULL, 0 } };
+    GThread *threads[N_WORKERS];
+
+    for (guint i = 0; i < N_WORKERS; i++) {
+        paths[i] = g_strdup_printf("%s/%u.sock", directory, i);
+        fake_server_add_unix(server, fake_qmp_new("qemu-7.2"), paths[i]);
+    }
+    fake_server_start(server);
+    for (guint i = 0; i < N_WORKERS; i++) {
+        workers[i].path = paths[i];
+        threads[i] = g_thread_new("client", work, &workers[i]);
+    }
+    for (guint i = 0; i < N_WORKERS; i++) {
+        g_thread_join(threads[i]);
+        g_assert_cmpuint(workers[i].n_done, ==, 20);
+    }
+    fake_server_free(server);
+    for (guint i = 0; i < N_WORKERS; i++)
+        g_free(paths[i]);
+    g_rmdir(directory);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/client/open-and-run", test_open_and_run);
+    g_test_add_func("/client/a-batch-is-one-write",
+                    test_a_batch_is_one_write);
+    g_test_add_func("/client/arguments-arrive", test_arguments_arrive);
+    g_test_add_func("/client/bad-greetings", test_bad_greetings);
+    g_test_add_func("/client/bad-answers", test_bad_answers);
+    g_test_add_func("/client/cut-and-reconnect", test_cut_and_reconnect);
+    g_test_add_func("/client/the-monitor-is-held", test_the_monitor_is_held);
+    g_test_add_func("/client/a-full-queue", test_a_full_queue);
+    g_test_add_func("/client/bad-addresses", test_bad_addresses);
+    g_test_add_func("/client/a-long-path", test_a_long_path);
+    g_test_add_func("/client/tcp", test_tcp);
+    g_test_add_func("/client/cancel", test_cancel);
+    g_test_add_func("/client/events", test_events);
+    g_test_add_func("/client/clients-in-threads", test_clients_in_threads);
+    return g_test_run();
+}

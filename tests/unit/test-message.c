@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Messages of QMP are told apart and read, or refused with the reason. */
+#include "config.h"
+
+#include <string.h>
+
+#include "migtune/migtune-error.h"
+#include "qmp/message.h"
+
+static MtMessage *
+parse(const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    MtMessage *message = mt_message_parse(text, strlen(text), &error);
+
+    g_assert_no_error(error);
+    g_assert_nonnull(message);
+
+    return message;
+}
+
+static void
+test_greeting(void)
+{
+    g_autoptr(MtMessage) message = parse(
+        "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, "
+        "\"major\": 7}, \"package\": \"Debian 1\"}, "
+        "\"capabilities\": [\"oob\"]}}");
+    g_autoptr(MtMessage) old = parse(
+        "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 4, "
+        "\"major\": 2}, \"package\": \"\"}}}");
+    g_autofree char *text = mt_message_version_text(message->version);
+    g_autofree char *old_text = mt_message_version_text(old->version);
+
+    g_assert_cmpint(message->kind, ==, MT_MESSAGE_GREETING);
+    g_assert_true(message->oob);
+    g_assert_false(old->oob);
+    g_assert_cmpstr(text, ==, "7.2.22 (Debian 1)");
+    g_assert_cmpstr(old_text, ==, "2.4.0");
+}
+
+static void
+test_answers(void)
+{
+    g_autoptr(MtMessage) reply = parse("{\"return\": null, \"id\": \"a\"}");
+    g_autoptr(MtMessage) refusal = parse(
+        "{\"error\": {\"class\": \"C\", \"desc\": \"D\"}}");
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpint(reply->kind, ==, MT_MESSAGE_REPLY);
+    g_assert_true(JSON_NODE_HOLDS_NULL(reply->result));
+    g_assert_cmpstr(reply->id, ==, "a");
+    g_assert_cmpint(refusal->kind, ==, MT_MESSAGE_ERROR);
+    g_assert_null(refusal->id);
+
+    error = mt_message_refusal("stop", refusal->error_class,
+                               refusal->error_desc);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+    g_assert_cmpstr(error->message, ==, "QEMU refused stop: D");
+    g_assert_cmpstr(migtune_error_get_field(
+        error, MIGTUNE_ERROR_FIELD_COMMAND), ==, "stop");
+    g_assert_cmpstr(migtune_error_get_field(
+        error, MIGTUNE_ERROR_FIELD_QEMU_CLASS), ==, "C");
+    g_assert_cmpstr(migtune_error_get_field(
+        error, MIGTUNE_ERROR_FIELD_QEMU_DESC), ==, "D");
+}
+
+static void
+test_event(void)
+{
+    static const struct {
+        const char *timestamp;
+        gint64 us;
+    } cases[] = {
+        { ", \"timestamp\": {\"seconds\": 3, \"microseconds\": 4}", 3000004 },
+        { ", \"timestamp\": {\"seconds\": -1, \"microseconds\": -1}", -1 },
+        { ", \"timestamp\": {\"seconds\": 9223372036854775807,"
+          " \"microseconds\": 0}", -1 },
+        { "", -1 },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strdup_printf(
+            "{\"event\": \"STOP\", \"data\": {\"a\": 1}%s}",
+            cases[i].timestamp);
+        g_autoptr(MtMessage) message = parse(text);
+
+        g_assert_cmpint(message->kind, ==, MT_MESSAGE_EVENT);
+        g_assert_cmpstr(message->event, ==, "STOP");
+        g_assert_cmpint(json_object_get_int_member(message->data, "a"), ==,
+                        1);
+        g_assert_cmpint(message->timestamp_us, ==, cases[i].us);
+    }
+}
+
+static void
+test_what_is_no_message_is_refused(void)
+{
+    static const char *const cases[] = {
+        "", "[]", "{}", "\"QMP\"", "{\"QMP\": 1}", "{\"QMP\": {}}",
+        "{\"QMP\": {\"version\": \"2.4\"}}",
+        "{\"QMP\": {\"version\": {}, \"capabilities\": {}}}",
+        "{\"return\": 1, \"id\": 1}", "{\"return\": 1, \"id\": null}",
+        "{\"error\": 1}", "{\"error\": {\"class\": \"C\"}}",
+        "{\"error\": {\"desc\": \"D\", \"class\": 1}}",
+        "{\"event\": 1}", "{\"event\": \"E\", \"data\": 1}",
+        "{\"event\": \"E\", \"timestamp\": {}}",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_test_message("%s", cases[i]);
+        g_assert_null(mt_message_parse(cases[i], strlen(cases[i]), &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
+    }
+}
+
+static void
+test_a_command_is_one_line(void)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(JsonObject) arguments = json_object_new();
+
+    json_object_set_string_member(arguments, "text", "a\n\"b\"");
+    mt_message_append_command(out, "stop", NULL, "1");
+    mt_message_append_command(out, "x", arguments, "2");
+    g_assert_cmpstr(out->str, ==,
+                    "{\"execute\": \"stop\", \"id\": \"1\"}\n"
+                    "{\"arguments\": {\"text\": \"a\\u000a\\\"b\\\"\"}, "
+                    "\"execute\": \"x\", \"id\": \"2\"}\n");
+}
+
+static void
+test_a_strange_version_has_no_text(void)
+{
+    g_autoptr(JsonObject) empty = json_object_new();
+
+    g_assert_null(mt_message_version_text(empty));
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/message/greeting", test_greeting);
+    g_test_add_func("/message/answers", test_answers);
+    g_test_add_func("/message/event", test_event);
+    g_test_add_func("/message/what-is-no-message-is-refused",
+                    test_what_is_no_message_is_refused);
+    g_test_add_func("/message/a-command-is-one-line",
+                    test_a_command_is_one_line);
+    g_test_add_func("/message/a-strange-version-has-no-text",
+                    test_a_strange_version_has_no_text);
+    return g_test_run();
+}
