@@ -420,6 +420,8 @@ main(int argc, char **argv)
     g_assert_no_error(error);
 
     tuning_add_rows(&tuning);
+    tuning_add_limits(&tuning);
+    tuning_add_conflicts(&tuning);
     status = g_test_run();
     tuning_print_counts(&tuning);
 
