@@ -26,6 +26,7 @@ typedef struct {
     char *listen;
     char *connect;
     int fail;
+    int fail_from;
     int cut_before;
     int cut_after;
     int hold;
@@ -109,7 +110,8 @@ proxy_command(Proxy *proxy, const char *line, gsize length)
         proxy_note(proxy, line, length);
     if (nth > 0 && nth == proxy->hold)
         return;
-    if (nth > 0 && nth == proxy->fail) {
+    if (nth > 0 && (nth == proxy->fail ||
+                    (proxy->fail_from && nth >= proxy->fail_from))) {
         proxy_forge(proxy, command);
         return;
     }
@@ -225,6 +227,8 @@ main(int argc, char **argv)
         { "connect", 0, 0, G_OPTION_ARG_FILENAME, &p.connect,
           "QEMU's monitor", "PATH" },
         { "fail", 0, 0, G_OPTION_ARG_INT, &p.fail, "refuse command N", "N" },
+        { "fail-from", 0, 0, G_OPTION_ARG_INT, &p.fail_from,
+          "refuse command N and all that follow", "N" },
         { "cut-before", 0, 0, G_OPTION_ARG_INT, &p.cut_before,
           "hang up before QEMU sees command N", "N" },
         { "cut-after", 0, 0, G_OPTION_ARG_INT, &p.cut_after,

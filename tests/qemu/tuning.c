@@ -422,6 +422,8 @@ main(int argc, char **argv)
     tuning_add_rows(&tuning);
     tuning_add_limits(&tuning);
     tuning_add_conflicts(&tuning);
+    tuning_add_faults(&tuning);
+    tuning_add_busy(&tuning);
     status = g_test_run();
     tuning_print_counts(&tuning);
 
