@@ -16,6 +16,8 @@ struct MtIo {
     char *name;
     MtCancel *cancel;
     guint timeout_ms;
+    guint read_timeout_ms;
+    guint64 *activity;      /* NULL, or shared with others */
     gboolean is_socket;
     gboolean is_file;
     pid_t pid;              /* of a command, 0 if there is none */
@@ -24,6 +26,3 @@ struct MtIo {
     guint64 bytes_read;     /* written by the reader, seen by all */
     guint64 bytes_written;  /* written by the writer, seen by all */
 };
-
-gboolean mt_io_poll(const char *name, int fd, short events, guint timeout_ms,
-                    MtCancel *cancel, GError **error);

@@ -107,6 +107,16 @@ mt_io_new(int read_fd, int write_fd, const char *name, MtCancel *cancel)
     return io;
 }
 
+MtIo *
+mt_io_new_fd(int fd, gboolean write, const char *name, MtCancel *cancel)
+{
+    struct stat st;
+    gboolean both = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+
+    return mt_io_new(both || !write ? fd : -1, both || write ? fd : -1, name,
+                     cancel);
+}
+
 static void
 io_close_fds(MtIo *io)
 {
@@ -188,9 +198,46 @@ mt_io_get_name(const MtIo *io)
 }
 
 void
+mt_io_set_cancel(MtIo *io, MtCancel *cancel)
+{
+    if (cancel)
+        mt_cancel_ref(cancel);
+    mt_cancel_unref(io->cancel);
+    io->cancel = cancel;
+}
+
+void
 mt_io_set_timeout_ms(MtIo *io, guint timeout_ms)
 {
     io->timeout_ms = timeout_ms;
+    io->read_timeout_ms = timeout_ms;
+}
+
+void
+mt_io_set_read_timeout_ms(MtIo *io, guint timeout_ms)
+{
+    io->read_timeout_ms = timeout_ms;
+}
+
+void
+mt_io_set_activity(MtIo *io, guint64 *activity)
+{
+    io->activity = activity;
+}
+
+static guint64
+io_activity(const MtIo *io)
+{
+    return io->activity ?
+        __atomic_load_n(io->activity, __ATOMIC_RELAXED) : 0;
+}
+
+static void
+io_moved(MtIo *io, guint64 *counter, gsize n)
+{
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+    if (io->activity)
+        __atomic_fetch_add(io->activity, n, __ATOMIC_RELAXED);
 }
 
 void
@@ -263,10 +310,6 @@ io_cancelled(MtIo *io, GError **error)
     return TRUE;
 }
 
-/*
- * TRUE when @fd can be read or written; FALSE with @error when it was
- * cancelled, FALSE without when @timeout_ms passed.
- */
 gboolean
 mt_io_poll(const char *name, int fd, short events, guint timeout_ms,
            MtCancel *cancel, GError **error)
@@ -308,19 +351,25 @@ mt_io_poll(const char *name, int fd, short events, guint timeout_ms,
 static gboolean
 io_wait(MtIo *io, int fd, short events, GError **error)
 {
+    guint timeout_ms = events == POLLIN ? io->read_timeout_ms :
+                       io->timeout_ms;
     GError *local = NULL;
+    guint64 before;
 
-    if (mt_io_poll(io->name, fd, events, io->timeout_ms, io->cancel, &local))
-        return TRUE;
-    if (local) {
-        g_propagate_error(error, local);
-        return FALSE;
-    }
+    do {
+        before = io_activity(io);
+        if (mt_io_poll(io->name, fd, events, timeout_ms, io->cancel, &local))
+            return TRUE;
+        if (local) {
+            g_propagate_error(error, local);
+            return FALSE;
+        }
+    } while (io_activity(io) != before);
 
     migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
                       "%s: nothing could be %s for %u ms, after %"
                       G_GUINT64_FORMAT " bytes", io->name,
-                      events == POLLIN ? "read" : "written", io->timeout_ms,
+                      events == POLLIN ? "read" : "written", timeout_ms,
                       events == POLLIN ? mt_io_get_bytes_read(io) :
                       mt_io_get_bytes_written(io));
     return FALSE;
@@ -339,8 +388,7 @@ mt_io_read_some(MtIo *io, const struct iovec *iov, guint n_iov,
         }
         n = readv(io->read_fd, iov, MIN(n_iov, IOV_MAX));
         if (n >= 0) {
-            __atomic_store_n(&io->bytes_read, io->bytes_read + n,
-                             __ATOMIC_RELAXED);
+            io_moved(io, &io->bytes_read, n);
             return n;
         }
         if (errno == EINTR)
@@ -456,8 +504,7 @@ io_writev_all(MtIo *io, struct iovec *iov, guint n_iov, GError **error)
             n = io_write_pipe(io->write_fd, iov, some);
         }
         if (n >= 0) {
-            __atomic_store_n(&io->bytes_written, io->bytes_written + n,
-                             __ATOMIC_RELAXED);
+            io_moved(io, &io->bytes_written, n);
             iov_advance(&iov, &n_iov, n);
             continue;
         }

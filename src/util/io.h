@@ -58,6 +58,11 @@ MtIo *mt_io_new(int read_fd, int write_fd, const char *name,
                 MtCancel *cancel);
 void mt_io_free(MtIo *io);
 
+/* A descriptor that somebody else opened: both ways if it is a socket, else
+ * the one way that @write says. */
+MtIo *mt_io_new_fd(int fd, gboolean write, const char *name,
+                   MtCancel *cancel);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtIo, mt_io_free)
 
 void mt_io_set_name(MtIo *io, const char *name);
@@ -65,6 +70,11 @@ const char *mt_io_get_name(const MtIo *io);
 
 /* How long a read or write may wait without one byte moving; 0: for ever. */
 void mt_io_set_timeout_ms(MtIo *io, guint timeout_ms);
+void mt_io_set_read_timeout_ms(MtIo *io, guint timeout_ms);
+
+/* Bytes that any of several descriptors moved: silence is then that of all of
+ * them together.  @activity is atomic and outlives @io. */
+void mt_io_set_activity(MtIo *io, guint64 *activity);
 void mt_io_set_fault(MtIo *io, const MtIoFault *fault);
 
 gboolean mt_io_is_socket(const MtIo *io);
@@ -112,6 +122,17 @@ void mt_io_shutdown_write(MtIo *io);
 
 /* Ends both directions; a thread that waits on @io returns. */
 void mt_io_shutdown(MtIo *io);
+
+/* A connection that was made before anybody knew who would use it. */
+void mt_io_set_cancel(MtIo *io, MtCancel *cancel);
+
+/*
+ * TRUE when @fd (-1: none) can be read or written, as @events of poll() say;
+ * FALSE with @error when it was cancelled, FALSE without when @timeout_ms (0:
+ * for ever) passed.  @name is for the error's text.
+ */
+gboolean mt_io_poll(const char *name, int fd, short events, guint timeout_ms,
+                    MtCancel *cancel, GError **error);
 
 /*
  * Closes the descriptors and, for a command, waits for it to end: a command
