@@ -1,2 +1,179 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+
+/*
+ * For driver authors only: how a module makes guests reachable.
+ *
+ * A driver is a loadable module behind one or more URI schemes.  All that it
+ * does is find domains and run QMP commands on them; probing, planning,
+ * applying and reading back are done once, in the library.  A module holds
+ *
+ *     static const char *const null_schemes[] = { "null", NULL };
+ *
+ *     static const MigtuneDriver null_driver = {
+ *         MIGTUNE_DRIVER_HEADER,
+ *         .name = "null",
+ *         .schemes = null_schemes,
+ *         .open = null_open,
+ *         ...
+ *     };
+ *
+ *     MIGTUNE_DRIVER_DEFINE(null_driver)
+ *
+ * and nothing else that is exported.  It is looked for as NAME.so in the
+ * directories of the environment variable MIGTUNE_DRIVER_PATH (separated by
+ * colons) and then in the directory that `pkg-config --variable=driverdir
+ * migtune` prints.  It is loaded with local binding and never unloaded.
+ *
+ * Callbacks may be called from several threads at once, but never two at once
+ * for the same domain handle.  Absent callbacks mean "cannot".  Errors are
+ * raised with migtune_error_set().
+ */
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+#include <migtune/migtune-error.h>
+
+G_BEGIN_DECLS
+
+/* Raised when members change their meaning, which has not happened yet. */
+#define MIGTUNE_DRIVER_API 1
+
+/* The first members of every MigtuneDriver. */
+#define MIGTUNE_DRIVER_HEADER \
+    .api = MIGTUNE_DRIVER_API, .size = sizeof(MigtuneDriver)
+
+/**
+ * MigtuneDriverCommand:
+ * @name: the QMP command, owned by the caller
+ * @arguments: (nullable): its arguments, owned by the caller
+ * @result: what QEMU returned; the driver gives the caller a reference
+ * @error: why QEMU refused it, %MIGTUNE_ERROR_QEMU with the fields
+ *   command, QEMU class and QEMU text set; given to the caller
+ * @answered: whether an answer came, of either kind
+ *
+ * One command of a batch.  The last three are set by the driver.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+    const char *name;
+    JsonObject *arguments;
+
+    JsonNode *result;
+    GError *error;
+    gboolean answered;
+} MigtuneDriverCommand;
+
+/**
+ * MigtuneDriverIdentity:
+ * @name: (nullable): the guest's name, as its owner calls it
+ * @uuid: (nullable): its UUID in the usual text form, %NULL if it has none
+ * @version: (nullable): the `version` object of QEMU's greeting or what
+ *   `query-version` returns; owned
+ * @binary: (nullable): a text that is the same for as long as, and only if,
+ *   the same QEMU binary is running, such as device, inode, size and time of
+ *   its file; %NULL when the driver cannot know
+ * @instance: (nullable): a text that is the same for as long as the same QEMU
+ *   process is running, such as its process number and start time; %NULL when
+ *   the driver cannot know
+ *
+ * Who is at the other end.  Texts are allocated; the caller frees all with
+ * migtune_driver_identity_clear().
+ *
+ * Since: 0.1
+ */
+typedef struct {
+    char *name;
+    char *uuid;
+    JsonNode *version;
+    char *binary;
+    char *instance;
+} MigtuneDriverIdentity;
+
+/**
+ * migtune_driver_identity_clear:
+ * @identity: what to release; the struct itself is the caller's
+ *
+ * Since: 0.1
+ */
+void migtune_driver_identity_clear(MigtuneDriverIdentity *identity);
+
+/**
+ * MigtuneDriverOptions:
+ * @size: of this struct, as the library knows it
+ * @connect_timeout_ms: how long a peer may take until it greets
+ * @command_timeout_ms: how long it may take to answer a command
+ *
+ * Since: 0.1
+ */
+typedef struct {
+    gsize size;
+    guint connect_timeout_ms;
+    guint command_timeout_ms;
+} MigtuneDriverOptions;
+
+/**
+ * MigtuneDriver:
+ * @api: %MIGTUNE_DRIVER_API
+ * @size: of this struct as the driver knows it; members beyond it are absent
+ * @name: short name, as in `migtune --version`
+ * @schemes: URI schemes, %NULL-terminated
+ * @open: opens @uri; the handle is passed to all other callbacks
+ * @close: closes a connection, all of whose domains have been closed
+ * @list: returns the keys of all domains, in no particular order, without
+ *   talking to any of them: a %NULL-terminated array for g_strfreev()
+ * @find: (nullable): keys that are worth trying first for the domain that a
+ *   user calls @name, best first; %NULL-terminated, may be empty
+ * @domain_open: connects to the domain with a key of @list; fills @identity
+ * @domain_close: the end of a domain handle, whatever state it is in
+ * @execute: runs commands, sent together and answered in order; returns
+ *   whether all were answered; see #MigtuneDriverCommand
+ * @reconnect: (nullable): connects again to the very same guest after @execute
+ *   failed, or fails
+ *
+ * Since: 0.1
+ */
+typedef struct _MigtuneDriver MigtuneDriver;
+struct _MigtuneDriver {
+    guint api;
+    gsize size;
+    const char *name;
+    const char *const *schemes;
+
+    gpointer (*open)(const char *uri, const MigtuneDriverOptions *options,
+                     GCancellable *cancellable, GError **error);
+    void (*close)(gpointer conn);
+
+    char **(*list)(gpointer conn, GCancellable *cancellable, GError **error);
+    char **(*find)(gpointer conn, const char *name);
+
+    gpointer (*domain_open)(gpointer conn, const char *key,
+                            MigtuneDriverIdentity *identity,
+                            GCancellable *cancellable, GError **error);
+    void (*domain_close)(gpointer domain);
+
+    gboolean (*execute)(gpointer domain, MigtuneDriverCommand *commands,
+                        guint n_commands, GCancellable *cancellable,
+                        GError **error);
+    gboolean (*reconnect)(gpointer domain, GCancellable *cancellable,
+                          GError **error);
+};
+
+/* What a module exports is looked up under this name. */
+#define MIGTUNE_DRIVER_SYMBOL "migtune_driver_v1"
+
+/* Defines the one exported symbol of a module. */
+#define MIGTUNE_DRIVER_DEFINE(driver)                            \
+    G_MODULE_EXPORT const MigtuneDriver *migtune_driver_v1(void); \
+    G_MODULE_EXPORT const MigtuneDriver *migtune_driver_v1(void) \
+    {                                                            \
+        return &(driver);                                        \
+    }
+
+#ifndef G_MODULE_EXPORT
+#define G_MODULE_EXPORT __attribute__((visibility("default")))
+#endif
+
+G_END_DECLS

@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Installs what is missing, builds and runs the tests:
+#   - every default suite, with address and undefined-behaviour sanitizers;
+#   - the threaded ones once more, with the thread sanitizer;
+#   - the unit tests once more, under valgrind.
+# The last line reads "N passed, N failed, N skipped".
+#
+# The builds stay: build/, build-tsan/ and build-plain/ (see BUILD below), so a
+# second run builds only what has changed.  With CI=true warnings are errors
+# and a skip that .ci/skips-allowed does not name is a failure.
+set -eu
+
+here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=tools/lib-deps.sh
+. "$here/lib-deps.sh"
+cd "$here/.."
+
+BUILD=${BUILD:-build}
+werror=false
+strict=
+if [ "${CI:-}" = true ]; then
+    werror=true
+    strict="--strict .ci/skips-allowed"
+fi
+
+# shellcheck disable=SC2086 # a list of words
+need_packages $PACKAGES_CHECK
+
+# A build directory with these options, up to date.
+build() {
+    directory=$1
+    shift
+    if [ -f "$directory/build.ninja" ]; then
+        set -- configure "$directory" -Dwerror="$werror" "$@"
+    else
+        set -- setup "$directory" -Dwerror="$werror" "$@"
+    fi
+    say "Building $directory"
+    if ! { meson "$@" && ninja -C "$directory"; } >"$directory.log" 2>&1; then
+        tail -n 60 "$directory.log" >&2
+        die "$directory could not be built; $directory.log has it all"
+    fi
+    mv "$directory.log" "$directory/build.log"
+    rm -f "$directory"/meson-logs/testlog*.json
+}
+
+# A failure is counted from the logs, at the end.
+run_tests() {
+    directory=$1
+    shift
+    say "Testing $directory $*"
+    meson test -C "$directory" --no-rebuild --print-errorlogs "$@" || :
+}
+
+# Can the thread sanitizer run here?  It wants an address space laid out in
+# a way that some kernels do not offer.
+thread_sanitizer_works() {
+    scratch=$(mktemp -d)
+    echo 'int main(void) { return 0; }' >"$scratch/a.c"
+    works=false
+    if "${CC:-cc}" -fsanitize=thread -o "$scratch/a" "$scratch/a.c" \
+            2>/dev/null && "$scratch/a" 2>/dev/null; then
+        works=true
+    fi
+    rm -rf "$scratch"
+    $works
+}
+
+build "$BUILD" -Db_sanitize=address,undefined
+run_tests "$BUILD"
+logs="$BUILD/meson-logs/testlog*.json"
+
+if thread_sanitizer_works; then
+    build "$BUILD-tsan" -Db_sanitize=thread
+    run_tests "$BUILD-tsan" --suite engine --suite unit --suite drivers
+    logs="$logs $BUILD-tsan/meson-logs/testlog*.json"
+elif [ "${CI:-}" = true ]; then
+    die "the thread sanitizer does not run here"
+else
+    say "skipped: the thread sanitizer does not run here"
+fi
+
+build "$BUILD-plain" -Db_sanitize=none
+run_tests "$BUILD-plain" --setup valgrind --suite unit
+logs="$logs $BUILD-plain/meson-logs/testlog*.json"
+
+# shellcheck disable=SC2086 # lists of words
+tools/count-tests.py $strict $logs

@@ -1,0 +1,142 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Provides real QEMUs of several releases for the tests.
+#
+#     tools/get-qemus.sh [FILE]
+#
+# The release that is installed is used as it is.  Each other one comes from
+# a Debian release that has it: debootstrap makes a root for it, once, under
+# MIGTUNE_QEMU_ROOTS, which needs root.  Its QEMU runs without chroot, on its
+# own libraries and firmware, so that it sees the same files and sockets as
+# everybody else.
+#
+# Writes FILE (standard: qemus.env among the roots), to be sourced: a line
+# MIGTUNE_QEMU_7_2=/path/to/command for each release that could be had, and
+# beside it those commands.
+set -eu
+
+here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=tools/lib-deps.sh
+. "$here/lib-deps.sh"
+
+RELEASES="5.2:bullseye 7.2:bookworm 10.0:trixie"
+roots=${MIGTUNE_QEMU_ROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/migtune/qemu}
+file=${1:-$roots/qemus.env}
+
+# "7.2" of a QEMU command; nothing if it does not run.
+version_of() {
+    "$1" --version 2>/dev/null |
+        sed -n 's/^QEMU emulator version \([0-9]*\.[0-9]*\).*/\1/p' || :
+}
+
+# The mirror that this machine gets its own packages from, if it is a Debian.
+mirror() {
+    # shellcheck disable=SC2016 # apt's own variable
+    apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' \
+        'Component: main' 'Identifier: Packages' 2>/dev/null |
+        grep -v security | head -n 1 || :
+}
+
+# A command that runs the QEMU of a root, from outside.
+write_wrapper() {
+    root=$1
+    command=$2
+
+    for lib in "$root"/lib/*-linux-gnu*; do
+        for loader in "$lib"/ld-linux*.so.*; do
+            [ -x "$loader" ] && break 2
+        done
+    done
+    [ -x "$loader" ] || return 1
+
+    triplet=$(basename "$lib")
+    cat >"$command" <<EOF
+#!/bin/sh
+# QEMU of $root, without chroot.
+root='$root'
+export QEMU_MODULE_DIR="\$root/usr/lib/$triplet/qemu"
+export GIO_MODULE_DIR="\$root/usr/lib/$triplet/gio/modules"
+exec "\$root/lib/$triplet/$(basename "$loader")" \\
+    --library-path "\$root/lib/$triplet:\$root/usr/lib/$triplet" \\
+    "\$root/usr/bin/qemu-system-x86_64" -L "\$root/usr/share/qemu" \\
+    -L "\$root/usr/share/seabios" -L "\$root/usr/lib/ipxe/qemu" "\$@"
+EOF
+    chmod +x "$command"
+}
+
+remove_root() {
+    for mounted in proc sys; do
+        as_root umount "$1/$mounted" 2>/dev/null || :
+    done
+    as_root rm -rf --one-file-system "$1"
+}
+
+# A new root with a QEMU.  It gets its name when it is complete.
+make_root() {
+    suite=$1
+    root=$2
+
+    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null 2>&1 || {
+        say "  a root for it cannot be made: that needs root"
+        return 1
+    }
+    # shellcheck disable=SC2086 # a list of words
+    (need_packages $PACKAGES_DEBOOTSTRAP) || return 1
+
+    mkdir -p "$roots"
+    log=$roots/$suite.log
+    remove_root "$root.new"
+    say "  making a root of Debian $suite with a QEMU in $root"
+    # shellcheck disable=SC2046 # no mirror, no argument
+    if as_root debootstrap --variant=minbase "$suite" "$root.new" \
+            $(mirror) >"$log" 2>&1 &&
+        as_root env DEBIAN_FRONTEND=noninteractive chroot "$root.new" \
+            apt-get -qq -y -o Dpkg::Use-Pty=0 install \
+            --no-install-recommends qemu-system-x86 >>"$log" 2>&1 &&
+        as_root mv "$root.new" "$root"; then
+        rm -f "$log"
+        return 0
+    fi
+
+    say "  failed; the end of $log says:"
+    tail -n 5 "$log" >&2
+    remove_root "$root.new"
+    return 1
+}
+
+mkdir -p "$(dirname "$file")"
+file=$(readlink -f "$file")
+bin=$(dirname "$file")
+installed=$(version_of qemu-system-x86_64)
+: >"$file.new"
+
+for entry in $RELEASES; do
+    release=${entry%%:*}
+    suite=${entry##*:}
+    root=$roots/$suite
+    found=
+
+    if [ "$release" = "$installed" ]; then
+        found=$(command -v qemu-system-x86_64)
+        say "QEMU $release: installed, $found"
+    else
+        say "QEMU $release: from Debian $suite"
+        if [ -x "$root/usr/bin/qemu-system-x86_64" ] ||
+            make_root "$suite" "$root"; then
+            command=$bin/qemu-$release
+            write_wrapper "$root" "$command" || :
+            [ "$(version_of "$command")" = "$release" ] && found=$command
+        fi
+    fi
+
+    if [ -n "$found" ]; then
+        echo "export MIGTUNE_QEMU_$(echo "$release" | tr . _)='$found'" \
+            >>"$file.new"
+    else
+        say "QEMU $release: left out, its tests will skip"
+    fi
+done
+
+mv "$file.new" "$file"
+cat "$file"

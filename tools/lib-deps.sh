@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
+#
+# Sourced by the scripts of this folder: the one list of the Debian packages
+# that migtune needs, and a function that installs those that are missing.
+# When none is missing nothing is done and the network is not touched.
+
+# To build and install.
+PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config gettext
+    python3-docutils libglib2.0-dev libjson-glib-dev libvirt-dev
+    libreadline-dev zlib1g-dev libzstd-dev"
+# To run the main job and the tests that need a QEMU.
+PACKAGES_QEMU="qemu-system-x86"
+# To run every test.
+PACKAGES_CHECK="$PACKAGES_BUILD $PACKAGES_QEMU g++ binutils bash-completion
+    python3 valgrind libc6-dbg"
+# To get QEMUs of other releases.
+PACKAGES_DEBOOTSTRAP="debootstrap"
+: "$PACKAGES_BUILD" "$PACKAGES_CHECK" "$PACKAGES_DEBOOTSTRAP"
+
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+# Run a command as root, or fail if there is no way to.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo -- "$@"
+    else
+        return 1
+    fi
+}
+
+missing_packages() {
+    for package in "$@"; do
+        case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" \
+                2>/dev/null)" in
+        ?i*) ;;
+        *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+        -o Dpkg::Use-Pty=0 install --no-install-recommends "$@"
+}
+
+# Install those of the packages that are missing, and say which.
+need_packages() {
+    if ! command -v dpkg-query >/dev/null 2>&1; then
+        say "This is no Debian: what is needed must be there already." \
+            "(On Debian it is: $(printf '%s ' "$@"))"
+        return 0
+    fi
+    lacking=$(missing_packages "$@")
+    [ -n "$lacking" ] || return 0
+
+    say "Installing: $lacking"
+    log=$(mktemp)
+    # The lists of packages are fetched only if those at hand do not do.
+    # shellcheck disable=SC2086 # a list of words
+    if apt_install $lacking >"$log" 2>&1 ||
+        { as_root apt-get -qq update >>"$log" 2>&1 &&
+            apt_install $lacking >>"$log" 2>&1; }; then
+        rm -f "$log"
+        return 0
+    fi
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    die "the packages could not be installed. As root:" \
+        "apt-get install $lacking"
+}
