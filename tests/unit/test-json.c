@@ -121,6 +121,9 @@ test_a_nul_is_no_end(void)
 
     g_assert_null(mt_json_parse("{}\0{}", 5, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
+    g_clear_error(&error);
+    g_assert_null(mt_json_parse(NULL, 0, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
 }
 
 static void
