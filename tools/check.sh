@@ -27,6 +27,10 @@ fi
 
 # shellcheck disable=SC2086 # a list of words
 need_packages $PACKAGES_CHECK
+trap release_proc EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+need_proc
 
 # A build directory with these options, up to date.
 build() {

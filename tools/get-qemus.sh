@@ -83,6 +83,7 @@ make_root() {
     }
     # shellcheck disable=SC2086 # a list of words
     (need_packages $PACKAGES_DEBOOTSTRAP) || return 1
+    need_proc
 
     mkdir -p "$roots"
     log=$roots/$suite.log
@@ -104,6 +105,10 @@ make_root() {
     remove_root "$root.new"
     return 1
 }
+
+trap release_proc EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 mkdir -p "$(dirname "$file")"
 file=$(readlink -f "$file")

@@ -78,3 +78,21 @@ need_packages() {
     die "the packages could not be installed. As root:" \
         "apt-get install $lacking"
 }
+
+# Sanitizers, valgrind and debootstrap need /proc, which a bare chroot lacks:
+# mount it there until release_proc.
+proc_is_ours=false
+need_proc() {
+    [ ! -e /proc/self/maps ] || return 0
+    as_root mount -t proc proc /proc 2>/dev/null ||
+        die "/proc is needed. As root: mount -t proc proc /proc"
+    proc_is_ours=true
+    say "/proc was not mounted here; it is until this ends"
+}
+
+release_proc() {
+    if $proc_is_ours; then
+        proc_is_ours=false
+        as_root umount -l /proc || :
+    fi
+}

@@ -36,11 +36,16 @@ cleanup() {
     [ -z "$qemu_pid" ] || kill "$qemu_pid" 2>/dev/null || :
     [ -z "$qemu_pid" ] || wait "$qemu_pid" 2>/dev/null || :
     rm -rf "$scratch"
+    release_proc
 }
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+# What is found out about this QEMU is of no use later.
+XDG_CACHE_HOME=$scratch/cache
+export XDG_CACHE_HOME
 
+need_proc
 socket=$scratch/web1.sock
 "$QEMU" -name web1 -machine none -nodefaults -display none -S \
     -qmp "unix:$socket,server=on,wait=off" 2>"$scratch/qemu.log" &

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commands about guests: which there are, and what each can do.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <glib/gi18n.h>
+
+#include "can.h"
+#include "cmd.h"
+#include "each.h"
+
+static JsonNode *
+host_get_info(MigtuneDomain *domain, gconstpointer data, int *status,
+              GError **error)
+{
+    return migtune_domain_get_info(domain, error);
+}
+
+/* Names or keys alone; keys cost no word with any guest. */
+static int
+host_list_keys(Tool *tool, GError **error)
+{
+    MigtuneConn *conn = tool_connect(tool, error);
+    g_auto(GStrv) keys = conn ? migtune_conn_list(conn, error) : NULL;
+
+    if (!keys)
+        return TOOL_FAILED;
+
+    if (tool->json) {
+        g_autoptr(JsonNode) node = json_node_new(JSON_NODE_ARRAY);
+        JsonArray *array = json_array_new();
+
+        for (guint i = 0; keys[i]; i++)
+            json_array_add_string_element(array, keys[i]);
+        json_node_take_array(node, array);
+        out_json(node);
+        return TOOL_DONE;
+    }
+
+    for (guint i = 0; keys[i]; i++)
+        out_line("%s", keys[i]);
+    return TOOL_DONE;
+}
+
+static void
+host_print_list(Tool *tool, GPtrArray *results)
+{
+    const char *titles[] = {
+        _("Domain"), _("QEMU"), _("State"), _("Migration"), NULL
+    };
+    static const char *const members[] = { "qemu", "state", "migration" };
+    g_autoptr(OutTable) table = out_table_new(titles);
+
+    for (guint i = 0; i < results->len; i++) {
+        const EachResult *result = results->pdata[i];
+
+        out_table_cell(table, OUT_PLAIN, each_get_name(result));
+        for (guint j = 0; j < G_N_ELEMENTS(members); j++) {
+            const char *text = "-";
+
+            if (result->document)
+                text = out_get_string(
+                    json_node_get_object(result->document), members[j]);
+            out_table_cell(table, OUT_PLAIN, text);
+        }
+    }
+    out_table_print(table, !tool->quiet, tool->colour);
+    each_report_errors(results);
+}
+
+static int
+host_list(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autoptr(GPtrArray) results = NULL;
+
+    if (cmd_line_has(line, "keys"))
+        return host_list_keys(tool, error);
+
+    results = each_domain(tool, host_get_info, NULL, error);
+    if (!results)
+        return TOOL_FAILED;
+
+    if (tool->json) {
+        g_autoptr(JsonNode) document = each_to_json(results);
+
+        out_json(document);
+    } else if (cmd_line_has(line, "name")) {
+        for (guint i = 0; i < results->len; i++)
+            out_line("%s", each_get_name(results->pdata[i]));
+    } else {
+        host_print_list(tool, results);
+    }
+
+    return TOOL_DONE;
+}
+
+static int
+host_dominfo(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autoptr(MigtuneDomain) domain =
+        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    static const struct {
+        const char *member;
+        const char *title;
+    } rows[] = {
+        { "domain", N_("Name") },
+        { "uuid", N_("UUID") },
+        { "key", N_("Key") },
+        { "qemu", N_("QEMU") },
+        { "package", N_("Package") },
+        { "release", N_("Migration interface of") },
+        { "state", N_("State") },
+        { "migration", N_("Migration") },
+    };
+    const char *titles[] = { "", "", NULL };
+    g_autoptr(OutTable) table = NULL;
+    g_autoptr(JsonNode) info = NULL;
+
+    if (!domain)
+        return TOOL_FAILED;
+    if (cmd_line_has(line, "can"))
+        return can_domain(domain, cmd_line_get(line, "can"), error);
+
+    info = migtune_domain_get_info(domain, error);
+    if (!info)
+        return TOOL_FAILED;
+    if (tool->json) {
+        out_json(info);
+        return TOOL_DONE;
+    }
+
+    table = out_table_new(titles);
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const char *text = out_get_string(json_node_get_object(info),
+                                          rows[i].member);
+        g_autofree char *title = g_strconcat(_(rows[i].title), ":", NULL);
+
+        if (!text || !*text)
+            continue;
+        out_table_cell(table, OUT_TITLE, title);
+        out_table_cell(table, OUT_PLAIN, text);
+    }
+    out_table_print(table, FALSE, tool->colour);
+
+    return TOOL_DONE;
+}
+
+/* What is worth a remark about a parameter of this QEMU. */
+static char *
+host_get_note(JsonObject *object)
+{
+    g_autoptr(GPtrArray) notes = g_ptr_array_new();
+
+    if (out_get_bool(object, "deprecated"))
+        g_ptr_array_add(notes, (char *)_("deprecated"));
+    if (out_get_bool(object, "unstable"))
+        g_ptr_array_add(notes, (char *)_("unstable"));
+    if (json_object_has_member(object, "known") &&
+        !out_get_bool(object, "known"))
+        g_ptr_array_add(notes, (char *)_("new to migtune"));
+    g_ptr_array_add(notes, NULL);
+
+    return g_strjoinv(", ", (char **)notes->pdata);
+}
+
+static void
+host_print_present(Tool *tool, JsonArray *rows)
+{
+    const char *titles[] = {
+        _("Parameter"), _("In QEMU"), _("Kind"), _("Type"), _("Note"), NULL
+    };
+    g_autoptr(OutTable) table = out_table_new(titles);
+
+    for (guint i = 0; rows && i < json_array_get_length(rows); i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        g_autofree char *values = out_join(out_get_array(row, "values"), "|");
+        g_autofree char *note = host_get_note(row);
+
+        out_table_cell(table, OUT_PLAIN, out_get_string(row, "name"));
+        out_table_cell(table, OUT_PLAIN, out_get_string(row, "qmp"));
+        out_table_cell(table, OUT_PLAIN, out_get_string(row, "kind"));
+        out_table_cell(table, OUT_PLAIN,
+                       *values ? values : out_get_string(row, "type"));
+        out_table_cell(table, OUT_FAIR, note);
+    }
+    out_table_print(table, !tool->quiet, tool->colour);
+}
+
+static void
+host_print_absent(Tool *tool, JsonArray *rows)
+{
+    const char *titles[] = {
+        _("Not in this QEMU"), _("In QEMU"), _("Since"), _("Removed"), NULL
+    };
+    g_autoptr(OutTable) table = out_table_new(titles);
+
+    if (!rows || json_array_get_length(rows) == 0 || tool->quiet)
+        return;
+
+    for (guint i = 0; i < json_array_get_length(rows); i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+
+        out_table_cell(table, OUT_FAINT, out_get_string(row, "name"));
+        out_table_cell(table, OUT_FAINT, out_get_string(row, "qmp"));
+        out_table_cell(table, OUT_FAINT, out_get_string(row, "since"));
+        out_table_cell(table, OUT_FAINT, out_get_string(row, "removed"));
+    }
+    out_text("\n");
+    out_table_print(table, TRUE, tool->colour);
+}
+
+static int
+host_probe(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autoptr(MigtuneDomain) domain =
+        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    g_autoptr(JsonNode) found = NULL;
+    JsonObject *object;
+
+    if (!domain)
+        return TOOL_FAILED;
+
+    found = migtune_domain_probe(domain, cmd_line_has(line, "refresh"), error);
+    if (!found)
+        return TOOL_FAILED;
+    if (cmd_line_has(line, "can"))
+        return can_domain(domain, cmd_line_get(line, "can"), error);
+    if (tool->json) {
+        out_json(found);
+        return TOOL_DONE;
+    }
+
+    object = json_node_get_object(found);
+    if (!tool->quiet) {
+        out_line(_("%s: QEMU %s, migration interface of %s (from %s)"),
+                 out_get_string(object, "domain"),
+                 out_get_string(object, "qemu"),
+                 out_get_string(object, "release"),
+                 out_get_string(object, "source"));
+        out_text("\n");
+    }
+    host_print_present(tool, out_get_array(object, "parameters"));
+    host_print_absent(tool, out_get_array(object, "absent"));
+
+    return TOOL_DONE;
+}
+
+#define HOST_DOMAIN                                                     \
+    { "domain", 0, CMD_OPT_DATA, .required = TRUE,                      \
+      .word = CMD_WORD_DOMAIN, .metavar = "DOMAIN",                     \
+      .help = N_("name, UUID or key of a guest") }
+
+#define HOST_CAN                                                        \
+    { "can", 0, CMD_OPT_TEXT, .word = CMD_WORD_WISH,                    \
+      .metavar = "NAME[=VALUE]",                                        \
+      .help = N_("print nothing; the exit status is 0 if this QEMU has " \
+                 "it, 1 if not, 2 if nobody knows the name") }
+
+static const CmdOption host_list_options[] = {
+    { "name", 0, CMD_OPT_FLAG,
+      .help = N_("names alone, one a line") },
+    { "keys", 0, CMD_OPT_FLAG,
+      .help = N_("keys alone, one a line, without talking to any guest") },
+    { NULL }
+};
+
+static const CmdOption host_dominfo_options[] = {
+    HOST_DOMAIN,
+    HOST_CAN,
+    { NULL }
+};
+
+static const CmdOption host_probe_options[] = {
+    HOST_DOMAIN,
+    { "refresh", 0, CMD_OPT_FLAG,
+      .help = N_("ask again instead of using what is known of this binary") },
+    HOST_CAN,
+    { NULL }
+};
+
+const Cmd cmd_host_commands[] = {
+    { "list", 0, host_list_options, host_list,
+      N_("list the guests of the connection"),
+      N_("Lists every guest with the version of its QEMU, its state and that "
+         "of its migration. A guest that cannot be asked is listed by its "
+         "key, and standard error says why; it holds up none of the "
+         "others.") },
+    { "dominfo", 0, host_dominfo_options, host_dominfo,
+      N_("tell about a guest"),
+      N_("Prints the name, UUID and QEMU of a guest, the release whose "
+         "migration interface it has, its state and that of its migration.") },
+    { "probe", 0, host_probe_options, host_probe,
+      N_("show what the QEMU of a guest can do"),
+      N_("Asks the QEMU of a guest which migration parameters and "
+         "capabilities it has, and prints those, and what other releases of "
+         "QEMU have and this one has not. The answer is kept on disk for the "
+         "next time, under what identifies the binary.") },
+    { NULL }
+};

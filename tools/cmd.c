@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commands and options as tables, and what reads them; see cmd.h.
+ *
+ * Parsing follows virsh: a word at its place or --name VALUE, options anywhere
+ * among the words, "--" before words that look like options.  On top of that a
+ * command that tunes takes --NAME VALUE for every parameter of the catalogue.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <glib/gi18n.h>
+#include <migtune/migtune.h>
+
+#include "cmd.h"
+
+const CmdGroup cmd_groups[] = {
+    { "domains", N_("Domains"), cmd_host_commands },
+    { "tuning", N_("Seeing and setting"), cmd_params_commands },
+    { "planning", N_("Knowing beforehand"), cmd_plan_commands },
+    { "shell", N_("Shell"), cmd_shell_commands },
+    { NULL }
+};
+
+const CmdOption cmd_global_options[] = {
+    { "connect", 'c', CMD_OPT_TEXT, .metavar = "URI",
+      .help = N_("which guests, such as qmp:///run/guests/ or "
+                 "qmp+tcp://127.0.0.1:4444; without it the environment "
+                 "variable MIGTUNE_DEFAULT_URI says") },
+    { "timeout", 't', CMD_OPT_TEXT, .metavar = "SECONDS",
+      .help = N_("how long a guest may take to greet and to answer") },
+    { "no-cache", 0, CMD_OPT_FLAG,
+      .help = N_("neither use nor keep on disk what was found out about a "
+                 "QEMU") },
+    { "json", 0, CMD_OPT_FLAG,
+      .help = N_("print results and errors as JSON") },
+    { "no-colour", 0, CMD_OPT_FLAG,
+      .help = N_("no colours, on a terminal either; the environment variable "
+                 "NO_COLOR does the same") },
+    { "quiet", 'q', CMD_OPT_FLAG,
+      .help = N_("no head lines and no remarks") },
+    { "version", 'V', CMD_OPT_FLAG,
+      .help = N_("print the version and what was built in, and end") },
+    { "short-version", 'v', CMD_OPT_FLAG,
+      .help = N_("print the version alone, and end") },
+    { "help", 'h', CMD_OPT_FLAG,
+      .help = N_("print how the command is used, and end") },
+    { NULL }
+};
+
+const CmdOption cmd_common_options[] = {
+    { "json", 0, CMD_OPT_FLAG,
+      .help = N_("print results and errors as JSON") },
+    { "help", 0, CMD_OPT_FLAG,
+      .help = N_("print this help") },
+    { NULL }
+};
+
+/* How many letters must be changed to make @b of @a. */
+static guint
+cmd_distance(const char *a, const char *b)
+{
+    gsize n = strlen(b);
+    g_autofree guint *row = g_new(guint, n + 1);
+
+    for (gsize j = 0; j <= n; j++)
+        row[j] = j;
+    for (gsize i = 0; a[i]; i++) {
+        guint diagonal = row[0];
+
+        row[0] = i + 1;
+        for (gsize j = 0; j < n; j++) {
+            guint up = row[j + 1];
+            guint change = diagonal + (a[i] == b[j] ? 0 : 1);
+
+            row[j + 1] = MIN(change, MIN(up, row[j]) + 1);
+            diagonal = up;
+        }
+    }
+
+    return row[n];
+}
+
+/* Keeps @candidate when it is nearer to @name than what was there. */
+static void
+cmd_nearer(const char *name, const char *candidate, const char **nearest,
+           guint *distance)
+{
+    guint d = cmd_distance(name, candidate);
+
+    if (d < *distance && d <= strlen(candidate) / 2) {
+        *distance = d;
+        *nearest = candidate;
+    }
+}
+
+const Cmd *
+cmd_find(const char *name)
+{
+    for (const CmdGroup *group = cmd_groups; group->name; group++)
+        for (const Cmd *cmd = group->commands; cmd->name; cmd++)
+            if (strcmp(cmd->name, name) == 0)
+                return cmd;
+
+    return NULL;
+}
+
+const CmdGroup *
+cmd_find_group(const char *name)
+{
+    for (const CmdGroup *group = cmd_groups; group->name; group++)
+        if (strcmp(group->name, name) == 0)
+            return group;
+
+    return NULL;
+}
+
+static const Cmd *
+cmd_find_or_suggest(const char *name, GError **error)
+{
+    const Cmd *found = cmd_find(name);
+    const char *nearest = NULL;
+    guint distance = 4;
+
+    if (found)
+        return found;
+
+    for (const CmdGroup *group = cmd_groups; group->name; group++)
+        for (const Cmd *cmd = group->commands; cmd->name; cmd++)
+            if (!(cmd->flags & CMD_HIDDEN))
+                cmd_nearer(name, cmd->name, &nearest, &distance);
+
+    if (nearest)
+        tool_usage_error(error, _("there is no command '%s'; did you mean "
+                                  "'%s'?"), name, nearest);
+    else
+        tool_usage_error(error, _("there is no command '%s'; 'help' lists "
+                                  "them"), name);
+    return NULL;
+}
+
+static const CmdOption *
+cmd_table_find(const CmdOption *table, const char *name, gsize len)
+{
+    for (; table && table->name; table++)
+        if (strncmp(table->name, name, len) == 0 && !table->name[len])
+            return table;
+
+    return NULL;
+}
+
+static const CmdOption *
+cmd_table_find_letter(const CmdOption *table, char letter)
+{
+    for (; table && table->name; table++)
+        if (table->letter && table->letter == letter)
+            return table;
+
+    return NULL;
+}
+
+static const CmdOption *
+cmd_table_find_type(const CmdOption *table, CmdOptionType type)
+{
+    for (; table && table->name; table++)
+        if (table->type == type)
+            return table;
+
+    return NULL;
+}
+
+const CmdOption *
+cmd_find_option(const Cmd *cmd, const char *name, gsize len)
+{
+    const CmdOption *option = cmd_table_find(cmd->options, name, len);
+
+    if (option && option->type == CMD_OPT_REST)
+        option = NULL;
+
+    return option ? option : cmd_table_find(cmd_common_options, name, len);
+}
+
+/* Whether @text may be the value of @option. */
+static gboolean
+cmd_check_value(const CmdOption *option, const char *text, GError **error)
+{
+    if (option->choices && !g_strv_contains(option->choices, text)) {
+        g_autofree char *all =
+            g_strjoinv(", ", (char **)(gpointer)option->choices);
+
+        tool_usage_error(error, _("--%s is one of %s, not '%s'"),
+                         option->name, all, text);
+        return FALSE;
+    }
+
+    if (option->type == CMD_OPT_NUMBER &&
+        !g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, NULL,
+                                  NULL)) {
+        tool_usage_error(error, _("--%s is a whole number, not '%s'"),
+                         option->name, text);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+static gboolean
+cmd_store(GHashTable *values, const CmdOption *option, const char *text,
+          GError **error)
+{
+    if (!cmd_check_value(option, text, error))
+        return FALSE;
+
+    if (option->type != CMD_OPT_FLAG &&
+        g_hash_table_contains(values, option->name)) {
+        tool_usage_error(error, _("--%s is given twice"), option->name);
+        return FALSE;
+    }
+
+    g_hash_table_insert(values, (char *)option->name, g_strdup(text));
+    return TRUE;
+}
+
+/* Reads "-abc", where each letter is a flag and the last may take a value. */
+static gboolean
+cmd_parse_letters(const CmdOption *table, char **words, guint *i,
+                  GHashTable *values, GError **error)
+{
+    for (const char *p = words[*i] + 1; *p; p++) {
+        const CmdOption *option = cmd_table_find_letter(table, *p);
+        const char *text;
+
+        if (!option) {
+            tool_usage_error(error, _("there is no option '%s'"), words[*i]);
+            return FALSE;
+        }
+        if (option->type == CMD_OPT_FLAG) {
+            if (!cmd_store(values, option, "", error))
+                return FALSE;
+            continue;
+        }
+
+        text = p[1] ? p + 1 : words[*i + 1];
+        if (!text) {
+            tool_usage_error(error, _("-%c needs a value: %s"), *p,
+                             option->metavar);
+            return FALSE;
+        }
+        if (!p[1])
+            (*i)++;
+        return cmd_store(values, option, text, error);
+    }
+
+    return TRUE;
+}
+
+/* The text after "=" in @word, else the next word. */
+static const char *
+cmd_take_value(char **words, guint *i, const char *equals)
+{
+    if (equals)
+        return equals + 1;
+    if (!words[*i + 1])
+        return NULL;
+
+    return words[++*i];
+}
+
+/* Reads "--name" of @option, with its value if it has one. */
+static gboolean
+cmd_parse_long(const CmdOption *option, char **words, guint *i,
+               const char *equals, GHashTable *values, GError **error)
+{
+    const char *text = "";
+
+    if (option->type == CMD_OPT_FLAG && equals) {
+        tool_usage_error(error, _("--%s takes no value"), option->name);
+        return FALSE;
+    }
+    if (option->type != CMD_OPT_FLAG)
+        text = cmd_take_value(words, i, equals);
+    if (!text) {
+        tool_usage_error(error, _("--%s needs a value: %s"), option->name,
+                         option->metavar);
+        return FALSE;
+    }
+
+    return cmd_store(values, option, text, error);
+}
+
+GHashTable *
+cmd_parse_globals(const CmdOption *table, char **words, guint *n_used,
+                  GError **error)
+{
+    g_autoptr(GHashTable) values =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    guint i = 0;
+
+    for (; words[i] && words[i][0] == '-' && words[i][1]; i++) {
+        const char *equals = strchr(words[i], '=');
+        const CmdOption *option;
+
+        if (strcmp(words[i], "--") == 0) {
+            i++;
+            break;
+        }
+        if (words[i][1] != '-') {
+            if (!cmd_parse_letters(table, words, &i, values, error))
+                return NULL;
+            continue;
+        }
+
+        option = cmd_table_find(table, words[i] + 2,
+                                equals ? (gsize)(equals - words[i] - 2)
+                                       : strlen(words[i] + 2));
+        if (!option) {
+            tool_usage_error(error, _("there is no option '%s'"), words[i]);
+            return NULL;
+        }
+        if (!cmd_parse_long(option, words, &i, equals, values, error))
+            return NULL;
+    }
+
+    *n_used = i;
+    return g_steal_pointer(&values);
+}
+
+static void
+cmd_unknown_option(const Cmd *cmd, const char *name, GError **error)
+{
+    const CmdOption *tables[] = { cmd->options, cmd_common_options };
+    const char *nearest = NULL;
+    guint distance = 3;
+
+    for (guint i = 0; i < G_N_ELEMENTS(tables); i++)
+        for (const CmdOption *o = tables[i]; o && o->name; o++)
+            if (o->type != CMD_OPT_REST)
+                cmd_nearer(name, o->name, &nearest, &distance);
+    if (!nearest && (cmd->flags & CMD_WISHES))
+        nearest = migtune_param_suggest(name);
+
+    if (nearest)
+        tool_usage_error(error, _("%s: there is neither an option nor a "
+                                  "parameter '%s'; did you mean '%s'?"),
+                         cmd->name, name, nearest);
+    else if (cmd->flags & CMD_WISHES)
+        tool_usage_error(error, _("%s: there is neither an option nor a "
+                                  "parameter '%s'; what only a newer QEMU has "
+                                  "is written as NAME=VALUE"),
+                         cmd->name, name);
+    else
+        tool_usage_error(error, _("%s: there is no option '--%s'"),
+                         cmd->name, name);
+}
+
+/* Reads one word that begins with "--". */
+static gboolean
+cmd_line_parse_long(CmdLine *line, char **words, guint *i, GError **error)
+{
+    const char *word = words[*i];
+    const char *equals = strchr(word, '=');
+    gsize len = equals ? (gsize)(equals - word - 2) : strlen(word + 2);
+    const CmdOption *option = cmd_find_option(line->cmd, word + 2, len);
+    g_autofree char *name = g_strndup(word + 2, len);
+    const char *text;
+
+    if (option)
+        return cmd_parse_long(option, words, i, equals, line->values, error);
+
+    if (!(line->cmd->flags & CMD_WISHES) ||
+        !migtune_param_canonical_name(name)) {
+        cmd_unknown_option(line->cmd, name, error);
+        return FALSE;
+    }
+
+    text = cmd_take_value(words, i, equals);
+    if (!text) {
+        tool_usage_error(error, _("--%s needs a value: %s"), name, "VALUE");
+        return FALSE;
+    }
+
+    g_ptr_array_add(line->rest, g_strdup_printf("%s=%s", name, text));
+    return TRUE;
+}
+
+/* Gives the words without a name their places. */
+static gboolean
+cmd_line_place(CmdLine *line, int first_word, guint n_placed, GError **error)
+{
+    const Cmd *cmd = line->cmd;
+    const CmdOption *data = cmd_table_find_type(cmd->options, CMD_OPT_DATA);
+    const CmdOption *rest = cmd_table_find_type(cmd->options, CMD_OPT_REST);
+    gboolean replaced = FALSE;
+
+    for (const CmdOption *o = cmd->options; o && o->name; o++)
+        replaced |= o->replaces_data && cmd_line_has(line, o->name);
+
+    /* NAME=VALUE is never meant as a domain: --domain NAME=VALUE is. */
+    if (data && !replaced && first_word >= 0 &&
+        !cmd_line_has(line, data->name) &&
+        (!rest || rest->word != CMD_WORD_WISH ||
+         !strchr(line->rest->pdata[first_word], '='))) {
+        g_autofree char *word =
+            g_ptr_array_steal_index(line->rest, first_word);
+
+        n_placed--;
+        if (!cmd_store(line->values, data, word, error))
+            return FALSE;
+    }
+
+    if (data && data->required && !replaced &&
+        !cmd_line_has(line, data->name)) {
+        tool_usage_error(error, _("%s: %s is missing"), cmd->name,
+                         data->metavar);
+        return FALSE;
+    }
+    if (replaced && cmd_line_has(line, data->name)) {
+        tool_usage_error(error, _("%s: %s is given and excluded at once"),
+                         cmd->name, data->metavar);
+        return FALSE;
+    }
+    if (!rest && n_placed > 0) {
+        tool_usage_error(error, _("%s: one word too many: '%s'"), cmd->name,
+                         (char *)line->rest->pdata[0]);
+        return FALSE;
+    }
+    if (rest && rest->required && line->rest->len == 0) {
+        tool_usage_error(error, _("%s: %s is missing"), cmd->name,
+                         rest->metavar);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+CmdLine *
+cmd_line_parse(char **words, guint n_words, GError **error)
+{
+    g_autoptr(CmdLine) line = g_new0(CmdLine, 1);
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+    gboolean plain = FALSE;
+    int first_word = -1;
+    guint n_placed = 0;
+    char **list_words;
+
+    line->values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                         g_free);
+    line->rest = g_ptr_array_new_with_free_func(g_free);
+    line->cmd = cmd_find_or_suggest(words[0], error);
+    if (!line->cmd)
+        return NULL;
+
+    for (guint i = 1; i < n_words; i++)
+        g_ptr_array_add(list, words[i]);
+    g_ptr_array_add(list, NULL);
+    list_words = (char **)list->pdata;
+
+    for (guint i = 0; list_words[i]; i++) {
+        const char *word = list_words[i];
+
+        if (!plain && strcmp(word, "--") == 0) {
+            plain = TRUE;
+        } else if (!plain && g_str_has_prefix(word, "--") &&
+                   !(line->cmd->flags & CMD_RAW)) {
+            if (!cmd_line_parse_long(line, list_words, &i, error))
+                return NULL;
+        } else if (!plain && word[0] == '-' && word[1] &&
+                   !(line->cmd->flags & CMD_RAW)) {
+            tool_usage_error(error, _("%s: there is no option '%s'"),
+                             line->cmd->name, word);
+            return NULL;
+        } else {
+            if (first_word < 0)
+                first_word = line->rest->len;
+            n_placed++;
+            g_ptr_array_add(line->rest, g_strdup(word));
+        }
+    }
+
+    if (!cmd_line_has(line, "help") &&
+        !cmd_line_place(line, first_word, n_placed, error))
+        return NULL;
+
+    return g_steal_pointer(&line);
+}
+
+void
+cmd_line_free(CmdLine *line)
+{
+    if (!line)
+        return;
+
+    g_clear_pointer(&line->values, g_hash_table_unref);
+    g_clear_pointer(&line->rest, g_ptr_array_unref);
+    g_free(line);
+}
+
+const char *
+cmd_line_get(const CmdLine *line, const char *name)
+{
+    return g_hash_table_lookup(line->values, name);
+}
+
+gboolean
+cmd_line_has(const CmdLine *line, const char *name)
+{
+    return g_hash_table_contains(line->values, name);
+}
+
+/* Checks one table of options for the self-test. */
+static guint
+cmd_self_test_options(const char *name, const CmdOption *table,
+                      const Cmd *cmd)
+{
+    guint faults = 0;
+    gboolean rest = FALSE;
+
+#define FAULT_UNLESS(condition, what)                                   \
+    do {                                                                \
+        if (!(condition)) {                                             \
+            out_error("%s: --%s: %s", name, o->name, what);             \
+            faults++;                                                   \
+        }                                                               \
+    } while (0)
+
+    for (const CmdOption *o = table; o && o->name; o++) {
+        FAULT_UNLESS(o->help && *o->help, "no help");
+        FAULT_UNLESS(o->type == CMD_OPT_FLAG || o->metavar, "no metavar");
+        FAULT_UNLESS(!rest || o->type != CMD_OPT_DATA, "after the rest");
+        FAULT_UNLESS(!o->required || o->type >= CMD_OPT_DATA,
+                     "only words at a place can be required");
+        FAULT_UNLESS(cmd_table_find(table, o->name, strlen(o->name)) == o,
+                     "twice");
+        FAULT_UNLESS(!o->letter ||
+                     cmd_table_find_letter(table, o->letter) == o,
+                     "its letter twice");
+        FAULT_UNLESS(!o->choices || o->choices[0], "no choices");
+        if (cmd) {
+            FAULT_UNLESS(!cmd_table_find(cmd_common_options, o->name,
+                                         strlen(o->name)),
+                         "hides a common option");
+            FAULT_UNLESS(!(cmd->flags & CMD_WISHES) ||
+                         o->type == CMD_OPT_REST ||
+                         !migtune_param_canonical_name(o->name),
+                         "hides a parameter");
+        }
+        rest |= o->type == CMD_OPT_REST;
+    }
+#undef FAULT_UNLESS
+
+    return faults;
+}
+
+guint
+cmd_self_test(void)
+{
+    guint faults = cmd_self_test_options("global", cmd_global_options, NULL) +
+                   cmd_self_test_options("common", cmd_common_options, NULL);
+
+    for (const CmdGroup *group = cmd_groups; group->name; group++) {
+        for (const Cmd *cmd = group->commands; cmd->name; cmd++) {
+            faults += cmd_self_test_options(cmd->name, cmd->options, cmd);
+            if (!cmd->run || !cmd->summary || !cmd->description) {
+                out_error("%s: incomplete", cmd->name);
+                faults++;
+            }
+            if (cmd_find(cmd->name) != cmd || cmd_find_group(cmd->name)) {
+                out_error("%s: twice", cmd->name);
+                faults++;
+            }
+        }
+    }
+
+    return faults;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Completion, for the shell of the command and for others.
+ *
+ * What a word can become follows from the tables of commands; names and values
+ * of parameters from the catalogue; domains from the connection.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <migtune/migtune.h>
+
+#include "cmd.h"
+#include "each.h"
+
+/* So many guests are asked for their names. */
+#define COMPLETE_MAX_ASKED 16
+
+typedef struct {
+    const char *word;       /* the one to be completed */
+    gsize len;
+    GPtrArray *items;       /* of char * */
+} Completion;
+
+/* Adds what is printed to @c when the word is its start. */
+static void
+complete_add(Completion *c, char *candidate)
+{
+    if (candidate && strncmp(candidate, c->word, c->len) == 0)
+        g_ptr_array_add(c->items, candidate);
+    else
+        g_free(candidate);
+}
+
+static void
+complete_add_options(Completion *c, const CmdOption *table)
+{
+    for (; table && table->name; table++)
+        if (table->type != CMD_OPT_REST)
+            complete_add(c, g_strconcat("--", table->name, NULL));
+}
+
+static void
+complete_add_commands(Completion *c, gboolean groups)
+{
+    for (const CmdGroup *group = cmd_groups; group->name; group++) {
+        if (groups)
+            complete_add(c, g_strdup(group->name));
+        for (const Cmd *cmd = group->commands; cmd->name; cmd++)
+            if (!(cmd->flags & CMD_HIDDEN))
+                complete_add(c, g_strdup(cmd->name));
+    }
+}
+
+static JsonNode *
+complete_get_name(MigtuneDomain *domain, gconstpointer data, int *status,
+                  GError **error)
+{
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(object, "domain",
+                                  migtune_domain_get_name(domain));
+    json_node_take_object(node, object);
+    return node;
+}
+
+/* Names of guests.  Where there are many, nobody waits for all of them to tell
+ * theirs: then keys will do. */
+static void
+complete_add_domains(Completion *c, Tool *tool)
+{
+    MigtuneConn *conn = tool->uri ? tool_connect(tool, NULL) : NULL;
+    g_auto(GStrv) keys = conn ? migtune_conn_list(conn, NULL) : NULL;
+    g_autoptr(GPtrArray) results = NULL;
+
+    if (!keys)
+        return;
+
+    if (g_strv_length(keys) <= COMPLETE_MAX_ASKED)
+        results = each_domain(tool, complete_get_name, NULL, NULL);
+    for (guint i = 0; results && i < results->len; i++)
+        complete_add(c, g_strdup(each_get_name(results->pdata[i])));
+    for (guint i = 0; !results && keys[i]; i++)
+        complete_add(c, g_strdup(keys[i]));
+}
+
+/* Adds the values that a row can have, each after @prefix. */
+static void
+complete_add_values(Completion *c, JsonObject *row, const char *prefix)
+{
+    JsonArray *values = out_get_array(row, "values");
+    const char *type = out_get_string(row, "type");
+
+    for (guint i = 0; values && i < json_array_get_length(values); i++)
+        complete_add(c, g_strconcat(
+            prefix, json_array_get_string_element(values, i), NULL));
+    if (g_strcmp0(type, "bool") == 0) {
+        complete_add(c, g_strconcat(prefix, "on", NULL));
+        complete_add(c, g_strconcat(prefix, "off", NULL));
+    }
+}
+
+/* Names of parameters between @prefix and @suffix; once the word has a "=",
+ * values of the parameter before it. */
+static void
+complete_add_params(Completion *c, CmdWord kind, const char *prefix,
+                    const char *suffix)
+{
+    g_autoptr(JsonNode) catalogue = migtune_catalogue_to_json(NULL, NULL);
+    JsonArray *rows = catalogue ? json_node_get_array(catalogue) : NULL;
+    const char *equals = strchr(c->word, '=');
+    gsize skip = strlen(prefix);
+
+    for (guint i = 0; rows && i < json_array_get_length(rows); i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        const char *name = out_get_string(row, "name");
+        const char *qmp = out_get_string(row, "qmp");
+        gsize len = equals && (gsize)(equals - c->word) > skip
+                    ? (gsize)(equals - c->word) - skip : 0;
+
+        if (kind == CMD_WORD_CAPABILITY &&
+            g_strcmp0(out_get_string(row, "kind"), "capability") != 0)
+            continue;
+
+        if (equals && kind != CMD_WORD_NAME) {
+            const char *typed = c->word + skip;
+            g_autofree char *before = NULL;
+
+            if (len == 0 || ((strlen(name) != len ||
+                              strncmp(name, typed, len) != 0) &&
+                             (!qmp || strlen(qmp) != len ||
+                              strncmp(qmp, typed, len) != 0)))
+                continue;
+            before = g_strndup(c->word, equals - c->word + 1);
+            complete_add_values(c, row, before);
+        } else if (!equals) {
+            complete_add(c, g_strconcat(prefix, name, suffix, NULL));
+            /* QEMU's spelling only for who begins to type it. */
+            if (qmp && c->len > skip && strcmp(qmp, name) != 0)
+                complete_add(c, g_strconcat(prefix, qmp, suffix, NULL));
+        }
+    }
+}
+
+static void
+complete_add_releases(Completion *c)
+{
+    static const guint last[] = { 12, 1, 2, 2, 2, 2, 2, 2, 2, 1 };
+
+    for (guint i = 0; i < G_N_ELEMENTS(last); i++)
+        for (guint minor = i == 0 ? 4 : 0; minor <= last[i]; minor++)
+            complete_add(c, g_strdup_printf("%u.%u", i + 2, minor));
+}
+
+static void
+complete_add_word(Completion *c, Tool *tool, CmdWord word)
+{
+    switch (word) {
+    case CMD_WORD_ANY:
+        break;
+    case CMD_WORD_DOMAIN:
+        complete_add_domains(c, tool);
+        break;
+    case CMD_WORD_NAME:
+        complete_add_params(c, word, "", "");
+        break;
+    case CMD_WORD_CAPABILITY:
+    case CMD_WORD_WISH:
+        complete_add_params(c, word, "", "=");
+        break;
+    case CMD_WORD_RELEASE:
+        complete_add_releases(c);
+        break;
+    case CMD_WORD_COMMAND:
+        complete_add_commands(c, TRUE);
+        break;
+    }
+}
+
+static void
+complete_add_value(Completion *c, Tool *tool, const CmdOption *option)
+{
+    for (guint i = 0; option->choices && option->choices[i]; i++)
+        complete_add(c, g_strdup(option->choices[i]));
+    complete_add_word(c, tool, option->word);
+}
+
+/* The values of the parameter that "--@name" sets. */
+static void
+complete_add_wish_value(Completion *c, const char *name)
+{
+    g_autofree char *wish = g_strconcat(name, "=", c->word, NULL);
+    Completion inner = {
+        .word = wish, .len = strlen(wish), .items = g_ptr_array_new()
+    };
+
+    complete_add_params(&inner, CMD_WORD_WISH, "", "");
+    for (guint i = 0; i < inner.items->len; i++) {
+        complete_add(c, g_strdup((char *)inner.items->pdata[i] +
+                                 strlen(name) + 1));
+        g_free(inner.items->pdata[i]);
+    }
+    g_ptr_array_unref(inner.items);
+}
+
+/* The last of the words of @cmd. */
+static void
+complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
+                 guint n_words)
+{
+    const CmdOption *pending = NULL;
+    const char *pending_wish = NULL;
+    const CmdOption *rest = NULL;
+    guint n_placed = 0;
+    gboolean replaced = FALSE;
+
+    for (guint i = 0; i + 1 < n_words; i++) {
+        const char *word = words[i];
+
+        if (pending || pending_wish) {
+            pending = NULL;
+            pending_wish = NULL;
+        } else if (!g_str_has_prefix(word, "--")) {
+            n_placed++;
+        } else if (!strchr(word, '=')) {
+            const CmdOption *option =
+                cmd_find_option(cmd, word + 2, strlen(word + 2));
+
+            if (option && option->type != CMD_OPT_FLAG)
+                pending = option;
+            else if (!option && (cmd->flags & CMD_WISHES))
+                pending_wish = word + 2;
+            replaced |= option && (option->replaces_data ||
+                                   option->type == CMD_OPT_DATA);
+        }
+    }
+
+    if (pending) {
+        complete_add_value(c, tool, pending);
+        return;
+    }
+    if (pending_wish) {
+        complete_add_wish_value(c, pending_wish);
+        return;
+    }
+    if (c->word[0] == '-') {
+        complete_add_options(c, cmd->options);
+        complete_add_options(c, cmd_common_options);
+        if ((cmd->flags & CMD_WISHES) && g_str_has_prefix(c->word, "--"))
+            complete_add_params(c, CMD_WORD_WISH, "--", "");
+        return;
+    }
+
+    for (const CmdOption *o = cmd->options; o && o->name; o++) {
+        if (o->type == CMD_OPT_DATA && n_placed == 0 && !replaced)
+            complete_add_value(c, tool, o);
+        else if (o->type == CMD_OPT_REST)
+            rest = o;
+    }
+    /* A wish may stand where a domain may be left out. */
+    if (rest && (n_placed > 0 || replaced || rest->word == CMD_WORD_WISH ||
+                 cmd->options->type == CMD_OPT_REST))
+        complete_add_value(c, tool, rest);
+}
+
+static int
+complete_compare(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorts and leaves each candidate once. */
+static void
+complete_sort(GPtrArray *items)
+{
+    g_ptr_array_sort(items, complete_compare);
+    for (guint i = items->len; i > 1; i--)
+        if (strcmp(items->pdata[i - 1], items->pdata[i - 2]) == 0)
+            g_ptr_array_remove_index(items, i - 1);
+}
+
+/* Skips options before the command and takes the URI out of them; returns
+ * the option whose value is being typed, if one is. */
+static const CmdOption *
+complete_skip_globals(Tool *tool, char **words, guint n_words, guint *i)
+{
+    for (; *i + 1 < n_words && words[*i][0] == '-'; (*i)++) {
+        const CmdOption *found = NULL;
+        const char *word = words[*i];
+
+        for (const CmdOption *o = cmd_global_options; o->name; o++)
+            if ((word[1] == '-' && strcmp(word + 2, o->name) == 0) ||
+                (word[1] == o->letter && o->letter && !word[2]))
+                found = o;
+        if (g_str_has_prefix(word, "--connect="))
+            tool_set_uri(tool, word + strlen("--connect="));
+        if (!found || found->type == CMD_OPT_FLAG)
+            continue;
+        if (*i + 2 >= n_words)
+            return found;
+        (*i)++;
+        if (found->letter == 'c')
+            tool_set_uri(tool, words[*i]);
+    }
+
+    return NULL;
+}
+
+GPtrArray *
+cmd_complete(Tool *tool, char **words, guint n_words)
+{
+    Completion c = { .items = g_ptr_array_new_with_free_func(g_free) };
+    const Cmd *cmd;
+    guint i = 0;
+
+    if (n_words == 0)
+        return c.items;
+
+    c.word = words[n_words - 1];
+    c.len = strlen(c.word);
+    if (complete_skip_globals(tool, words, n_words, &i))
+        return c.items;
+
+    if (i + 1 == n_words) {
+        if (c.word[0] == '-')
+            complete_add_options(&c, cmd_global_options);
+        else
+            complete_add_commands(&c, FALSE);
+    } else {
+        cmd = cmd_find(words[i]);
+        if (cmd)
+            complete_command(&c, tool, cmd, words + i + 1, n_words - i - 1);
+    }
+
+    complete_sort(c.items);
+    return c.items;
+}

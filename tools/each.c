@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The same for every domain; see each.h.
+ *
+ * Results are kept until all are there and then sorted, so that the output
+ * does not depend on which guest was quickest.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "each.h"
+
+typedef struct {
+    EachFunc func;
+    gconstpointer data;
+
+    GMutex lock;
+    GPtrArray *results;
+} Each;
+
+static void
+each_result_free(gpointer data)
+{
+    EachResult *result = data;
+
+    g_free(result->key);
+    g_clear_pointer(&result->document, json_node_unref);
+    g_clear_error(&result->error);
+    g_free(result);
+}
+
+static int
+each_compare(gconstpointer a, gconstpointer b)
+{
+    const EachResult *const *first = a;
+    const EachResult *const *second = b;
+
+    return strcmp((*first)->key, (*second)->key);
+}
+
+static void
+each_take(const char *key, MigtuneDomain *domain, const GError *error,
+          gpointer user_data)
+{
+    Each *each = user_data;
+    EachResult *result = g_new0(EachResult, 1);
+
+    result->key = g_strdup(key);
+    if (domain) {
+        result->document = each->func(domain, each->data, &result->status,
+                                      &result->error);
+    } else {
+        result->error = g_error_copy(error);
+    }
+    if (result->error)
+        result->status = TOOL_FAILED;
+
+    g_mutex_lock(&each->lock);
+    g_ptr_array_add(each->results, result);
+    g_mutex_unlock(&each->lock);
+}
+
+GPtrArray *
+each_domain(Tool *tool, EachFunc func, gconstpointer data, GError **error)
+{
+    MigtuneConn *conn = tool_connect(tool, error);
+    g_autoptr(GPtrArray) results =
+        g_ptr_array_new_with_free_func(each_result_free);
+    Each each = { .func = func, .data = data, .results = results };
+    gboolean done;
+
+    if (!conn)
+        return NULL;
+
+    g_mutex_init(&each.lock);
+    done = migtune_conn_foreach(conn, 0, each_take, &each, error);
+    g_mutex_clear(&each.lock);
+    if (!done)
+        return NULL;
+
+    g_ptr_array_sort(results, each_compare);
+    return g_steal_pointer(&results);
+}
+
+int
+each_status(GPtrArray *results)
+{
+    int worst = TOOL_DONE;
+
+    for (guint i = 0; i < results->len; i++) {
+        const EachResult *result = results->pdata[i];
+
+        if (result->status == TOOL_FAILED)
+            return TOOL_FAILED;
+        worst = MAX(worst, result->status);
+    }
+
+    return worst;
+}
+
+void
+each_report_errors(GPtrArray *results)
+{
+    for (guint i = 0; i < results->len; i++) {
+        const EachResult *result = results->pdata[i];
+        const char *name = each_get_name(result);
+
+        if (!result->error)
+            continue;
+        /* Most messages begin with the key already. */
+        if (g_str_has_prefix(result->error->message, name))
+            out_error("%s", result->error->message);
+        else
+            out_error("%s: %s", name, result->error->message);
+    }
+}
+
+JsonNode *
+each_to_json(GPtrArray *results)
+{
+    JsonNode *node = json_node_new(JSON_NODE_ARRAY);
+    JsonArray *array = json_array_new();
+
+    for (guint i = 0; i < results->len; i++) {
+        const EachResult *result = results->pdata[i];
+        JsonObject *object;
+
+        if (result->document) {
+            json_array_add_element(array, json_node_copy(result->document));
+            continue;
+        }
+        object = json_object_new();
+        json_object_set_string_member(object, "key", result->key);
+        json_object_set_member(object, "error",
+                               out_error_to_json(result->error));
+        json_array_add_object_element(array, object);
+    }
+
+    json_node_take_array(node, array);
+    return node;
+}
+
+const char *
+each_get_name(const EachResult *result)
+{
+    const char *name = NULL;
+
+    if (result->document && JSON_NODE_HOLDS_OBJECT(result->document))
+        name = out_get_string(json_node_get_object(result->document),
+                              "domain");
+
+    return name ? name : result->key;
+}

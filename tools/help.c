@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Help texts, on a terminal and as reStructuredText for the manual page.
+ *
+ * Both are made from the tables of commands, in the order of the tables.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <glib/gi18n.h>
+
+#include "cmd.h"
+
+#define HELP_COLUMNS 79
+
+/* Prints @text broken into lines, each with @indent spaces before it; empty
+ * lines of @text separate paragraphs. */
+static void
+help_wrap(const char *text, guint indent)
+{
+    g_auto(GStrv) words = g_strsplit_set(text, " \n", -1);
+    guint column = 0;
+
+    for (guint i = 0; words[i]; i++) {
+        guint width = out_width(words[i]);
+
+        if (!*words[i]) {
+            /* Two line ends in a row. */
+            if (column > 0)
+                fputs("\n\n", stdout);
+            column = 0;
+            continue;
+        }
+        if (column > 0 && column + 1 + width > HELP_COLUMNS) {
+            putchar('\n');
+            column = 0;
+        }
+        if (column == 0) {
+            printf("%*s%s", (int)indent, "", words[i]);
+            column = indent + width;
+        } else {
+            printf(" %s", words[i]);
+            column += 1 + width;
+        }
+    }
+    if (column > 0)
+        putchar('\n');
+}
+
+/* How an option is written: "--level N", "DOMAIN", "-c, --connect URI". */
+static char *
+help_option_form(const CmdOption *option)
+{
+    GString *form = g_string_new(NULL);
+    g_autofree char *choices = NULL;
+    const char *value = option->metavar;
+
+    if (option->choices) {
+        choices = g_strjoinv("|", (char **)(gpointer)option->choices);
+        value = choices;
+    }
+    if (option->letter)
+        g_string_append_printf(form, "-%c, ", option->letter);
+
+    switch (option->type) {
+    case CMD_OPT_FLAG:
+        g_string_append_printf(form, "--%s", option->name);
+        break;
+    case CMD_OPT_TEXT:
+    case CMD_OPT_NUMBER:
+        g_string_append_printf(form, "--%s %s", option->name, value);
+        break;
+    case CMD_OPT_DATA:
+        g_string_append_printf(form, "[--%s] %s", option->name, value);
+        break;
+    case CMD_OPT_REST:
+        g_string_append_printf(form, "%s...", value);
+        break;
+    }
+
+    return g_string_free(form, FALSE);
+}
+
+/* The whole command in one line. */
+static char *
+help_synopsis(const Cmd *cmd)
+{
+    GString *text = g_string_new(cmd->name);
+
+    for (const CmdOption *o = cmd->options; o && o->name; o++) {
+        g_autofree char *form = NULL;
+
+        if (o->type == CMD_OPT_DATA)
+            form = g_strdup(o->metavar);
+        else
+            form = help_option_form(o);
+        g_string_append_printf(text, o->required ? " %s" : " [%s]", form);
+    }
+    if (cmd->flags & CMD_WISHES)
+        g_string_append(text, " [--NAME VALUE]...");
+
+    return g_string_free(text, FALSE);
+}
+
+static void
+help_options(const CmdOption *table)
+{
+    for (const CmdOption *o = table; o && o->name; o++) {
+        g_autofree char *form = help_option_form(o);
+
+        printf("    %s\n", form);
+        help_wrap(_(o->help), 8);
+    }
+}
+
+static void
+help_list_group(const CmdGroup *group)
+{
+    guint width = 0;
+
+    printf(_("%s (help keyword '%s'):\n"), _(group->title), group->name);
+    for (const Cmd *cmd = group->commands; cmd->name; cmd++)
+        if (!(cmd->flags & CMD_HIDDEN))
+            width = MAX(width, strlen(cmd->name));
+    for (const Cmd *cmd = group->commands; cmd->name; cmd++)
+        if (!(cmd->flags & CMD_HIDDEN))
+            printf("  %-*s  %s\n", (int)width, cmd->name, _(cmd->summary));
+}
+
+void
+cmd_help_all(void)
+{
+    for (const CmdGroup *group = cmd_groups; group->name; group++) {
+        if (group != cmd_groups)
+            putchar('\n');
+        help_list_group(group);
+    }
+}
+
+void
+cmd_help_group(const CmdGroup *group)
+{
+    help_list_group(group);
+}
+
+void
+cmd_help_command(const Cmd *cmd)
+{
+    g_autofree char *synopsis = help_synopsis(cmd);
+
+    printf("%s\n    %s - %s\n", _("NAME"), cmd->name, _(cmd->summary));
+    printf("\n%s\n", _("SYNOPSIS"));
+    help_wrap(synopsis, 4);
+    printf("\n%s\n", _("DESCRIPTION"));
+    help_wrap(_(cmd->description), 4);
+    printf("\n%s\n", _("OPTIONS"));
+    help_options(cmd->options);
+    help_options(cmd_common_options);
+}
+
+void
+cmd_help_usage(void)
+{
+    printf("%s\n    migtune [-c URI] [%s] COMMAND [%s]\n"
+           "    migtune [-c URI] [%s] \"COMMAND; COMMAND...\"\n"
+           "    migtune [-c URI] [%s]\n\n%s\n",
+           _("USAGE"), _("OPTIONS"), _("ARGUMENTS"), _("OPTIONS"),
+           _("OPTIONS"), _("OPTIONS"));
+    help_options(cmd_global_options);
+    putchar('\n');
+    cmd_help_all();
+    putchar('\n');
+    help_wrap(_("Without a command an interactive shell starts. 'migtune help "
+                "COMMAND' tells more about a command, migtune(1) about all of "
+                "them, migtune-params(7) about the parameters."), 0);
+}
+
+static void
+help_rst_options(const CmdOption *table)
+{
+    for (const CmdOption *o = table; o && o->name; o++) {
+        g_autofree char *form = help_option_form(o);
+
+        printf("``%s``\n    %s.\n\n", form, o->help);
+    }
+}
+
+void
+cmd_help_rst(void)
+{
+    for (const CmdGroup *group = cmd_groups; group->name; group++) {
+        for (const Cmd *cmd = group->commands; cmd->name; cmd++) {
+            g_autofree char *synopsis = help_synopsis(cmd);
+            g_autofree char *line = g_strnfill(strlen(cmd->name), '-');
+
+            if (cmd->flags & CMD_HIDDEN)
+                continue;
+            printf("%s\n%s\n\n``%s``\n\n%s\n\n", cmd->name, line, synopsis,
+                   cmd->description);
+            help_rst_options(cmd->options);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The `migtune` command: options before the command, then one-shot or shell.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <glib/gi18n.h>
+#include <migtune/migtune.h>
+
+#include "cmd.h"
+#include "tool.h"
+
+static void
+main_init_locale(void)
+{
+    const char *dir = g_getenv("MIGTUNE_LOCALE_DIR");
+
+    setlocale(LC_ALL, "");
+    /* Numbers are read and written the same way everywhere. */
+    setlocale(LC_NUMERIC, "C");
+    if (!ENABLE_NLS)
+        return;
+
+    bindtextdomain(GETTEXT_PACKAGE, dir && *dir ? dir : LOCALE_DIR);
+    textdomain(GETTEXT_PACKAGE);
+}
+
+static void
+main_print_version(gboolean json)
+{
+    g_autoptr(JsonNode) drivers = migtune_get_drivers();
+    g_autoptr(GString) features = g_string_new(NULL);
+    JsonArray *array = json_node_get_array(drivers);
+
+    if (json) {
+        g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+        JsonObject *object = json_object_new();
+
+        json_object_set_string_member(object, "version", PACKAGE_VERSION);
+        json_object_set_string_member(object, "library",
+                                      migtune_get_version());
+        json_object_set_boolean_member(object, "readline", HAVE_READLINE);
+        json_object_set_boolean_member(object, "nls", ENABLE_NLS);
+        json_object_set_member(object, "drivers", json_node_copy(drivers));
+        json_node_take_object(node, object);
+        out_json(node);
+        return;
+    }
+
+    out_line(_("migtune %s, library %s"), PACKAGE_VERSION,
+             migtune_get_version());
+    if (HAVE_READLINE)
+        g_string_append(features, " readline");
+    if (ENABLE_NLS)
+        g_string_append(features, " nls");
+    out_line(_("Built in:%s"), features->len ? features->str : " -");
+
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        JsonObject *driver = json_array_get_object_element(array, i);
+        g_autofree char *schemes =
+            out_join(out_get_array(driver, "schemes"), ", ");
+        const char *failure = out_get_string(driver, "error");
+
+        if (failure)
+            out_line(_("Driver %s: %s"), out_get_string(driver, "name"),
+                     failure);
+        else
+            out_line(_("Driver %s: URIs that begin with %s"),
+                     out_get_string(driver, "name"), schemes);
+    }
+}
+
+/* Takes over what stood before the command. */
+static gboolean
+main_take_globals(Tool *tool, GHashTable *values, GError **error)
+{
+    const char *timeout = g_hash_table_lookup(values, "timeout");
+
+    if (g_hash_table_contains(values, "connect"))
+        tool_set_uri(tool, g_hash_table_lookup(values, "connect"));
+
+    if (timeout) {
+        char *end;
+        double seconds;
+
+        errno = 0;
+        seconds = g_ascii_strtod(timeout, &end);
+        if (errno || end == timeout || *end || !(seconds >= 0.001) ||
+            !(seconds <= 86400)) {
+            tool_usage_error(error, _("--timeout is a number of seconds from "
+                                      "0.001 to 86400, not '%s'"), timeout);
+            return FALSE;
+        }
+        tool->timeout_ms = (guint)(seconds * 1000 + 0.5);
+    }
+
+    tool->no_cache = g_hash_table_contains(values, "no-cache");
+    tool->quiet = g_hash_table_contains(values, "quiet");
+    tool->json_always = g_hash_table_contains(values, "json");
+    tool->json = tool->json_always;
+    if (g_hash_table_contains(values, "no-colour"))
+        tool->colour = FALSE;
+
+    return TRUE;
+}
+
+static int
+main_run(Tool *tool, char **words, guint n_words)
+{
+    g_autoptr(GHashTable) values = NULL;
+    g_autoptr(GError) error = NULL;
+    guint n_used = 0;
+
+    values = cmd_parse_globals(cmd_global_options, words, &n_used, &error);
+    if (!values || !main_take_globals(tool, values, &error)) {
+        for (guint i = 0; i < n_words; i++)
+            tool->json |= strcmp(words[i], "--json") == 0;
+        return tool_fail(tool, error);
+    }
+
+    if (g_hash_table_contains(values, "help")) {
+        cmd_help_usage();
+        return TOOL_DONE;
+    }
+    if (g_hash_table_contains(values, "version")) {
+        main_print_version(tool->json);
+        return TOOL_DONE;
+    }
+    if (g_hash_table_contains(values, "short-version")) {
+        out_line("%s", PACKAGE_VERSION);
+        return TOOL_DONE;
+    }
+
+    if (n_used == n_words)
+        return tool_shell(tool);
+
+    return tool_run_words(tool, words + n_used, n_words - n_used);
+}
+
+int
+main(int argc, char **argv)
+{
+    Tool tool;
+    int status;
+
+    main_init_locale();
+    tool_init(&tool);
+    status = main_run(&tool, argv + 1, argc > 0 ? argc - 1 : 0);
+    tool_clear(&tool);
+
+    /* What was printed may not have reached anybody. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
+        out_error(_("the output could not be written: %s"),
+                  g_strerror(errno));
+        return status == TOOL_DONE ? TOOL_FAILED : status;
+    }
+
+    return status;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tables, JSON and messages; see out.h.
+ *
+ * A table is kept cell by cell and measured when it is printed.  Width is
+ * counted in columns of a terminal, not in bytes or characters, so that
+ * translated titles and wide letters keep their columns.
+ */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib/gi18n.h>
+#include <migtune/migtune.h>
+
+#include "out.h"
+
+#define OUT_GAP 2
+
+typedef struct {
+    char *text;
+    guint width;
+    OutStyle style;
+} OutCell;
+
+struct _OutTable {
+    guint n_columns;
+    GArray *cells;      /* of OutCell, row by row, the titles first */
+};
+
+static const char *const out_colours[OUT_N_STYLES] = {
+    [OUT_PLAIN] = "",
+    [OUT_TITLE] = "\033[1m",
+    [OUT_GOOD] = "\033[32m",
+    [OUT_FAIR] = "\033[33m",
+    [OUT_BAD] = "\033[31m",
+    [OUT_FAINT] = "\033[2m",
+};
+
+gboolean
+out_wants_colour(void)
+{
+    const char *none = g_getenv("NO_COLOR");
+    const char *term = g_getenv("TERM");
+
+    if (none && *none)
+        return FALSE;
+
+    return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+char *
+out_escape(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text ? text : "", -1);
+    GString *result = g_string_sized_new(strlen(valid));
+
+    for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        GUnicodeType type = g_unichar_type(c);
+
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+            g_string_append_printf(result, "\\x%02x", (guint)c);
+        else if (type == G_UNICODE_FORMAT ||
+                 type == G_UNICODE_LINE_SEPARATOR ||
+                 type == G_UNICODE_PARAGRAPH_SEPARATOR)
+            g_string_append_printf(result, "\\u%04x", (guint)c);
+        else
+            g_string_append_unichar(result, c);
+    }
+
+    return g_string_free(result, FALSE);
+}
+
+guint
+out_width(const char *text)
+{
+    guint width = 0;
+
+    if (!g_utf8_validate(text, -1, NULL))
+        return strlen(text);
+
+    for (const char *p = text; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+
+        if (!g_unichar_iszerowidth(c))
+            width += g_unichar_iswide(c) ? 2 : 1;
+    }
+
+    return width;
+}
+
+static void
+out_cell_clear(gpointer data)
+{
+    OutCell *cell = data;
+
+    g_free(cell->text);
+}
+
+OutTable *
+out_table_new(const char *const *titles)
+{
+    OutTable *table = g_new0(OutTable, 1);
+
+    table->cells = g_array_new(FALSE, FALSE, sizeof(OutCell));
+    g_array_set_clear_func(table->cells, out_cell_clear);
+    table->n_columns = g_strv_length((char **)titles);
+    for (guint i = 0; i < table->n_columns; i++)
+        out_table_cell(table, OUT_TITLE, titles[i]);
+
+    return table;
+}
+
+void
+out_table_free(OutTable *table)
+{
+    if (!table)
+        return;
+
+    g_array_unref(table->cells);
+    g_free(table);
+}
+
+void
+out_table_cell(OutTable *table, OutStyle style, const char *text)
+{
+    OutCell cell = { .text = out_escape(text), .style = style };
+
+    cell.width = out_width(cell.text);
+    g_array_append_val(table->cells, cell);
+}
+
+/* Prints one row without spaces at its end. */
+static void
+out_table_print_row(const OutCell *row, const guint *widths, guint n_columns,
+                    gboolean colour)
+{
+    guint last = n_columns;
+
+    while (last > 0 && !*row[last - 1].text)
+        last--;
+
+    for (guint i = 0; i < last; i++) {
+        const char *code = colour ? out_colours[row[i].style] : "";
+        guint pad = widths[i] - row[i].width + OUT_GAP;
+
+        printf("%s%s%s", code, row[i].text, *code ? "\033[0m" : "");
+        if (i + 1 < last)
+            printf("%*s", (int)pad, "");
+    }
+    putchar('\n');
+}
+
+void
+out_table_print(OutTable *table, gboolean titled, gboolean colour)
+{
+    guint n = table->n_columns;
+    g_autofree guint *widths = g_new0(guint, n);
+    const OutCell *cells = (const OutCell *)(void *)table->cells->data;
+
+    for (guint i = titled ? 0 : n; i < table->cells->len; i++)
+        widths[i % n] = MAX(widths[i % n], cells[i].width);
+
+    for (guint i = titled ? 0 : n; i + n <= table->cells->len; i += n)
+        out_table_print_row(cells + i, widths, n, colour);
+}
+
+void
+out_line(const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *escaped = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+
+    escaped = out_escape(text);
+    puts(escaped);
+}
+
+void
+out_text(const char *text)
+{
+    fputs(text, stdout);
+}
+
+void
+out_json(JsonNode *node)
+{
+    g_autoptr(JsonGenerator) generator = json_generator_new();
+    g_autofree char *text = NULL;
+
+    json_generator_set_root(generator, node);
+    json_generator_set_pretty(generator, TRUE);
+    json_generator_set_indent(generator, 2);
+    text = json_generator_to_data(generator, NULL);
+    puts(text);
+}
+
+void
+out_error(const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+
+    fflush(stdout);
+    lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; lines[i]; i++) {
+        g_autofree char *escaped = out_escape(lines[i]);
+
+        fprintf(stderr, "migtune: %s\n", escaped);
+    }
+}
+
+static void
+out_error_add_field(JsonObject *object, const char *member,
+                    const GError *error, MigtuneErrorField field)
+{
+    const char *text = migtune_error_get_field(error, field);
+
+    if (text)
+        json_object_set_string_member(object, member, text);
+    else
+        json_object_set_null_member(object, member);
+}
+
+JsonNode *
+out_error_to_json(const GError *error)
+{
+    JsonObject *object = json_object_new();
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    int code = error->domain == MIGTUNE_ERROR ? error->code
+                                              : MIGTUNE_ERROR_INTERNAL;
+    g_autofree char *message = g_utf8_make_valid(error->message, -1);
+
+    json_object_set_string_member(object, "code",
+                                  migtune_error_code_to_string(code));
+    json_object_set_string_member(object, "message", message);
+    out_error_add_field(object, "parameter", error,
+                        MIGTUNE_ERROR_FIELD_PARAMETER);
+    out_error_add_field(object, "command", error,
+                        MIGTUNE_ERROR_FIELD_COMMAND);
+
+    if (migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_QEMU_CLASS) ||
+        migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_QEMU_DESC)) {
+        JsonObject *qemu = json_object_new();
+
+        out_error_add_field(qemu, "class", error,
+                            MIGTUNE_ERROR_FIELD_QEMU_CLASS);
+        out_error_add_field(qemu, "desc", error,
+                            MIGTUNE_ERROR_FIELD_QEMU_DESC);
+        json_object_set_object_member(object, "qemu", qemu);
+    } else {
+        json_object_set_null_member(object, "qemu");
+    }
+
+    json_node_take_object(node, object);
+    return node;
+}
+
+const char *
+out_get_string(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    if (!node || !JSON_NODE_HOLDS_VALUE(node) ||
+        json_node_get_value_type(node) != G_TYPE_STRING)
+        return NULL;
+
+    return json_node_get_string(node);
+}
+
+gboolean
+out_get_bool(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && JSON_NODE_HOLDS_VALUE(node) &&
+           json_node_get_value_type(node) == G_TYPE_BOOLEAN &&
+           json_node_get_boolean(node);
+}
+
+JsonArray *
+out_get_array(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+
+    return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node)
+                                               : NULL;
+}
+
+char *
+out_value_to_text(JsonNode *node)
+{
+    if (!node || JSON_NODE_HOLDS_NULL(node))
+        return g_strdup("");
+    if (!JSON_NODE_HOLDS_VALUE(node))
+        return json_to_string(node, FALSE);
+    if (json_node_get_value_type(node) == G_TYPE_STRING)
+        return g_strdup(json_node_get_string(node));
+    if (json_node_get_value_type(node) == G_TYPE_BOOLEAN)
+        return g_strdup(json_node_get_boolean(node) ? "on" : "off");
+
+    return json_to_string(node, FALSE);
+}
+
+char *
+out_join(JsonArray *array, const char *separator)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; array && i < json_array_get_length(array); i++) {
+        g_autofree char *item =
+            out_value_to_text(json_array_get_element(array, i));
+
+        if (i > 0)
+            g_string_append(text, separator);
+        g_string_append(text, item);
+    }
+
+    return g_string_free(text, FALSE);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Wishes in, verdicts out; see plans.h.
+ *
+ * Values go to the library as the texts that were typed: it knows types, units
+ * and ranges, and finds every fault of a set of wishes, not only the first.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <glib/gi18n.h>
+
+#include "plans.h"
+
+const char *const plans_policies[] = {
+    "strict", "substitute", "best-effort", NULL
+};
+
+/* What the three short options mean for each way of compressing; NULL: they
+ * mean nothing there. */
+typedef struct {
+    const char *method;
+    const char *level;
+    const char *threads;
+    const char *dthreads;
+} PlansShorthand;
+
+static const PlansShorthand plans_shorthands[] = {
+    { "mt", "compression.mt.level", "compression.mt.threads",
+      "compression.mt.dthreads" },
+    { "zlib", "compression.zlib.level", "parallel.connections", NULL },
+    { "zstd", "compression.zstd.level", "parallel.connections", NULL },
+    { "qatzip", "compression.qatzip.level", "parallel.connections", NULL },
+    { "qpl", NULL, "parallel.connections", NULL },
+    { "uadk", NULL, "parallel.connections", NULL },
+    { "xbzrle", NULL, NULL, NULL },
+    { "none", NULL, NULL, NULL },
+};
+
+static const struct {
+    const char *option;
+    gsize offset;
+} plans_short_options[] = {
+    { "level", G_STRUCT_OFFSET(PlansShorthand, level) },
+    { "threads", G_STRUCT_OFFSET(PlansShorthand, threads) },
+    { "dthreads", G_STRUCT_OFFSET(PlansShorthand, dthreads) },
+};
+
+void
+plans_wishes_clear(PlansWishes *wishes)
+{
+    for (int i = 0; i < wishes->n_params; i++)
+        g_free(wishes->params[i].value.s);
+    g_clear_pointer(&wishes->params, g_free);
+    wishes->n_params = 0;
+}
+
+/* One more wish; @name_len bytes of @name. */
+static gboolean
+plans_add(PlansWishes *wishes, const char *name, gsize name_len,
+          const char *value, GError **error)
+{
+    virTypedParameter *param;
+
+    if (name_len == 0 || name_len >= VIR_TYPED_PARAM_FIELD_LENGTH) {
+        tool_usage_error(error, _("'%.*s' is no name of a parameter: it has "
+                                  "1 to %d letters"),
+                         (int)MIN(name_len, 100), name,
+                         VIR_TYPED_PARAM_FIELD_LENGTH - 1);
+        return FALSE;
+    }
+
+    wishes->params = g_renew(virTypedParameter, wishes->params,
+                             wishes->n_params + 1);
+    param = &wishes->params[wishes->n_params++];
+    memset(param, 0, sizeof(*param));
+    memcpy(param->field, name, name_len);
+    param->type = VIR_TYPED_PARAM_STRING;
+    param->value.s = g_strdup(value);
+    return TRUE;
+}
+
+gboolean
+plans_take_wish(const char *word, PlansWishes *wishes, GError **error)
+{
+    const char *equals = strchr(word, '=');
+
+    if (!equals) {
+        tool_usage_error(error, _("'%s' is not NAME=VALUE"), word);
+        return FALSE;
+    }
+
+    return plans_add(wishes, word, equals - word, equals + 1, error);
+}
+
+/* Whether @name is one of the parameters that choose how to compress. */
+static gboolean
+plans_is_method(const char *name)
+{
+    const char *canonical = migtune_param_canonical_name(name);
+
+    return g_strcmp0(canonical, "compression") == 0 ||
+           g_strcmp0(canonical,
+                     migtune_param_canonical_name("multifd-compression")) == 0;
+}
+
+/* The shorthand of one method; NULL when it is none that is known. */
+static const PlansShorthand *
+plans_find_shorthand(const char *method)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(plans_shorthands); i++)
+        if (strcmp(plans_shorthands[i].method, method) == 0)
+            return &plans_shorthands[i];
+
+    return NULL;
+}
+
+/*
+ * What @option stands for among @wishes.
+ *
+ * The first method that is wished and has such a thing decides; without any
+ * method it is mt.  NULL when none of the methods has it: then @ret_method is
+ * one of them.
+ */
+static const char *
+plans_resolve(const PlansWishes *wishes, gsize offset, char **ret_method)
+{
+    const char *name = NULL;
+    gboolean any = FALSE;
+
+    for (int i = 0; !name && i < wishes->n_params; i++) {
+        g_auto(GStrv) methods = NULL;
+
+        if (!plans_is_method(wishes->params[i].field))
+            continue;
+        methods = g_strsplit(wishes->params[i].value.s, ",", -1);
+        for (guint j = 0; !name && methods[j]; j++) {
+            const PlansShorthand *shorthand =
+                plans_find_shorthand(g_strstrip(methods[j]));
+
+            any = TRUE;
+            if (!*ret_method)
+                *ret_method = g_strdup(methods[j]);
+            if (shorthand)
+                name = G_STRUCT_MEMBER(const char *, shorthand, offset);
+        }
+    }
+
+    return any ? name : G_STRUCT_MEMBER(const char *, &plans_shorthands[0],
+                                        offset);
+}
+
+gboolean
+plans_take_wishes(const CmdLine *line, PlansWishes *wishes, GError **error)
+{
+    g_auto(PlansWishes) result = { NULL, 0 };
+    int n_words;
+
+    for (guint i = 0; i < line->rest->len; i++)
+        if (!plans_take_wish(line->rest->pdata[i], &result, error))
+            return FALSE;
+
+    n_words = result.n_params;
+    for (guint i = 0; i < G_N_ELEMENTS(plans_short_options); i++) {
+        const char *option = plans_short_options[i].option;
+        const char *value = cmd_line_get(line, option);
+        const PlansWishes words = { result.params, n_words };
+        g_autofree char *method = NULL;
+        const char *name;
+
+        if (!value)
+            continue;
+        name = plans_resolve(&words, plans_short_options[i].offset, &method);
+        if (!name) {
+            tool_usage_error(error, _("--%s means nothing with "
+                                      "compression=%s"), option, method);
+            return FALSE;
+        }
+        if (!plans_add(&result, name, strlen(name), value, error))
+            return FALSE;
+    }
+
+    if (result.n_params == 0) {
+        tool_usage_error(error, _("%s: nothing is wished; say NAME=VALUE"),
+                         line->cmd->name);
+        return FALSE;
+    }
+
+    *wishes = result;
+    result.params = NULL;
+    result.n_params = 0;
+    return TRUE;
+}
+
+unsigned int
+plans_get_flags(const CmdLine *line)
+{
+    const char *policy = cmd_line_get(line, "policy");
+
+    if (g_strcmp0(policy, "strict") == 0)
+        return MIGTUNE_SET_STRICT;
+    if (g_strcmp0(policy, "best-effort") == 0)
+        return MIGTUNE_SET_BEST_EFFORT;
+
+    return 0;
+}
+
+static const OutStyle plans_styles[] = {
+    [MIGTUNE_VERDICT_IN_FORCE] = OUT_GOOD,
+    [MIGTUNE_VERDICT_SUBSTITUTED] = OUT_FAIR,
+    [MIGTUNE_VERDICT_IGNORED] = OUT_FAIR,
+    [MIGTUNE_VERDICT_DROPPED] = OUT_FAIR,
+    [MIGTUNE_VERDICT_REFUSED] = OUT_BAD,
+};
+
+static void
+plans_print_verdicts(Tool *tool, MigtunePlan *plan)
+{
+    const char *titles[] = {
+        _("Parameter"), _("Asked"), _("Now"), _("Verdict"), _("Why"), NULL
+    };
+    g_autoptr(OutTable) table = out_table_new(titles);
+
+    for (guint i = 0; i < migtune_plan_get_n_verdicts(plan); i++) {
+        const char *name, *asked, *now, *reason;
+        MigtuneVerdict verdict =
+            migtune_plan_get_verdict(plan, i, &name, &asked, &now, &reason);
+
+        out_table_cell(table, OUT_PLAIN, name);
+        out_table_cell(table, OUT_PLAIN, asked);
+        out_table_cell(table, OUT_PLAIN, now ? now : "-");
+        out_table_cell(table, plans_styles[verdict],
+                       migtune_verdict_to_string(verdict));
+        out_table_cell(table, OUT_PLAIN, reason);
+    }
+
+    out_table_print(table, !tool->quiet, tool->colour);
+}
+
+/* The commands of a plan, one a line, as they would be sent. */
+static void
+plans_print_steps(Tool *tool, JsonObject *document)
+{
+    JsonArray *steps = out_get_array(document, "steps");
+    guint n = steps ? json_array_get_length(steps) : 0;
+
+    if (!tool->quiet) {
+        out_text("\n");
+        out_line("%s", n ? _("These commands would be sent:")
+                         : _("Nothing would be sent."));
+    }
+    for (guint i = 0; i < n; i++) {
+        JsonObject *step = json_array_get_object_element(steps, i);
+        g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+        g_autofree char *text = NULL;
+        JsonObject *command = json_object_new();
+        JsonNode *arguments = json_object_get_member(step, "arguments");
+
+        json_object_set_string_member(command, "execute",
+                                      out_get_string(step, "execute"));
+        if (arguments && !JSON_NODE_HOLDS_NULL(arguments))
+            json_object_set_member(command, "arguments",
+                                   json_node_copy(arguments));
+        json_node_take_object(node, command);
+        text = json_to_string(node, FALSE);
+        out_line("%s", text);
+    }
+}
+
+static void
+plans_print_warnings(Tool *tool, JsonObject *document)
+{
+    JsonArray *warnings = out_get_array(document, "warnings");
+
+    if (tool->quiet)
+        return;
+
+    for (guint i = 0; warnings && i < json_array_get_length(warnings); i++)
+        out_error(_("warning: %s"),
+                  json_array_get_string_element(warnings, i));
+}
+
+/* The status of a plan that was not refused and did not fail. */
+static int
+plans_get_status(const CmdLine *line, MigtunePlan *plan)
+{
+    if (!cmd_line_has(line, "strict-exit"))
+        return TOOL_DONE;
+
+    for (guint i = 0; i < migtune_plan_get_n_verdicts(plan); i++)
+        if (migtune_plan_get_verdict(plan, i, NULL, NULL, NULL, NULL) !=
+            MIGTUNE_VERDICT_IN_FORCE)
+            return TOOL_INEXACT;
+
+    return TOOL_DONE;
+}
+
+JsonNode *
+plans_run_quietly(const CmdLine *line, MigtunePlan *plan, gboolean dry_run,
+                  int *ret_status, GError **ret_error)
+{
+    g_autoptr(GError) error = NULL;
+    JsonNode *document;
+
+    *ret_status = TOOL_FAILED;
+    if (migtune_plan_check(plan, &error) &&
+        (dry_run || migtune_plan_apply(plan, &error)))
+        *ret_status = plans_get_status(line, plan);
+
+    document = migtune_plan_to_json(plan);
+    if (error) {
+        json_object_set_member(json_node_get_object(document), "error",
+                               out_error_to_json(error));
+        g_propagate_error(ret_error, g_steal_pointer(&error));
+    }
+
+    return document;
+}
+
+int
+plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
+          gboolean dry_run, GError **error)
+{
+    gboolean refused = !migtune_plan_check(plan, NULL);
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(JsonNode) document = NULL;
+    int status;
+
+    document = plans_run_quietly(line, plan, dry_run, &status, &failure);
+
+    if (tool->json) {
+        out_json(document);
+        return status;
+    }
+
+    /* After a failure in the middle there are no verdicts to speak of: the
+     * error says what is in force. */
+    if (!failure || refused)
+        plans_print_verdicts(tool, plan);
+    if (!failure && dry_run)
+        plans_print_steps(tool, json_node_get_object(document));
+    plans_print_warnings(tool, json_node_get_object(document));
+
+    if (!failure)
+        return status;
+
+    if (refused && !dry_run)
+        g_prefix_error(&failure, "%s", _("nothing was changed: "));
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return status;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What all commands share; see tool.h.
+ *
+ * The connection is opened by the first command that needs one, so that
+ * "params" and "explain --qemu" work without a guest and start at once.
+ */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <glib/gi18n.h>
+
+#include "cmd.h"
+#include "tool.h"
+
+void
+tool_init(Tool *tool)
+{
+    memset(tool, 0, sizeof(*tool));
+    tool->uri = g_strdup(g_getenv("MIGTUNE_DEFAULT_URI"));
+    tool->cancellable = g_cancellable_new();
+    tool->signals = tool_signals_new(tool->cancellable);
+    tool->colour = out_wants_colour();
+}
+
+void
+tool_clear(Tool *tool)
+{
+    g_clear_pointer(&tool->conn, migtune_conn_unref);
+    g_clear_object(&tool->cancellable);
+    g_clear_pointer(&tool->uri, g_free);
+}
+
+void
+tool_set_uri(Tool *tool, const char *uri)
+{
+    g_clear_pointer(&tool->conn, migtune_conn_unref);
+    if (uri) {
+        g_free(tool->uri);
+        tool->uri = g_strdup(uri);
+    }
+}
+
+void
+tool_usage_error(GError **error, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT, "%s", text);
+}
+
+MigtuneConn *
+tool_connect(Tool *tool, GError **error)
+{
+    if (tool->conn)
+        return tool->conn;
+
+    if (!tool->uri || !*tool->uri) {
+        tool_usage_error(error, _("which guests? Give -c URI, such as -c "
+                                  "qmp:///run/guests/, or set "
+                                  "MIGTUNE_DEFAULT_URI"));
+        return NULL;
+    }
+
+    tool->conn = migtune_conn_open_full(
+        tool->uri, tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0,
+        tool->timeout_ms, tool->cancellable, error);
+    return tool->conn;
+}
+
+MigtuneDomain *
+tool_open_domain(Tool *tool, const char *name, GError **error)
+{
+    MigtuneConn *conn = tool_connect(tool, error);
+
+    return conn ? migtune_conn_lookup(conn, name, error) : NULL;
+}
+
+int
+tool_fail(Tool *tool, const GError *error)
+{
+    const char *parameter =
+        migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_PARAMETER);
+    const char *nearest = NULL;
+
+    if (tool->json) {
+        g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+        JsonObject *object = json_object_new();
+
+        json_object_set_member(object, "error", out_error_to_json(error));
+        json_node_take_object(node, object);
+        out_json(node);
+    } else {
+        if (parameter && g_error_matches(error, MIGTUNE_ERROR,
+                                         MIGTUNE_ERROR_UNKNOWN_PARAMETER))
+            nearest = migtune_param_suggest(parameter);
+        out_error("%s", error->message);
+        if (nearest && !strstr(error->message, nearest))
+            out_error(_("did you mean '%s'?"), nearest);
+    }
+
+    return g_error_matches(error, MIGTUNE_ERROR,
+                           MIGTUNE_ERROR_INVALID_ARGUMENT) ? TOOL_USAGE
+                                                           : TOOL_FAILED;
+}
+
+/* Ends the word that is being read, if there is one. */
+static void
+tool_split_end_word(GPtrArray *words, GString *word, gboolean *started)
+{
+    if (!*started)
+        return;
+
+    g_ptr_array_add(words, g_strdup(word->str));
+    g_string_truncate(word, 0);
+    *started = FALSE;
+}
+
+GPtrArray *
+tool_split(const char *text, GError **error)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) word = g_string_new(NULL);
+    gboolean started = FALSE;
+    char quote = 0;
+
+    for (const char *p = text; *p; p++) {
+        if (quote && *p == quote) {
+            quote = 0;
+        } else if (quote == '\'') {
+            g_string_append_c(word, *p);
+        } else if (*p == '\\') {
+            if (!p[1]) {
+                tool_usage_error(error, _("a backslash at the end"));
+                return NULL;
+            }
+            started = TRUE;
+            g_string_append_c(word, *++p);
+        } else if (quote) {
+            g_string_append_c(word, *p);
+        } else if (*p == '\'' || *p == '"') {
+            quote = *p;
+            started = TRUE;
+        } else if (*p == ';' || *p == '\n') {
+            tool_split_end_word(words, word, &started);
+            g_ptr_array_add(words, NULL);
+        } else if (g_ascii_isspace(*p)) {
+            tool_split_end_word(words, word, &started);
+        } else if (*p == '#' && !started) {
+            while (p[1] && p[1] != '\n')
+                p++;
+        } else {
+            started = TRUE;
+            g_string_append_c(word, *p);
+        }
+    }
+
+    if (quote) {
+        tool_usage_error(error, _("a quotation mark %c is not closed"), quote);
+        return NULL;
+    }
+
+    tool_split_end_word(words, word, &started);
+    return g_steal_pointer(&words);
+}
+
+/* Runs one parsed command. */
+static int
+tool_run_line(Tool *tool, const CmdLine *line)
+{
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    if (cmd_line_has(line, "help")) {
+        cmd_help_command(line->cmd);
+        return TOOL_DONE;
+    }
+
+    tool->json = tool->json_always || cmd_line_has(line, "json");
+    tool_signals_begin(tool->signals);
+    status = line->cmd->run(tool, line, &error);
+    if (error) {
+        int meant = tool_fail(tool, error);
+
+        status = MAX(status, meant);
+    }
+    tool_signals_end(tool->signals);
+    fflush(stdout);
+
+    return status;
+}
+
+/* Parses and runs @words, where NULL separates commands. */
+static int
+tool_run(Tool *tool, char **words, guint n_words)
+{
+    g_autoptr(GPtrArray) lines =
+        g_ptr_array_new_with_free_func((GDestroyNotify)cmd_line_free);
+    int result = TOOL_DONE;
+
+    for (guint start = 0, i = 0; i <= n_words; i++) {
+        g_autoptr(GError) error = NULL;
+        CmdLine *line;
+
+        if (i < n_words && words[i])
+            continue;
+        if (i == start) {
+            start = i + 1;
+            continue;
+        }
+
+        line = cmd_line_parse(words + start, i - start, &error);
+        if (!line) {
+            tool->json = tool->json_always;
+            for (; start < i; start++)
+                tool->json |= strcmp(words[start], "--json") == 0;
+            return tool_fail(tool, error);
+        }
+        g_ptr_array_add(lines, line);
+        start = i + 1;
+    }
+
+    for (guint i = 0; i < lines->len && !tool->quit; i++) {
+        int status = tool_run_line(tool, lines->pdata[i]);
+
+        if (status != TOOL_DONE)
+            result = status;
+        if (status != TOOL_DONE && status != TOOL_INEXACT)
+            break;
+    }
+
+    return result;
+}
+
+int
+tool_run_text(Tool *tool, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) words = tool_split(text, &error);
+
+    if (!words) {
+        tool->json = tool->json_always;
+        return tool_fail(tool, error);
+    }
+
+    return tool_run(tool, (char **)words->pdata, words->len);
+}
+
+int
+tool_run_words(Tool *tool, char **words, guint n_words)
+{
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+    const Cmd *cmd = cmd_find(words[0]);
+
+    if (n_words == 1)
+        return tool_run_text(tool, words[0]);
+
+    for (guint i = 0; i < n_words; i++) {
+        gboolean separator = strcmp(words[i], ";") == 0 &&
+                             !(cmd && (cmd->flags & CMD_RAW));
+
+        g_ptr_array_add(list, separator ? NULL : words[i]);
+    }
+
+    return tool_run(tool, (char **)list->pdata, list->len);
+}
