@@ -721,8 +721,9 @@ test_bash(void)
         "--replies qemu-7.2 --directory . --count 2", NULL
     };
     g_autofree char *bash = g_find_program_in_path("bash");
-    g_autofree char *script = g_test_build_filename(
-        G_TEST_DIST, "..", "..", "tools", "completion", "migtune", NULL);
+    g_autofree char *script =
+        g_build_filename(g_getenv("MIGTUNE_TEST_DATA"), "..", "..", "tools",
+                         "completion", "migtune", NULL);
     g_autoptr(Scratch) scratch = NULL;
 
     if (!bash) {
