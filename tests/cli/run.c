@@ -89,6 +89,8 @@ static const CliCase cases[] = {
         "migtune explain --qemu 10.0 --compression zstd "
             "--compression.zstd.level=5 --multifd-channels 8",
         "migtune explain --qemu 4.2 compression=zstd --level 15",
+        "migtune explain --qemu 8.2 compression=mt",
+        "migtune -q explain --qemu 8.2 compression=mt",
         "migtune explain --qemu 9.1 --policy strict compression=mt",
         "migtune explain --qemu 9.1 --policy best-effort block=on downtime=3",
         "migtune explain --qemu 9.1 --strict-exit compression=mt",
@@ -143,7 +145,8 @@ static const CliCase cases[] = {
     } },
     { "get", { WEB1("qemu-7.2") }, {
         "migtune migrate-getparameters web1",
-        "migtune migrate-getparameters web1 bandwidth max-bandwidth",
+        "migtune -t 5 --no-cache migrate-getparameters web1 bandwidth "
+            "max-bandwidth",
         "migtune migrate-getparameters web1 bandwith",
         "migtune migrate-getparameters web1 zero_page_detection",
         "migtune migrate-getparameters web1 downtime --json",
@@ -219,6 +222,9 @@ static const CliCase cases[] = {
         "migtune complete -- dominfo ''",
         "migtune complete -- migrate-setparameters g --comp",
         "migtune complete -- migrate-setparameters g multifd-compression=",
+        "migtune complete -- migrate-setparameters g compression=z",
+        "migtune complete -- migrate-setparameters g compression=xbzrle,z",
+        "migtune complete -- migrate-setparameters g --compression q",
         "migtune complete -- migrate-setparameters g --xbzrle ''",
         "migtune complete -- migrate-setparameters g --policy ''",
         "migtune complete -- migrate-getparameters g down",
