@@ -248,13 +248,15 @@ test_damaged_cache_is_a_miss(void)
     g_autoptr(MtCaps) caps =
         mt_caps_probe(fake_qmp_exec(qmp), MT_RELEASE(10, 0), NULL, NULL);
     g_autoptr(JsonNode) node = mt_caps_to_json(caps);
+    g_autoptr(MtCaps) whole = NULL;
     g_autofree char *inner = mt_json_to_line(node);
     g_autofree char *text =
         g_strdup_printf("{\"key\": \"k\", \"caps\": %s}", inner);
     gsize length = strlen(text);
     GRand *random = g_rand_new_with_seed(7);
 
-    g_assert_nonnull(mt_cache_parse(text, length, "k"));
+    whole = mt_cache_parse(text, length, "k");
+    g_assert_nonnull(whole);
     g_assert_null(mt_cache_parse(text, length, "other"));
     for (gsize n = 0; n < length; n += 7)
         g_assert_null(mt_cache_parse(text, n, "k"));
