@@ -78,7 +78,8 @@ logs="$BUILD/meson-logs/testlog*.json"
 
 if thread_sanitizer_works; then
     build "$BUILD-tsan" -Db_sanitize=thread
-    run_tests "$BUILD-tsan" --suite engine --suite unit --suite drivers
+    run_tests "$BUILD-tsan" --setup tsan --suite engine --suite unit \
+        --suite drivers
     logs="$logs $BUILD-tsan/meson-logs/testlog*.json"
 elif [ "${CI:-}" = true ]; then
     die "the thread sanitizer does not run here"

@@ -340,10 +340,10 @@ client_wake(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-client_cancelled(GCancellable *cancellable, gpointer data)
+static void
+client_cancelled(GCancellable *cancellable, gpointer context)
 {
-    return G_SOURCE_CONTINUE;
+    g_main_context_wakeup(context);
 }
 
 static gboolean
@@ -382,18 +382,17 @@ client_wait(MtClient *client, gboolean (*done)(const MtClient *),
             gint64 deadline_us, GCancellable *cancellable)
 {
     g_autoptr(GSource) timer = NULL;
-    g_autoptr(GSource) cancel = NULL;
+    gulong cancel;
     gboolean reached = FALSE;
 
     timer = g_timeout_source_new(0);
     g_source_set_callback(timer, client_wake, NULL, NULL);
     g_source_attach(timer, client->context);
-    if (cancellable) {
-        cancel = g_cancellable_source_new(cancellable);
-        g_source_set_callback(cancel, G_SOURCE_FUNC(client_cancelled), NULL,
-                              NULL);
-        g_source_attach(cancel, client->context);
-    }
+    /* Not a source: GLib leaks it when it ends while it is being woken. */
+    cancel = cancellable
+        ? g_cancellable_connect(cancellable, G_CALLBACK(client_cancelled),
+                                client->context, NULL)
+        : 0;
 
     for (;;) {
         gint64 until_us = client_deadline(client, deadline_us);
@@ -413,8 +412,7 @@ client_wait(MtClient *client, gboolean (*done)(const MtClient *),
     }
 
     g_source_destroy(timer);
-    if (cancel)
-        g_source_destroy(cancel);
+    g_cancellable_disconnect(cancellable, cancel);
 
     return reached;
 }

@@ -94,10 +94,20 @@ fake_refuse(FakeCall *call, const char *format, ...)
     return NULL;
 }
 
+/* A node that owns @object. */
+static JsonNode *
+fake_node(JsonObject *object)
+{
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+    json_node_take_object(node, object);
+    return node;
+}
+
 static JsonNode *
 fake_nothing(void)
 {
-    return json_node_init_object(json_node_alloc(), json_object_new());
+    return fake_node(json_object_new());
 }
 
 static JsonNode *
@@ -358,7 +368,7 @@ fake_query_name(FakeCall *call)
     if (call->qmp->name)
         json_object_set_string_member(object, "name", call->qmp->name);
 
-    return json_node_init_object(json_node_alloc(), object);
+    return fake_node(object);
 }
 
 static JsonNode *
@@ -370,7 +380,7 @@ fake_query_uuid(FakeCall *call)
         object, "UUID", call->qmp->uuid
         ? call->qmp->uuid : "00000000-0000-0000-0000-000000000000");
 
-    return json_node_init_object(json_node_alloc(), object);
+    return fake_node(object);
 }
 
 static const struct {
@@ -428,7 +438,7 @@ fake_run(FakeQmp *qmp, const char *name, JsonObject *arguments,
         JsonObject *active = json_object_new();
 
         json_object_set_string_member(active, "status", "active");
-        return json_node_init_object(json_node_alloc(), active);
+        return fake_node(active);
     }
 
     return recorded ? json_node_copy(recorded) : fake_nothing();

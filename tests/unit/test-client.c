@@ -12,6 +12,7 @@
 #include <glib/gstdio.h>
 
 #include "fake-server.h"
+#include "lib/slow.h"
 #include "migtune/migtune-error.h"
 #include "qmp/client.h"
 #include "util/json.h"
@@ -49,7 +50,8 @@ peer_stop(Peer *peer)
 static MtClient *
 client_of(const Peer *peer)
 {
-    return mt_client_new(mt_address_new_unix(peer->path), 300, 300);
+    return mt_client_new(mt_address_new_unix(peer->path), slow_ms(300),
+                         slow_ms(300));
 }
 
 static void
@@ -416,7 +418,7 @@ test_a_long_path(void)
     g_autofree char *path = g_build_filename(deep, "a.sock", NULL);
     FakeServer *server = fake_server_new();
     g_autoptr(MtClient) client = mt_client_new(mt_address_new_unix(path),
-                                               300, 300);
+                                               slow_ms(300), slow_ms(300));
     g_autoptr(GError) error = NULL;
 
     g_assert_cmpint(g_mkdir(deep, 0700), ==, 0);
