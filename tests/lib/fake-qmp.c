@@ -684,6 +684,8 @@ fake_qmp_new(const char *name)
     if (strchr(name, '/')) {
         path = g_strdup(name);
     } else {
+        if (!g_getenv("MIGTUNE_TEST_DATA"))
+            g_error("MIGTUNE_TEST_DATA does not say where tests/data is");
         file = g_strconcat(name, ".json", NULL);
         path = g_build_filename(g_getenv("MIGTUNE_TEST_DATA"), "replies",
                                 file, NULL);

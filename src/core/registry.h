@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Finds, loads and checks drivers. */
+
+#include <json-glib/json-glib.h>
+
+#include "migtune/migtune-driver.h"
+
+G_BEGIN_DECLS
+
+/*
+ * The driver for @uri, by its scheme.  It is a copy of what the module
+ * offers, in which members that the module does not know are NULL, and stays
+ * valid until the process ends.  MIGTUNE_ERROR_INVALID_ARGUMENT when @uri has
+ * no scheme, MIGTUNE_ERROR_DRIVER when no driver can be had for it.
+ */
+const MigtuneDriver *mt_registry_find(const char *uri, GError **error);
+
+/* As migtune_get_drivers(). */
+JsonNode *mt_registry_describe(void);
+
+G_END_DECLS

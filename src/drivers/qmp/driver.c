@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * QEMU's own monitor as a driver.
+ *
+ *     qmp:///path/to/socket     one guest
+ *     qmp:///directory/         every socket in it is a guest
+ *     qmp+tcp://host:port       one guest
+ *
+ * The key of a domain is the path of its socket, or host:port.  Its name is
+ * the one QEMU was started with, else what the file is called.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "migtune/migtune-driver.h"
+#include "qmp/client.h"
+#include "util/json.h"
+
+typedef struct {
+    char *path;                 /* NULL: TCP */
+    gboolean is_directory;
+    char *host;
+    guint16 port;
+    guint connect_timeout_ms;
+    guint command_timeout_ms;
+} QmpConn;
+
+typedef struct {
+    MtClient *client;
+    char *key;
+    /* Whom the first connection found. */
+    char *name;
+    char *uuid;
+    char *instance;
+    char *version;
+} QmpDomain;
+
+/* What is asked along with the greeting. */
+enum {
+    QMP_ASK_NAME,
+    QMP_ASK_UUID,
+    QMP_N_ASKED
+};
+
+/* What may stand around a guest's name in the name of a socket. */
+static const char *const qmp_prefixes[] = { "qmp-", "monitor-", "mon-" };
+static const char *const qmp_suffixes[] = {
+    ".sock", ".socket", ".qmp", ".monitor", ".mon",
+};
+
+static void
+qmp_close(gpointer data)
+{
+    QmpConn *conn = data;
+
+    g_free(conn->path);
+    g_free(conn->host);
+    g_free(conn);
+}
+
+G_GNUC_PRINTF(3, 4)
+static gboolean
+qmp_bad_uri(const char *uri, GError **error, const char *format, ...)
+{
+    g_autofree char *what = NULL;
+    va_list args;
+
+    va_start(args, format);
+    what = g_strdup_vprintf(format, args);
+    va_end(args);
+    migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                      "bad URI \"%s\": %s", uri, what);
+
+    return FALSE;
+}
+
+/* The path of a qmp: URI: what it is on this machine is looked up here. */
+static gboolean
+qmp_open_path(QmpConn *conn, const char *uri, GUri *parsed, GError **error)
+{
+    const char *path = g_uri_get_path(parsed);
+    const char *host = g_uri_get_host(parsed);
+    struct stat st;
+
+    if (host && *host)
+        return qmp_bad_uri(uri, error, "it names the host \"%s\"; a path has "
+                           "three slashes, as in qmp:///%s%s, and another "
+                           "host is reached with qmp+tcp://%s:PORT", host,
+                           host, path, host);
+    if (g_uri_get_port(parsed) != -1)
+        return qmp_bad_uri(uri, error, "a port wants qmp+tcp:");
+    if (*path != '/')
+        return qmp_bad_uri(uri, error, "expected an absolute path, as in "
+                           "qmp:///run/guests/");
+    conn->path = g_uri_unescape_string(path, NULL);
+    if (!conn->path || !g_utf8_validate(conn->path, -1, NULL))
+        return qmp_bad_uri(uri, error, "its path is not UTF-8 in percent "
+                           "encoding");
+
+    if (stat(conn->path, &st) != 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          errno == ENOENT
+                          ? "there is no socket or directory %s: %s"
+                          : "cannot reach %s: %s",
+                          conn->path, g_strerror(errno));
+        return FALSE;
+    }
+    conn->is_directory = S_ISDIR(st.st_mode);
+    if (!conn->is_directory && !S_ISSOCK(st.st_mode)) {
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          "%s is neither a socket nor a directory",
+                          conn->path);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+static gboolean
+qmp_open_tcp(QmpConn *conn, const char *uri, GUri *parsed, GError **error)
+{
+    const char *path = g_uri_get_path(parsed);
+    const char *host = g_uri_get_host(parsed);
+    int port = g_uri_get_port(parsed);
+
+    if (!host || !*host || port < 1 || port > G_MAXUINT16)
+        return qmp_bad_uri(uri, error, "expected qmp+tcp://HOST:PORT, with "
+                           "an address of IPv6 in brackets");
+    if (*path && strcmp(path, "/") != 0)
+        return qmp_bad_uri(uri, error, "nothing may follow the port");
+    conn->host = g_uri_unescape_string(host, NULL);
+    if (!conn->host || !g_utf8_validate(conn->host, -1, NULL))
+        return qmp_bad_uri(uri, error, "the host is not UTF-8");
+    conn->port = port;
+
+    return TRUE;
+}
+
+static gpointer
+qmp_open(const char *uri, const MigtuneDriverOptions *options,
+         GCancellable *cancellable, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GUri) parsed = g_uri_parse(uri, G_URI_FLAGS_ENCODED, &local);
+    QmpConn *conn;
+    gboolean ok;
+
+    if (!parsed) {
+        qmp_bad_uri(uri, error, "%s", local->message);
+        return NULL;
+    }
+    if (g_uri_get_query(parsed) || g_uri_get_fragment(parsed) ||
+        g_uri_get_userinfo(parsed)) {
+        qmp_bad_uri(uri, error, "a user, a query or a fragment has no "
+                    "meaning here; in a path, write %%3F for ? and %%23 for "
+                    "#");
+        return NULL;
+    }
+
+    conn = g_new0(QmpConn, 1);
+    conn->connect_timeout_ms = options->connect_timeout_ms;
+    conn->command_timeout_ms = options->command_timeout_ms;
+    if (strcmp(g_uri_get_scheme(parsed), "qmp+tcp") == 0)
+        ok = qmp_open_tcp(conn, uri, parsed, error);
+    else
+        ok = qmp_open_path(conn, uri, parsed, error);
+    if (!ok)
+        g_clear_pointer(&conn, qmp_close);
+
+    return conn;
+}
+
+static gboolean
+qmp_entry_is_socket(int fd, const struct dirent *entry)
+{
+    struct stat st;
+
+    if (entry->d_type == DT_SOCK)
+        return TRUE;
+    if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
+        return FALSE;
+
+    return fstatat(fd, entry->d_name, &st, 0) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static char **
+qmp_list_directory(const QmpConn *conn, GError **error)
+{
+    g_autoptr(GPtrArray) keys = NULL;
+    DIR *dir = opendir(conn->path);
+    struct dirent *entry;
+
+    if (!dir) {
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          "cannot read the directory %s: %s", conn->path,
+                          g_strerror(errno));
+        return NULL;
+    }
+
+    keys = g_ptr_array_new();
+    while ((entry = readdir(dir))) {
+        /* A key is text: it stands in messages and in JSON. */
+        if (qmp_entry_is_socket(dirfd(dir), entry) &&
+            g_utf8_validate(entry->d_name, -1, NULL))
+            g_ptr_array_add(keys, g_build_filename(conn->path, entry->d_name,
+                                                   NULL));
+    }
+    closedir(dir);
+    g_ptr_array_add(keys, NULL);
+
+    return (char **)g_ptr_array_steal(keys, NULL);
+}
+
+static char *
+qmp_tcp_key(const QmpConn *conn)
+{
+    const MtAddress address = { .host = conn->host, .port = conn->port };
+
+    return mt_address_to_text(&address);
+}
+
+static char **
+qmp_list(gpointer data, GCancellable *cancellable, GError **error)
+{
+    const QmpConn *conn = data;
+    char **keys;
+
+    if (conn->is_directory)
+        return qmp_list_directory(conn, error);
+
+    keys = g_new0(char *, 2);
+    keys[0] = conn->path ? g_strdup(conn->path) : qmp_tcp_key(conn);
+
+    return keys;
+}
+
+/* The name of a guest, as far as the name of its socket tells. */
+static char *
+qmp_bare_name(const char *key)
+{
+    g_autofree char *base = g_path_get_basename(key);
+    const char *from = base;
+    gsize length;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(qmp_prefixes); i++) {
+        gsize n = strlen(qmp_prefixes[i]);
+
+        if (strncmp(from, qmp_prefixes[i], n) == 0 && from[n]) {
+            from += n;
+            break;
+        }
+    }
+    length = strlen(from);
+    for (gsize i = 0; i < G_N_ELEMENTS(qmp_suffixes); i++) {
+        gsize n = strlen(qmp_suffixes[i]);
+
+        if (length > n && g_str_has_suffix(from, qmp_suffixes[i])) {
+            length -= n;
+            break;
+        }
+    }
+
+    return g_strndup(from, length);
+}
+
+/* 0 is the best match, 2 none. */
+static int
+qmp_rank(const char *key, const char *name)
+{
+    g_autofree char *base = g_path_get_basename(key);
+    g_autofree char *bare = qmp_bare_name(key);
+
+    if (strcmp(base, name) == 0)
+        return 0;
+
+    return strcmp(bare, name) == 0 ? 1 : 2;
+}
+
+static gint
+qmp_compare(gconstpointer a, gconstpointer b, gpointer name)
+{
+    const char *key_a = *(const char *const *)a;
+    const char *key_b = *(const char *const *)b;
+    int rank_a = qmp_rank(key_a, name);
+    int rank_b = qmp_rank(key_b, name);
+
+    return rank_a != rank_b ? rank_a - rank_b : strcmp(key_a, key_b);
+}
+
+static char **
+qmp_find(gpointer data, const char *name)
+{
+    char **keys = qmp_list(data, NULL, NULL);
+
+    if (!keys)
+        return g_new0(char *, 1);
+    g_qsort_with_data(keys, g_strv_length(keys), sizeof(char *), qmp_compare,
+                      (gpointer)name);
+
+    return keys;
+}
+
+static void
+qmp_domain_close(gpointer data)
+{
+    QmpDomain *domain = data;
+
+    mt_client_free(domain->client);
+    g_free(domain->key);
+    g_free(domain->name);
+    g_free(domain->uuid);
+    g_free(domain->instance);
+    g_free(domain->version);
+    g_free(domain);
+}
+
+/* A text member of what @command returned; NULL when there is none. */
+static char *
+qmp_text_of(const MtCommand *command, const char *member)
+{
+    const char *text = NULL;
+
+    if (!command->result || !JSON_NODE_HOLDS_OBJECT(command->result) ||
+        !mt_json_opt_string(json_node_get_object(command->result), member,
+                            &text, NULL) || !text || !*text)
+        return NULL;
+
+    return g_strdup(text);
+}
+
+static gboolean
+qmp_uuid_is_set(const char *uuid)
+{
+    return uuid && strspn(uuid, "0-") != strlen(uuid);
+}
+
+/* Connects, and asks who is there. */
+static gboolean
+qmp_connect(QmpDomain *domain, char **ret_name, char **ret_uuid,
+            GCancellable *cancellable, GError **error)
+{
+    MtCommand asked[QMP_N_ASKED];
+    g_autofree char *uuid = NULL;
+    gboolean ok;
+
+    mt_command_init(&asked[QMP_ASK_NAME], "query-name", NULL);
+    mt_command_init(&asked[QMP_ASK_UUID], "query-uuid", NULL);
+    ok = mt_client_open(domain->client, asked, QMP_N_ASKED, cancellable,
+                        error);
+    if (ok) {
+        *ret_name = qmp_text_of(&asked[QMP_ASK_NAME], "name");
+        uuid = qmp_text_of(&asked[QMP_ASK_UUID], "UUID");
+        *ret_uuid = qmp_uuid_is_set(uuid) ? g_steal_pointer(&uuid) : NULL;
+    }
+    mt_commands_clear(asked, QMP_N_ASKED);
+
+    return ok;
+}
+
+/* The version as text, whatever form it has. */
+static char *
+qmp_version_line(const QmpDomain *domain)
+{
+    return mt_json_object_to_line(
+        mt_client_get_greeting(domain->client)->version);
+}
+
+static void
+qmp_identify(const QmpConn *conn, const QmpDomain *domain,
+             MigtuneDriverIdentity *identity)
+{
+    const char *binary = mt_client_get_binary(domain->client);
+
+    identity->name = g_strdup(domain->name);
+    if (!identity->name)
+        identity->name = conn->path ? qmp_bare_name(domain->key)
+            : g_strdup(domain->key);
+    identity->uuid = g_strdup(domain->uuid);
+    identity->instance = g_strdup(domain->instance);
+    identity->version = json_node_alloc();
+    json_node_init_object(identity->version,
+                          mt_client_get_greeting(domain->client)->version);
+    /* Who made the socket may be another process than the one that answers,
+     * with old releases of QEMU; so what it says of itself counts as well. */
+    if (binary)
+        identity->binary = g_strdup_printf("%s %s", binary, domain->version);
+}
+
+static gboolean
+qmp_key_is_ours(const QmpConn *conn, const char *key, GError **error)
+{
+    g_autofree char *directory = NULL;
+    g_autofree char *only = NULL;
+    gsize length;
+
+    if (conn->is_directory) {
+        directory = g_path_get_dirname(key);
+        length = strlen(conn->path);
+        while (length > 1 && conn->path[length - 1] == '/')
+            length--;
+        if (strlen(directory) == length &&
+            strncmp(directory, conn->path, length) == 0)
+            return TRUE;
+    } else {
+        only = conn->path ? g_strdup(conn->path) : qmp_tcp_key(conn);
+        if (strcmp(key, only) == 0)
+            return TRUE;
+    }
+    migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
+                      "there is no domain with the key \"%s\" here", key);
+
+    return FALSE;
+}
+
+static gpointer
+qmp_domain_open(gpointer data, const char *key,
+                MigtuneDriverIdentity *identity, GCancellable *cancellable,
+                GError **error)
+{
+    const QmpConn *conn = data;
+    QmpDomain *domain;
+
+    if (!qmp_key_is_ours(conn, key, error))
+        return NULL;
+
+    domain = g_new0(QmpDomain, 1);
+    domain->key = g_strdup(key);
+    domain->client = mt_client_new(conn->path
+                                   ? mt_address_new_unix(key)
+                                   : mt_address_new_tcp(conn->host,
+                                                        conn->port),
+                                   conn->connect_timeout_ms,
+                                   conn->command_timeout_ms);
+    if (!qmp_connect(domain, &domain->name, &domain->uuid, cancellable,
+                     error)) {
+        qmp_domain_close(domain);
+        return NULL;
+    }
+    domain->instance = g_strdup(mt_client_get_instance(domain->client));
+    domain->version = qmp_version_line(domain);
+    qmp_identify(conn, domain, identity);
+
+    return domain;
+}
+
+static gboolean
+qmp_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
+            GCancellable *cancellable, GError **error)
+{
+    QmpDomain *domain = data;
+
+    return mt_client_run(domain->client, commands, n_commands, cancellable,
+                         error);
+}
+
+/* A guest that was started anew in the same place is another one. */
+static gboolean
+qmp_reconnect(gpointer data, GCancellable *cancellable, GError **error)
+{
+    QmpDomain *domain = data;
+    g_autofree char *name = NULL;
+    g_autofree char *uuid = NULL;
+    g_autofree char *version = NULL;
+    const char *instance;
+
+    if (!qmp_connect(domain, &name, &uuid, cancellable, error))
+        return FALSE;
+
+    version = qmp_version_line(domain);
+    instance = mt_client_get_instance(domain->client);
+    if (g_strcmp0(instance, domain->instance) == 0 &&
+        g_strcmp0(name, domain->name) == 0 &&
+        g_strcmp0(uuid, domain->uuid) == 0 &&
+        strcmp(version, domain->version) == 0)
+        return TRUE;
+
+    mt_client_close(domain->client);
+    migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                      "%s: another guest answers here now than before the "
+                      "connection was lost", domain->key);
+
+    return FALSE;
+}
+
+static const char *const qmp_schemes[] = { "qmp", "qmp+tcp", NULL };
+
+static const MigtuneDriver qmp_driver = {
+    MIGTUNE_DRIVER_HEADER,
+    .name = "qmp",
+    .schemes = qmp_schemes,
+    .open = qmp_open,
+    .close = qmp_close,
+    .list = qmp_list,
+    .find = qmp_find,
+    .domain_open = qmp_domain_open,
+    .domain_close = qmp_domain_close,
+    .execute = qmp_execute,
+    .reconnect = qmp_reconnect,
+};
+
+MIGTUNE_DRIVER_DEFINE(qmp_driver)

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One suite, run on every driver, at the level of its structure: what a
+ * driver promises in migtune-driver.h.  A line of the table says how a driver
+ * is brought to have two domains.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <glib/gstdio.h>
+#include <gmodule.h>
+
+#include "fake-server.h"
+#include "migtune/migtune-driver.h"
+
+typedef struct {
+    char *directory;
+    FakeServer *server;
+    char *uri;
+    char *absent_uri;           /* nothing is there */
+} Setup;
+
+static const MigtuneDriverOptions options = {
+    .size = sizeof(MigtuneDriverOptions),
+    .connect_timeout_ms = 5000,
+    .command_timeout_ms = 5000,
+};
+
+static void
+setup_qmp(Setup *setup)
+{
+    static const struct {
+        const char *file;
+        const char *name;
+        const char *uuid;
+    } guests[] = {
+        { "a.sock", "one", "6f1b4f0e-9a1c-4dbe-8a0c-9a7f7b1ff001" },
+        { "qmp-b.monitor", NULL, NULL },
+    };
+    g_autofree char *file = NULL;
+
+    setup->directory = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    setup->server = fake_server_new();
+    for (gsize i = 0; i < G_N_ELEMENTS(guests); i++) {
+        g_autofree char *path = g_build_filename(setup->directory,
+                                                 guests[i].file, NULL);
+        FakeQmp *qmp = fake_qmp_new("qemu-7.2");
+
+        fake_qmp_set_identity(qmp, guests[i].name, guests[i].uuid);
+        fake_server_add_unix(setup->server, qmp, path);
+    }
+    fake_server_start(setup->server);
+    /* What is no socket is no domain. */
+    file = g_build_filename(setup->directory, "notes.txt", NULL);
+    g_assert_true(g_file_set_contents(file, "x", 1, NULL));
+    setup->uri = g_strdup_printf("qmp://%s/", setup->directory);
+    setup->absent_uri = g_strdup_printf("qmp://%s/absent",
+                                        setup->directory);
+}
+
+static void
+teardown_qmp(Setup *setup)
+{
+    g_autofree char *file = g_build_filename(setup->directory, "notes.txt",
+                                             NULL);
+
+    fake_server_free(setup->server);
+    g_unlink(file);
+    g_rmdir(setup->directory);
+}
+
+static const struct {
+    const char *name;
+    const char *file;           /* below the build directory's src/drivers */
+    const char *foreign_uri;    /* of a scheme that it serves, and wrong */
+    void (*setup)(Setup *setup);
+    void (*teardown)(Setup *setup);
+} drivers[] = {
+    { "qmp", "qmp/qmp.so", "qmp://host/path", setup_qmp, teardown_qmp },
+};
+
+static const MigtuneDriver *
+load(gsize i)
+{
+    g_autofree char *path = g_build_filename(
+        g_getenv("MIGTUNE_TEST_BUILD"), "src", "drivers", drivers[i].file,
+        NULL);
+    GModule *module = g_module_open(path, G_MODULE_BIND_LOCAL);
+    const MigtuneDriver *(*entry)(void);
+    gpointer symbol = NULL;
+
+    if (!module)
+        g_error("%s", g_module_error());
+    g_assert_true(g_module_symbol(module, MIGTUNE_DRIVER_SYMBOL, &symbol));
+    g_module_make_resident(module);
+    entry = symbol;
+
+    return entry();
+}
+
+typedef struct {
+    const MigtuneDriver *driver;
+    gsize row;
+    Setup setup;
+    gpointer conn;
+} Fixture;
+
+static void
+fixture_up(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    fixture->row = GPOINTER_TO_SIZE(data);
+    fixture->driver = load(fixture->row);
+    drivers[fixture->row].setup(&fixture->setup);
+    fixture->conn = fixture->driver->open(fixture->setup.uri, &options, NULL,
+                                          &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(fixture->conn);
+}
+
+static void
+fixture_down(Fixture *fixture, gconstpointer data)
+{
+    fixture->driver->close(fixture->conn);
+    drivers[fixture->row].teardown(&fixture->setup);
+    g_free(fixture->setup.directory);
+    g_free(fixture->setup.uri);
+    g_free(fixture->setup.absent_uri);
+}
+
+static void
+test_structure(Fixture *fixture, gconstpointer data)
+{
+    const MigtuneDriver *driver = fixture->driver;
+
+    g_assert_cmpuint(driver->api, ==, MIGTUNE_DRIVER_API);
+    g_assert_cmpuint(driver->size, ==, sizeof(MigtuneDriver));
+    g_assert_cmpstr(driver->name, ==, drivers[fixture->row].name);
+    g_assert_nonnull(driver->schemes[0]);
+}
+
+static void
+test_wrong_uris(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(fixture->driver->open(drivers[fixture->row].foreign_uri,
+                                        &options, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+    g_clear_error(&error);
+    g_assert_null(fixture->driver->open(fixture->setup.absent_uri, &options,
+                                        NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CONNECT);
+}
+
+static void
+test_list_and_find(Fixture *fixture, gconstpointer data)
+{
+    const MigtuneDriver *driver = fixture->driver;
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) keys = driver->list(fixture->conn, NULL, &error);
+    guint n;
+
+    g_assert_no_error(error);
+    n = g_strv_length(keys);
+    g_assert_cmpuint(n, ==, 2);
+    for (guint i = 0; driver->find && i < n; i++) {
+        g_autofree char *base = g_path_get_basename(keys[i]);
+        g_auto(GStrv) found = driver->find(fixture->conn, base);
+        g_auto(GStrv) none = driver->find(fixture->conn, "no such guest");
+
+        g_assert_nonnull(found);
+        g_assert_nonnull(none);
+        g_assert_cmpstr(found[0], ==, keys[i]);
+        for (char **at = found; *at; at++)
+            g_assert_true(g_strv_contains((const char *const *)keys, *at));
+    }
+}
+
+static gpointer
+open_domain(Fixture *fixture, guint i, MigtuneDriverIdentity *identity)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) keys = fixture->driver->list(fixture->conn, NULL, NULL);
+    gpointer domain = fixture->driver->domain_open(fixture->conn, keys[i],
+                                                   identity, NULL, &error);
+
+    g_assert_no_error(error);
+    g_assert_nonnull(domain);
+
+    return domain;
+}
+
+static void
+test_identity(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *first_name = NULL;
+
+    for (guint i = 0; i < 2; i++) {
+        MigtuneDriverIdentity identity = { NULL };
+        MigtuneDriverIdentity again = { NULL };
+        gpointer domain = open_domain(fixture, i, &identity);
+
+        g_assert_nonnull(identity.name);
+        g_assert_true(JSON_NODE_HOLDS_OBJECT(identity.version));
+        fixture->driver->domain_close(domain);
+        domain = open_domain(fixture, i, &again);
+        g_assert_cmpstr(identity.name, ==, again.name);
+        g_assert_cmpstr(identity.uuid, ==, again.uuid);
+        g_assert_cmpstr(identity.binary, ==, again.binary);
+        g_assert_cmpstr(identity.instance, ==, again.instance);
+        fixture->driver->domain_close(domain);
+        if (i == 0)
+            first_name = g_strdup(identity.name);
+        else
+            g_assert_cmpstr(identity.name, !=, first_name);
+        migtune_driver_identity_clear(&identity);
+        migtune_driver_identity_clear(&again);
+        g_assert_null(identity.name);
+    }
+}
+
+static void
+test_unknown_key(Fixture *fixture, gconstpointer data)
+{
+    MigtuneDriverIdentity identity = { NULL };
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(fixture->driver->domain_open(fixture->conn, "no such key",
+                                               &identity, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
+    g_assert_null(identity.name);
+}
+
+/* The usual pair of commands, a refused one between them, and a change that
+ * is read back. */
+static void
+test_execute(Fixture *fixture, gconstpointer data)
+{
+    enum { QUERY, REFUSED, SET, AGAIN, N };
+    MigtuneDriverIdentity identity = { NULL };
+    gpointer domain = open_domain(fixture, 0, &identity);
+    g_autoptr(JsonObject) arguments = json_object_new();
+    g_autoptr(GError) error = NULL;
+    MigtuneDriverCommand commands[N] = {
+        [QUERY] = { .name = "query-migrate-parameters" },
+        [REFUSED] = { .name = "no-such-command" },
+        [SET] = { .name = "migrate-set-parameters", .arguments = arguments },
+        [AGAIN] = { .name = "query-migrate-parameters" },
+    };
+
+    json_object_set_int_member(arguments, "downtime-limit", 1234);
+    fixture->driver->execute(domain, commands, N, NULL, &error);
+    g_assert_no_error(error);
+    for (guint i = 0; i < N; i++) {
+        g_assert_true(commands[i].answered);
+        g_assert_cmpint(commands[i].error != NULL, ==, i == REFUSED);
+        g_assert_cmpint(commands[i].result != NULL, ==, i != REFUSED);
+    }
+    g_assert_error(commands[REFUSED].error, MIGTUNE_ERROR,
+                   MIGTUNE_ERROR_QEMU);
+    g_assert_cmpstr(migtune_error_get_field(
+        commands[REFUSED].error, MIGTUNE_ERROR_FIELD_QEMU_CLASS), ==,
+        "CommandNotFound");
+    g_assert_cmpstr(migtune_error_get_field(
+        commands[REFUSED].error, MIGTUNE_ERROR_FIELD_COMMAND), ==,
+        "no-such-command");
+    g_assert_cmpint(json_object_get_int_member(
+        json_node_get_object(commands[AGAIN].result), "downtime-limit"), ==,
+        1234);
+
+    for (guint i = 0; i < N; i++) {
+        g_clear_pointer(&commands[i].result, json_node_unref);
+        g_clear_error(&commands[i].error);
+    }
+    fixture->driver->domain_close(domain);
+    migtune_driver_identity_clear(&identity);
+}
+
+static void
+test_cancelled(Fixture *fixture, gconstpointer data)
+{
+    MigtuneDriverIdentity identity = { NULL };
+    gpointer domain = open_domain(fixture, 0, &identity);
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    MigtuneDriverCommand command = { .name = "query-migrate-parameters" };
+
+    g_cancellable_cancel(cancellable);
+    g_assert_false(fixture->driver->execute(domain, &command, 1, cancellable,
+                                            &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+    g_assert_false(command.answered);
+    g_clear_error(&error);
+
+    if (fixture->driver->reconnect) {
+        g_assert_true(fixture->driver->reconnect(domain, NULL, &error));
+        g_assert_no_error(error);
+    }
+    g_assert_true(fixture->driver->execute(domain, &command, 1, NULL, NULL));
+    g_clear_pointer(&command.result, json_node_unref);
+    fixture->driver->domain_close(domain);
+    migtune_driver_identity_clear(&identity);
+}
+
+static const struct {
+    const char *name;
+    void (*func)(Fixture *fixture, gconstpointer data);
+} promises[] = {
+    { "structure", test_structure },
+    { "wrong-uris", test_wrong_uris },
+    { "list-and-find", test_list_and_find },
+    { "identity", test_identity },
+    { "unknown-key", test_unknown_key },
+    { "execute", test_execute },
+    { "cancelled", test_cancelled },
+};
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(drivers); i++) {
+        for (gsize j = 0; j < G_N_ELEMENTS(promises); j++) {
+            g_autofree char *path = g_strdup_printf(
+                "/conformance/%s/%s", drivers[i].name, promises[j].name);
+
+            g_test_add(path, Fixture, GSIZE_TO_POINTER(i), fixture_up,
+                       promises[j].func, fixture_down);
+        }
+    }
+    return g_test_run();
+}
