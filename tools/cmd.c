@@ -421,8 +421,8 @@ cmd_line_place(CmdLine *line, int first_word, guint n_placed, GError **error)
         return FALSE;
     }
     if (!rest && n_placed > 0) {
-        tool_usage_error(error, _("%s: there is nothing that '%s' could mean"),
-                         cmd->name, (char *)line->rest->pdata[0]);
+        tool_usage_error(error, _("%s: one word too many: '%s'"), cmd->name,
+                         (char *)line->rest->pdata[0]);
         return FALSE;
     }
     if (rest && rest->required && line->rest->len == 0) {

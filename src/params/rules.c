@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "params/rules.h"
@@ -165,8 +166,8 @@ rules_check_throttle(const MtSet *state, const MtSet *changed)
     finding->rule = g_strdup("auto_converge.initial is at most "
                              "auto_converge.max");
     finding->message = g_strdup_printf(
-        _("auto_converge.initial would be %" G_GUINT64_FORMAT
-          " %% and auto_converge.max %" G_GUINT64_FORMAT
+        _("auto_converge.initial would be %" PRIu64
+          " %% and auto_converge.max %" PRIu64
           " %%; the first may not be the larger"),
         low->number, high->number);
     return finding;

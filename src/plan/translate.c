@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "plan/equiv.h"
@@ -254,8 +255,7 @@ translate_remark(MtPlan *plan, MtWish *wish, const MtRow *row,
         wish->verdict = MIGTUNE_VERDICT_IGNORED;
         mt_wish_say(wish,
                     _("up to QEMU %s it is accepted over QMP and ignored; it "
-                      "works at start-up, as -global migration.%s=%"
-                      G_GUINT64_FORMAT),
+                      "works at start-up, as -global migration.%s=%" PRIu64),
                     until, row->qmp, value->number);
     }
     if (entry->access == MT_ACCESS_LEGACY)
