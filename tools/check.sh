@@ -4,7 +4,8 @@
 # Installs what is missing, builds and runs the tests:
 #   - every default suite, with address and undefined-behaviour sanitizers;
 #   - the threaded ones once more, with the thread sanitizer;
-#   - the unit tests once more, under valgrind.
+#   - the unit tests once more, under valgrind;
+#   - what is installed into an empty prefix, there.
 # The last line reads "N passed, N failed, N skipped".
 #
 # The builds stay: build/, build-tsan/ and build-plain/ (see BUILD below), so a
@@ -87,7 +88,8 @@ else
     say "skipped: the thread sanitizer does not run here"
 fi
 
-build "$BUILD-plain" -Db_sanitize=none
+build "$BUILD-plain" -Db_sanitize=none --prefix="$PWD/$BUILD-plain/prefix"
+run_tests "$BUILD-plain" --suite install
 run_tests "$BUILD-plain" --setup valgrind --suite unit
 logs="$logs $BUILD-plain/meson-logs/testlog*.json"
 
