@@ -16,6 +16,8 @@
 
 #include <string.h>
 
+#include <glib-unix.h>
+
 #include "qmp/client.h"
 
 #define CLIENT_READ_BYTES (64 * 1024)
@@ -340,10 +342,10 @@ client_wake(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void
-client_cancelled(GCancellable *cancellable, gpointer context)
+static gboolean
+client_cancelled(int fd, GIOCondition condition, gpointer data)
 {
-    g_main_context_wakeup(context);
+    return G_SOURCE_CONTINUE;
 }
 
 static gboolean
@@ -382,17 +384,21 @@ client_wait(MtClient *client, gboolean (*done)(const MtClient *),
             gint64 deadline_us, GCancellable *cancellable)
 {
     g_autoptr(GSource) timer = NULL;
-    gulong cancel;
+    g_autoptr(GSource) cancel = NULL;
+    GPollFD cancel_fd;
     gboolean reached = FALSE;
 
     timer = g_timeout_source_new(0);
     g_source_set_callback(timer, client_wake, NULL, NULL);
     g_source_attach(timer, client->context);
-    /* Not a source: GLib leaks it when it ends while it is being woken. */
-    cancel = cancellable
-        ? g_cancellable_connect(cancellable, G_CALLBACK(client_cancelled),
-                                client->context, NULL)
-        : 0;
+    /* GLib's own source of a cancellable leaks when it goes away while
+     * another thread is still cancelling. */
+    if (g_cancellable_make_pollfd(cancellable, &cancel_fd)) {
+        cancel = g_unix_fd_source_new(cancel_fd.fd, G_IO_IN);
+        g_source_set_callback(cancel, G_SOURCE_FUNC(client_cancelled), NULL,
+                              NULL);
+        g_source_attach(cancel, client->context);
+    }
 
     for (;;) {
         gint64 until_us = client_deadline(client, deadline_us);
@@ -412,7 +418,10 @@ client_wait(MtClient *client, gboolean (*done)(const MtClient *),
     }
 
     g_source_destroy(timer);
-    g_cancellable_disconnect(cancellable, cancel);
+    if (cancel) {
+        g_source_destroy(cancel);
+        g_cancellable_release_fd(cancellable);
+    }
 
     return reached;
 }
