@@ -44,11 +44,13 @@ void migtune_typed_params_free(virTypedParameterPtr params, int nparams);
  * @error: return location
  *
  * Turns what a person types into typed parameters.  Values of parameters that
- * the catalogue knows are checked for type, unit and range and get their own
- * type; the others stay strings until a guest says what they are.
+ * the catalogue knows get their own type.  Whatever is wrong with a value or a
+ * name is kept as a string: a plan refuses it and tells of all that is wrong
+ * at once.
  *
- * Returns: %FALSE with %MIGTUNE_ERROR_INVALID_VALUE or
- *   %MIGTUNE_ERROR_INVALID_ARGUMENT, for the first word that is wrong.
+ * Returns: %FALSE with %MIGTUNE_ERROR_INVALID_ARGUMENT for the first word that
+ *   is not of that form, or %MIGTUNE_ERROR_UNKNOWN_PARAMETER for a name that
+ *   is longer than a typed parameter can hold.
  * Since: 0.1
  */
 gboolean migtune_typed_params_parse(const char *const *words,

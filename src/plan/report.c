@@ -163,6 +163,8 @@ report_cell(GString *table, const char *text, glong width, gboolean last)
 {
     g_string_append(table, text);
     if (last) {
+        while (table->len && table->str[table->len - 1] == ' ')
+            g_string_truncate(table, table->len - 1);
         g_string_append_c(table, '\n');
         return;
     }

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The catalogue for the outside: as JSON, and as what typed parameters are
+ * read with.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "core/core.h"
+#include "params/value.h"
+#include "probe/caps.h"
+#include "util/i18n.h"
+#include "util/json-peek.h"
+
+const char *
+migtune_get_version(void)
+{
+    return PACKAGE_VERSION;
+}
+
+static void
+catalogue_set_text(JsonObject *object, const char *member, const char *text)
+{
+    if (text)
+        json_object_set_string_member(object, member, text);
+    else
+        json_object_set_null_member(object, member);
+}
+
+static void
+catalogue_set_release(JsonObject *object, const char *member,
+                      MtRelease release)
+{
+    g_autofree char *text = mt_release_format(release);
+
+    catalogue_set_text(object, member, text);
+}
+
+static void
+catalogue_set_number(JsonObject *object, const char *member, const MtRow *row,
+                     guint64 number)
+{
+    g_autoptr(MtValue) value = mt_value_new_number(row->type, number);
+
+    json_object_set_member(object, member,
+                           mt_value_to_report(row, MT_SPELLING_OURS, value));
+}
+
+/* "parallel", or "parallel (8.2 to 9.0)" where it does not always hold. */
+static char *
+catalogue_rule_text(const MtRow *other, const MtRule *rule)
+{
+    g_autofree char *from = mt_release_format(rule->from);
+    g_autofree char *until = mt_release_format(rule->until);
+    g_autofree char *name =
+        rule->value ? g_strdup_printf("%s=%s", other->name, rule->value)
+                    : g_strdup(other->name);
+
+    if (from && until && strcmp(from, until) == 0)
+        return g_strdup_printf("%s (%s)", name, from);
+    if (from && until)
+        return g_strdup_printf("%s (%s-%s)", name, from, until);
+    if (from)
+        return g_strdup_printf("%s (%s-)", name, from);
+    if (until)
+        return g_strdup_printf("%s (-%s)", name, until);
+
+    return g_steal_pointer(&name);
+}
+
+/* Conflicts stand in one of the two rows; both show them. */
+static void
+catalogue_add_rules(JsonObject *object, const MtRow *row)
+{
+    JsonArray *needs = json_array_new();
+    JsonArray *conflicts = json_array_new();
+
+    for (guint i = 0; i < MT_N_PARAMS; i++) {
+        const MtRow *owner = mt_row(i);
+
+        for (const MtRule *r = owner->rules; r && r->relation; r++) {
+            const MtRow *other = mt_row(r->other);
+            g_autofree char *text = NULL;
+
+            if (owner != row && other != row)
+                continue;
+            text = catalogue_rule_text(owner == row ? other : owner, r);
+            if (r->relation == MT_RULE_EXCLUDES)
+                json_array_add_string_element(conflicts, text);
+            else if (owner == row && r->relation != MT_RULE_USELESS_WITH)
+                json_array_add_string_element(needs, text);
+        }
+    }
+    json_object_set_array_member(object, "needs", needs);
+    json_object_set_array_member(object, "conflicts", conflicts);
+}
+
+static JsonObject *
+catalogue_row_to_json(const MtRow *row, MtRelease release)
+{
+    JsonObject *object = json_object_new();
+    const char *def = mt_row_default(row, release);
+    JsonArray *values;
+
+    json_object_set_string_member(object, "name", row->name);
+    catalogue_set_text(object, "qmp", row->qmp);
+    json_object_set_string_member(object, "kind",
+                                  mt_kind_to_string(row->kind));
+    json_object_set_string_member(object, "type",
+                                  mt_type_to_string(row->type));
+    catalogue_set_text(object, "unit", mt_unit_to_string(row->unit));
+    if (row->type == MT_TYPE_INT || row->type == MT_TYPE_ULLONG) {
+        catalogue_set_number(object, "min", row, row->min);
+        if (row->max == G_MAXUINT64)
+            json_object_set_null_member(object, "max");
+        else
+            catalogue_set_number(object, "max", row, row->max);
+    } else {
+        json_object_set_null_member(object, "min");
+        json_object_set_null_member(object, "max");
+    }
+    if (def) {
+        g_autoptr(MtValue) value = mt_value_from_table(row, def);
+
+        json_object_set_member(
+            object, "default",
+            mt_value_to_report(row, MT_SPELLING_OURS, value));
+    } else {
+        json_object_set_null_member(object, "default");
+    }
+    values = json_array_new();
+    for (const MtEnumMember *m = row->members; m && m->name; m++) {
+        if (release >= m->since)
+            json_array_add_string_element(values, m->name);
+    }
+    json_object_set_array_member(object, "values", values);
+    json_object_set_string_member(object, "sides",
+                                  mt_sides_to_string(row->sides));
+    json_object_set_string_member(object, "when",
+                                  mt_when_to_string(row->when));
+    catalogue_add_rules(object, row);
+    catalogue_set_release(object, "since", row->since);
+    catalogue_set_release(object, "deprecated", row->deprecated);
+    catalogue_set_release(object, "removed", row->removed);
+    json_object_set_boolean_member(object, "unstable",
+                                   row->unstable != MT_RELEASE_NONE &&
+                                       release >= row->unstable);
+    json_object_set_boolean_member(object, "libvirt", row->libvirt);
+    json_object_set_string_member(object, "help", _(row->help));
+
+    return object;
+}
+
+MtRelease
+mt_core_parse_release(const char *text, GError **error)
+{
+    MtRelease release = mt_release_parse(text);
+    g_autofree char *first = NULL;
+    g_autofree char *last = NULL;
+
+    if (mt_release_exists(release))
+        return release;
+
+    first = mt_release_format(MT_RELEASE_FIRST);
+    last = mt_release_format(MT_RELEASE_LAST);
+    migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
+                      _("'%s' is no QEMU release; accepted: one from %s to "
+                        "%s, such as 7.2"),
+                      text, first, last);
+    return MT_RELEASE_NONE;
+}
+
+JsonNode *
+migtune_catalogue_to_json(const char *release_text, GError **error)
+{
+    MtRelease release = MT_RELEASE_MAX;
+    g_autoptr(MtCaps) caps = NULL;
+    JsonArray *array;
+
+    if (release_text) {
+        release = mt_core_parse_release(release_text, error);
+        if (release == MT_RELEASE_NONE)
+            return NULL;
+        caps = mt_caps_new_for_release(release);
+    }
+
+    array = json_array_new();
+    for (guint i = 0; i < MT_N_PARAMS; i++) {
+        const MtRow *row = mt_row(i);
+
+        if (!caps || !row->qmp || mt_caps_lookup(caps, row))
+            json_array_add_object_element(
+                array, catalogue_row_to_json(row, release));
+    }
+
+    return mt_json_node_new_array(array);
+}
+
+const char *
+migtune_param_canonical_name(const char *name)
+{
+    const MtRow *row;
+
+    g_return_val_if_fail(name != NULL, NULL);
+
+    row = mt_row_find(name, NULL);
+    return row ? row->name : NULL;
+}
+
+const char *
+migtune_param_suggest(const char *name)
+{
+    g_return_val_if_fail(name != NULL, NULL);
+
+    return mt_row_suggest(name);
+}
+
+void
+migtune_typed_params_free(virTypedParameterPtr params, int nparams)
+{
+    for (int i = 0; params && i < nparams; i++) {
+        if (params[i].type == VIR_TYPED_PARAM_STRING)
+            g_free(params[i].value.s);
+    }
+    g_free(params);
+}
+
+char *
+migtune_typed_param_format(const virTypedParameter *param)
+{
+    gboolean qmp = FALSE;
+    const MtRow *row;
+    g_autoptr(MtValue) value = NULL;
+
+    g_return_val_if_fail(param != NULL, NULL);
+
+    row = mt_row_find(param->field, &qmp);
+    if (row && row->kind != MT_KIND_WISH)
+        value = mt_value_from_typed(row,
+                                    qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS,
+                                    param, NULL);
+
+    return value ? mt_value_format(row, value) : mt_typed_to_text(param);
+}
+
+/* One `NAME=VALUE` word. */
+static gboolean
+catalogue_parse_word(const char *word, virTypedParameterPtr param,
+                     GError **error)
+{
+    const char *equals = strchr(word, '=');
+    g_autofree char *name = NULL;
+    g_autoptr(MtValue) value = NULL;
+    gboolean qmp = FALSE;
+    const MtRow *row;
+
+    memset(param, 0, sizeof(*param));
+    if (!equals || equals == word) {
+        g_autofree char *valid = g_utf8_make_valid(word, -1);
+
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          _("'%s' is not of the form NAME=VALUE"), valid);
+        return FALSE;
+    }
+    name = g_strndup(word, equals - word);
+    if (strlen(name) >= VIR_TYPED_PARAM_FIELD_LENGTH) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNKNOWN_PARAMETER,
+                          _("the name '%.40s…' is too long for a parameter"),
+                          name);
+        return FALSE;
+    }
+
+    row = mt_row_find(name, &qmp);
+    if (!row || row->kind == MT_KIND_WISH) {
+        g_strlcpy(param->field, name, sizeof(param->field));
+        param->type = VIR_TYPED_PARAM_STRING;
+        param->value.s = g_strdup(equals + 1);
+        return TRUE;
+    }
+
+    value = mt_value_parse(row, qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS,
+                           equals + 1, NULL);
+    /*
+     * What is wrong stays text, so that a plan can tell of all mistakes at
+     * once, and so does a rate that is no whole number of MiB/s.
+     */
+    if (!value || (row->unit == MT_UNIT_RATE && !qmp &&
+                   value->number % (1024 * 1024) != 0)) {
+        g_strlcpy(param->field, name, sizeof(param->field));
+        param->type = VIR_TYPED_PARAM_STRING;
+        param->value.s = g_strdup(equals + 1);
+    } else {
+        mt_value_to_typed(row, qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS, value,
+                          name, param);
+    }
+
+    return TRUE;
+}
+
+gboolean
+migtune_typed_params_parse(const char *const *words,
+                           virTypedParameterPtr *params, int *nparams,
+                           GError **error)
+{
+    guint n = words ? g_strv_length((char **)words) : 0;
+    virTypedParameterPtr array = g_new0(virTypedParameter, n);
+
+    for (guint i = 0; i < n; i++) {
+        if (!catalogue_parse_word(words[i], &array[i], error)) {
+            migtune_typed_params_free(array, i);
+            return FALSE;
+        }
+    }
+
+    *params = array;
+    *nparams = n;
+    return TRUE;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the files of the core share: the public objects from inside.
+ */
+
+#include "migtune/migtune.h"
+#include "migtune/migtune-driver.h"
+
+#include "plan/plan.h"
+#include "probe/caps.h"
+#include "probe/state.h"
+#include "qmp/exec.h"
+
+G_BEGIN_DECLS
+
+struct _MigtuneConn {
+    gint ref_count;
+    char *uri;
+    unsigned int flags;
+    GCancellable *cancellable;  /* NULL: cannot be stopped */
+    MigtuneDriverOptions options;
+    const MigtuneDriver *driver;
+    gpointer handle;
+    char *cache_dir;            /* NULL: no cache */
+};
+
+struct _MigtuneDomain {
+    gint ref_count;
+    MigtuneConn *conn;
+    char *key;
+    char *name;
+    char *qemu;
+    gpointer handle;
+    MigtuneDriverIdentity identity;
+    MtExec exec;
+    MtCaps *caps;               /* NULL until they are asked for */
+};
+
+/* FALSE with an error when @flags has any that is not in @known. */
+gboolean mt_core_check_flags(unsigned int flags, unsigned int known,
+                             GError **error);
+
+/* A release from text; NONE with an error that says what is accepted. */
+MtRelease mt_core_parse_release(const char *text, GError **error);
+
+/* Whether a domain is what a user calls @name: name, UUID or key. */
+gboolean mt_domain_is_called(MigtuneDomain *domain, const char *name);
+
+/* What the domain's QEMU can do, from memory, the cache or QEMU itself. */
+MtCaps *mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh,
+                           GError **error);
+
+/* What is in force; asks anew what QEMU can do when the cache was wrong. */
+MtState *mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags,
+                              GError **error);
+
+/* Opens what conn.c found; takes nothing. */
+MigtuneDomain *mt_domain_open(MigtuneConn *conn, const char *key,
+                              GError **error);
+
+/*
+ * One line of what a domain has: a row, or the wish compression.
+ */
+typedef struct {
+    const char *name;           /* as it is shown */
+    const MtRow *row;           /* how it is described */
+    const MtCapsEntry *entry;   /* NULL for compression */
+    MtSpelling spelling;
+    MtValue *value;             /* NULL when QEMU cannot tell */
+} MtListed;
+
+/* The lines for @names, or all; an array of MtListed. */
+GPtrArray *mt_listing_new(const MtCaps *caps, const MtState *state,
+                          const char *const *names, unsigned int flags,
+                          GError **error);
+
+G_END_DECLS

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Domains: asking one guest.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "core/core.h"
+#include "probe/cache.h"
+#include "util/i18n.h"
+#include "util/json-peek.h"
+
+#define DOMAIN_OF(e) \
+    ((MigtuneDomain *)((char *)(e) - G_STRUCT_OFFSET(MigtuneDomain, exec)))
+
+static gboolean
+domain_run(MtExec *exec, MtCommand *commands, guint n_commands,
+           GCancellable *cancellable, GError **error)
+{
+    MigtuneDomain *domain = DOMAIN_OF(exec);
+
+    return domain->conn->driver->execute(domain->handle, commands, n_commands,
+                                         cancellable, error);
+}
+
+static gboolean
+domain_reconnect(MtExec *exec, GCancellable *cancellable, GError **error)
+{
+    MigtuneDomain *domain = DOMAIN_OF(exec);
+    const MigtuneDriver *driver = domain->conn->driver;
+
+    if (!driver->reconnect) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("the driver %s cannot connect again"),
+                          driver->name);
+        return FALSE;
+    }
+
+    return driver->reconnect(domain->handle, cancellable, error);
+}
+
+/* The object with major, minor and micro in what tells the version. */
+static JsonObject *
+domain_version_numbers(const MigtuneDomain *domain)
+{
+    JsonNode *version = domain->identity.version;
+
+    if (!version || !JSON_NODE_HOLDS_OBJECT(version))
+        return NULL;
+
+    return mt_json_peek_object(json_node_get_object(version), "qemu");
+}
+
+static char *
+domain_version_text(const MigtuneDomain *domain)
+{
+    JsonObject *numbers = domain_version_numbers(domain);
+    gint64 major, minor, micro;
+
+    if (!numbers || !mt_json_peek_int(numbers, "major", &major) ||
+        !mt_json_peek_int(numbers, "minor", &minor) ||
+        !mt_json_peek_int(numbers, "micro", &micro))
+        return g_strdup("unknown");
+
+    return g_strdup_printf("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT
+                           ".%" G_GINT64_FORMAT,
+                           major, minor, micro);
+}
+
+/* The file name of a key, without its ending. */
+static char *
+domain_name_of_key(const char *key)
+{
+    g_autofree char *base = g_path_get_basename(key);
+    char *dot = strrchr(base, '.');
+
+    if (dot && dot != base)
+        *dot = '\0';
+
+    return g_steal_pointer(&base);
+}
+
+MigtuneDomain *
+mt_domain_open(MigtuneConn *conn, const char *key, GError **error)
+{
+    g_autoptr(MigtuneDomain) domain = g_new0(MigtuneDomain, 1);
+
+    domain->ref_count = 1;
+    domain->conn = migtune_conn_ref(conn);
+    domain->key = g_strdup(key);
+    domain->exec.run = domain_run;
+    domain->exec.reconnect = domain_reconnect;
+    domain->handle = conn->driver->domain_open(conn->handle, key,
+                                               &domain->identity,
+                                               conn->cancellable, error);
+    if (!domain->handle)
+        return NULL;
+    domain->name = domain->identity.name && *domain->identity.name
+                       ? g_strdup(domain->identity.name)
+                       : domain_name_of_key(key);
+    domain->qemu = domain_version_text(domain);
+
+    return g_steal_pointer(&domain);
+}
+
+MigtuneDomain *
+migtune_domain_ref(MigtuneDomain *domain)
+{
+    g_return_val_if_fail(domain != NULL, NULL);
+
+    g_atomic_int_inc(&domain->ref_count);
+    return domain;
+}
+
+void
+migtune_domain_unref(MigtuneDomain *domain)
+{
+    if (!domain || !g_atomic_int_dec_and_test(&domain->ref_count))
+        return;
+
+    if (domain->handle)
+        domain->conn->driver->domain_close(domain->handle);
+    mt_caps_unref(domain->caps);
+    migtune_driver_identity_clear(&domain->identity);
+    g_free(domain->key);
+    g_free(domain->name);
+    g_free(domain->qemu);
+    migtune_conn_unref(domain->conn);
+    g_free(domain);
+}
+
+const char *
+migtune_domain_get_name(MigtuneDomain *domain)
+{
+    g_return_val_if_fail(domain != NULL, NULL);
+
+    return domain->name;
+}
+
+const char *
+migtune_domain_get_uuid(MigtuneDomain *domain)
+{
+    g_return_val_if_fail(domain != NULL, NULL);
+
+    return domain->identity.uuid;
+}
+
+const char *
+migtune_domain_get_key(MigtuneDomain *domain)
+{
+    g_return_val_if_fail(domain != NULL, NULL);
+
+    return domain->key;
+}
+
+const char *
+migtune_domain_get_qemu(MigtuneDomain *domain)
+{
+    g_return_val_if_fail(domain != NULL, NULL);
+
+    return domain->qemu;
+}
+
+gboolean
+mt_domain_is_called(MigtuneDomain *domain, const char *name)
+{
+    g_autofree char *file = domain_name_of_key(domain->key);
+
+    return strcmp(domain->name, name) == 0 || strcmp(domain->key, name) == 0 ||
+           (domain->identity.uuid &&
+            g_ascii_strcasecmp(domain->identity.uuid, name) == 0) ||
+           strcmp(file, name) == 0;
+}
+
+MtCaps *
+mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh, GError **error)
+{
+    MigtuneConn *conn = domain->conn;
+    g_autofree char *address = NULL;
+    g_autofree char *key = NULL;
+    MtCaps *caps = NULL;
+
+    if (domain->caps && !refresh)
+        return domain->caps;
+
+    address = g_strdup_printf("%s %s", conn->uri, domain->key);
+    key = mt_cache_key(domain->identity.version, domain->identity.binary,
+                       address);
+    if (!refresh)
+        caps = mt_cache_load(conn->cache_dir, key);
+    if (!caps) {
+        caps = mt_caps_probe(&domain->exec, mt_release_parse(domain->qemu),
+                             conn->cancellable, error);
+        if (!caps)
+            return NULL;
+        mt_cache_save(conn->cache_dir, key, caps);
+    }
+    mt_caps_unref(domain->caps);
+    domain->caps = caps;
+
+    return caps;
+}
+
+MtState *
+mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags, GError **error)
+{
+    MtCaps *caps = mt_domain_get_caps(domain, FALSE, error);
+    g_autoptr(MtState) state = NULL;
+    g_autoptr(GError) cause = NULL;
+
+    if (!caps)
+        return NULL;
+
+    state = mt_state_read(&domain->exec, caps, flags,
+                          domain->conn->cancellable, &cause);
+    /* A cache of another QEMU shows in what this one says. */
+    if (strcmp(mt_caps_source(caps), "cache") == 0 &&
+        (state ? state->stale
+               : g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU) ||
+                     g_error_matches(cause, MIGTUNE_ERROR,
+                                     MIGTUNE_ERROR_PROTOCOL))) {
+        caps = mt_domain_get_caps(domain, TRUE, error);
+        if (!caps)
+            return NULL;
+        return mt_state_read(&domain->exec, caps, flags,
+                             domain->conn->cancellable, error);
+    }
+    if (!state)
+        g_propagate_error(error, g_steal_pointer(&cause));
+
+    return g_steal_pointer(&state);
+}
+
+static void
+domain_set_text(JsonObject *object, const char *member, const char *text)
+{
+    if (text)
+        json_object_set_string_member(object, member, text);
+    else
+        json_object_set_null_member(object, member);
+}
+
+JsonNode *
+migtune_domain_get_info(MigtuneDomain *domain, GError **error)
+{
+    g_autoptr(MtState) state = NULL;
+    g_autofree char *release = NULL;
+    const char *package = NULL;
+    JsonObject *object;
+
+    g_return_val_if_fail(domain != NULL, NULL);
+
+    state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
+    if (!state)
+        return NULL;
+
+    if (domain_version_numbers(domain))
+        package = mt_json_peek_string(
+            json_node_get_object(domain->identity.version), "package");
+    release = mt_release_format(mt_caps_release(domain->caps));
+    object = json_object_new();
+    json_object_set_string_member(object, "domain", domain->name);
+    domain_set_text(object, "uuid", domain->identity.uuid);
+    json_object_set_string_member(object, "key", domain->key);
+    json_object_set_string_member(object, "qemu", domain->qemu);
+    json_object_set_string_member(object, "package", package ? package : "");
+    json_object_set_string_member(object, "state", state->run_state);
+    json_object_set_string_member(object, "migration", state->migration);
+    json_object_set_string_member(object, "release", release);
+
+    return mt_json_node_new_object(object);
+}
+
+static JsonObject *
+domain_probe_entry(const MtCapsEntry *entry)
+{
+    const MtRow *row = entry->row;
+    JsonObject *object = json_object_new();
+    JsonArray *values = json_array_new();
+    g_autofree char *since = mt_release_format(row->since);
+
+    for (char **m = entry->members; m && *m; m++)
+        json_array_add_string_element(values, *m);
+    json_object_set_string_member(object, "name", row->name);
+    json_object_set_string_member(object, "qmp", row->qmp);
+    json_object_set_string_member(object, "kind",
+                                  mt_kind_to_string(row->kind));
+    json_object_set_string_member(object, "type",
+                                  mt_type_to_string(row->type));
+    json_object_set_array_member(object, "values", values);
+    domain_set_text(object, "since", since);
+    json_object_set_boolean_member(object, "deprecated", entry->deprecated);
+    json_object_set_boolean_member(object, "unstable", entry->unstable);
+    json_object_set_boolean_member(object, "known",
+                                   mt_row_id(row) != MT_PARAM_NONE);
+    domain_set_text(object, "set-by",
+                    !entry->settable                      ? NULL
+                    : entry->access == MT_ACCESS_LEGACY   ? row->legacy->set
+                    : row->kind == MT_KIND_CAPABILITY
+                        ? "migrate-set-capabilities"
+                        : "migrate-set-parameters");
+
+    return object;
+}
+
+static JsonArray *
+domain_probe_absent(const MtCaps *caps)
+{
+    JsonArray *absent = json_array_new();
+
+    for (guint i = 0; i < MT_N_PARAMS; i++) {
+        const MtRow *row = mt_row(i);
+        g_autofree char *since = mt_release_format(row->since);
+        g_autofree char *removed = mt_release_format(row->removed);
+        JsonObject *object;
+
+        if (!row->qmp || mt_caps_lookup(caps, row))
+            continue;
+        object = json_object_new();
+        json_object_set_string_member(object, "name", row->name);
+        json_object_set_string_member(object, "qmp", row->qmp);
+        json_object_set_string_member(object, "kind",
+                                      mt_kind_to_string(row->kind));
+        domain_set_text(object, "since", since);
+        domain_set_text(object, "removed", removed);
+        json_array_add_object_element(absent, object);
+    }
+
+    return absent;
+}
+
+JsonNode *
+migtune_domain_probe(MigtuneDomain *domain, gboolean refresh, GError **error)
+{
+    g_autofree char *release = NULL;
+    JsonObject *object;
+    JsonArray *array;
+    MtCaps *caps;
+
+    g_return_val_if_fail(domain != NULL, NULL);
+
+    caps = mt_domain_get_caps(domain, refresh, error);
+    if (!caps)
+        return NULL;
+
+    array = json_array_new();
+    for (guint i = 0; i < mt_caps_size(caps); i++)
+        json_array_add_object_element(array,
+                                      domain_probe_entry(mt_caps_nth(caps, i)));
+    release = mt_release_format(mt_caps_release(caps));
+    object = json_object_new();
+    json_object_set_string_member(object, "domain", domain->name);
+    json_object_set_string_member(object, "qemu", domain->qemu);
+    json_object_set_string_member(object, "release", release);
+    json_object_set_string_member(object, "source", mt_caps_source(caps));
+    json_object_set_array_member(object, "parameters", array);
+    json_object_set_array_member(object, "absent", domain_probe_absent(caps));
+
+    return mt_json_node_new_object(object);
+}
+
+gboolean
+migtune_domain_get_parameters(MigtuneDomain *domain, const char *const *names,
+                              virTypedParameterPtr *params, int *nparams,
+                              unsigned int flags, GError **error)
+{
+    g_autoptr(MtState) state = NULL;
+    g_autoptr(GPtrArray) lines = NULL;
+    int n = 0;
+
+    g_return_val_if_fail(domain && params && nparams, FALSE);
+
+    if (!mt_core_check_flags(flags, MIGTUNE_GET_CAPABILITIES, error))
+        return FALSE;
+    state = mt_domain_read_state(domain, MT_STATE_VALUES, error);
+    if (!state)
+        return FALSE;
+    lines = mt_listing_new(domain->caps, state, names, flags, error);
+    if (!lines)
+        return FALSE;
+
+    *params = g_new0(virTypedParameter, lines->len);
+    for (guint i = 0; i < lines->len; i++) {
+        const MtListed *listed = g_ptr_array_index(lines, i);
+
+        if (listed->value)
+            mt_value_to_typed(listed->row, listed->spelling, listed->value,
+                              listed->name, &(*params)[n++]);
+    }
+    *nparams = n;
+
+    return TRUE;
+}
+
+static JsonObject *
+domain_report_line(const MtCaps *caps, const MtListed *listed)
+{
+    const MtRow *row = listed->row;
+    const MtCapsEntry *entry = listed->entry;
+    JsonObject *object = json_object_new();
+    const char *def = mt_row_default(row, mt_caps_release(caps));
+    g_autofree char *text = NULL;
+
+    json_object_set_string_member(object, "name", listed->name);
+    domain_set_text(object, "qmp", entry ? entry->row->qmp : NULL);
+    json_object_set_string_member(object, "kind",
+                                  mt_kind_to_string(row->kind));
+    if (listed->value) {
+        json_object_set_member(object, "value",
+                               mt_value_to_report(row, listed->spelling,
+                                                  listed->value));
+        text = mt_value_format(row, listed->value);
+    } else {
+        json_object_set_null_member(object, "value");
+    }
+    domain_set_text(object, "unit", mt_row_unit(row, listed->spelling));
+    domain_set_text(object, "text", text);
+    if (def) {
+        g_autoptr(MtValue) value = mt_value_from_table(row, def);
+
+        json_object_set_member(object, "default",
+                               mt_value_to_report(row, listed->spelling,
+                                                  value));
+    } else {
+        json_object_set_null_member(object, "default");
+    }
+    json_object_set_boolean_member(object, "deprecated",
+                                   entry && entry->deprecated);
+    json_object_set_boolean_member(object, "unstable",
+                                   entry && entry->unstable);
+
+    return object;
+}
+
+JsonNode *
+migtune_domain_report(MigtuneDomain *domain, const char *const *names,
+                      unsigned int flags, GError **error)
+{
+    g_autoptr(MtState) state = NULL;
+    g_autoptr(GPtrArray) lines = NULL;
+    JsonObject *object;
+    JsonArray *array;
+
+    g_return_val_if_fail(domain != NULL, NULL);
+
+    if (!mt_core_check_flags(flags, MIGTUNE_GET_CAPABILITIES, error))
+        return NULL;
+    state = mt_domain_read_state(domain, MT_STATE_VALUES, error);
+    if (!state)
+        return NULL;
+    lines = mt_listing_new(domain->caps, state, names, flags, error);
+    if (!lines)
+        return NULL;
+
+    array = json_array_new();
+    for (guint i = 0; i < lines->len; i++)
+        json_array_add_object_element(
+            array, domain_report_line(domain->caps,
+                                      g_ptr_array_index(lines, i)));
+    object = json_object_new();
+    json_object_set_string_member(object, "domain", domain->name);
+    json_object_set_string_member(object, "qemu", domain->qemu);
+    json_object_set_array_member(object, "parameters", array);
+
+    return mt_json_node_new_object(object);
+}
