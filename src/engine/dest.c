@@ -664,6 +664,7 @@ gboolean
 mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
              MtTransport *transport, GError **error)
 {
+    guint64 begin;
     gboolean ok;
 
     dest->io = io;
@@ -673,8 +674,10 @@ mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
     if (mt_io_is_seekable(io))
         dest->in.offset = mt_io_tell(io);
 
+    begin = mt_stream_in_offset(&dest->in);
     ok = dest_load(dest, error);
-    mt_count(dest->counters->transferred, mt_stream_in_offset(&dest->in));
+    mt_count(dest->counters->transferred,
+             mt_stream_in_offset(&dest->in) - begin);
     if (!ok)
         g_prefix_error(error, "main channel, section %s at offset %"
                        G_GUINT64_FORMAT ", near offset %" G_GUINT64_FORMAT

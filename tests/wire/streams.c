@@ -386,8 +386,9 @@ cut_is_harmless(const Recording *rec, int channel, const guint8 *bytes,
 {
     static const guint8 vmdesc[] = { 0x00, 0x06, 0x00 };
 
+    /* An old source sends an empty packet after its last SYNC. */
     if (channel >= 0)
-        return at + 1344 >= len && (len - 64) % 1344 == 0;
+        return at + 1344 >= len && mt_get_be32(bytes + len - 1344 + 8) == 0;
     return at + 3 < len && memcmp(bytes + at - 1, vmdesc, 3) == 0;
 }
 
