@@ -43,11 +43,13 @@ build() {
         set -- setup "$directory" -Dwerror="$werror" "$@"
     fi
     say "Building $directory"
-    if ! { meson "$@" && ninja -C "$directory"; } >"$directory.log" 2>&1; then
-        tail -n 60 "$directory.log" >&2
-        die "$directory could not be built; $directory.log has it all"
+    log=$(mktemp)
+    if ! { meson "$@" && ninja -C "$directory"; } >"$log" 2>&1; then
+        tail -n 60 "$log" >&2
+        rm -f "$log"
+        die "$directory could not be built"
     fi
-    mv "$directory.log" "$directory/build.log"
+    rm -f "$log"
     rm -f "$directory"/meson-logs/testlog*.json
 }
 
