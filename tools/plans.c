@@ -343,7 +343,11 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
         plans_print_steps(tool, json_node_get_object(document));
     plans_print_warnings(tool, json_node_get_object(document));
 
-    if (failure)
-        g_propagate_error(error, g_steal_pointer(&failure));
+    if (!failure)
+        return status;
+
+    if (refused && !dry_run)
+        g_prefix_error(&failure, "%s", _("nothing was changed: "));
+    g_propagate_error(error, g_steal_pointer(&failure));
     return status;
 }

@@ -258,7 +258,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .qmp = "block",
         .kind = MT_KIND_CAPABILITY, .type = MT_TYPE_BOOL,
         .def = "false",
-        .sides = MT_SIDE_SOURCE, .when = MT_WHEN_SETUP,
+        .sides = MT_SIDE_BOTH, .when = MT_WHEN_SETUP,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 10),
         .deprecated = MT_RELEASE(8, 2), .removed = MT_RELEASE(9, 1),

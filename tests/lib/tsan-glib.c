@@ -1,54 +1,75 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Shows GLib's locks to the thread sanitizer.
+ * Tells the thread sanitizer what GLib's locks order.
  *
- * GLib makes its mutexes and conditions from futexes inside a library that is
- * not instrumented, so the sanitizer sees no order between threads and reports
- * races that are none.  These functions stand before GLib's in a test program
- * that is built with the sanitizer, call GLib's, and tell what they mean.
+ * GLib makes its mutexes and conditions of futexes itself and is not built
+ * with the sanitizer, which therefore sees two threads at the same data and
+ * nothing between them.  A test program linked with this file calls the
+ * functions below in place of GLib's; they call GLib's and say "what happened
+ * before is known here".  Only builds with b_sanitize=thread link it.
  */
-#include "config.h"
-
 #include <dlfcn.h>
 #include <glib.h>
 
-void __tsan_acquire(void *addr);
-void __tsan_release(void *addr);
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
 
-/* GLib's own function @name, looked up once into @cache. */
-static gpointer
-glib_function(gpointer *cache, const char *name)
+/*
+ * GLib's own functions, found at the first call of any: GObject locks before
+ * the constructors of a program have run, when there is one thread yet.
+ */
+static struct real {
+    void (*mutex_lock)(GMutex *mutex);
+    gboolean (*mutex_trylock)(GMutex *mutex);
+    void (*mutex_unlock)(GMutex *mutex);
+    void (*cond_wait)(GCond *cond, GMutex *mutex);
+    gboolean (*cond_wait_until)(GCond *cond, GMutex *mutex, gint64 end_time);
+    void (*queue_push)(GAsyncQueue *queue, gpointer data);
+    gpointer (*queue_pop)(GAsyncQueue *queue);
+    gpointer (*queue_try_pop)(GAsyncQueue *queue);
+    gpointer (*queue_timeout_pop)(GAsyncQueue *queue, guint64 timeout_us);
+} real;
+
+static const struct {
+    const char *name;
+    void *where;
+} real_names[] = {
+    { "g_mutex_lock", &real.mutex_lock },
+    { "g_mutex_trylock", &real.mutex_trylock },
+    { "g_mutex_unlock", &real.mutex_unlock },
+    { "g_cond_wait", &real.cond_wait },
+    { "g_cond_wait_until", &real.cond_wait_until },
+    { "g_async_queue_push", &real.queue_push },
+    { "g_async_queue_pop", &real.queue_pop },
+    { "g_async_queue_try_pop", &real.queue_try_pop },
+    { "g_async_queue_timeout_pop", &real.queue_timeout_pop },
+};
+
+static const struct real *
+tsan_glib(void)
 {
-    gpointer found = __atomic_load_n(cache, __ATOMIC_ACQUIRE);
-
-    if (!found) {
-        found = dlsym(RTLD_NEXT, name);
-        g_assert(found);
-        __atomic_store_n(cache, found, __ATOMIC_RELEASE);
+    if (G_UNLIKELY(!real.queue_timeout_pop)) {
+        for (gsize i = 0; i < G_N_ELEMENTS(real_names); i++)
+            *(void **)real_names[i].where =
+                dlsym(RTLD_NEXT, real_names[i].name);
     }
-    return found;
-}
 
-#define GLIB_FUNCTION(name)                                                    \
-    static gpointer cache;                                                     \
-    __typeof__(&name) real = glib_function(&cache, #name)
+    return &real;
+}
 
 void
 g_mutex_lock(GMutex *mutex)
 {
-    GLIB_FUNCTION(g_mutex_lock);
-
-    real(mutex);
+    tsan_glib()->mutex_lock(mutex);
     __tsan_acquire(mutex);
 }
 
 gboolean
 g_mutex_trylock(GMutex *mutex)
 {
-    GLIB_FUNCTION(g_mutex_trylock);
-
-    if (!real(mutex))
+    if (!tsan_glib()->mutex_trylock(mutex))
         return FALSE;
+
     __tsan_acquire(mutex);
     return TRUE;
 }
@@ -56,30 +77,59 @@ g_mutex_trylock(GMutex *mutex)
 void
 g_mutex_unlock(GMutex *mutex)
 {
-    GLIB_FUNCTION(g_mutex_unlock);
-
     __tsan_release(mutex);
-    real(mutex);
+    tsan_glib()->mutex_unlock(mutex);
 }
 
 void
 g_cond_wait(GCond *cond, GMutex *mutex)
 {
-    GLIB_FUNCTION(g_cond_wait);
-
     __tsan_release(mutex);
-    real(cond, mutex);
+    tsan_glib()->cond_wait(cond, mutex);
     __tsan_acquire(mutex);
 }
 
 gboolean
 g_cond_wait_until(GCond *cond, GMutex *mutex, gint64 end_time)
 {
-    GLIB_FUNCTION(g_cond_wait_until);
     gboolean signalled;
 
     __tsan_release(mutex);
-    signalled = real(cond, mutex, end_time);
+    signalled = tsan_glib()->cond_wait_until(cond, mutex, end_time);
     __tsan_acquire(mutex);
     return signalled;
+}
+
+void
+g_async_queue_push(GAsyncQueue *queue, gpointer data)
+{
+    __tsan_release(queue);
+    tsan_glib()->queue_push(queue, data);
+}
+
+gpointer
+g_async_queue_pop(GAsyncQueue *queue)
+{
+    gpointer data = tsan_glib()->queue_pop(queue);
+
+    __tsan_acquire(queue);
+    return data;
+}
+
+gpointer
+g_async_queue_try_pop(GAsyncQueue *queue)
+{
+    gpointer data = tsan_glib()->queue_try_pop(queue);
+
+    __tsan_acquire(queue);
+    return data;
+}
+
+gpointer
+g_async_queue_timeout_pop(GAsyncQueue *queue, guint64 timeout_us)
+{
+    gpointer data = tsan_glib()->queue_timeout_pop(queue, timeout_us);
+
+    __tsan_acquire(queue);
+    return data;
 }
