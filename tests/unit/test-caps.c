@@ -252,9 +252,11 @@ test_damaged_cache_is_a_miss(void)
     g_autofree char *text =
         g_strdup_printf("{\"key\": \"k\", \"caps\": %s}", inner);
     gsize length = strlen(text);
+    g_autoptr(MtCaps) whole = NULL;
     GRand *random = g_rand_new_with_seed(7);
 
-    g_assert_nonnull(mt_cache_parse(text, length, "k"));
+    whole = mt_cache_parse(text, length, "k");
+    g_assert_nonnull(whole);
     g_assert_null(mt_cache_parse(text, length, "other"));
     for (gsize n = 0; n < length; n += 7)
         g_assert_null(mt_cache_parse(text, n, "k"));
