@@ -68,13 +68,7 @@ host_print_list(Tool *tool, GPtrArray *results)
         }
     }
     out_table_print(table, !tool->quiet, tool->colour);
-
-    for (guint i = 0; i < results->len; i++) {
-        const EachResult *result = results->pdata[i];
-
-        if (result->error)
-            out_error("%s: %s", result->key, result->error->message);
-    }
+    each_report_errors(results);
 }
 
 static int

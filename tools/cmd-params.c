@@ -96,14 +96,7 @@ params_print_reports(Tool *tool, GPtrArray *results)
         }
     }
     out_table_print(table, !tool->quiet, tool->colour);
-
-    for (guint i = 0; i < results->len; i++) {
-        const EachResult *result = results->pdata[i];
-
-        if (result->error)
-            out_error("%s: %s", each_get_name(result),
-                      result->error->message);
-    }
+    each_report_errors(results);
 }
 
 /* Shows what is in force, in one domain or in all. */
@@ -223,14 +216,7 @@ params_print_sets(Tool *tool, GPtrArray *results)
         }
     }
     out_table_print(table, !tool->quiet, tool->colour);
-
-    for (guint i = 0; i < results->len; i++) {
-        const EachResult *result = results->pdata[i];
-
-        if (result->error)
-            out_error("%s: %s", each_get_name(result),
-                      result->error->message);
-    }
+    each_report_errors(results);
 }
 
 /* Plans and applies wishes, in one domain or in all. */
@@ -336,7 +322,7 @@ params_params(Tool *tool, const CmdLine *line, GError **error)
                       error);
 
     if (!rows)
-        return TOOL_FAILED;
+        return TOOL_USAGE;
 
     if (tool->json)
         out_json(rows);

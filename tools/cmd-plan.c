@@ -44,6 +44,8 @@ plan_explain(Tool *tool, const CmdLine *line, GError **error)
     if (release) {
         plan = migtune_explain(release, wishes.params, wishes.n_params,
                                plans_get_flags(line), error);
+        if (!plan)
+            return TOOL_USAGE;
     } else {
         domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
         if (!domain)

@@ -47,7 +47,7 @@ typedef struct {
 typedef struct _CmdLine CmdLine;
 
 /* Does the work.  Returns the exit status; with @error set, that one is
- * reported and decides. */
+ * reported, and the status is at least the one that it means. */
 typedef int (*CmdRun)(Tool *tool, const CmdLine *line, GError **error);
 
 typedef enum {

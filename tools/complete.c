@@ -3,8 +3,7 @@
  * Completion, for the shell of the command and for others.
  *
  * What a word can become follows from the tables of commands; names and values
- * of parameters from the catalogue; domains from the connection, which lists
- * them without talking to any guest.
+ * of parameters from the catalogue; domains from the connection.
  */
 #include "config.h"
 
@@ -13,6 +12,10 @@
 #include <migtune/migtune.h>
 
 #include "cmd.h"
+#include "each.h"
+
+/* So many guests are asked for their names. */
+#define COMPLETE_MAX_ASKED 16
 
 typedef struct {
     const char *word;       /* the one to be completed */
@@ -50,14 +53,52 @@ complete_add_commands(Completion *c, gboolean groups)
     }
 }
 
+static JsonNode *
+complete_get_name(MigtuneDomain *domain, gconstpointer data, int *status,
+                  GError **error)
+{
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(object, "domain",
+                                  migtune_domain_get_name(domain));
+    json_node_take_object(node, object);
+    return node;
+}
+
+/* Names of guests.  Where there are many, nobody waits for all of them to tell
+ * theirs: then keys will do. */
 static void
 complete_add_domains(Completion *c, Tool *tool)
 {
     MigtuneConn *conn = tool->uri ? tool_connect(tool, NULL) : NULL;
     g_auto(GStrv) keys = conn ? migtune_conn_list(conn, NULL) : NULL;
+    g_autoptr(GPtrArray) results = NULL;
 
-    for (guint i = 0; keys && keys[i]; i++)
+    if (!keys)
+        return;
+
+    if (g_strv_length(keys) <= COMPLETE_MAX_ASKED)
+        results = each_domain(tool, complete_get_name, NULL, NULL);
+    for (guint i = 0; results && i < results->len; i++)
+        complete_add(c, g_strdup(each_get_name(results->pdata[i])));
+    for (guint i = 0; !results && keys[i]; i++)
         complete_add(c, g_strdup(keys[i]));
+}
+
+/* One more method after those that the word has already. */
+static void
+complete_add_methods(Completion *c)
+{
+    static const char *const methods[] = {
+        "mt", "none", "qatzip", "qpl", "uadk", "xbzrle", "zlib", "zstd"
+    };
+    const char *comma = strrchr(c->word, ',');
+    const char *last = comma ? comma : strchr(c->word, '=');
+    g_autofree char *before = g_strndup(c->word, last + 1 - c->word);
+
+    for (guint i = 0; i < G_N_ELEMENTS(methods); i++)
+        complete_add(c, g_strconcat(before, methods[i], NULL));
 }
 
 /* Adds the values that a row can have, each after @prefix. */
@@ -109,6 +150,8 @@ complete_add_params(Completion *c, CmdWord kind, const char *prefix,
                 continue;
             before = g_strndup(c->word, equals - c->word + 1);
             complete_add_values(c, row, before);
+            if (strcmp(name, "compression") == 0)
+                complete_add_methods(c);
         } else if (!equals) {
             complete_add(c, g_strconcat(prefix, name, suffix, NULL));
             /* QEMU's spelling only for who begins to type it. */

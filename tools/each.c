@@ -99,6 +99,23 @@ each_status(GPtrArray *results)
     return worst;
 }
 
+void
+each_report_errors(GPtrArray *results)
+{
+    for (guint i = 0; i < results->len; i++) {
+        const EachResult *result = results->pdata[i];
+        const char *name = each_get_name(result);
+
+        if (!result->error)
+            continue;
+        /* Most messages begin with the key already. */
+        if (g_str_has_prefix(result->error->message, name))
+            out_error("%s", result->error->message);
+        else
+            out_error("%s: %s", name, result->error->message);
+    }
+}
+
 JsonNode *
 each_to_json(GPtrArray *results)
 {

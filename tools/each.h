@@ -25,6 +25,9 @@ GPtrArray *each_domain(Tool *tool, EachFunc func, gconstpointer data,
 /* The worst status of all. */
 int each_status(GPtrArray *results);
 
+/* Says on standard error what failed, and where. */
+void each_report_errors(GPtrArray *results);
+
 /* One array of all documents; for a domain without one an object with "key"
  * and "error". */
 JsonNode *each_to_json(GPtrArray *results);

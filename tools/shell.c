@@ -28,6 +28,7 @@
 
 #define SHELL_PROMPT "migtune # "
 #define SHELL_HISTORY_LINES 500
+#define SHELL_COMPLETE_MS 500
 
 /* Reads lines that nobody types. */
 static int
@@ -295,9 +296,12 @@ shell_quit(Tool *tool, const CmdLine *line, GError **error)
 static int
 shell_complete_words(Tool *tool, const CmdLine *line, GError **error)
 {
-    g_autoptr(GPtrArray) items =
-        cmd_complete(tool, (char **)line->rest->pdata, line->rest->len);
+    g_autoptr(GPtrArray) items = NULL;
 
+    /* Whoever waits for a completion does not wait long. */
+    if (tool->timeout_ms == 0)
+        tool->timeout_ms = SHELL_COMPLETE_MS;
+    items = cmd_complete(tool, (char **)line->rest->pdata, line->rest->len);
     for (guint i = 0; i < items->len; i++)
         out_line("%s", (char *)items->pdata[i]);
 

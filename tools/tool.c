@@ -186,8 +186,11 @@ tool_run_line(Tool *tool, const CmdLine *line)
     tool->json = tool->json_always || cmd_line_has(line, "json");
     tool_signals_begin(tool->signals);
     status = line->cmd->run(tool, line, &error);
-    if (error)
-        status = tool_fail(tool, error);
+    if (error) {
+        int meant = tool_fail(tool, error);
+
+        status = MAX(status, meant);
+    }
     tool_signals_end(tool->signals);
     fflush(stdout);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Asks for zstd compression on four channels, or for what comes nearest to it
- * in the QEMU of a guest.
+ * Asks for zstd compression, or for what comes nearest to it in the QEMU of a
+ * guest.
  *
  *     set URI DOMAIN
  */
@@ -11,7 +11,7 @@
 
 static const char *const wishes[] = {
     "compression=zstd",
-    "parallel.connections=4",
+    "compression.zstd.level=3",
     "downtime=200ms",
     NULL
 };

@@ -112,7 +112,8 @@ catalogue_row_to_json(const MtRow *row, MtRelease release)
     catalogue_set_text(object, "unit", mt_unit_to_string(row->unit));
     if (row->type == MT_TYPE_INT || row->type == MT_TYPE_ULLONG) {
         catalogue_set_number(object, "min", row, row->min);
-        if (row->max == G_MAXUINT64)
+        /* No number in JSON is larger than that. */
+        if (row->max > G_MAXINT64)
             json_object_set_null_member(object, "max");
         else
             catalogue_set_number(object, "max", row, row->max);

@@ -16,6 +16,8 @@
 
 #include <string.h>
 
+#include <glib-unix.h>
+
 #include "qmp/client.h"
 
 #define CLIENT_READ_BYTES (64 * 1024)
@@ -341,7 +343,7 @@ client_wake(gpointer data)
 }
 
 static gboolean
-client_cancelled(GCancellable *cancellable, gpointer data)
+client_cancelled(int fd, GIOCondition condition, gpointer data)
 {
     return G_SOURCE_CONTINUE;
 }
@@ -383,13 +385,16 @@ client_wait(MtClient *client, gboolean (*done)(const MtClient *),
 {
     g_autoptr(GSource) timer = NULL;
     g_autoptr(GSource) cancel = NULL;
+    GPollFD cancel_fd;
     gboolean reached = FALSE;
 
     timer = g_timeout_source_new(0);
     g_source_set_callback(timer, client_wake, NULL, NULL);
     g_source_attach(timer, client->context);
-    if (cancellable) {
-        cancel = g_cancellable_source_new(cancellable);
+    /* GLib's own source of a cancellable leaks when it goes away while
+     * another thread is still cancelling. */
+    if (g_cancellable_make_pollfd(cancellable, &cancel_fd)) {
+        cancel = g_unix_fd_source_new(cancel_fd.fd, G_IO_IN);
         g_source_set_callback(cancel, G_SOURCE_FUNC(client_cancelled), NULL,
                               NULL);
         g_source_attach(cancel, client->context);
@@ -413,8 +418,10 @@ client_wait(MtClient *client, gboolean (*done)(const MtClient *),
     }
 
     g_source_destroy(timer);
-    if (cancel)
+    if (cancel) {
         g_source_destroy(cancel);
+        g_cancellable_release_fd(cancellable);
+    }
 
     return reached;
 }

@@ -267,7 +267,8 @@ mt_json_parse(const char *text, gssize length, GError **error)
     gboolean ok = TRUE;
 
     scan.end = text + (length < 0 ? strlen(text) : (gsize)length);
-    if (!g_utf8_validate(text, scan.end - text, &scan.at)) {
+    if (scan.end > text &&
+        !g_utf8_validate(text, scan.end - text, &scan.at)) {
         scan_fail(&scan, error, "not UTF-8");
         return NULL;
     }
@@ -276,6 +277,11 @@ mt_json_parse(const char *text, gssize length, GError **error)
     if (!ok) {
         if (scan.rewritten)
             g_string_free(scan.rewritten, TRUE);
+        return NULL;
+    }
+    if (!scan.complete) {
+        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
+                          "bad JSON: there is no value in it");
         return NULL;
     }
 

@@ -24,8 +24,8 @@ typedef struct {
 
 static const MigtuneDriverOptions options = {
     .size = sizeof(MigtuneDriverOptions),
-    .connect_timeout_ms = 5000,
-    .command_timeout_ms = 5000,
+    .connect_timeout_ms = 30000,
+    .command_timeout_ms = 30000,
 };
 
 static void

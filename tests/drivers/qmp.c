@@ -13,8 +13,8 @@
 
 static const MigtuneDriverOptions options = {
     .size = sizeof(MigtuneDriverOptions),
-    .connect_timeout_ms = 500,
-    .command_timeout_ms = 500,
+    .connect_timeout_ms = 10000,
+    .command_timeout_ms = 10000,
 };
 
 static const MigtuneDriver *

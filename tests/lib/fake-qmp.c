@@ -94,10 +94,21 @@ fake_refuse(FakeCall *call, const char *format, ...)
     return NULL;
 }
 
+/* @object is taken. */
+static JsonNode *
+fake_take(JsonObject *object)
+{
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+    json_node_take_object(node, object);
+
+    return node;
+}
+
 static JsonNode *
 fake_nothing(void)
 {
-    return json_node_init_object(json_node_alloc(), json_object_new());
+    return fake_take(json_object_new());
 }
 
 static JsonNode *
@@ -206,11 +217,7 @@ fake_set_capabilities(FakeCall *call)
 static JsonNode *
 fake_query_parameters(FakeCall *call)
 {
-    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
-
-    json_node_take_object(node, fake_copy_object(call->qmp->parameters));
-
-    return node;
+    return fake_take(fake_copy_object(call->qmp->parameters));
 }
 
 /* Parameters that a release has and does not show until they are set. */
@@ -358,7 +365,7 @@ fake_query_name(FakeCall *call)
     if (call->qmp->name)
         json_object_set_string_member(object, "name", call->qmp->name);
 
-    return json_node_init_object(json_node_alloc(), object);
+    return fake_take(object);
 }
 
 static JsonNode *
@@ -370,7 +377,7 @@ fake_query_uuid(FakeCall *call)
         object, "UUID", call->qmp->uuid
         ? call->qmp->uuid : "00000000-0000-0000-0000-000000000000");
 
-    return json_node_init_object(json_node_alloc(), object);
+    return fake_take(object);
 }
 
 static const struct {
@@ -428,7 +435,7 @@ fake_run(FakeQmp *qmp, const char *name, JsonObject *arguments,
         JsonObject *active = json_object_new();
 
         json_object_set_string_member(active, "status", "active");
-        return json_node_init_object(json_node_alloc(), active);
+        return fake_take(active);
     }
 
     return recorded ? json_node_copy(recorded) : fake_nothing();

@@ -49,7 +49,18 @@ peer_stop(Peer *peer)
 static MtClient *
 client_of(const Peer *peer)
 {
-    return mt_client_new(mt_address_new_unix(peer->path), 300, 300);
+    return mt_client_new(mt_address_new_unix(peer->path), 30000, 30000);
+}
+
+/* For a case that @code ends: time-outs are short where they are the point. */
+static MtClient *
+client_for(const Peer *peer, MigtuneErrorCode code)
+{
+    guint timeout_ms = code == MIGTUNE_ERROR_BUSY ||
+        code == MIGTUNE_ERROR_TIMEOUT ? 300 : 30000;
+
+    return mt_client_new(mt_address_new_unix(peer->path), timeout_ms,
+                         timeout_ms);
 }
 
 static void
@@ -194,7 +205,7 @@ test_bad_greetings(void)
 
         g_test_message("%s", fake_trick_name(greeting_cases[i].trick));
         peer_start(&peer, greeting_cases[i].trick, 0);
-        client = client_of(&peer);
+        client = client_for(&peer, greeting_cases[i].code);
         batch_init(batch);
         g_assert_false(mt_client_open(client, batch, N_COMMANDS, NULL,
                                       &error));
@@ -244,7 +255,7 @@ test_bad_answers(void)
 
         g_test_message("%s", fake_trick_name(answer_cases[i].trick));
         peer_start(&peer, answer_cases[i].trick, 2);
-        client = client_of(&peer);
+        client = client_for(&peer, answer_cases[i].code);
         batch_init(batch);
         ok = mt_client_open(client, batch, N_COMMANDS, NULL, &error);
         if (answer_cases[i].code) {
@@ -416,7 +427,7 @@ test_a_long_path(void)
     g_autofree char *path = g_build_filename(deep, "a.sock", NULL);
     FakeServer *server = fake_server_new();
     g_autoptr(MtClient) client = mt_client_new(mt_address_new_unix(path),
-                                               300, 300);
+                                               30000, 30000);
     g_autoptr(GError) error = NULL;
 
     g_assert_cmpint(g_mkdir(deep, 0700), ==, 0);
@@ -455,8 +466,8 @@ test_tcp(void)
         port = fake_server_add_tcp(server, fake_qmp_new("qemu-7.2"), 0,
                                    cases[i].ipv6);
         fake_server_start(server);
-        client = mt_client_new(mt_address_new_tcp(cases[i].host, port), 1000,
-                               1000);
+        client = mt_client_new(mt_address_new_tcp(cases[i].host, port),
+                               30000, 30000);
         batch_init(batch);
         mt_client_open(client, batch, N_COMMANDS, NULL, &error);
         g_assert_no_error(error);

@@ -106,8 +106,9 @@ test_what_is_not_json_is_refused(void)
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
         g_autoptr(JsonNode) node = mt_json_parse(cases[i].text, -1, &error);
+        g_autofree char *shown = g_strescape(cases[i].text, NULL);
 
-        g_test_message("%s", cases[i].text);
+        g_test_message("%s", shown);
         g_assert_null(node);
         g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
         g_assert_nonnull(strstr(error->message, cases[i].why));
@@ -120,6 +121,9 @@ test_a_nul_is_no_end(void)
     g_autoptr(GError) error = NULL;
 
     g_assert_null(mt_json_parse("{}\0{}", 5, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
+    g_clear_error(&error);
+    g_assert_null(mt_json_parse(NULL, 0, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
 }
 

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * zlib: one deflate stream a channel, flushed at each packet, never finished.
+ *
+ * A guest may write to a page while it is compressed.  Some builds of zlib
+ * read their input twice, so each page is copied first: the stream must at
+ * least be one that inflates.
+ */
+#include "config.h"
+
+#include <string.h>
+#include <zlib.h>
+
+#include "engine/codec.h"
+#include "migtune/migtune-error.h"
+
+/* What a full packet of random bytes needs, and its flush. */
+#define ZLIB_OUT_SIZE (MT_MULTIFD_PAGES * MT_PAGE_SIZE + 65536)
+
+typedef struct {
+    z_stream zs;
+    guint8 page[MT_PAGE_SIZE];
+    guint8 out[ZLIB_OUT_SIZE];
+} ZlibEncoder;
+
+static gboolean
+zlib_fail(const char *what, const z_stream *zs, int err, GError **error)
+{
+    migtune_error_set(error, MIGTUNE_ERROR_STREAM, "zlib cannot %s: %s",
+                      what, zs->msg ? zs->msg : zError(err));
+    return FALSE;
+}
+
+static gpointer
+zlib_encoder_new(int level, GError **error)
+{
+    ZlibEncoder *enc = g_new0(ZlibEncoder, 1);
+    int err = deflateInit(&enc->zs, level);
+
+    if (err != Z_OK) {
+        zlib_fail("start a stream", &enc->zs, err, error);
+        g_free(enc);
+        return NULL;
+    }
+
+    return enc;
+}
+
+static void
+zlib_encoder_free(gpointer encoder)
+{
+    ZlibEncoder *enc = encoder;
+
+    deflateEnd(&enc->zs);
+    g_free(enc);
+}
+
+static gboolean
+zlib_encode(gpointer encoder, guint8 *const *pages, guint n,
+            struct iovec *ret_iov, guint *ret_n_iov, GError **error)
+{
+    ZlibEncoder *enc = encoder;
+
+    enc->zs.next_out = enc->out;
+    enc->zs.avail_out = sizeof(enc->out);
+    for (guint i = 0; i < n; i++) {
+        int err;
+
+        memcpy(enc->page, pages[i], MT_PAGE_SIZE);
+        enc->zs.next_in = enc->page;
+        enc->zs.avail_in = MT_PAGE_SIZE;
+        err = deflate(&enc->zs, i + 1 < n ? Z_NO_FLUSH : Z_SYNC_FLUSH);
+        if (err != Z_OK || enc->zs.avail_in || !enc->zs.avail_out)
+            return zlib_fail("compress a packet", &enc->zs, err, error);
+    }
+
+    ret_iov[0].iov_base = enc->out;
+    ret_iov[0].iov_len = sizeof(enc->out) - enc->zs.avail_out;
+    *ret_n_iov = 1;
+    return TRUE;
+}
+
+static gpointer
+zlib_decoder_new(GError **error)
+{
+    z_stream *zs = g_new0(z_stream, 1);
+    int err = inflateInit(zs);
+
+    if (err != Z_OK) {
+        zlib_fail("start to inflate", zs, err, error);
+        g_free(zs);
+        return NULL;
+    }
+
+    return zs;
+}
+
+static void
+zlib_decoder_free(gpointer decoder)
+{
+    inflateEnd(decoder);
+    g_free(decoder);
+}
+
+static gboolean
+zlib_decode(gpointer decoder, const guint8 *payload, gsize len,
+            guint8 *const *pages, guint n, GError **error)
+{
+    z_stream *zs = decoder;
+    guint8 none;
+    int err = Z_OK;
+
+    zs->next_in = (guint8 *)payload;
+    zs->avail_in = len;
+    for (guint i = 0; i < n;) {
+        guint run = 1;
+
+        while (i + run < n && pages[i + run] == pages[i] + run * MT_PAGE_SIZE)
+            run++;
+        zs->next_out = pages[i];
+        zs->avail_out = run * MT_PAGE_SIZE;
+        err = inflate(zs, Z_SYNC_FLUSH);
+        if ((err != Z_OK && err != Z_BUF_ERROR) || zs->avail_out) {
+            if (err == Z_OK || err == Z_BUF_ERROR || err == Z_STREAM_END)
+                migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                                  "%" G_GSIZE_FORMAT " bytes of zlib data "
+                                  "fill less than %u pages", len, n);
+            else
+                zlib_fail("inflate a packet", zs, err, error);
+            return FALSE;
+        }
+        i += run;
+    }
+
+    /* What is left may be the flush, never another byte. */
+    zs->next_out = &none;
+    zs->avail_out = 1;
+    if (zs->avail_in)
+        err = inflate(zs, Z_SYNC_FLUSH);
+    if ((err != Z_OK && err != Z_BUF_ERROR) || !zs->avail_out ||
+        zs->avail_in) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "%" G_GSIZE_FORMAT " bytes of zlib data hold more "
+                          "than %u pages", len, n);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+const MtCodec mt_codec_zlib = {
+    .name = "zlib",
+    .method = 0x02,
+    .encoder_new = zlib_encoder_new,
+    .encoder_free = zlib_encoder_free,
+    .encode = zlib_encode,
+    .decoder_new = zlib_decoder_new,
+    .decoder_free = zlib_decoder_free,
+    .decode = zlib_decode,
+};

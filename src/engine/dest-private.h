@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What dest.c, which reads sections, and dest-ram.c, which reads the records
+ * inside RAM sections, share.
+ */
+
+#include "engine/dest.h"
+#include "engine/legacy.h"
+#include "engine/stream-in.h"
+#include "util/bitmap.h"
+
+typedef enum {
+    FOOTERS_UNKNOWN,
+    FOOTERS_ON,
+    FOOTERS_OFF,
+} DestFooters;
+
+struct MtDest {
+    MtRam *ram;
+    const MtEngineSettings *settings;
+    MtCounters *counters;
+    MtFailure *failure;
+
+    MtIo *io;
+    MtStreamIn in;
+    MtMultifdRecv *channels;
+    MtTransport *transport;
+
+    char *machine;
+    gboolean mapped;            /* as the configuration section says */
+    gboolean ignore_shared;
+    gboolean return_path;
+    DestFooters footers;
+    gboolean have_ram;          /* a RAM section has begun */
+    guint32 ram_id;
+    gboolean per_round;         /* how channels are synchronised */
+    const char *where;          /* for errors: what is being read */
+    guint64 where_offset;
+
+    MtRamBlock *block;          /* that CONTINUE means */
+    MtLegacyDecoder *decoder;   /* per-page zlib; made when one comes */
+    MtBitmap *inflating;        /* pages that it may still be writing */
+    GArray *inflating_list;     /* their indexes */
+
+    GBytes *sections;
+    GBytes *vmdesc;
+};
+
+/* The records of one RAM section, to its EOS. */
+gboolean mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error);

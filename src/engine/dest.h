@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Reading a migration stream into guest RAM.
+ *
+ * mt_dest_load() reads one stream to its end.  It finds out by itself what the
+ * source is: whether there is a configuration section, whether sections have
+ * footers, which of the two ways to synchronise channels it uses, and where
+ * the device state ends.
+ */
+
+#include <glib.h>
+
+#include "engine/failure.h"
+#include "engine/multifd.h"
+#include "engine/ram.h"
+#include "engine/settings.h"
+#include "engine/stats.h"
+#include "engine/transport.h"
+
+G_BEGIN_DECLS
+
+typedef struct MtDest MtDest;
+
+/*
+ * Everything is borrowed.  @channels is NULL without multifd; @transport is
+ * needed for a mapped-ram file with multifd only.
+ */
+MtDest *mt_dest_new(MtRam *ram, const MtEngineSettings *settings,
+                    MtCounters *counters, MtFailure *failure);
+void mt_dest_free(MtDest *dest);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtDest, mt_dest_free)
+
+gboolean mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
+                      MtTransport *transport, GError **error);
+
+/* What a loaded stream had. */
+gboolean mt_dest_has_return_path(const MtDest *dest);
+const char *mt_dest_get_machine(const MtDest *dest);    /* or NULL */
+GBytes *mt_dest_ref_sections(const MtDest *dest);
+GBytes *mt_dest_ref_vmdesc(const MtDest *dest);         /* or NULL */
+guint64 mt_dest_get_device_bytes(const MtDest *dest);
+
+G_END_DECLS

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Multifd: pages in packets over channels of their own.
+ *
+ * The order of packets on different channels is unknown, so both sides meet at
+ * sync points: a source sends a SYNC packet on every channel, and then a
+ * record on main; a destination that reads that record waits until every
+ * channel has come to its SYNC, where it stands still, and lets them go on.
+ */
+
+#include <glib.h>
+
+#include "engine/codec.h"
+#include "engine/failure.h"
+#include "engine/pool.h"
+#include "engine/ram.h"
+#include "engine/settings.h"
+#include "engine/stats.h"
+#include "util/io.h"
+
+G_BEGIN_DECLS
+
+/* Source. */
+typedef struct MtMultifdSend MtMultifdSend;
+
+/* Takes the @n connections, and greets on each. */
+MtMultifdSend *mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
+                                   const MtEngineSettings *settings,
+                                   MtIo **ios, guint n, MtCounters *counters,
+                                   MtFailure *failure, GError **error);
+void mt_multifd_send_free(MtMultifdSend *send);
+MtPool *mt_multifd_send_get_pool(MtMultifdSend *send);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtMultifdSend, mt_multifd_send_free)
+
+/* Destination. */
+typedef struct MtMultifdRecv MtMultifdRecv;
+
+MtMultifdRecv *mt_multifd_recv_new(MtRam *ram, const MtCodec *codec,
+                                   const MtEngineSettings *settings,
+                                   MtCounters *counters, MtFailure *failure);
+void mt_multifd_recv_free(MtMultifdRecv *recv);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtMultifdRecv, mt_multifd_recv_free)
+
+/* Takes @io, whatever happens, and reads its hello. */
+gboolean mt_multifd_recv_add(MtMultifdRecv *recv, MtIo *io, GError **error);
+gboolean mt_multifd_recv_is_full(const MtMultifdRecv *recv);
+
+/* All channels are there: their threads begin. */
+gboolean mt_multifd_recv_start(MtMultifdRecv *recv, GError **error);
+
+/* A sync point of main. */
+gboolean mt_multifd_recv_sync(MtMultifdRecv *recv, GError **error);
+
+/* One packet, as a channel reads it, without threads: for tests. */
+typedef struct MtPacketReader MtPacketReader;
+
+MtPacketReader *mt_packet_reader_new(MtRam *ram, const MtCodec *codec,
+                                     MtCounters *counters, GError **error);
+void mt_packet_reader_free(MtPacketReader *reader);
+
+/* @ret_end: nothing came any more; @ret_sync: it was a SYNC. */
+gboolean mt_packet_reader_next(MtPacketReader *reader, MtIo *io,
+                               gboolean *ret_end, gboolean *ret_sync,
+                               GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtPacketReader, mt_packet_reader_free)
+
+G_END_DECLS

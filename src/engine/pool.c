@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Threads that share the pages of a pass: see pool.h.
+ */
+#include "config.h"
+
+#include "engine/pool.h"
+
+typedef struct {
+    MtPool *pool;
+    gpointer channel;
+    GThread *thread;
+    gboolean sync;          /* under the pool's lock: asked for one */
+} PoolThread;
+
+struct MtPool {
+    MtPoolFuncs funcs;
+    MtFailure *failure;
+    guint n_threads;
+    guint n_jobs;
+    PoolThread *threads;
+    MtJob *jobs;            /* all of them */
+
+    GMutex lock;
+    GCond work;             /* there is a job, a sync or an end */
+    GCond progress;         /* a job or a sync is done, or all is lost */
+    MtJob **queue;          /* a ring */
+    guint head;
+    guint n_queued;
+    MtJob **idle;           /* a stack */
+    guint n_idle;
+    guint n_syncs;          /* threads that have not done theirs */
+    gboolean quit;
+    gboolean failed;
+};
+
+static void
+pool_fail(MtPool *pool, GError *error)
+{
+    mt_failure_raise(pool->failure, error);
+    g_mutex_lock(&pool->lock);
+    pool->failed = TRUE;
+    g_cond_broadcast(&pool->progress);
+    g_cond_broadcast(&pool->work);
+    g_mutex_unlock(&pool->lock);
+}
+
+static gpointer
+pool_thread(gpointer data)
+{
+    PoolThread *self = data;
+    MtPool *pool = self->pool;
+    GError *error = NULL;
+
+    g_mutex_lock(&pool->lock);
+    while (!pool->quit && !pool->failed) {
+        MtJob *job = NULL;
+        gboolean ok;
+
+        if (pool->n_queued) {
+            job = pool->queue[pool->head];
+            pool->head = (pool->head + 1) % pool->n_jobs;
+            pool->n_queued--;
+        } else if (!self->sync) {
+            g_cond_wait(&pool->work, &pool->lock);
+            continue;
+        }
+        g_mutex_unlock(&pool->lock);
+
+        ok = job ? pool->funcs.run(self->channel, job, &error) :
+             pool->funcs.sync(self->channel, &error);
+        if (!ok) {
+            pool_fail(pool, error);
+            return NULL;
+        }
+
+        g_mutex_lock(&pool->lock);
+        if (job) {
+            pool->idle[pool->n_idle++] = job;
+        } else {
+            self->sync = FALSE;
+            pool->n_syncs--;
+        }
+        g_cond_signal(&pool->progress);
+    }
+    g_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+MtPool *
+mt_pool_new(const MtPoolFuncs *funcs, gpointer *channels, guint n,
+            MtFailure *failure)
+{
+    MtPool *pool = g_new0(MtPool, 1);
+
+    pool->funcs = *funcs;
+    pool->failure = failure;
+    pool->n_threads = n;
+    pool->n_jobs = n * 2 + 2;
+    pool->jobs = g_new(MtJob, pool->n_jobs);
+    pool->queue = g_new(MtJob *, pool->n_jobs);
+    pool->idle = g_new(MtJob *, pool->n_jobs);
+    g_mutex_init(&pool->lock);
+    g_cond_init(&pool->work);
+    g_cond_init(&pool->progress);
+    while (pool->n_idle < pool->n_jobs) {
+        pool->idle[pool->n_idle] = &pool->jobs[pool->n_idle];
+        pool->n_idle++;
+    }
+
+    pool->threads = g_new0(PoolThread, n);
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *name = g_strdup_printf("mig-send-%u", i);
+
+        pool->threads[i].pool = pool;
+        pool->threads[i].channel = channels[i];
+        pool->threads[i].thread = g_thread_new(name, pool_thread,
+                                               &pool->threads[i]);
+    }
+
+    return pool;
+}
+
+void
+mt_pool_free(MtPool *pool)
+{
+    if (!pool)
+        return;
+
+    g_mutex_lock(&pool->lock);
+    pool->quit = TRUE;
+    g_cond_broadcast(&pool->work);
+    g_mutex_unlock(&pool->lock);
+    for (guint i = 0; i < pool->n_threads; i++)
+        g_thread_join(pool->threads[i].thread);
+
+    g_mutex_clear(&pool->lock);
+    g_cond_clear(&pool->work);
+    g_cond_clear(&pool->progress);
+    g_free(pool->threads);
+    g_free(pool->jobs);
+    g_free(pool->queue);
+    g_free(pool->idle);
+    g_free(pool);
+}
+
+MtJob *
+mt_pool_get(MtPool *pool, GError **error)
+{
+    MtJob *job = NULL;
+
+    g_mutex_lock(&pool->lock);
+    while (!pool->n_idle && !pool->failed)
+        g_cond_wait(&pool->progress, &pool->lock);
+    if (!pool->failed)
+        job = pool->idle[--pool->n_idle];
+    g_mutex_unlock(&pool->lock);
+
+    if (!job) {
+        mt_failure_check(pool->failure, error);
+        return NULL;
+    }
+    job->block = NULL;
+    job->n = 0;
+    return job;
+}
+
+void
+mt_pool_submit(MtPool *pool, MtJob *job)
+{
+    g_mutex_lock(&pool->lock);
+    if (job->n) {
+        pool->queue[(pool->head + pool->n_queued++) % pool->n_jobs] = job;
+        g_cond_signal(&pool->work);
+    } else {
+        pool->idle[pool->n_idle++] = job;
+    }
+    g_mutex_unlock(&pool->lock);
+}
+
+gboolean
+mt_pool_sync(MtPool *pool, GError **error)
+{
+    gboolean ok;
+
+    g_mutex_lock(&pool->lock);
+    for (guint i = 0; i < pool->n_threads; i++)
+        pool->threads[i].sync = TRUE;
+    pool->n_syncs = pool->n_threads;
+    g_cond_broadcast(&pool->work);
+    while (pool->n_syncs && !pool->failed)
+        g_cond_wait(&pool->progress, &pool->lock);
+    ok = !pool->failed;
+    g_mutex_unlock(&pool->lock);
+
+    return ok || mt_failure_check(pool->failure, error);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The return path: see return-path.h.
+ */
+#include "config.h"
+
+#include "engine/return-path.h"
+#include "util/bytes.h"
+#include "migtune/migtune-error.h"
+
+gboolean
+mt_return_send(MtIo *io, MtReturnMessage type, gconstpointer payload,
+               guint16 len, GError **error)
+{
+    guint8 head[4];
+    struct iovec iov[2] = {
+        { head, sizeof(head) },
+        { (gpointer)payload, len },
+    };
+
+    mt_put_be16(head, type);
+    mt_put_be16(head + 2, len);
+    return mt_io_writev(io, iov, len ? 2 : 1, error);
+}
+
+gboolean
+mt_return_send_u32(MtIo *io, MtReturnMessage type, guint32 value,
+                   GError **error)
+{
+    guint8 payload[4];
+
+    mt_put_be32(payload, value);
+    return mt_return_send(io, type, payload, sizeof(payload), error);
+}
+
+struct MtReturnPath {
+    MtIo *io;
+    void (*on_broken)(gpointer data);
+    gpointer data;
+    GThread *thread;
+
+    GMutex lock;
+    GCond changed;
+    gboolean got_ack;
+    gboolean over;      /* SHUT came, or nothing more can come */
+    gboolean got_shut;
+    guint32 shut;
+    GError *error;
+};
+
+/* The lengths that each message may have. */
+static const struct {
+    guint16 min;
+    guint16 max;
+} return_lengths[] = {
+    [MT_RP_SHUT] = { 4, 4 },
+    [MT_RP_PONG] = { 4, 4 },
+    [MT_RP_REQ_PAGES_ID] = { 13, MT_RP_MAX },
+    [MT_RP_REQ_PAGES] = { 12, 12 },
+    [MT_RP_RECV_BITMAP] = { 1, MT_RP_MAX },
+    [MT_RP_RESUME_ACK] = { 4, 4 },
+    [MT_RP_SWITCHOVER_ACK] = { 0, 0 },
+};
+
+/* FALSE: it was the last one. */
+static gboolean
+return_path_message(MtReturnPath *path, GError **error)
+{
+    guint8 head[4], payload[MT_RP_MAX];
+    guint16 type, len;
+    gboolean more = TRUE;
+
+    if (!mt_io_read(path->io, head, sizeof(head), error))
+        return FALSE;
+
+    type = mt_get_be16(head);
+    len = mt_get_be16(head + 2);
+    if (type < MT_RP_SHUT || type >= G_N_ELEMENTS(return_lengths) ||
+        len < return_lengths[type].min || len > return_lengths[type].max) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "message %u with %u bytes is not known", type, len);
+        return FALSE;
+    }
+    if (!mt_io_read(path->io, payload, len, error))
+        return FALSE;
+
+    g_mutex_lock(&path->lock);
+    switch (type) {
+    case MT_RP_SHUT:
+        path->got_shut = TRUE;
+        path->shut = mt_get_be32(payload);
+        more = FALSE;
+        break;
+    case MT_RP_SWITCHOVER_ACK:
+        path->got_ack = TRUE;
+        break;
+    case MT_RP_PONG:
+        break;
+    default:
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          "message %u belongs to postcopy, which was not "
+                          "announced", type);
+        more = FALSE;
+    }
+    g_cond_broadcast(&path->changed);
+    g_mutex_unlock(&path->lock);
+    return more;
+}
+
+static gpointer
+return_path_thread(gpointer data)
+{
+    MtReturnPath *path = data;
+    GError *error = NULL;
+    gboolean broken;
+
+    while (return_path_message(path, &error)) {
+    }
+
+    if (error)
+        g_prefix_error(&error, "return path: ");
+    g_mutex_lock(&path->lock);
+    path->over = TRUE;
+    path->error = error;
+    broken = !path->got_shut || path->shut;
+    g_cond_broadcast(&path->changed);
+    g_mutex_unlock(&path->lock);
+
+    if (broken)
+        path->on_broken(path->data);
+    return NULL;
+}
+
+MtReturnPath *
+mt_return_path_new(MtIo *io, void (*on_broken)(gpointer data), gpointer data)
+{
+    MtReturnPath *path = g_new0(MtReturnPath, 1);
+
+    path->io = io;
+    path->on_broken = on_broken;
+    path->data = data;
+    g_mutex_init(&path->lock);
+    g_cond_init(&path->changed);
+    path->thread = g_thread_new("return-path", return_path_thread, path);
+    return path;
+}
+
+void
+mt_return_path_free(MtReturnPath *path)
+{
+    if (!path)
+        return;
+
+    g_thread_join(path->thread);
+    g_clear_error(&path->error);
+    g_mutex_clear(&path->lock);
+    g_cond_clear(&path->changed);
+    g_free(path);
+}
+
+gboolean
+mt_return_path_got_ack(MtReturnPath *path)
+{
+    gboolean got;
+
+    g_mutex_lock(&path->lock);
+    got = path->got_ack;
+    g_mutex_unlock(&path->lock);
+    return got;
+}
+
+/* With the lock held. */
+static gboolean
+return_path_verdict(MtReturnPath *path, GError **error)
+{
+    if (path->error) {
+        if (error)
+            *error = g_error_copy(path->error);
+        return FALSE;
+    }
+    if (path->got_shut && path->shut) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "return path: the destination could not load the "
+                          "stream and said %u", path->shut);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+gboolean
+mt_return_path_check(MtReturnPath *path, GError **error)
+{
+    gboolean ok;
+
+    g_mutex_lock(&path->lock);
+    ok = return_path_verdict(path, error);
+    g_mutex_unlock(&path->lock);
+    return ok;
+}
+
+gboolean
+mt_return_path_wait_shut(MtReturnPath *path, guint timeout_ms,
+                         GError **error)
+{
+    gint64 end = g_get_monotonic_time() + timeout_ms * (gint64)1000;
+    gboolean in_time = TRUE;
+    gboolean ok;
+
+    g_mutex_lock(&path->lock);
+    while (!path->over && in_time) {
+        if (timeout_ms)
+            in_time = g_cond_wait_until(&path->changed, &path->lock, end);
+        else
+            g_cond_wait(&path->changed, &path->lock);
+    }
+    if (path->over) {
+        ok = return_path_verdict(path, error);
+    } else {
+        migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                          "return path: everything was sent, but the "
+                          "destination has not said for %u ms whether it "
+                          "loaded it", timeout_ms);
+        ok = FALSE;
+    }
+    g_mutex_unlock(&path->lock);
+    return ok;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The return path: what a destination says to its source on the main channel.
+ *
+ * A destination writes messages as they come.  A source has a thread that
+ * reads them for as long as the migration lasts and answers three questions:
+ * is the path alive, may the guest be switched over, was the stream loaded.
+ */
+
+#include <glib.h>
+
+#include "engine/wire.h"
+#include "util/io.h"
+
+G_BEGIN_DECLS
+
+/* Destination. */
+gboolean mt_return_send(MtIo *io, MtReturnMessage type, gconstpointer payload,
+                        guint16 len, GError **error);
+gboolean mt_return_send_u32(MtIo *io, MtReturnMessage type, guint32 value,
+                            GError **error);
+
+/* Source. */
+typedef struct MtReturnPath MtReturnPath;
+
+/*
+ * Begins to read @io, which is borrowed.  When the path breaks before SHUT,
+ * @on_broken is called in the reading thread.
+ */
+MtReturnPath *mt_return_path_new(MtIo *io, void (*on_broken)(gpointer data),
+                                 gpointer data);
+
+/* @io must have been shut down, or the last message have come. */
+void mt_return_path_free(MtReturnPath *path);
+
+gboolean mt_return_path_got_ack(MtReturnPath *path);
+
+/* TRUE while messages may still come; else says why not. */
+gboolean mt_return_path_check(MtReturnPath *path, GError **error);
+
+/* Waits for SHUT, which must say that all is well; MIGTUNE_ERROR_TIMEOUT after
+ * @timeout_ms (0: none). */
+gboolean mt_return_path_wait_shut(MtReturnPath *path, guint timeout_ms,
+                                  GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtReturnPath, mt_return_path_free)
+
+G_END_DECLS

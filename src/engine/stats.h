@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a migration has done so far.
+ *
+ * MtEngineStats is a copy for whoever asks: every member that query-migrate
+ * has had in any release, under its name, with what is true instead of what
+ * old releases counted.  MtCounters is what the threads of an engine add to:
+ * each member on its own and without a lock.
+ */
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+    MT_STATUS_NONE,
+    MT_STATUS_SETUP,
+    MT_STATUS_ACTIVE,
+    MT_STATUS_PRE_SWITCHOVER,
+    MT_STATUS_DEVICE,
+    MT_STATUS_COMPLETED,
+    MT_STATUS_CANCELLING,
+    MT_STATUS_CANCELLED,
+    MT_STATUS_FAILED,
+} MtStatus;
+
+/* QEMU's spelling, such as "pre-switchover". */
+const char *mt_status_to_string(MtStatus status);
+
+typedef struct {
+    MtStatus status;
+    char *error_desc;           /* NULL unless it failed */
+    gint64 total_ns;
+    gint64 setup_ns;
+    gint64 downtime_ns;         /* once completed */
+    gint64 expected_downtime_ns;
+    guint throttle_percent;     /* 0: never throttled */
+
+    /* ram */
+    guint64 transferred;        /* bytes, all channels */
+    guint64 remaining;          /* bytes of pages still to be sent */
+    guint64 total;
+    guint64 duplicate;          /* zero pages */
+    guint64 normal;             /* pages sent whole, by whatever codec */
+    guint64 normal_bytes;
+    guint64 dirty_pages_rate;   /* pages a second */
+    double mbps;                /* megabits a second, of the last window */
+    guint64 dirty_sync_count;
+    guint64 page_size;
+    guint64 multifd_bytes;
+    guint64 pages_per_second;
+    guint64 precopy_bytes;      /* while the guest ran */
+    guint64 downtime_bytes;     /* while it stood still */
+
+    /* xbzrle-cache */
+    guint64 xbzrle_cache_bytes;
+    guint64 xbzrle_bytes;
+    guint64 xbzrle_pages;
+    guint64 xbzrle_cache_miss;
+    double xbzrle_cache_miss_rate;  /* of the last pass */
+    guint64 xbzrle_overflow;
+    double xbzrle_encoding_rate;    /* page bytes to delta bytes */
+    guint64 xbzrle_unchanged;       /* pages left out: nothing differed */
+
+    /* compression */
+    guint64 compression_pages;
+    guint64 compression_busy;
+    double compression_busy_rate;
+    guint64 compressed_size;
+    double compression_rate;
+
+    /* What no release has. */
+    guint64 multifd_packets;
+    guint64 device_bytes;       /* of device state */
+    guint64 bandwidth;          /* measured, bytes a second */
+    guint64 downtime_budget;    /* bytes the allowed downtime has room for */
+    double device_ratio;        /* device_bytes to downtime_budget */
+} MtEngineStats;
+
+void mt_engine_stats_clear(MtEngineStats *stats);
+
+typedef struct {
+    guint64 transferred;
+    guint64 duplicate;
+    guint64 normal;
+    guint64 multifd_bytes;
+    guint64 multifd_packets;
+    guint64 xbzrle_bytes;
+    guint64 xbzrle_pages;
+    guint64 xbzrle_miss;
+    guint64 xbzrle_overflow;
+    guint64 xbzrle_unchanged;
+    guint64 xbzrle_cache_bytes;
+    guint64 compression_pages;
+    guint64 compression_busy;
+    guint64 compressed_size;
+} MtCounters;
+
+#define mt_count(counter, n) \
+    ((void)__atomic_fetch_add(&(counter), (n), __ATOMIC_RELAXED))
+#define mt_counted(counter) __atomic_load_n(&(counter), __ATOMIC_RELAXED)
+
+G_END_DECLS

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Reading the main channel: a large buffer in front of an MtIo.
+ *
+ * Small fields are taken from the buffer; the part of a page that is not in it
+ * yet is read straight to where it belongs, and what follows it in the same
+ * call fills the buffer again.  Offsets count from the first byte.
+ */
+
+#include <glib.h>
+
+#include "util/bytes.h"
+#include "util/io.h"
+
+G_BEGIN_DECLS
+
+#define MT_STREAM_IN_SIZE (256 * 1024)
+
+typedef struct {
+    MtIo *io;               /* borrowed */
+    guint8 *buf;
+    gsize pos;              /* first unread byte */
+    gsize end;
+    guint64 offset;         /* in the stream, of buf[0] */
+} MtStreamIn;
+
+void mt_stream_in_init(MtStreamIn *in, MtIo *io);
+void mt_stream_in_clear(MtStreamIn *in);
+
+static inline guint64
+mt_stream_in_offset(const MtStreamIn *in)
+{
+    return in->offset + in->pos;
+}
+
+/* Waits until @n bytes, at most half of the buffer, are there. */
+gboolean mt_stream_in_fill(MtStreamIn *in, gsize n, GError **error);
+
+/* The next @n bytes: valid until the next call.  NULL on error. */
+static inline const guint8 *
+mt_stream_in_take(MtStreamIn *in, gsize n, GError **error)
+{
+    const guint8 *p;
+
+    if (G_UNLIKELY(in->end - in->pos < n) && !mt_stream_in_fill(in, n, error))
+        return NULL;
+
+    p = in->buf + in->pos;
+    in->pos += n;
+    return p;
+}
+
+/* Whether there is a next byte, and which; it is not taken. */
+gboolean mt_stream_in_peek(MtStreamIn *in, guint8 *ret_byte,
+                           gboolean *ret_end, GError **error);
+
+gboolean mt_stream_in_u8(MtStreamIn *in, guint8 *ret_value, GError **error);
+gboolean mt_stream_in_be16(MtStreamIn *in, guint16 *ret_value,
+                           GError **error);
+gboolean mt_stream_in_be32(MtStreamIn *in, guint32 *ret_value,
+                           GError **error);
+gboolean mt_stream_in_be64(MtStreamIn *in, guint64 *ret_value,
+                           GError **error);
+gboolean mt_stream_in_str8(MtStreamIn *in, char ret_str[256], GError **error);
+
+/* Any length, straight into @dest. */
+gboolean mt_stream_in_read(MtStreamIn *in, gpointer dest, gsize len,
+                           GError **error);
+
+/* What is buffered and, if that is nothing, what can be read at once after at
+ * most one wait.  0 at the end, -1 on error. */
+gssize mt_stream_in_some(MtStreamIn *in, const guint8 **ret_data,
+                         GError **error);
+
+/* Files only: goes on at @offset of the file. */
+gboolean mt_stream_in_seek(MtStreamIn *in, guint64 offset, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,778 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Command lines and their output.
+ *
+ * A case is a list of shell commands that run one after the other in a scratch
+ * directory, where scripted monitors listen.  What they print is compared with
+ * tests/data/cli/NAME.txt: the command after "$", standard output as it is,
+ * standard error after "!", an exit status other than 0 after "?".
+ * MIGTUNE_TEST_REGENERATE=1 writes these files anew.
+ */
+#include "config.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
+
+#define NAME_UUID "--name web1 --uuid 11111111-2222-3333-4444-555555555555"
+#define WEB1(replies) "--replies " replies " --unix web1.sock " NAME_UUID
+
+typedef struct {
+    const char *name;
+    const char *peers[4];       /* command lines of fake-qmp, and NULL */
+    const char *commands[24];
+} CliCase;
+
+static const CliCase cases[] = {
+    { "help", { NULL }, {
+        "migtune help",
+        "migtune help tuning",
+        "migtune help migrate-setparameters",
+        "migtune explain --help",
+        "migtune --help",
+        "migtune help nothing",
+        "migtune -v | sed 's/[0-9][0-9.]*/VERSION/'",
+        "migtune -V | sed 's/[0-9][0-9.]*/VERSION/g; /Built in/d'",
+        "migtune self-test",
+    } },
+    { "wrong", { NULL }, {
+        "migtune nothing",
+        "migtune lsit",
+        "migtune --nothing list",
+        "migtune -x list",
+        "migtune -c",
+        "migtune -t soon list",
+        "migtune list extra",
+        "migtune list --json=yes",
+        "migtune dominfo",
+        "migtune dominfo web1 web2",
+        "migtune migrate-setparameters",
+        "migtune migrate-setparameters web1",
+        "migtune migrate-setparameters compression=mt",
+        "migtune migrate-setparameters web1 compression",
+        "migtune migrate-setparameters web1 =3",
+        "migtune migrate-setparameters web1 --level high",
+        "migtune migrate-setparameters web1 --level",
+        "migtune migrate-setparameters web1 --bandwith 3",
+        "migtune migrate-setparameters web1 --policy lax downtime=3",
+        "migtune migrate-setparameters web1 compression=xbzrle --level 3",
+        "migtune migrate-setparameters web1 compression=zlib --dthreads 3",
+        "migtune migrate-setparameters web1 --all downtime=3",
+        "migtune 'list; list \"'",
+    } },
+    { "wrong-more", { NULL }, {
+        "migtune 'help shell; lsit'",
+        "migtune explain compression=mt",
+        "migtune explain --qemu 1.0 compression=mt",
+        "migtune explain --qemu nine compression=mt",
+        "migtune migrate-capabilities web1 xbzrle events=on",
+        "migtune migrate-capabilities web1 downtime=3",
+        "migtune reset web1 --defaults --previous",
+        "migtune params bandwith",
+        "migtune params compress-level --qemu 10.0",
+        "MIGTUNE_DEFAULT_URI= migtune list",
+        "migtune -c nothing:///here list 2>&1 | sed 's/;.*//'",
+        "migtune -c qmp:///nothing/here/ list",
+        "migtune dominfo nobody",
+        "migtune --json lsit",
+        "migtune lsit --json",
+        "migtune list --json --nothing",
+    } },
+    { "explain", { NULL }, {
+        "migtune explain --qemu 7.2 compression=mt --level 3 --threads 4",
+        "migtune explain --qemu 9.1 compression=mt --level 3 --threads 4 "
+            "--dthreads 2",
+        "migtune explain --qemu 10.0 compression=zlib --level 3 --threads 4",
+        "migtune explain --qemu 10.0 --compression zstd "
+            "--compression.zstd.level=5 --multifd-channels 8",
+        "migtune explain --qemu 4.2 compression=zstd --level 15",
+        "migtune explain --qemu 8.2 compression=mt",
+        "migtune -q explain --qemu 8.2 compression=mt",
+        "migtune explain --qemu 9.1 --policy strict compression=mt",
+        "migtune explain --qemu 9.1 --policy best-effort block=on downtime=3",
+        "migtune explain --qemu 9.1 --strict-exit compression=mt",
+        "migtune explain --qemu 9.1 --strict-exit compression=zlib",
+        "migtune explain --qemu 10.0 bandwith=3 downtime=forever "
+            "compression.zlib.level=11",
+        "migtune -q explain --qemu 2.8 xbzrle=on "
+            "compression.xbzrle.cache=128MiB",
+        "migtune explain --qemu 9.1 compression=mt --level 3 --json",
+        "migtune explain --qemu 10.0 bandwith=3 --json",
+    } },
+    { "can", { NULL }, {
+        "migtune explain --qemu 7.2 --can compression.mt.level",
+        "migtune explain --qemu 9.1 --can compression.mt.level",
+        "migtune explain --qemu 9.1 --can compress-level",
+        "migtune explain --qemu 9.1 --can compression",
+        "migtune explain --qemu 9.1 --can nothing",
+        "migtune explain --qemu 9.1 --can compression=zstd",
+        "migtune explain --qemu 4.2 --can compression=zstd",
+        "migtune explain --qemu 9.1 --can compression=mt",
+        "migtune explain --qemu 9.1 --can nothing=3",
+    } },
+    { "params", { NULL }, {
+        "migtune params bandwidth",
+        "migtune params multifd-zlib-level compress",
+        "migtune params --qemu 2.4",
+        "migtune params downtime --json",
+        "migtune params xbzrle --format=rst",
+        "migtune -q params compression downtime --format=names",
+    } },
+    { "list", { WEB1("qemu-7.2"),
+                "--replies qemu-10.0 --unix web2.sock --name web2",
+                "--replies qemu-7.2 --unix bad.sock --trick garbage" }, {
+        "migtune list | sed 's/   */  /g'",
+        "migtune list --name",
+        "migtune list --keys",
+        "migtune -q list | sed 's/   */  /g'",
+        "migtune dominfo web1",
+        "migtune dominfo 11111111-2222-3333-4444-555555555555",
+        "migtune -q dominfo $PWD/web1.sock --json",
+        "migtune dominfo --domain web1 --can xbzrle",
+        "migtune uri",
+        "migtune -c qmp://$PWD/web1.sock list",
+    } },
+    { "probe", { WEB1("qemu-10.0") }, {
+        "migtune probe web1",
+        "migtune -q probe web1",
+        "migtune probe web1 --can compression=zlib",
+        "migtune probe web1 --can compression=mt",
+        "migtune probe web1 --can compression.mt.level",
+        "migtune probe web1 --can multifd-zlib-level",
+        "migtune dominfo web1 --can nothing",
+        "migtune dominfo nobody --can xbzrle",
+    } },
+    { "get", { WEB1("qemu-7.2") }, {
+        "migtune migrate-getparameters web1",
+        "migtune -t 5 --no-cache migrate-getparameters web1 bandwidth "
+            "max-bandwidth",
+        "migtune migrate-getparameters web1 bandwith",
+        "migtune migrate-getparameters web1 zero_page_detection",
+        "migtune migrate-getparameters web1 downtime --json",
+        "migtune migrate-capabilities web1",
+        "migtune migrate-capabilities web1 xbzrle",
+        "migtune -q migrate-capabilities web1 --json events",
+    } },
+    { "set-7.2", { WEB1("qemu-7.2") }, {
+        "migtune migrate-setparameters web1 compression=mt --level 3 "
+            "--threads 4 --dry-run",
+        "migtune migrate-setparameters web1 compression=mt --level 3 "
+            "--threads 4",
+        "migtune migrate-getparameters web1 compression compress-level "
+            "compress-threads",
+        "migtune migrate-setparameters web1 --downtime 200ms "
+            "bandwidth=1GiB/s --json",
+        "migtune migrate-setparameters web1 downtime=200ms --dry-run",
+        "migtune migrate-capabilities web1 events=on xbzrle=off",
+        "migtune reset web1",
+        "migtune reset web1 --defaults",
+    } },
+    { "set-10.0", { WEB1("qemu-10.0") }, {
+        "migtune migrate-setparameters web1 compression=mt --level 3 "
+            "--threads 4",
+        "migtune migrate-setparameters web1 compression=mt --strict-exit",
+        "migtune migrate-setparameters web1 compression=mt --policy strict",
+        "migtune migrate-setparameters web1 compression=mt --policy strict "
+            "--json",
+        "migtune migrate-setparameters web1 xbzrle=on",
+        "migtune migrate-getparameters web1 compression parallel.connections",
+    } },
+    { "set-2.8", { WEB1("made-2.8") }, {
+        "migtune migrate-setparameters web1 xbzrle=on "
+            "compression.xbzrle.cache=128MiB",
+        "migtune migrate-getparameters web1 xbzrle compression.xbzrle.cache",
+    } },
+    { "all", { "--replies qemu-7.2 --directory . --count 3",
+               "--replies qemu-7.2 --unix bad.sock --trick garbage" }, {
+        "migtune migrate-setparameters --all downtime=200 compression=zlib "
+            "> out; status=$?; sed 's/   */  /g' out; exit $status",
+        "migtune migrate-getparameters --all downtime",
+        "migtune migrate-getparameters downtime --all --json",
+    } },
+    { "busy", { WEB1("qemu-7.2") " --busy" }, {
+        "migtune migrate-setparameters web1 xbzrle=on downtime=200",
+        "migtune migrate-setparameters web1 downtime=200",
+    } },
+    { "ignored", { WEB1("qemu-7.2") " --ignore downtime-limit" }, {
+        "migtune migrate-setparameters web1 downtime=200",
+        "migtune migrate-setparameters web1 downtime=200 --strict-exit",
+    } },
+    { "garbage", { WEB1("qemu-7.2") " --trick garbage" }, {
+        "migtune -c qmp://$PWD/web1.sock migrate-getparameters web1",
+        "migtune -c qmp://$PWD/web1.sock --json dominfo web1",
+    } },
+    { "shell", { WEB1("qemu-7.2") }, {
+        "printf 'help shell\\nuri; uri\\n# a remark\\n\\nquit\\nuri\\n' | "
+            "migtune",
+        "printf 'lsit\\nuri' | migtune",
+        "printf 'uri\\nlsit' | migtune",
+        "printf 'connect qmp:///nothing/here.sock; uri' | migtune",
+        "printf \"migrate-getparameters 'web1' \\\"down\\\"time\\n\" | migtune",
+        "migtune 'migrate-setparameters web1 downtime=200; "
+            "migrate-getparameters web1 downtime'",
+        "migtune migrate-getparameters web1 downtime ';' uri",
+        "migtune 'dominfo nobody; uri'",
+        "migtune 'quit; uri'",
+    } },
+    { "complete", { "--replies qemu-7.2 --directory . --count 2" }, {
+        "migtune complete -- mig",
+        "migtune complete -- --no",
+        "migtune complete -- -c qmp:///x dominfo --",
+        "migtune complete -- dominfo ''",
+        "migtune complete -- migrate-setparameters g --comp",
+        "migtune complete -- migrate-setparameters g multifd-compression=",
+        "migtune complete -- migrate-setparameters g compression=z",
+        "migtune complete -- migrate-setparameters g compression=xbzrle,z",
+        "migtune complete -- migrate-setparameters g --compression q",
+        "migtune complete -- migrate-setparameters g --xbzrle ''",
+        "migtune complete -- migrate-setparameters g --policy ''",
+        "migtune complete -- migrate-getparameters g down",
+        "migtune complete -- migrate-capabilities g xb",
+        "migtune complete -- explain --qemu 3",
+        "migtune complete -- help p",
+        "migtune complete -- nothing ''",
+    } },
+    { "examples", { WEB1("qemu-7.2"),
+                    "--replies made-2.8 --unix old.sock --name old" }, {
+        "example-get qmp://$PWD/ web1 downtime compression",
+        "example-set qmp://$PWD/ web1",
+        "example-set qmp://$PWD/ old",
+        "example-get qmp://$PWD/ nobody",
+        "example-get",
+    } },
+};
+
+/* A scratch directory and the monitors in it. */
+typedef struct {
+    char *directory;
+    GPtrArray *peers;       /* of GSubprocess */
+} Scratch;
+
+static const char *
+cli_build_root(void)
+{
+    const char *root = g_getenv("MIGTUNE_TEST_BUILD");
+
+    g_assert_nonnull(root);
+    return root;
+}
+
+/* The environment of whatever is run in @directory. */
+static GSubprocessLauncher *
+cli_launcher(const char *directory, GSubprocessFlags flags)
+{
+    GSubprocessLauncher *launcher = g_subprocess_launcher_new(flags);
+    const char *root = cli_build_root();
+    g_autofree char *path = g_strdup_printf(
+        "%s/tools:%s/docs/examples:%s", root, root, g_getenv("PATH"));
+    g_autofree char *drivers = g_strdup_printf("%s/src/drivers/qmp", root);
+    g_autofree char *uri = g_strdup_printf("qmp://%s/", directory);
+    g_autofree char *cache = g_build_filename(directory, ".cache", NULL);
+    g_autofree char *locale = g_build_filename(root, "po", NULL);
+    const char *const unset[] = { "LANGUAGE", "NO_COLOR", NULL };
+    const char *const set[][2] = {
+        { "PATH", path },
+        { "MIGTUNE_DRIVER_PATH", drivers },
+        { "MIGTUNE_DEFAULT_URI", uri },
+        { "MIGTUNE_LOCALE_DIR", locale },
+        { "XDG_CACHE_HOME", cache },
+        { "XDG_RUNTIME_DIR", cache },
+        { "XDG_STATE_HOME", cache },
+        { "HOME", directory },
+        { "LC_ALL", "C.UTF-8" },
+    };
+
+    g_subprocess_launcher_set_cwd(launcher, directory);
+    for (guint i = 0; unset[i]; i++)
+        g_subprocess_launcher_unsetenv(launcher, unset[i]);
+    for (guint i = 0; i < G_N_ELEMENTS(set); i++)
+        g_subprocess_launcher_setenv(launcher, set[i][0], set[i][1], TRUE);
+
+    return launcher;
+}
+
+/* Starts a scripted monitor and waits until it listens. */
+static void
+scratch_add_peer(Scratch *scratch, const char *options)
+{
+    g_autoptr(GSubprocessLauncher) launcher =
+        cli_launcher(scratch->directory, G_SUBPROCESS_FLAGS_STDIN_PIPE |
+                                         G_SUBPROCESS_FLAGS_STDOUT_PIPE);
+    g_autofree char *line =
+        g_strconcat(cli_build_root(), "/tests/lib/fake-qmp ", options, NULL);
+    g_auto(GStrv) argv = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDataInputStream) output = NULL;
+    g_autofree char *ready = NULL;
+    GSubprocess *peer;
+
+    g_assert_true(g_shell_parse_argv(line, NULL, &argv, &error));
+    peer = g_subprocess_launcher_spawnv(
+        launcher, (const char *const *)argv, &error);
+    g_assert_no_error(error);
+
+    output = g_data_input_stream_new(g_subprocess_get_stdout_pipe(peer));
+    ready = g_data_input_stream_read_line(output, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(ready);
+    g_ptr_array_add(scratch->peers, peer);
+}
+
+static Scratch *
+scratch_new(const char *const *peers)
+{
+    Scratch *scratch = g_new0(Scratch, 1);
+    g_autoptr(GError) error = NULL;
+
+    scratch->directory = g_dir_make_tmp("migtune-cli-XXXXXX", &error);
+    g_assert_no_error(error);
+    scratch->peers = g_ptr_array_new_with_free_func(g_object_unref);
+    for (; peers && *peers; peers++)
+        scratch_add_peer(scratch, *peers);
+
+    return scratch;
+}
+
+static void
+scratch_remove(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *inner = g_build_filename(path, name, NULL);
+
+        scratch_remove(inner);
+    }
+    g_remove(path);
+}
+
+static void
+scratch_free(Scratch *scratch)
+{
+    for (guint i = 0; i < scratch->peers->len; i++) {
+        GSubprocess *peer = scratch->peers->pdata[i];
+
+        g_output_stream_close(g_subprocess_get_stdin_pipe(peer), NULL, NULL);
+        g_assert_true(g_subprocess_wait_check(peer, NULL, NULL));
+    }
+    g_ptr_array_unref(scratch->peers);
+    scratch_remove(scratch->directory);
+    g_free(scratch->directory);
+    g_free(scratch);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scratch, scratch_free)
+
+/* @text without what differs from one run to the next. */
+static char *
+scratch_normalise(Scratch *scratch, const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, scratch->directory, -1);
+
+    return g_strjoinv("DIR", parts);
+}
+
+/* Runs @command with sh; returns its status, -1 for a signal. */
+static int
+scratch_run(Scratch *scratch, const char *command, const char *const *env,
+            char **out, char **err)
+{
+    g_autoptr(GSubprocessLauncher) launcher =
+        cli_launcher(scratch->directory, G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+                                         G_SUBPROCESS_FLAGS_STDERR_PIPE);
+    g_autoptr(GSubprocess) process = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *raw_out = NULL;
+    g_autofree char *raw_err = NULL;
+
+    for (; env && *env; env += 2)
+        g_subprocess_launcher_setenv(launcher, env[0], env[1], TRUE);
+    process = g_subprocess_launcher_spawn(launcher, &error, "sh", "-c",
+                                          command, NULL);
+    g_assert_no_error(error);
+    g_subprocess_communicate_utf8(process, NULL, NULL, &raw_out, &raw_err,
+                                  &error);
+    g_assert_no_error(error);
+
+    *out = scratch_normalise(scratch, raw_out);
+    *err = scratch_normalise(scratch, raw_err);
+    return g_subprocess_get_if_exited(process)
+               ? g_subprocess_get_exit_status(process) : -1;
+}
+
+/* Compares with the file of the case, or writes it. */
+static void
+cli_compare(const char *name, const char *text)
+{
+    g_autofree char *file = g_strdup_printf(
+        "%s/cli/%s.txt", g_getenv("MIGTUNE_TEST_DATA"), name);
+    g_autofree char *expected = NULL;
+    g_auto(GStrv) want = NULL;
+    g_auto(GStrv) have = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (g_getenv("MIGTUNE_TEST_REGENERATE")) {
+        g_file_set_contents(file, text, -1, &error);
+        g_assert_no_error(error);
+        return;
+    }
+
+    g_file_get_contents(file, &expected, NULL, &error);
+    g_assert_no_error(error);
+    want = g_strsplit(expected, "\n", -1);
+    have = g_strsplit(text, "\n", -1);
+    for (guint i = 0; want[i] && have[i]; i++) {
+        if (strcmp(want[i], have[i]) != 0)
+            g_test_message("%s line %u", file, i + 1);
+        g_assert_cmpstr(have[i], ==, want[i]);
+    }
+    g_assert_cmpuint(g_strv_length(have), ==, g_strv_length(want));
+}
+
+static void
+test_case(gconstpointer data)
+{
+    const CliCase *c = data;
+    g_autoptr(Scratch) scratch = scratch_new(c->peers);
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(c->commands) && c->commands[i]; i++) {
+        g_autofree char *out = NULL;
+        g_autofree char *err = NULL;
+        g_auto(GStrv) lines = NULL;
+        int status = scratch_run(scratch, c->commands[i], NULL, &out, &err);
+
+        g_string_append_printf(text, "%s$ %s\n%s", i > 0 ? "\n" : "",
+                               c->commands[i], out);
+        lines = g_strsplit(err, "\n", -1);
+        for (guint j = 0; lines[j] && (*lines[j] || lines[j + 1]); j++)
+            g_string_append_printf(text, "! %s\n", lines[j]);
+        if (status != 0)
+            g_string_append_printf(text, "? %d\n", status);
+    }
+
+    cli_compare(c->name, text->str);
+}
+
+/* Members of the first object of @path below @node, sorted and joined. */
+static char *
+cli_members(JsonNode *node, const char *path)
+{
+    g_auto(GStrv) steps = g_strsplit(path, "/", -1);
+    g_autoptr(GList) members = NULL;
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; steps[i] && *steps[i]; i++) {
+        node = json_object_get_member(json_node_get_object(node), steps[i]);
+        g_assert_nonnull(node);
+        if (JSON_NODE_HOLDS_ARRAY(node))
+            node = json_array_get_element(json_node_get_array(node), 0);
+    }
+
+    members = g_list_sort(json_object_get_members(json_node_get_object(node)),
+                          (GCompareFunc)strcmp);
+    for (GList *l = members; l; l = l->next)
+        g_string_append_printf(text, "%s%s", text->len ? " " : "",
+                               (char *)l->data);
+
+    return g_string_free(text, FALSE);
+}
+
+#define PLAN "applied domain policy qemu steps verdicts warnings"
+#define VERDICT "asked becomes name now reason removed since verdict"
+#define ERROR "code command message parameter qemu"
+
+/* Names of members are a promise to other programs. */
+static void
+test_json_members(void)
+{
+    static const struct {
+        const char *command;
+        const char *path;
+        const char *members;
+    } promises[] = {
+        { "migrate-getparameters web1", "", "domain parameters qemu" },
+        { "migrate-getparameters web1", "parameters",
+          "default deprecated kind name qmp text unit unstable value" },
+        { "migrate-capabilities web1", "", "domain parameters qemu" },
+        { "migrate-setparameters web1 compression=mt", "", PLAN },
+        { "migrate-setparameters web1 xbzrle=on --dry-run", "steps",
+          "arguments execute side" },
+        { "migrate-setparameters web1 compression=zstd --dry-run", "verdicts",
+          VERDICT },
+        { "migrate-capabilities web1 events=on", "", PLAN },
+        { "reset web1 --defaults", "", PLAN },
+        { "explain web1 downtime=3", "", PLAN },
+        { "explain --qemu 9.1 compression=mt", "", PLAN },
+        { "explain --qemu 9.1 compression=mt", "steps",
+          "arguments execute side" },
+        { "explain --qemu 9.1 compression=mt", "verdicts", VERDICT },
+        { "explain --qemu 9.1 compression=mt", "verdicts/becomes",
+          "name value" },
+        { "explain --qemu 9.1 compression=mt --policy strict", "",
+          "applied domain error policy qemu steps verdicts warnings" },
+        { "explain --qemu 9.1 compression=mt --policy strict", "error",
+          ERROR },
+        { "migrate-setparameters web1 nothing=3", "error", ERROR },
+        { "migrate-getparameters web1 nothing", "", "error" },
+        { "migrate-getparameters web1 nothing", "error", ERROR },
+        { "dominfo nobody", "error", ERROR },
+        { "lsit", "error", ERROR },
+        { "dominfo web1", "",
+          "domain key migration package qemu release state uuid" },
+        { "probe web1", "", "absent domain parameters qemu release source" },
+        { "probe web1", "parameters",
+          "deprecated kind known name qmp set-by since type unstable values" },
+        { "probe web1", "absent", "kind name qmp removed since" },
+        { "-V", "", "drivers library nls readline version" },
+    };
+    static const char *const peers[] = { WEB1("qemu-7.2"), NULL };
+    g_autoptr(Scratch) scratch = scratch_new(peers);
+
+    for (guint i = 0; i < G_N_ELEMENTS(promises); i++) {
+        g_autofree char *command =
+            g_strdup_printf("migtune --json %s", promises[i].command);
+        g_autofree char *out = NULL;
+        g_autofree char *err = NULL;
+        g_autofree char *members = NULL;
+        g_autoptr(JsonNode) node = NULL;
+        g_autoptr(GError) error = NULL;
+
+        g_test_message("%s", command);
+        scratch_run(scratch, command, NULL, &out, &err);
+        node = json_from_string(out, &error);
+        g_assert_no_error(error);
+        members = cli_members(node, promises[i].path);
+        g_assert_cmpstr(members, ==, promises[i].members);
+        g_assert_cmpstr(err, ==, "");
+    }
+}
+
+/* What QEMU says reaches the member "qemu" of an error. */
+static void
+test_json_qemu_error(void)
+{
+    gboolean seen = FALSE;
+
+    /* Which command is the first that changes something depends on how many
+     * ask before: any refusal must keep the shape. */
+    for (guint nth = 1; nth < 16 && !seen; nth++) {
+        g_autofree char *peer = g_strdup_printf(
+            WEB1("qemu-7.2") " --fail %u --class DeviceNotFound --desc oops",
+            nth);
+        const char *const peers[] = { peer, NULL };
+        g_autoptr(Scratch) scratch = scratch_new(peers);
+        g_autofree char *out = NULL;
+        g_autofree char *err = NULL;
+        g_autofree char *members = NULL;
+        g_autoptr(JsonNode) node = NULL;
+        int status;
+
+        status = scratch_run(scratch, "migtune --json migrate-setparameters "
+                                      "web1 downtime=200", NULL, &out, &err);
+        node = json_from_string(out, NULL);
+        g_assert_nonnull(node);
+        if (status == 0 ||
+            !json_object_has_member(json_node_get_object(node), "verdicts"))
+            continue;
+
+        members = cli_members(node, "error/qemu");
+        g_assert_cmpstr(members, ==, "class desc");
+        g_assert_nonnull(strstr(out, "\"DeviceNotFound\""));
+        g_assert_nonnull(strstr(out, "\"oops\""));
+        g_assert_cmpint(status, ==, 1);
+        seen = TRUE;
+    }
+    g_assert_true(seen);
+}
+
+/* What is in force, as one word. */
+static char *
+cli_get_downtime(Scratch *scratch)
+{
+    g_autofree char *err = NULL;
+    char *out = NULL;
+    int status = scratch_run(
+        scratch, "migtune -q migrate-getparameters web1 downtime | "
+                 "awk '{ print $2 }'", NULL, &out, &err);
+
+    g_assert_cmpint(status, ==, 0);
+    return g_strstrip(out);
+}
+
+/* SIGINT at any time leaves the old value or the new one, and the exit status
+ * tells which. */
+static void
+test_interrupt(void)
+{
+    static const char *const peers[] = { WEB1("qemu-7.2") " --delay 40",
+                                         NULL };
+    g_autoptr(Scratch) scratch = scratch_new(peers);
+    guint n_stopped = 0;
+
+    for (guint i = 0; i < 16; i++) {
+        g_autoptr(GSubprocessLauncher) launcher =
+            cli_launcher(scratch->directory,
+                         G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
+                         G_SUBPROCESS_FLAGS_STDERR_SILENCE);
+        g_autofree char *tool =
+            g_build_filename(cli_build_root(), "tools", "migtune", NULL);
+        g_autofree char *wish = g_strdup_printf("downtime=%u", 400 + i);
+        g_autofree char *number = g_strdup_printf("%u", 400 + i);
+        g_autofree char *before = cli_get_downtime(scratch);
+        g_autofree char *after = NULL;
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GSubprocess) process = g_subprocess_launcher_spawn(
+            launcher, &error, tool, "migrate-setparameters", "web1", wish,
+            NULL);
+
+        g_assert_no_error(error);
+        g_usleep(20000 * (i + 1));
+        g_subprocess_send_signal(process, SIGINT);
+        g_subprocess_wait(process, NULL, NULL);
+        after = cli_get_downtime(scratch);
+
+        /* Before it has begun to look after signals it is simply ended. */
+        if (g_subprocess_get_if_exited(process) &&
+            g_subprocess_get_exit_status(process) == 0) {
+            g_assert_cmpstr(after, ==, number);
+        } else {
+            n_stopped++;
+            g_assert_cmpstr(after, ==, before);
+        }
+        if (g_subprocess_get_if_exited(process))
+            g_assert_cmpint(g_subprocess_get_exit_status(process), <=, 1);
+    }
+
+    g_test_message("%u of 16 runs were stopped", n_stopped);
+    g_assert_cmpuint(n_stopped, >, 0);
+}
+
+/* Whether a locale shows German when LANGUAGE asks for it; makes one with
+ * localedef where the system has none that does. */
+static gboolean
+cli_speaks_german(Scratch *scratch, const char **env)
+{
+    g_autofree char *out = NULL;
+    g_autofree char *err = NULL;
+
+    scratch_run(scratch, "migtune help", env, &out, &err);
+    if (strstr(out, "Stichwort"))
+        return TRUE;
+
+    g_clear_pointer(&out, g_free);
+    g_clear_pointer(&err, g_free);
+    if (scratch_run(scratch, "localedef -i de_DE -f UTF-8 ./de_DE.UTF-8", NULL,
+                    &out, &err) != 0)
+        return FALSE;
+
+    env[3] = "de_DE.UTF-8";
+    env[4] = "LOCPATH";
+    env[5] = scratch->directory;
+    return TRUE;
+}
+
+static void
+test_german(void)
+{
+    static const char *const commands[] = {
+        "migtune help",
+        "migtune help migrate-setparameters",
+        "migtune explain --qemu 9.1 compression=mt --level 3",
+        "migtune nothing",
+    };
+    g_autoptr(Scratch) scratch = scratch_new(NULL);
+    const char *env[7] = { "LANGUAGE", "de", "LC_ALL", "C.UTF-8" };
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (!ENABLE_NLS) {
+        g_test_skip("built without translations");
+        return;
+    }
+    if (!cli_speaks_german(scratch, env)) {
+        g_test_skip("no locale to speak German in, and none can be made");
+        return;
+    }
+
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
+        g_autofree char *out = NULL;
+        g_autofree char *err = NULL;
+
+        scratch_run(scratch, commands[i], env, &out, &err);
+        g_string_append_printf(text, "$ %s\n%s%s", commands[i], out, err);
+    }
+    cli_compare("german", text->str);
+}
+
+/* What bash would offer for a line. */
+static void
+test_bash(void)
+{
+    static const struct {
+        const char *line;
+        const char *offers;
+    } lines[] = {
+        { "migtune migrate-set", "migrate-setparameters" },
+        { "migtune params multifd-zl", "multifd-zlib-level" },
+        { "migtune migrate-setparameters guest", "guest0 guest1" },
+        { "migtune migrate-setparameters guest0 xbz",
+          "xbzrle-cache-size= xbzrle=" },
+        { "migtune migrate-setparameters guest0 xbzrle=", "off on" },
+        { "migtune explain --qemu 9.", "9.0 9.1 9.2" },
+        { "migtune nothing ", "" },
+    };
+    static const char *const peers[] = {
+        "--replies qemu-7.2 --directory . --count 2", NULL
+    };
+    g_autofree char *bash = g_find_program_in_path("bash");
+    g_autofree char *script =
+        g_build_filename(g_getenv("MIGTUNE_TEST_DATA"), "..", "..", "tools",
+                         "completion", "migtune", NULL);
+    g_autoptr(Scratch) scratch = NULL;
+
+    if (!bash) {
+        g_test_skip("there is no bash");
+        return;
+    }
+
+    scratch = scratch_new(peers);
+    for (guint i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_autofree char *code = g_strdup_printf(
+            "source '%s'; COMP_WORDBREAKS=$' \t\n\\\"><=;|&(:'; "
+            "COMP_LINE='%s'; COMP_POINT=${#COMP_LINE}; _migtune; "
+            "echo \"${COMPREPLY[*]}\"", script, lines[i].line);
+        g_autofree char *quoted = g_shell_quote(code);
+        g_autofree char *command =
+            g_strconcat("bash --norc -c ", quoted, NULL);
+        g_autofree char *out = NULL;
+        g_autofree char *err = NULL;
+
+        scratch_run(scratch, command, NULL, &out, &err);
+        g_assert_cmpstr(err, ==, "");
+        g_assert_cmpstr(g_strchomp(out), ==, lines[i].offers);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path =
+            g_strdup_printf("/cli/output/%s", cases[i].name);
+
+        g_test_add_data_func(path, &cases[i], test_case);
+    }
+    g_test_add_func("/cli/json/members", test_json_members);
+    g_test_add_func("/cli/json/qemu-error", test_json_qemu_error);
+    g_test_add_func("/cli/interrupt", test_interrupt);
+    g_test_add_func("/cli/german", test_german);
+    g_test_add_func("/cli/bash", test_bash);
+
+    return g_test_run();
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Any bytes as what a destination says on the return path. */
+#include "config.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "engine/return-path.h"
+#include "fuzz.h"
+#include "migtune/migtune-error.h"
+
+static void
+fuzz_broken(gpointer data)
+{
+    *(gboolean *)data = TRUE;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    gboolean broken = FALSE; /* outlives the path */
+    g_autoptr(MtIo) io = NULL;
+    g_autoptr(MtReturnPath) path = NULL;
+    g_autoptr(GError) error = NULL;
+    int fd = memfd_create("return", MFD_CLOEXEC);
+
+    g_assert(fd >= 0);
+    g_assert(write(fd, data, size) == (gssize)size);
+    g_assert(lseek(fd, 0, SEEK_SET) == 0);
+
+    io = mt_io_new(fd, -1, "return path", NULL);
+    path = mt_return_path_new(io, fuzz_broken, &broken);
+    if (!mt_return_path_wait_shut(path, 10000, &error))
+        g_assert(error && error->code != MIGTUNE_ERROR_TIMEOUT);
+    return 0;
+}

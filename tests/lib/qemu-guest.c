@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A real QEMU for a test.
+ *
+ * The machine is `none`: no devices, no processor that runs, ready in a
+ * twentieth of a second.  Guest memory is written through QEMU's test protocol
+ * while it migrates, which marks pages dirty as a guest's processor would.
+ */
+#include "config.h"
+
+#include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "lib/qemu-guest.h"
+
+#define ANSWER_SECONDS 30
+
+typedef struct {
+    GSocketConnection *connection;
+    GDataInputStream *input;
+} Line;
+
+struct QemuGuest {
+    GSubprocess *process;
+    char *ram_path;
+    char *log_path;
+    char *qmp_path;
+    char *qtest_path;
+    Line qmp;
+    Line qtest;
+};
+
+const char *
+qemu_guest_command(const char *release)
+{
+    g_autofree char *name = g_strdup_printf("MIGTUNE_QEMU_%s", release);
+    const char *command;
+
+    g_strdelimit(name, ".", '_');
+    command = g_getenv(name);
+    return command && *command ? command : NULL;
+}
+
+static void
+line_close(Line *line)
+{
+    g_clear_object(&line->input);
+    g_clear_object(&line->connection);
+}
+
+/* Connects to the socket at @path as soon as it is there. */
+static gboolean
+line_connect(Line *line, const char *path, GError **error)
+{
+    g_autoptr(GSocketClient) client = g_socket_client_new();
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    gint64 end = g_get_monotonic_time() + ANSWER_SECONDS * G_USEC_PER_SEC;
+
+    for (;;) {
+        g_clear_error(error);
+        line->connection = g_socket_client_connect(
+            client, G_SOCKET_CONNECTABLE(address), NULL, error);
+        if (line->connection || g_get_monotonic_time() > end)
+            break;
+        g_usleep(5000);
+    }
+    if (!line->connection)
+        return FALSE;
+
+    g_socket_set_timeout(g_socket_connection_get_socket(line->connection),
+                         ANSWER_SECONDS);
+    line->input = g_data_input_stream_new(
+        g_io_stream_get_input_stream(G_IO_STREAM(line->connection)));
+    return TRUE;
+}
+
+static gboolean
+line_send(Line *line, const char *text, GError **error)
+{
+    GOutputStream *output =
+        g_io_stream_get_output_stream(G_IO_STREAM(line->connection));
+
+    return g_output_stream_write_all(output, text, strlen(text), NULL, NULL,
+                                     error);
+}
+
+static char *
+line_receive(Line *line, GError **error)
+{
+    char *text = g_data_input_stream_read_line(line->input, NULL, NULL, error);
+
+    if (!text && error && !*error)
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_CLOSED, "QEMU has gone");
+    return text;
+}
+
+static void
+guest_child_setup(gpointer data)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static char **
+guest_argv(const QemuGuest *guest, const QemuGuestSpec *spec, GError **error)
+{
+    g_auto(GStrv) words = NULL;
+    g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
+    const char *fixed[] = { "-accel", "tcg", "-display", "none", "-nodefaults",
+                            "-S", "-qtest-log", "/dev/null" };
+
+    if (!g_shell_parse_argv(spec->command, NULL, &words, error))
+        return NULL;
+
+    for (char **word = words; *word; word++)
+        g_ptr_array_add(argv, g_strdup(*word));
+    for (guint i = 0; i < G_N_ELEMENTS(fixed); i++)
+        g_ptr_array_add(argv, g_strdup(fixed[i]));
+
+    g_ptr_array_add(argv, g_strdup("-machine"));
+    g_ptr_array_add(argv, g_strdup("none,memory-backend=ram"));
+    g_ptr_array_add(argv, g_strdup("-object"));
+    g_ptr_array_add(argv, g_strdup_printf(
+        "memory-backend-file,id=ram,size=%" G_GUINT64_FORMAT
+        ",mem-path=%s,share=on", spec->ram_bytes, guest->ram_path));
+    g_ptr_array_add(argv, g_strdup("-qmp"));
+    g_ptr_array_add(argv, g_strdup_printf("unix:%s,server=on,wait=off",
+                                          guest->qmp_path));
+    g_ptr_array_add(argv, g_strdup("-qtest"));
+    g_ptr_array_add(argv, g_strdup_printf("unix:%s,server=on,wait=off",
+                                          guest->qtest_path));
+    if (spec->incoming) {
+        g_ptr_array_add(argv, g_strdup("-incoming"));
+        g_ptr_array_add(argv, g_strdup("defer"));
+    }
+    for (const char *const *arg = spec->more_args; arg && *arg; arg++)
+        g_ptr_array_add(argv, g_strdup(*arg));
+
+    g_ptr_array_add(argv, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&argv), FALSE);
+}
+
+static gboolean
+guest_greet(QemuGuest *guest, GError **error)
+{
+    g_autofree char *greeting = NULL;
+    g_autoptr(JsonNode) answer = NULL;
+
+    if (!line_connect(&guest->qmp, guest->qmp_path, error) ||
+        !line_connect(&guest->qtest, guest->qtest_path, error))
+        return FALSE;
+
+    greeting = line_receive(&guest->qmp, error);
+    if (!greeting)
+        return FALSE;
+
+    answer = qemu_guest_execute(guest, "qmp_capabilities", NULL, error);
+    return answer != NULL;
+}
+
+QemuGuest *
+qemu_guest_start(const QemuGuestSpec *spec, GError **error)
+{
+    g_autoptr(QemuGuest) guest = g_new0(QemuGuest, 1);
+    g_autoptr(GSubprocessLauncher) launcher =
+        g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
+    g_auto(GStrv) argv = NULL;
+    const char *side = spec->incoming ? "dest" : "source";
+
+    guest->ram_path = g_strdup_printf("%s/%s.ram", spec->dir, side);
+    guest->log_path = g_strdup_printf("%s/%s.log", spec->dir, side);
+    guest->qmp_path = g_strdup_printf("%s/%s.qmp", spec->dir, side);
+    guest->qtest_path = g_strdup_printf("%s/%s.qtest", spec->dir, side);
+    argv = guest_argv(guest, spec, error);
+    if (!argv)
+        return NULL;
+
+    g_subprocess_launcher_set_stderr_file_path(launcher, guest->log_path);
+    g_subprocess_launcher_set_child_setup(launcher, guest_child_setup, NULL,
+                                          NULL);
+    guest->process = g_subprocess_launcher_spawnv(
+        launcher, (const char *const *)argv, error);
+    if (!guest->process || !guest_greet(guest, error))
+        return NULL;
+
+    return g_steal_pointer(&guest);
+}
+
+void
+qemu_guest_free(QemuGuest *guest)
+{
+    const char *paths[4];
+
+    if (!guest)
+        return;
+
+    line_close(&guest->qmp);
+    line_close(&guest->qtest);
+    if (guest->process) {
+        g_subprocess_force_exit(guest->process);
+        g_subprocess_wait(guest->process, NULL, NULL);
+        g_object_unref(guest->process);
+    }
+
+    paths[0] = guest->ram_path;
+    paths[1] = guest->log_path;
+    paths[2] = guest->qmp_path;
+    paths[3] = guest->qtest_path;
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
+        g_unlink(paths[i]);
+    g_free(guest->ram_path);
+    g_free(guest->log_path);
+    g_free(guest->qmp_path);
+    g_free(guest->qtest_path);
+    g_free(guest);
+}
+
+const char *
+qemu_guest_ram_path(const QemuGuest *guest)
+{
+    return guest->ram_path;
+}
+
+/* The answer in @text: TRUE when it is one, with *@ret_node or @error. */
+static gboolean
+guest_parse_answer(const char *text, const char *command, JsonNode **ret_node,
+                   GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    JsonNode *root;
+    JsonObject *object;
+
+    if (!json_parser_load_from_data(parser, text, -1, error))
+        return TRUE;
+
+    root = json_parser_get_root(parser);
+    if (!root || !JSON_NODE_HOLDS_OBJECT(root))
+        return FALSE;
+
+    object = json_node_get_object(root);
+    if (json_object_has_member(object, "return")) {
+        *ret_node = json_object_dup_member(object, "return");
+        return TRUE;
+    }
+    if (json_object_has_member(object, "error")) {
+        JsonObject *problem = json_object_get_object_member(object, "error");
+
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: %s", command,
+                    json_object_get_string_member(problem, "desc"));
+        return TRUE;
+    }
+    return FALSE; /* an event */
+}
+
+JsonNode *
+qemu_guest_execute(QemuGuest *guest, const char *command,
+                   const char *arguments, GError **error)
+{
+    g_autofree char *request = NULL;
+    JsonNode *node = NULL;
+
+    request = g_strdup_printf("{\"execute\": \"%s\"%s%s}\n", command,
+                              arguments ? ", \"arguments\": " : "",
+                              arguments ? arguments : "");
+    g_strdelimit(request, "'", '"');
+    if (!line_send(&guest->qmp, request, error))
+        return NULL;
+
+    for (;;) {
+        g_autofree char *text = line_receive(&guest->qmp, error);
+
+        if (!text || guest_parse_answer(text, command, &node, error))
+            return node;
+    }
+}
+
+gboolean
+qemu_guest_run(QemuGuest *guest, GError **error, const char *command,
+               const char *arguments_format, ...)
+{
+    g_autofree char *arguments = NULL;
+    g_autoptr(JsonNode) node = NULL;
+    va_list args;
+
+    va_start(args, arguments_format);
+    arguments = g_strdup_vprintf(arguments_format, args);
+    va_end(args);
+    node = qemu_guest_execute(guest, command, arguments, error);
+    return node != NULL;
+}
+
+gboolean
+qemu_guest_set_capability(QemuGuest *guest, const char *name, gboolean on,
+                          GError **error)
+{
+    return qemu_guest_run(
+        guest, error, "migrate-set-capabilities",
+        "{'capabilities': [{'capability': '%s', 'state': %s}]}", name,
+        on ? "true" : "false");
+}
+
+gboolean
+qemu_guest_write(QemuGuest *guest, guint64 address, const guint8 *data,
+                 gsize n, GError **error)
+{
+    g_autoptr(GString) request = g_string_new(NULL);
+    g_autofree char *answer = NULL;
+
+    g_string_printf(request, "write 0x%" G_GINT64_MODIFIER "x 0x%zx 0x",
+                    address, n);
+    for (gsize i = 0; i < n; i++)
+        g_string_append_printf(request, "%02x", data[i]);
+    g_string_append_c(request, '\n');
+    if (!line_send(&guest->qtest, request->str, error))
+        return FALSE;
+
+    answer = line_receive(&guest->qtest, error);
+    if (answer && !g_str_has_prefix(answer, "OK")) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "writing RAM: %s",
+                    answer);
+        return FALSE;
+    }
+    return answer != NULL;
+}
+
+gint64
+qemu_guest_migration_number(QemuGuest *guest, const char *path)
+{
+    g_autoptr(JsonNode) node =
+        qemu_guest_execute(guest, "query-migrate", NULL, NULL);
+    g_auto(GStrv) names = g_strsplit(path, ".", -1);
+    JsonObject *object = node ? json_node_get_object(node) : NULL;
+
+    for (char **name = names; object && *name; name++) {
+        if (!json_object_has_member(object, *name))
+            return 0;
+        if (!name[1])
+            return json_object_get_int_member(object, *name);
+        object = json_object_get_object_member(object, *name);
+    }
+    return 0;
+}
+
+/* The status in @info, "none" while there is none yet. */
+static const char *
+guest_status(JsonNode *info)
+{
+    JsonObject *object = json_node_get_object(info);
+
+    return json_object_has_member(object, "status")
+               ? json_object_get_string_member(object, "status")
+               : "none";
+}
+
+gboolean
+qemu_guest_wait_migration(QemuGuest *guest, guint timeout_ms, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + timeout_ms * G_GINT64_CONSTANT(1000);
+    const char *status = "none";
+
+    while (g_get_monotonic_time() < end) {
+        g_autoptr(JsonNode) info =
+            qemu_guest_execute(guest, "query-migrate", NULL, error);
+
+        if (!info)
+            return FALSE;
+
+        status = g_intern_string(guest_status(info));
+        if (strcmp(status, "completed") == 0)
+            return TRUE;
+        if (strcmp(status, "failed") == 0 || strcmp(status, "cancelled") == 0)
+            break;
+        g_usleep(2000);
+    }
+
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+                "QEMU's migration is \"%s\"", status);
+    return FALSE;
+}
+
+char *
+qemu_guest_dup_log(const QemuGuest *guest)
+{
+    char *text = NULL;
+
+    g_file_get_contents(guest->log_path, &text, NULL, NULL);
+    return text ? text : g_strdup("");
+}
+
+guint64
+qemu_guest_memory(const QemuGuest *guest)
+{
+    const char *pid = g_subprocess_get_identifier(guest->process);
+    g_autofree char *path = g_strdup_printf("/proc/%s/statm", pid ? pid : "0");
+    g_autofree char *text = NULL;
+    g_auto(GStrv) fields = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return 0;
+
+    fields = g_strsplit(text, " ", 3);
+    return g_strv_length(fields) < 2
+               ? 0
+               : g_ascii_strtoull(fields[1], NULL, 10) * sysconf(_SC_PAGESIZE);
+}

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine at one end, a real QEMU at the other: both directions, all
+ * methods, several releases; RAM must be the same to the last byte.
+ *
+ * A case is a method out of the table below, a release, a direction, a
+ * transport, and whether there is a return path.  The guest that sends is busy:
+ * the engine's writers dirty their RAM between passes; a QEMU's RAM is written
+ * through its test protocol where the method needs several passes to show
+ * itself.
+ */
+#include "config.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "engine/workload.h"
+#include "lib/qemu-guest.h"
+#include "util/clock.h"
+
+#define RAM_BYTES (16 * 1024 * 1024)
+#define TIMEOUT_MS 30000
+
+enum {
+    V5_2 = 1,
+    V7_2 = 2,
+    V10_0 = 4,
+    OLD = V5_2 | V7_2,
+    ALL = OLD | V10_0,
+};
+
+static const struct {
+    const char *name;
+    guint bit;
+    MtGeneration generation;
+} releases[] = {
+    { "5.2", V5_2, MT_GENERATION_OLD },
+    { "7.2", V7_2, MT_GENERATION_OLD },
+    { "10.0", V10_0, MT_GENERATION_NEW },
+};
+
+typedef struct {
+    const char *name;
+    guint releases;
+    const char *multifd; /* the channels' codec, or NULL: no channels */
+    guint channels;
+    const char *zero; /* zero-page-detection, where it can be told */
+    gboolean xbzrle;
+    gboolean compress;
+    gboolean mapped; /* through a file, once, without a return path */
+} Method;
+
+static const Method methods[] = {
+    { "plain", ALL },
+    { "plain-zero-none", V10_0, .zero = "none" },
+    { "xbzrle", ALL, .xbzrle = TRUE },
+    { "compress", OLD, .compress = TRUE },
+    { "compress-xbzrle", OLD, .compress = TRUE, .xbzrle = TRUE },
+    { "multifd-none-1", ALL, "none", 1 },
+    { "multifd-none-2", ALL, "none", 2 },
+    { "multifd-none-4", ALL, "none", 4 },
+    { "multifd-zlib-1", ALL, "zlib", 1 },
+    { "multifd-zlib-2", ALL, "zlib", 2 },
+    { "multifd-zlib-4", ALL, "zlib", 4 },
+    { "multifd-zstd-1", ALL, "zstd", 1 },
+    { "multifd-zstd-2", ALL, "zstd", 2 },
+    { "multifd-zstd-4", ALL, "zstd", 4 },
+    { "multifd-zero-legacy", V10_0, "none", 2, .zero = "legacy" },
+    { "multifd-zero-none", V10_0, "zstd", 2, .zero = "none" },
+    { "mapped", V10_0, .mapped = TRUE },
+    { "mapped-multifd", V10_0, "none", 2, .mapped = TRUE },
+};
+
+static const char *const transports[] = { "tcp", "unix" };
+
+typedef struct {
+    const Method *method;
+    guint release;
+    guint transport;
+    gboolean return_path;
+    gboolean to_qemu;
+} Case;
+
+/* What one run needs; freed whatever happens. */
+typedef struct {
+    const Case *c;
+    char *dir;
+    char *address; /* what both sides are told */
+    QemuGuest *qemu;
+    MtRam *ram;
+    MtDirty *dirty;
+    MtWorkload *load;
+    MtThrottle *throttle;
+    MtTransport *link;
+    MtEngine *engine;
+    MtEngineSettings settings;
+} Run;
+
+static void
+run_clear(Run *run)
+{
+    mt_engine_free(run->engine);
+    mt_workload_free(run->load);
+    mt_throttle_free(run->throttle);
+    mt_dirty_free(run->dirty);
+    mt_ram_free(run->ram);
+    if (run->link)
+        mt_transport_unref(run->link);
+    qemu_guest_free(run->qemu);
+    if (run->dir) {
+        g_autofree char *file = g_build_filename(run->dir, "stream", NULL);
+        g_autofree char *saved = g_build_filename(run->dir, "saved", NULL);
+
+        g_unlink(file);
+        g_unlink(saved);
+        g_rmdir(run->dir);
+    }
+    g_free(run->dir);
+    g_free(run->address);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
+
+static void
+run_settings(Run *run)
+{
+    const Method *m = run->c->method;
+    MtEngineSettings *s = &run->settings;
+
+    mt_engine_settings_init(s);
+    mt_engine_settings_speak(s, releases[run->c->release].generation);
+    s->multifd = m->multifd != NULL;
+    if (m->multifd) {
+        s->multifd_channels = m->channels;
+        g_strlcpy(s->multifd_compression, m->multifd,
+                  sizeof(s->multifd_compression));
+    }
+    s->xbzrle = m->xbzrle;
+    s->compress = m->compress;
+    s->compress_threads = 2;
+    s->decompress_threads = 2;
+    s->mapped_ram = m->mapped;
+    s->return_path = run->c->return_path;
+    if (g_strcmp0(m->zero, "none") == 0)
+        s->zero_detection = MT_ZERO_NONE;
+    if (g_strcmp0(m->zero, "legacy") == 0)
+        s->zero_detection = MT_ZERO_LEGACY;
+    s->timeout_ms = TIMEOUT_MS;
+}
+
+/* Tells the QEMU of @run the same.  FALSE with a skipped test when its build
+ * does not have the method. */
+static gboolean
+run_tell_qemu(Run *run)
+{
+    const Method *m = run->c->method;
+    const struct {
+        const char *name;
+        gboolean on;
+    } capabilities[] = {
+        { "multifd", m->multifd != NULL },
+        { "xbzrle", m->xbzrle },
+        { "compress", m->compress },
+        { "mapped-ram", m->mapped },
+        { "return-path", run->c->return_path },
+        { "events", TRUE },
+    };
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(capabilities); i++) {
+        if (capabilities[i].on)
+            qemu_guest_set_capability(run->qemu, capabilities[i].name, TRUE,
+                                      &error);
+        g_assert_no_error(error);
+    }
+
+    if (m->multifd) {
+        if (!qemu_guest_run(run->qemu, &error, "migrate-set-parameters",
+                            "{'multifd-channels': %u,"
+                            " 'multifd-compression': '%s'}",
+                            m->channels, m->multifd)) {
+            g_test_skip(error->message);
+            return FALSE;
+        }
+    }
+    if (m->compress)
+        qemu_guest_run(run->qemu, &error, "migrate-set-parameters",
+                       "{'compress-threads': 2, 'decompress-threads': 2}");
+    g_assert_no_error(error);
+    if (m->zero)
+        qemu_guest_run(run->qemu, &error, "migrate-set-parameters",
+                       "{'zero-page-detection': '%s'}", m->zero);
+    g_assert_no_error(error);
+    return TRUE;
+}
+
+static gboolean
+run_start_qemu(Run *run)
+{
+    g_autoptr(GError) error = NULL;
+    QemuGuestSpec spec = {
+        .command = qemu_guest_command(releases[run->c->release].name),
+        .dir = run->dir,
+        .ram_bytes = RAM_BYTES,
+        .incoming = run->c->to_qemu,
+    };
+
+    run->qemu = qemu_guest_start(&spec, &error);
+    g_assert_no_error(error);
+    return run_tell_qemu(run);
+}
+
+/* When something went wrong QEMU's own words help. */
+static void
+run_check(Run *run, GError *error)
+{
+    if (error && run->qemu) {
+        g_autofree char *log = qemu_guest_dup_log(run->qemu);
+
+        g_test_message("QEMU says: %s", log);
+    }
+    g_assert_no_error(error);
+}
+
+static void
+run_stop_writers(gpointer data)
+{
+    mt_workload_stop(data);
+}
+
+static void
+run_start_writers(gpointer data)
+{
+    mt_workload_start(data);
+}
+
+/* A busy guest of ours. */
+static void
+run_make_guest(Run *run)
+{
+    const Method *m = run->c->method;
+    g_autoptr(GError) error = NULL;
+    MtWorkloadSpec spec = {
+        .kind = m->xbzrle ? MT_WORKLOAD_ONE_BYTE : MT_WORKLOAD_HOT,
+        .seed = 1,
+        .n_pages = m->xbzrle ? 256 : 0,
+        .pages_per_s = 20000,
+    };
+    MtEngineGuest guest = { run_stop_writers, run_start_writers };
+
+    run->ram = mt_ram_new_simple(RAM_BYTES, &error);
+    g_assert_no_error(error);
+    mt_content_fill_ram(MT_CONTENT_MIXED, 11, run->ram);
+    run->dirty = mt_dirty_new(mt_ram_n_pages(run->ram));
+    run->throttle = mt_throttle_new(&mt_throttle_defaults);
+    run->load = mt_workload_new(&spec, run->ram, run->dirty, run->throttle,
+                                &error);
+    g_assert_no_error(error);
+
+    guest.throttle = run->throttle;
+    guest.data = run->load;
+    run->engine = mt_engine_new(run->ram, run->dirty, &guest);
+}
+
+/* A free TCP port, or a path. */
+static void
+run_choose_address(Run *run)
+{
+    g_autoptr(GSocketListener) listener = NULL;
+    guint port;
+
+    if (run->c->method->mapped) {
+        run->address = g_strdup_printf("file:%s/stream", run->dir);
+    } else if (strcmp(transports[run->c->transport], "unix") == 0) {
+        run->address = g_strdup_printf("unix:%s/stream", run->dir);
+    } else {
+        listener = g_socket_listener_new();
+        port = g_socket_listener_add_any_inet_port(listener, NULL, NULL);
+        run->address = g_strdup_printf("tcp:127.0.0.1:%u", port);
+    }
+}
+
+static void
+run_compare_with_qemu(Run *run)
+{
+    g_autofree char *path = g_build_filename(run->dir, "saved", NULL);
+    g_autofree char *saved = NULL;
+    g_autoptr(GError) error = NULL;
+    const guint8 *ours = mt_ram_block(run->ram, 0)->host;
+    gsize n;
+
+    qemu_guest_run(run->qemu, &error, "pmemsave",
+                   "{'val': 0, 'size': %d, 'filename': '%s'}", RAM_BYTES, path);
+    run_check(run, error);
+    g_file_get_contents(path, &saved, &n, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(n, ==, RAM_BYTES);
+
+    for (gsize at = 0; at < n; at += MT_PAGE_SIZE) {
+        if (memcmp(ours + at, saved + at, MT_PAGE_SIZE) != 0)
+            g_error("page at 0x%zx differs", at);
+    }
+}
+
+/* What the method promises must have happened. */
+static void
+run_check_our_stats(Run *run)
+{
+    const Method *m = run->c->method;
+    MtEngineStats stats;
+
+    mt_engine_get_stats(run->engine, &stats);
+    g_test_message("%" G_GUINT64_FORMAT " passes, %" G_GUINT64_FORMAT
+                   " normal, %" G_GUINT64_FORMAT " zero, %" G_GUINT64_FORMAT
+                   " xbzrle pages, %" G_GUINT64_FORMAT " bytes",
+                   stats.dirty_sync_count, stats.normal, stats.duplicate,
+                   stats.xbzrle_pages, stats.transferred);
+    g_assert_cmpuint(stats.total, ==, RAM_BYTES);
+    if (m->xbzrle)
+        g_assert_cmpuint(stats.xbzrle_pages, >, 0);
+    if (m->compress)
+        g_assert_cmpuint(stats.compression_pages, >, 0);
+    if (g_strcmp0(m->zero, "none") == 0)
+        g_assert_cmpuint(stats.duplicate, ==, 0);
+    else if (!m->mapped)
+        g_assert_cmpuint(stats.duplicate, >, 0);
+    mt_engine_stats_clear(&stats);
+}
+
+static void
+run_to_qemu(Run *run)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean by_file = run->c->method->mapped;
+
+    if (!run_start_qemu(run))
+        return;
+
+    run_make_guest(run);
+    if (!by_file)
+        qemu_guest_run(run->qemu, &error, "migrate-incoming", "{'uri': '%s'}",
+                       run->address);
+    g_assert_no_error(error);
+
+    run->link = mt_transport_new(run->address, &error);
+    g_assert_no_error(error);
+    run->settings.max_passes = 6;
+    run->settings.downtime_limit_ns = 1000; /* so there are several passes */
+    run_start_writers(run->load);
+    mt_engine_migrate(run->engine, &run->settings, run->link, &error);
+    g_assert_no_error(error);
+    mt_engine_wait(run->engine, TIMEOUT_MS * MT_NS_PER_MS, &error);
+    run_check(run, error);
+
+    if (by_file)
+        qemu_guest_run(run->qemu, &error, "migrate-incoming", "{'uri': '%s'}",
+                       run->address);
+    g_assert_no_error(error);
+    qemu_guest_wait_migration(run->qemu, TIMEOUT_MS, &error);
+    run_check(run, error);
+
+    g_assert_cmpint(mt_engine_get_outcome(run->engine), ==, MT_OUTCOME_THERE);
+    run_check_our_stats(run);
+    run_compare_with_qemu(run);
+}
+
+/* Fills the source's RAM through its file, before it migrates. */
+static void
+run_fill_qemu(Run *run)
+{
+    g_autoptr(GError) error = NULL;
+    MtRamBlockSpec spec = { .name = "ram", .length = RAM_BYTES,
+                            .path = qemu_guest_ram_path(run->qemu) };
+    g_autoptr(MtRam) file = mt_ram_new();
+
+    mt_ram_add(file, &spec, &error);
+    g_assert_no_error(error);
+    mt_content_fill_ram(MT_CONTENT_MIXED, 12, file);
+}
+
+/* Changes a byte of each of some pages, over and over, until QEMU has sent
+ * enough deltas. */
+static void
+run_dirty_qemu(Run *run)
+{
+    enum { N_PAGES = 96 };
+    gint64 end = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+    guint n = 0;
+
+    while (qemu_guest_migration_number(run->qemu, "xbzrle-cache.pages") < 50) {
+        g_autoptr(GError) error = NULL;
+
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        for (guint i = 0; i < N_PAGES; i++, n++) {
+            guint8 byte = n + 1;
+
+            qemu_guest_write(run->qemu,
+                             (n % N_PAGES) * MT_PAGE_SIZE + n % 4096, &byte, 1,
+                             &error);
+            g_assert_no_error(error);
+        }
+    }
+}
+
+static void
+run_compare_with_file(Run *run)
+{
+    g_autoptr(GError) error = NULL;
+    MtRamBlockSpec spec = { .name = "ram", .length = RAM_BYTES,
+                            .path = qemu_guest_ram_path(run->qemu) };
+    g_autoptr(MtRam) file = mt_ram_new();
+    g_autofree char *where = NULL;
+
+    mt_ram_add(file, &spec, &error);
+    g_assert_no_error(error);
+    if (!mt_ram_equal(file, run->ram, &where))
+        g_error("%s differs", where);
+}
+
+static void
+run_receive(Run *run, GError **error)
+{
+    mt_engine_incoming(run->engine, &run->settings, run->link, error);
+    g_assert_no_error(*error);
+}
+
+static void
+run_from_qemu(Run *run)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean by_file = run->c->method->mapped;
+
+    if (!run_start_qemu(run))
+        return;
+
+    run_fill_qemu(run);
+    run->ram = mt_ram_new_simple(RAM_BYTES, &error);
+    g_assert_no_error(error);
+    /* A destination may not rely on fresh memory. */
+    memset(mt_ram_block(run->ram, 0)->host, 0xa5, RAM_BYTES);
+    run->engine = mt_engine_new(run->ram, NULL, NULL);
+    run->link = mt_transport_new(run->address, &error);
+    g_assert_no_error(error);
+
+    if (run->c->method->xbzrle)
+        qemu_guest_run(run->qemu, &error, "migrate-set-parameters",
+                       "{'downtime-limit': 1, 'max-bandwidth': 60000000}");
+    g_assert_no_error(error);
+
+    if (!by_file)
+        run_receive(run, &error);
+    qemu_guest_run(run->qemu, &error, "migrate", "{'uri': '%s'}",
+                   run->address);
+    g_assert_no_error(error);
+    if (run->c->method->xbzrle)
+        run_dirty_qemu(run);
+    qemu_guest_wait_migration(run->qemu, TIMEOUT_MS, &error);
+    run_check(run, error);
+    if (by_file)
+        run_receive(run, &error);
+
+    mt_engine_wait(run->engine, TIMEOUT_MS * MT_NS_PER_MS, &error);
+    run_check(run, error);
+    g_assert_cmpint(mt_engine_get_outcome(run->engine), ==, MT_OUTCOME_HERE);
+    run_compare_with_file(run);
+}
+
+static void
+test_case(gconstpointer data)
+{
+    g_auto(Run) run = { .c = data };
+    g_autoptr(GError) error = NULL;
+
+    run.dir = g_dir_make_tmp("migtune-XXXXXX", &error);
+    g_assert_no_error(error);
+    run_choose_address(&run);
+    run_settings(&run);
+    if (run.c->to_qemu)
+        run_to_qemu(&run);
+    else
+        run_from_qemu(&run);
+}
+
+static void
+test_missing(gconstpointer data)
+{
+    g_autofree char *why = g_strdup_printf(
+        "no QEMU %s: tools/get-qemus.sh says how to get one",
+        (const char *)data);
+
+    g_test_skip(why);
+}
+
+static void
+add_case(const Method *method, guint release, guint transport,
+         gboolean return_path, gboolean to_qemu)
+{
+    g_autofree char *path = NULL;
+    Case *c = g_new(Case, 1);
+
+    *c = (Case){ method, release, transport, return_path, to_qemu };
+    path = g_strdup_printf(
+        "/qemu-%s/%s/%s/%s%s", releases[release].name,
+        to_qemu ? "to" : "from", method->name,
+        method->mapped ? "file" : transports[transport],
+        return_path ? "-return-path" : "");
+    g_test_add_data_func_full(path, c, test_case, g_free);
+}
+
+static void
+add_method(const Method *method, guint release)
+{
+    for (guint to = 0; to < 2; to++) {
+        if (method->mapped) {
+            add_case(method, release, 0, FALSE, to);
+            continue;
+        }
+        for (guint t = 0; t < G_N_ELEMENTS(transports); t++) {
+            add_case(method, release, t, FALSE, to);
+            add_case(method, release, t, TRUE, to);
+        }
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+
+    for (guint r = 0; r < G_N_ELEMENTS(releases); r++) {
+        if (!qemu_guest_command(releases[r].name)) {
+            g_autofree char *path =
+                g_strdup_printf("/qemu-%s", releases[r].name);
+
+            g_test_add_data_func(path, releases[r].name, test_missing);
+            continue;
+        }
+        for (guint m = 0; m < G_N_ELEMENTS(methods); m++) {
+            if (methods[m].releases & releases[r].bit)
+                add_method(&methods[m], r);
+        }
+    }
+    return g_test_run();
+}
