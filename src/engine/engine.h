@@ -119,10 +119,11 @@ gboolean mt_engine_wait(MtEngine *engine, gint64 timeout_ns, GError **error);
 /* The last moment is the destination's answer: a cancel after it is void. */
 void mt_engine_cancel(MtEngine *engine);
 
-/* While it runs, and for the next migration. */
+/* While it runs. */
 void mt_engine_set_max_bandwidth(MtEngine *engine, guint64 bytes_per_s);
 void mt_engine_set_downtime_limit(MtEngine *engine, gint64 limit_ns);
-void mt_engine_set_xbzrle_cache(MtEngine *engine, guint64 bytes);
+gboolean mt_engine_set_xbzrle_cache(MtEngine *engine, guint64 bytes,
+                                    GError **error);
 
 /* Goes on after pre-switchover. */
 void mt_engine_continue(MtEngine *engine);

@@ -171,6 +171,12 @@ mt_io_close(MtIo *io, GError **error)
     return io_reap(io, error);
 }
 
+gboolean
+mt_io_finish_command(MtIo *io, GError **error)
+{
+    return !io->pid || mt_io_close(io, error);
+}
+
 void
 mt_io_free(MtIo *io)
 {

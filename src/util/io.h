@@ -140,6 +140,10 @@ gboolean mt_io_poll(const char *name, int fd, short events, guint timeout_ms,
  */
 gboolean mt_io_close(MtIo *io, GError **error);
 
+/* For a command of which everything was read: waits as above, but leaves all
+ * else open. */
+gboolean mt_io_finish_command(MtIo *io, GError **error);
+
 /* Connected, or NULL.  @timeout_ms: 0 is for ever. */
 MtIo *mt_io_connect_unix(const char *path, guint timeout_ms,
                          MtCancel *cancel, GError **error);

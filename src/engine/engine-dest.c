@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The thread of a destination: accepts, loads, answers.
+ *
+ * Which connection is main and which is a channel is told by its first four
+ * bytes, which are looked at without taking them and without waiting for one
+ * connection while another could go on.
+ */
+#include "config.h"
+
+#include "engine/dest.h"
+#include "engine/engine-private.h"
+#include "engine/multifd.h"
+#include "engine/wire.h"
+#include "util/bytes.h"
+#include "util/clock.h"
+#include "migtune/migtune-error.h"
+
+/* Between two looks at connections that have said nothing yet. */
+#define PEEK_MS 2
+
+/* How long a source may take to close after the last word. */
+#define CLOSE_MS 2000
+
+typedef struct {
+    MtEngine *engine;
+    MtIo *io;
+    MtMultifdRecv *channels;
+    GPtrArray *silent;          /* connections of which nothing is known */
+    MtDest *dest;
+    gboolean committed;
+} DestRun;
+
+static void
+dest_prepare_io(DestRun *run, MtIo *io)
+{
+    mt_io_set_timeout_ms(io, run->engine->settings.timeout_ms);
+    mt_io_set_activity(io, &run->engine->activity);
+}
+
+/* Finds out what connection @i of the silent ones is. */
+static gboolean
+dest_classify(DestRun *run, guint i, GError **error)
+{
+    MtIo *io = g_ptr_array_index(run->silent, i);
+    guint8 first[4];
+    gssize n = mt_io_peek(io, first, sizeof(first));
+    guint32 magic;
+
+    if (n < 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          "a connection was closed before it said anything");
+        return FALSE;
+    }
+    if (n < (gssize)sizeof(first))
+        return TRUE;
+
+    magic = mt_get_be32(first);
+    if (magic == MT_WIRE_MAGIC && !run->io) {
+        run->io = g_ptr_array_steal_index(run->silent, i);
+        mt_io_set_name(run->io, "main channel");
+        return TRUE;
+    }
+    if (magic == MT_MULTIFD_MAGIC) {
+        io = g_ptr_array_steal_index(run->silent, i);
+        return mt_multifd_recv_add(run->channels, io, error);
+    }
+
+    migtune_error_set(error, MIGTUNE_ERROR_STREAM, magic == MT_WIRE_MAGIC ?
+                      "a second connection begins with 0x%08x, as main does" :
+                      "a connection begins with 0x%08x, which is neither main "
+                      "nor a channel", magic);
+    return FALSE;
+}
+
+static gboolean
+dest_accept_multifd(DestRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+    guint n_wanted = e->settings.multifd_channels + 1;
+    guint n_accepted = 0;
+    gint64 begin = 0;
+
+    run->channels = mt_multifd_recv_new(
+        e->ram, mt_codec_find(e->settings.multifd_compression, NULL),
+        &e->settings, &e->counters, e->failure);
+    while (!run->io || !mt_multifd_recv_is_full(run->channels)) {
+        guint wait_ms = begin ? PEEK_MS : 0;
+        GError *local = NULL;
+
+        if (n_accepted < n_wanted) {
+            MtIo *io = mt_transport_accept(
+                e->transport, wait_ms, mt_failure_get_cancel(e->failure),
+                &local);
+
+            if (io) {
+                n_accepted++;
+                dest_prepare_io(run, io);
+                g_ptr_array_add(run->silent, io);
+            }
+        } else {
+            mt_io_poll("destination", -1, 0, PEEK_MS,
+                       mt_failure_get_cancel(e->failure), &local);
+        }
+        if (local) {
+            g_propagate_error(error, local);
+            return FALSE;
+        }
+        if (!begin)
+            begin = g_get_monotonic_time();
+
+        for (guint i = run->silent->len; i > 0; i--) {
+            if (!dest_classify(run, i - 1, error))
+                return FALSE;
+        }
+        if (e->settings.timeout_ms && g_get_monotonic_time() - begin >
+            e->settings.timeout_ms * (gint64)1000) {
+            migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                              "%u of %u connections came within %u ms, and "
+                              "%u of them have said nothing", n_accepted,
+                              n_wanted, e->settings.timeout_ms,
+                              run->silent->len);
+            return FALSE;
+        }
+    }
+
+    return TRUE;
+}
+
+static gboolean
+dest_accept(DestRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+    gboolean ok;
+
+    if (e->settings.multifd && !e->settings.mapped_ram) {
+        ok = dest_accept_multifd(run, error);
+    } else {
+        run->io = mt_transport_accept(e->transport, 0,
+                                      mt_failure_get_cancel(e->failure),
+                                      error);
+        ok = run->io != NULL;
+    }
+    mt_transport_stop_listening(e->transport);
+    if (!ok)
+        return FALSE;
+
+    dest_prepare_io(run, run->io);
+    if (e->settings.fault.kind != MT_IO_FAULT_NONE)
+        mt_io_set_fault(run->io, &e->settings.fault);
+    return TRUE;
+}
+
+/* The source must still be there when it is told that all is well. */
+static gboolean
+dest_commit(DestRun *run, GError **error)
+{
+    guint8 byte;
+
+    if (!mt_dest_has_return_path(run->dest))
+        return TRUE;
+    if (mt_io_is_socket(run->io) && mt_io_peek(run->io, &byte, 1) < 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          "everything was loaded, but the source is gone "
+                          "without waiting for the answer");
+        return FALSE;
+    }
+
+    return mt_return_send_u32(run->io, MT_RP_SHUT, 0, error);
+}
+
+static gboolean
+dest_run(DestRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+
+    if (!dest_accept(run, error))
+        return FALSE;
+
+    mt_engine_set_status(e, MT_STATUS_ACTIVE);
+    run->dest = mt_dest_new(e->ram, &e->settings, &e->counters, e->failure);
+    if (run->channels && !mt_multifd_recv_start(run->channels, error))
+        return FALSE;
+    if (!mt_dest_load(run->dest, run->io, run->channels, e->transport,
+                      error) ||
+        !mt_io_finish_command(run->io, error))
+        return FALSE;
+
+    g_mutex_lock(&e->lock);
+    e->committing = mt_failure_check(e->failure, error);
+    run->committed = e->committing;
+    g_mutex_unlock(&e->lock);
+    run->committed = run->committed && dest_commit(run, error);
+    return run->committed;
+}
+
+/* Closing while bytes are under way would break the connection for the other
+ * side before it has read the last word. */
+static void
+dest_part_gently(DestRun *run)
+{
+    guint8 buf[256];
+    struct iovec iov = { buf, sizeof(buf) };
+
+    if (!run->io || !mt_io_is_socket(run->io))
+        return;
+
+    mt_io_shutdown_write(run->io);
+    mt_io_set_activity(run->io, NULL);
+    mt_io_set_read_timeout_ms(run->io, CLOSE_MS);
+    for (guint i = 0; i < 64; i++) {
+        if (mt_io_read_some(run->io, &iov, 1, NULL) <= 0)
+            return;
+    }
+}
+
+static void
+dest_clear(DestRun *run)
+{
+    mt_multifd_recv_free(run->channels);
+    mt_dest_free(run->dest);
+    g_ptr_array_unref(run->silent);
+    mt_io_free(run->io);
+}
+
+static void
+dest_keep(DestRun *run)
+{
+    MtEngine *e = run->engine;
+
+    g_mutex_lock(&e->lock);
+    g_clear_pointer(&e->sections, g_bytes_unref);
+    g_clear_pointer(&e->vmdesc, g_bytes_unref);
+    g_clear_pointer(&e->machine, g_free);
+    e->sections = mt_dest_ref_sections(run->dest);
+    e->vmdesc = mt_dest_ref_vmdesc(run->dest);
+    e->machine = g_strdup(mt_dest_get_machine(run->dest));
+    e->device_bytes = mt_dest_get_device_bytes(run->dest);
+    e->end_ns = mt_clock_now(mt_clock_system());
+    g_mutex_unlock(&e->lock);
+}
+
+gpointer
+mt_engine_dest_thread(gpointer data)
+{
+    MtEngine *e = data;
+    DestRun run = { .engine = e };
+    GError *error = NULL;
+    GError *first = NULL;
+    MtStatus status = MT_STATUS_FAILED;
+
+    run.silent = g_ptr_array_new_with_free_func((GDestroyNotify)mt_io_free);
+    mt_engine_set_status(e, MT_STATUS_SETUP);
+    if (dest_run(&run, &error)) {
+        dest_keep(&run);
+        if (e->settings.guest_running)
+            mt_engine_start_guest(e);
+        mt_engine_finish(e, MT_STATUS_COMPLETED, MT_OUTCOME_HERE, NULL);
+        if (mt_dest_has_return_path(run.dest))
+            dest_part_gently(&run);
+        dest_clear(&run);
+        return NULL;
+    }
+
+    mt_failure_raise(e->failure, error);
+    mt_failure_check(e->failure, &first);
+    if (first->code == MIGTUNE_ERROR_CANCELLED)
+        status = MT_STATUS_CANCELLED;
+    if (run.dest && mt_dest_has_return_path(run.dest) && !run.committed) {
+        mt_io_set_cancel(run.io, NULL);
+        mt_io_set_timeout_ms(run.io, 1000);
+        mt_return_send_u32(run.io, MT_RP_SHUT, 1, NULL);
+    }
+    dest_clear(&run);
+    mt_engine_finish(e, status, MT_OUTCOME_THERE, first);
+    return NULL;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the parts of an engine share: engine.c has the interface, precopy.c the
+ * loop of a source, engine-source.c and engine-dest.c the two threads.
+ */
+
+#include "engine/engine.h"
+#include "engine/failure.h"
+#include "engine/rate.h"
+#include "engine/return-path.h"
+#include "engine/source.h"
+
+/* What a source finds out while it runs. */
+typedef struct {
+    guint64 remaining;          /* bytes */
+    guint64 dirty_pages_rate;
+    guint64 bandwidth;
+    guint64 pages_per_second;
+    guint64 syncs;
+    gint64 expected_downtime_ns;
+    guint throttle_percent;
+    guint64 downtime_from;      /* counters.transferred when the guest
+                                 * stopped */
+    double xbzrle_miss_rate;
+    double xbzrle_encoding_rate;
+} MtProgress;
+
+struct MtEngine {
+    MtRam *ram;
+    MtDirty *dirty;
+    MtDirty *own_dirty;         /* when nobody gave one */
+    MtEngineGuest guest;
+    MtEngineListener listener;
+    gpointer listener_data;
+
+    /* Changed while a migration runs; atomic. */
+    guint64 max_bandwidth;
+    guint64 downtime_limit_ns;
+
+    /* Of the migration that runs, or ran last: fixed while its thread is. */
+    MtEngineSettings settings;
+    MtTransport *transport;
+    gboolean is_source;
+    GThread *thread;
+    MtFailure *failure;
+    MtRate *rate;
+    guint64 activity;           /* atomic */
+    MtCounters counters;        /* atomic, each */
+
+    GMutex lock;
+    GCond changed;
+    /* Under the lock. */
+    MtStatus status;
+    MtOutcome outcome;
+    gboolean over;
+    gboolean committing;        /* too late to cancel */
+    gboolean go_on;             /* after pre-switchover */
+    gboolean guest_stopped;
+    GError *error;
+    gint64 begin_ns;
+    gint64 setup_ns;
+    gint64 stop_ns;
+    gint64 end_ns;
+    MtProgress progress;
+    MtXbzrle *xbzrle;           /* of the running source */
+    guint64 xbzrle_cache_bytes; /* asked for by a call; 0: the settings' */
+    GBytes *sections;
+    GBytes *vmdesc;
+    guint64 device_bytes;
+    char *machine;
+};
+
+void mt_engine_emit(MtEngine *engine, MtEngineEvent event, guint64 value);
+void mt_engine_set_status(MtEngine *engine, MtStatus status);
+
+/* The migration ends.  @error is taken; NULL: it completed. */
+void mt_engine_finish(MtEngine *engine, MtStatus status, MtOutcome outcome,
+                      GError *error);
+
+void mt_engine_stop_guest(MtEngine *engine);
+void mt_engine_start_guest(MtEngine *engine);
+
+gpointer mt_engine_source_thread(gpointer engine);
+gpointer mt_engine_dest_thread(gpointer engine);
+
+/*
+ * Sends RAM until it is time to switch over, stops the guest and sends the
+ * rest: on success the last RAM section is out.  @path is NULL without a
+ * return path.
+ */
+gboolean mt_precopy_run(MtEngine *engine, MtSource *source,
+                        MtReturnPath *path, GError **error);

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The thread of a source: connects, sends, and finds out how it ended.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "engine/devices.h"
+#include "engine/engine-private.h"
+#include "util/clock.h"
+#include "migtune/migtune-error.h"
+
+/* What one attempt opens. */
+typedef struct {
+    MtEngine *engine;
+    MtIo *io;
+    MtIo **channels;
+    guint n_channels;
+    MtXbzrle *xbzrle;
+    MtSource *source;
+    MtReturnPath *path;
+    gboolean all_sent;      /* nothing but the destination decides now */
+} SourceRun;
+
+static void
+source_prepare_io(SourceRun *run, MtIo *io, const char *name, int channel)
+{
+    const MtEngineSettings *set = &run->engine->settings;
+
+    mt_io_set_name(io, name);
+    mt_io_set_timeout_ms(io, set->timeout_ms);
+    mt_io_set_read_timeout_ms(io, 0);
+    mt_io_set_activity(io, &run->engine->activity);
+    if (set->fault.kind != MT_IO_FAULT_NONE && set->fault_channel == channel)
+        mt_io_set_fault(io, &set->fault);
+}
+
+static MtIo *
+source_connect(SourceRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+
+    return mt_transport_connect(e->transport, e->settings.timeout_ms,
+                                mt_failure_get_cancel(e->failure), error);
+}
+
+static gboolean
+source_connect_channels(SourceRun *run, GError **error)
+{
+    const MtEngineSettings *set = &run->engine->settings;
+
+    if (!set->multifd || set->mapped_ram)
+        return TRUE;
+
+    run->channels = g_new0(MtIo *, set->multifd_channels);
+    for (guint i = 0; i < set->multifd_channels; i++) {
+        g_autofree char *name = g_strdup_printf("channel %u", i);
+
+        run->channels[i] = source_connect(run, error);
+        if (!run->channels[i])
+            return FALSE;
+        run->n_channels++;
+        source_prepare_io(run, run->channels[i], name, i);
+    }
+
+    return TRUE;
+}
+
+static void
+source_path_broken(gpointer data)
+{
+    SourceRun *run = data;
+    GError *error = NULL;
+
+    if (!mt_return_path_check(run->path, &error))
+        mt_failure_raise(run->engine->failure, error);
+}
+
+/* A cache is made with the size that was last asked for. */
+static gboolean
+source_make_cache(SourceRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+    guint64 bytes;
+
+    if (!e->settings.xbzrle)
+        return TRUE;
+
+    g_mutex_lock(&e->lock);
+    bytes = e->xbzrle_cache_bytes ? e->xbzrle_cache_bytes :
+            e->settings.xbzrle_cache_bytes;
+    run->xbzrle = e->xbzrle = mt_xbzrle_new(bytes, error);
+    g_mutex_unlock(&e->lock);
+    return run->xbzrle != NULL;
+}
+
+static void
+source_start_pass(MtEngine *e)
+{
+    mt_dirty_start(e->dirty);
+    for (guint i = 0; i < mt_ram_n_blocks(e->ram); i++) {
+        const MtRamBlock *block = mt_ram_block(e->ram, i);
+        guint64 n_all = block->max_length >> MT_PAGE_SHIFT;
+
+        if (e->settings.ignore_shared && block->shared)
+            mt_dirty_forget(e->dirty, block->first_page, n_all);
+        else if (n_all > block->n_pages)
+            mt_dirty_forget(e->dirty, block->first_page + block->n_pages,
+                            n_all - block->n_pages);
+    }
+}
+
+static gboolean
+source_setup(SourceRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+
+    run->io = source_connect(run, error);
+    if (!run->io)
+        return FALSE;
+    source_prepare_io(run, run->io, "main channel", -1);
+    if (e->settings.mapped_ram && !mt_io_is_seekable(run->io)) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          "mapped-ram needs a file");
+        return FALSE;
+    }
+    if (e->settings.return_path && !mt_io_is_two_way(run->io)) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          "return-path needs a connection with two "
+                          "directions");
+        return FALSE;
+    }
+
+    run->source = mt_source_new(e->ram, e->dirty, &e->settings, run->io,
+                                &e->counters, e->failure);
+    if (!mt_source_send_header(run->source, error) ||
+        !source_connect_channels(run, error) ||
+        !source_make_cache(run, error) ||
+        !mt_source_prepare(run->source, e->transport, run->channels,
+                           run->n_channels, run->xbzrle, error))
+        return FALSE;
+
+    source_start_pass(e);
+    if (e->settings.return_path)
+        run->path = mt_return_path_new(run->io, source_path_broken, run);
+    return mt_source_send_start(run->source, error);
+}
+
+static void
+source_get_devices(MtEngine *e, GBytes **ret_sections, GBytes **ret_vmdesc)
+{
+    const MtWireSwitches *wire = &e->settings.wire;
+    MtDevicesNone none = {
+        .footers = wire->send_footers,
+        .global_state = wire->store_global_state,
+        .global_state_id = wire->global_state_section_id,
+        .global_state_flags = wire->global_state_flags,
+        .configuration = wire->vmdesc_configuration,
+        .machine = e->settings.machine,
+        .run_state = e->settings.guest_running ? "running" : "paused",
+    };
+
+    g_mutex_lock(&e->lock);
+    *ret_sections = e->sections ? g_bytes_ref(e->sections) : NULL;
+    *ret_vmdesc = e->vmdesc ? g_bytes_ref(e->vmdesc) : NULL;
+    g_mutex_unlock(&e->lock);
+    if (!*ret_sections)
+        mt_devices_make_none(&none, ret_sections, ret_vmdesc);
+
+    g_mutex_lock(&e->lock);
+    e->device_bytes = g_bytes_get_size(*ret_sections);
+    g_mutex_unlock(&e->lock);
+}
+
+static gboolean
+source_run(SourceRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+    g_autoptr(GBytes) sections = NULL;
+    g_autoptr(GBytes) vmdesc = NULL;
+    gboolean ok;
+
+    if (!source_setup(run, error))
+        return FALSE;
+
+    g_mutex_lock(&e->lock);
+    e->setup_ns = mt_clock_now(mt_clock_system()) - e->begin_ns;
+    g_mutex_unlock(&e->lock);
+    mt_engine_set_status(e, MT_STATUS_ACTIVE);
+
+    if (!mt_precopy_run(e, run->source, run->path, error))
+        return FALSE;
+
+    source_get_devices(e, &sections, &vmdesc);
+    g_mutex_lock(&e->lock);
+    e->committing = mt_failure_check(e->failure, error);
+    ok = e->committing;
+    g_mutex_unlock(&e->lock);
+    if (!ok || !mt_source_send_devices(run->source, sections, vmdesc, error))
+        return FALSE;
+
+    run->all_sent = TRUE;
+    if (run->path)
+        return mt_return_path_wait_shut(run->path, e->settings.timeout_ms,
+                                        error);
+    mt_io_shutdown_write(run->io);
+    return mt_io_close(run->io, error);
+}
+
+/* What is known of the destination when something went wrong. */
+static MtOutcome
+source_failed_outcome(SourceRun *run, const GError *error)
+{
+    return run->all_sent && run->path && error->code == MIGTUNE_ERROR_TIMEOUT
+        ? MT_OUTCOME_UNKNOWN : MT_OUTCOME_HERE;
+}
+
+static void
+source_clear(SourceRun *run)
+{
+    MtEngine *e = run->engine;
+
+    g_mutex_lock(&e->lock);
+    if (run->xbzrle) {
+        MtXbzrleStats stats;
+
+        mt_xbzrle_stats(run->xbzrle, &stats);
+        e->counters.xbzrle_cache_bytes = stats.cache_bytes;
+        e->counters.xbzrle_pages = stats.pages;
+        e->counters.xbzrle_bytes = stats.bytes;
+        e->counters.xbzrle_miss = stats.cache_miss;
+        e->counters.xbzrle_overflow = stats.overflow;
+    }
+    e->xbzrle = NULL;
+    g_mutex_unlock(&e->lock);
+
+    mt_source_free(run->source);
+    if (run->io)
+        mt_io_shutdown(run->io);
+    mt_return_path_free(run->path);
+    for (guint i = 0; i < run->n_channels; i++)
+        mt_io_free(run->channels[i]);
+    g_free(run->channels);
+    mt_io_free(run->io);
+    mt_xbzrle_free(run->xbzrle);
+    if (e->guest.throttle)
+        mt_throttle_reset(e->guest.throttle);
+}
+
+gpointer
+mt_engine_source_thread(gpointer data)
+{
+    MtEngine *e = data;
+    SourceRun run = { .engine = e };
+    GError *error = NULL;
+    GError *first = NULL;
+    MtOutcome outcome = MT_OUTCOME_THERE;
+    MtStatus status = MT_STATUS_COMPLETED;
+
+    mt_engine_set_status(e, MT_STATUS_SETUP);
+    if (source_run(&run, &error)) {
+        g_mutex_lock(&e->lock);
+        e->progress.remaining = 0;
+        e->end_ns = mt_clock_now(mt_clock_system());
+        g_mutex_unlock(&e->lock);
+    } else {
+        outcome = source_failed_outcome(&run, error);
+        mt_failure_raise(e->failure, error);
+        mt_failure_check(e->failure, &first);
+        status = first->code == MIGTUNE_ERROR_CANCELLED ?
+            MT_STATUS_CANCELLED : MT_STATUS_FAILED;
+    }
+
+    source_clear(&run);
+    if (outcome == MT_OUTCOME_HERE && !e->settings.keep_stopped)
+        mt_engine_start_guest(e);
+    mt_engine_finish(e, status, outcome, first);
+    return NULL;
+}

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The interface of a migration: see engine.h.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "engine/engine-private.h"
+#include "util/clock.h"
+#include "migtune/migtune-error.h"
+
+static const char *const status_names[] = {
+    [MT_STATUS_NONE] = "none",
+    [MT_STATUS_SETUP] = "setup",
+    [MT_STATUS_ACTIVE] = "active",
+    [MT_STATUS_PRE_SWITCHOVER] = "pre-switchover",
+    [MT_STATUS_DEVICE] = "device",
+    [MT_STATUS_COMPLETED] = "completed",
+    [MT_STATUS_CANCELLING] = "cancelling",
+    [MT_STATUS_CANCELLED] = "cancelled",
+    [MT_STATUS_FAILED] = "failed",
+};
+
+const char *
+mt_status_to_string(MtStatus status)
+{
+    return status < G_N_ELEMENTS(status_names) ? status_names[status] :
+           "none";
+}
+
+MtEngine *
+mt_engine_new(MtRam *ram, MtDirty *dirty, const MtEngineGuest *guest)
+{
+    MtEngine *e = g_new0(MtEngine, 1);
+
+    e->ram = ram;
+    if (!dirty)
+        e->own_dirty = mt_dirty_new(mt_ram_n_pages(ram));
+    e->dirty = dirty ? dirty : e->own_dirty;
+    if (guest)
+        e->guest = *guest;
+    e->over = TRUE;
+    g_mutex_init(&e->lock);
+    g_cond_init(&e->changed);
+    return e;
+}
+
+static void
+engine_forget_run(MtEngine *e)
+{
+    if (e->thread)
+        g_thread_join(e->thread);
+    e->thread = NULL;
+    g_clear_pointer(&e->failure, mt_failure_free);
+    g_clear_pointer(&e->rate, mt_rate_free);
+    g_clear_pointer(&e->transport, mt_transport_unref);
+    g_clear_error(&e->error);
+}
+
+void
+mt_engine_free(MtEngine *e)
+{
+    if (!e)
+        return;
+
+    g_mutex_lock(&e->lock);
+    e->committing = FALSE;
+    g_mutex_unlock(&e->lock);
+    mt_engine_cancel(e);
+    engine_forget_run(e);
+    mt_dirty_free(e->own_dirty);
+    g_clear_pointer(&e->sections, g_bytes_unref);
+    g_clear_pointer(&e->vmdesc, g_bytes_unref);
+    g_free(e->machine);
+    g_mutex_clear(&e->lock);
+    g_cond_clear(&e->changed);
+    g_free(e);
+}
+
+void
+mt_engine_set_listener(MtEngine *e, MtEngineListener listener, gpointer data)
+{
+    e->listener = listener;
+    e->listener_data = data;
+}
+
+void
+mt_engine_emit(MtEngine *e, MtEngineEvent event, guint64 value)
+{
+    if (e->listener)
+        e->listener(e, event, value, e->listener_data);
+}
+
+void
+mt_engine_set_status(MtEngine *e, MtStatus status)
+{
+    gboolean changed;
+
+    g_mutex_lock(&e->lock);
+    /* Only the end comes after cancelling. */
+    changed = e->status != MT_STATUS_CANCELLING && e->status != status;
+    if (changed)
+        e->status = status;
+    g_mutex_unlock(&e->lock);
+    if (changed)
+        mt_engine_emit(e, MT_ENGINE_EVENT_STATUS, status);
+}
+
+void
+mt_engine_finish(MtEngine *e, MtStatus status, MtOutcome outcome,
+                 GError *error)
+{
+    g_mutex_lock(&e->lock);
+    e->status = status;
+    e->outcome = outcome;
+    e->error = error;
+    e->committing = FALSE;
+    if (!e->end_ns)
+        e->end_ns = mt_clock_now(mt_clock_system());
+    g_mutex_unlock(&e->lock);
+    mt_engine_emit(e, MT_ENGINE_EVENT_STATUS, status);
+
+    g_mutex_lock(&e->lock);
+    e->over = TRUE;
+    g_cond_broadcast(&e->changed);
+    g_mutex_unlock(&e->lock);
+}
+
+void
+mt_engine_stop_guest(MtEngine *e)
+{
+    gint64 now = mt_clock_now(mt_clock_system());
+
+    if (e->guest.stop)
+        e->guest.stop(e->guest.data);
+    g_mutex_lock(&e->lock);
+    e->guest_stopped = TRUE;
+    e->stop_ns = now;
+    e->progress.downtime_from = mt_counted(e->counters.transferred);
+    g_mutex_unlock(&e->lock);
+    mt_engine_emit(e, MT_ENGINE_EVENT_STOP, 0);
+}
+
+void
+mt_engine_start_guest(MtEngine *e)
+{
+    gboolean start;
+
+    g_mutex_lock(&e->lock);
+    start = e->guest_stopped || !e->is_source;
+    e->guest_stopped = FALSE;
+    g_mutex_unlock(&e->lock);
+    if (!start)
+        return;
+
+    if (e->guest.start)
+        e->guest.start(e->guest.data);
+    mt_engine_emit(e, MT_ENGINE_EVENT_RESUME, 0);
+}
+
+/* Whoever sleeps because of the rate wakes up. */
+static void
+engine_on_failure(gpointer data)
+{
+    MtEngine *e = data;
+
+    mt_rate_stop(e->rate);
+}
+
+static gboolean
+engine_check_transport(const MtEngineSettings *settings, MtTransport *t,
+                       GError **error)
+{
+    if (settings->mapped_ram && !mt_transport_is_file(t)) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          "mapped-ram needs an address file:PATH");
+        return FALSE;
+    }
+    if (settings->multifd && !settings->mapped_ram &&
+        !mt_transport_is_multi(t)) {
+        g_autofree char *address = mt_transport_dup_address(t);
+
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          "multifd needs several connections: tcp: or unix:, "
+                          "not %s", address);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+/* Everything that a new migration begins with. */
+static gboolean
+engine_begin(MtEngine *e, gboolean is_source,
+             const MtEngineSettings *settings, MtTransport *transport,
+             GError **error)
+{
+    gboolean busy;
+
+    g_mutex_lock(&e->lock);
+    busy = !e->over;
+    g_mutex_unlock(&e->lock);
+    if (busy) {
+        migtune_error_set(error, MIGTUNE_ERROR_BUSY,
+                          "a migration is running");
+        return FALSE;
+    }
+    if (!mt_engine_settings_check(settings, error) ||
+        !engine_check_transport(settings, transport, error))
+        return FALSE;
+
+    engine_forget_run(e);
+    e->is_source = is_source;
+    e->settings = *settings;
+    e->transport = mt_transport_ref(transport);
+    e->failure = mt_failure_new(engine_on_failure, e);
+    e->activity = 0;
+    memset(&e->counters, 0, sizeof(e->counters));
+    memset(&e->progress, 0, sizeof(e->progress));
+    __atomic_store_n(&e->max_bandwidth, settings->max_bandwidth,
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&e->downtime_limit_ns, settings->downtime_limit_ns,
+                     __ATOMIC_RELAXED);
+    e->rate = mt_rate_new(mt_clock_system(), settings->max_bandwidth);
+    if (e->guest.throttle) {
+        MtThrottleSettings throttle = mt_throttle_defaults;
+
+        throttle.initial = settings->throttle_initial;
+        throttle.increment = settings->throttle_increment;
+        throttle.max = settings->throttle_max;
+        throttle.trigger = settings->throttle_trigger;
+        mt_throttle_set(e->guest.throttle, &throttle);
+    }
+
+    g_mutex_lock(&e->lock);
+    e->status = MT_STATUS_NONE;
+    e->outcome = MT_OUTCOME_PENDING;
+    e->over = e->committing = e->go_on = e->guest_stopped = FALSE;
+    e->begin_ns = mt_clock_now(mt_clock_system());
+    e->setup_ns = e->stop_ns = e->end_ns = 0;
+    e->device_bytes = 0;
+    e->xbzrle_cache_bytes = 0;
+    e->progress.remaining = is_source ? mt_ram_bytes(e->ram) : 0;
+    g_mutex_unlock(&e->lock);
+    return TRUE;
+}
+
+gboolean
+mt_engine_migrate(MtEngine *e, const MtEngineSettings *settings,
+                  MtTransport *to, GError **error)
+{
+    if (!engine_begin(e, TRUE, settings, to, error))
+        return FALSE;
+
+    e->thread = g_thread_new("mig-source", mt_engine_source_thread, e);
+    return TRUE;
+}
+
+gboolean
+mt_engine_incoming(MtEngine *e, const MtEngineSettings *settings,
+                   MtTransport *from, GError **error)
+{
+    if (!engine_begin(e, FALSE, settings, from, error))
+        return FALSE;
+    if (!mt_transport_listen(from, error)) {
+        e->over = TRUE;
+        e->outcome = MT_OUTCOME_THERE;
+        return FALSE;
+    }
+
+    e->thread = g_thread_new("mig-dest", mt_engine_dest_thread, e);
+    return TRUE;
+}
+
+gboolean
+mt_engine_wait(MtEngine *e, gint64 timeout_ns, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + timeout_ns / 1000;
+    gboolean in_time = TRUE;
+    gboolean ok;
+
+    g_mutex_lock(&e->lock);
+    while (!e->over && in_time) {
+        if (timeout_ns)
+            in_time = g_cond_wait_until(&e->changed, &e->lock, end);
+        else
+            g_cond_wait(&e->changed, &e->lock);
+    }
+    ok = e->over && e->status == MT_STATUS_COMPLETED;
+    if (!e->over)
+        migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                          "the migration is not over yet");
+    else if (!ok && e->error && error)
+        *error = g_error_copy(e->error);
+    else if (!ok)
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          "there was no migration");
+    g_mutex_unlock(&e->lock);
+    return ok;
+}
+
+void
+mt_engine_cancel(MtEngine *e)
+{
+    GError *error = NULL;
+    gboolean cancel;
+
+    g_mutex_lock(&e->lock);
+    cancel = !e->over && !e->committing;
+    if (cancel) {
+        e->status = MT_STATUS_CANCELLING;
+        migtune_error_set(&error, MIGTUNE_ERROR_CANCELLED,
+                          "the migration was cancelled");
+        /* Under the lock: nobody may begin to commit in between. */
+        mt_failure_raise(e->failure, error);
+    }
+    g_mutex_unlock(&e->lock);
+    if (cancel)
+        mt_engine_emit(e, MT_ENGINE_EVENT_STATUS, MT_STATUS_CANCELLING);
+}
+
+void
+mt_engine_set_max_bandwidth(MtEngine *e, guint64 bytes_per_s)
+{
+    g_mutex_lock(&e->lock);
+    __atomic_store_n(&e->max_bandwidth, bytes_per_s, __ATOMIC_RELAXED);
+    if (!e->over)
+        mt_rate_set(e->rate, bytes_per_s);
+    g_mutex_unlock(&e->lock);
+}
+
+void
+mt_engine_set_downtime_limit(MtEngine *e, gint64 limit_ns)
+{
+    __atomic_store_n(&e->downtime_limit_ns, MAX(limit_ns, 0),
+                     __ATOMIC_RELAXED);
+}
+
+gboolean
+mt_engine_set_xbzrle_cache(MtEngine *e, guint64 bytes, GError **error)
+{
+    gboolean ok = mt_xbzrle_check_size(bytes, error);
+
+    if (!ok)
+        return FALSE;
+
+    g_mutex_lock(&e->lock);
+    e->xbzrle_cache_bytes = bytes;
+    if (e->xbzrle)
+        ok = mt_xbzrle_resize(e->xbzrle, bytes, error);
+    g_mutex_unlock(&e->lock);
+    return ok;
+}
+
+void
+mt_engine_continue(MtEngine *e)
+{
+    g_mutex_lock(&e->lock);
+    e->go_on = TRUE;
+    g_mutex_unlock(&e->lock);
+}
+
+MtStatus
+mt_engine_get_status(MtEngine *e)
+{
+    MtStatus status;
+
+    g_mutex_lock(&e->lock);
+    status = e->status;
+    g_mutex_unlock(&e->lock);
+    return status;
+}
+
+MtOutcome
+mt_engine_get_outcome(MtEngine *e)
+{
+    MtOutcome outcome;
+
+    g_mutex_lock(&e->lock);
+    outcome = e->outcome;
+    g_mutex_unlock(&e->lock);
+    return outcome;
+}
+
+void
+mt_engine_stats_clear(MtEngineStats *stats)
+{
+    g_clear_pointer(&stats->error_desc, g_free);
+}
+
+static void
+stats_xbzrle(MtEngine *e, MtEngineStats *s)
+{
+    const MtCounters *c = &e->counters;
+    MtXbzrleStats x = {
+        .cache_bytes = c->xbzrle_cache_bytes,
+        .pages = mt_counted(c->xbzrle_pages),
+        .bytes = mt_counted(c->xbzrle_bytes),
+        .cache_miss = c->xbzrle_miss,
+        .overflow = c->xbzrle_overflow,
+    };
+
+    if (e->xbzrle)
+        mt_xbzrle_stats(e->xbzrle, &x);
+    s->xbzrle_cache_bytes = x.cache_bytes;
+    s->xbzrle_bytes = x.bytes;
+    s->xbzrle_pages = x.pages;
+    s->xbzrle_cache_miss = x.cache_miss;
+    s->xbzrle_overflow = x.overflow;
+    s->xbzrle_unchanged = mt_counted(c->xbzrle_unchanged);
+    s->xbzrle_cache_miss_rate = e->progress.xbzrle_miss_rate;
+    s->xbzrle_encoding_rate = e->progress.xbzrle_encoding_rate;
+}
+
+static void
+stats_compression(MtEngine *e, MtEngineStats *s)
+{
+    const MtCounters *c = &e->counters;
+
+    s->compression_pages = mt_counted(c->compression_pages);
+    s->compression_busy = mt_counted(c->compression_busy);
+    s->compressed_size = mt_counted(c->compressed_size);
+    if (s->compression_pages + s->compression_busy)
+        s->compression_busy_rate = (double)s->compression_busy /
+            (s->compression_pages + s->compression_busy);
+    if (s->compressed_size)
+        s->compression_rate = (double)s->compression_pages * MT_PAGE_SIZE /
+            s->compressed_size;
+}
+
+void
+mt_engine_get_stats(MtEngine *e, MtEngineStats *s)
+{
+    const MtCounters *c = &e->counters;
+    gint64 now = mt_clock_now(mt_clock_system());
+
+    memset(s, 0, sizeof(*s));
+    g_mutex_lock(&e->lock);
+    s->status = e->status;
+    s->error_desc = e->error ? g_strdup(e->error->message) : NULL;
+    s->total_ns = e->begin_ns ? (e->end_ns ? e->end_ns : now) - e->begin_ns :
+                  0;
+    s->setup_ns = e->setup_ns;
+    if (e->status == MT_STATUS_COMPLETED && e->stop_ns)
+        s->downtime_ns = e->end_ns - e->stop_ns;
+    s->expected_downtime_ns = e->progress.expected_downtime_ns;
+    s->throttle_percent = e->progress.throttle_percent;
+
+    s->transferred = mt_counted(c->transferred);
+    s->remaining = e->progress.remaining;
+    s->total = mt_ram_bytes(e->ram);
+    s->duplicate = mt_counted(c->duplicate);
+    s->normal = mt_counted(c->normal);
+    s->normal_bytes = s->normal * MT_PAGE_SIZE;
+    s->dirty_pages_rate = e->progress.dirty_pages_rate;
+    s->mbps = e->progress.bandwidth * 8 / 1e6;
+    s->dirty_sync_count = e->progress.syncs;
+    s->page_size = MT_PAGE_SIZE;
+    s->multifd_bytes = mt_counted(c->multifd_bytes);
+    s->pages_per_second = e->progress.pages_per_second;
+    s->precopy_bytes = e->stop_ns ? e->progress.downtime_from :
+                       s->transferred;
+    s->downtime_bytes = s->transferred - s->precopy_bytes;
+    s->multifd_packets = mt_counted(c->multifd_packets);
+
+    stats_xbzrle(e, s);
+    stats_compression(e, s);
+
+    s->device_bytes = e->device_bytes;
+    s->bandwidth = e->progress.bandwidth;
+    s->downtime_budget = e->progress.bandwidth *
+        ((double)__atomic_load_n(&e->downtime_limit_ns, __ATOMIC_RELAXED) /
+         MT_NS_PER_S);
+    if (s->downtime_budget)
+        s->device_ratio = (double)s->device_bytes / s->downtime_budget;
+    g_mutex_unlock(&e->lock);
+}
+
+void
+mt_engine_set_devices(MtEngine *e, GBytes *sections, GBytes *vmdesc)
+{
+    g_mutex_lock(&e->lock);
+    g_clear_pointer(&e->sections, g_bytes_unref);
+    g_clear_pointer(&e->vmdesc, g_bytes_unref);
+    e->sections = sections ? g_bytes_ref(sections) : NULL;
+    e->vmdesc = vmdesc ? g_bytes_ref(vmdesc) : NULL;
+    g_mutex_unlock(&e->lock);
+}
+
+gboolean
+mt_engine_get_devices(MtEngine *e, GBytes **ret_sections, GBytes **ret_vmdesc)
+{
+    gboolean have;
+
+    g_mutex_lock(&e->lock);
+    have = e->sections != NULL;
+    if (have) {
+        *ret_sections = g_bytes_ref(e->sections);
+        *ret_vmdesc = e->vmdesc ? g_bytes_ref(e->vmdesc) : NULL;
+    }
+    g_mutex_unlock(&e->lock);
+    return have;
+}
+
+char *
+mt_engine_dup_machine(MtEngine *e)
+{
+    char *machine;
+
+    g_mutex_lock(&e->lock);
+    machine = g_strdup(e->machine);
+    g_mutex_unlock(&e->lock);
+    return machine;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The loop of a source.
+ *
+ * Pass one sends all of RAM, every later pass what the guest dirtied during
+ * the one before.  When what is left fits into the downtime that is allowed,
+ * at the bandwidth that was measured, the guest is stopped and the rest is
+ * sent.
+ */
+#include "config.h"
+
+#include "engine/engine-private.h"
+#include "util/clock.h"
+#include "migtune/migtune-error.h"
+
+/* A RAM section lasts this long at most, if there is something to send. */
+#define SECTION_NS (50 * MT_NS_PER_MS)
+
+/* Pages between two looks at clock, rate and failures. */
+#define RUN_PAGES 128
+
+/* Bandwidth and dirty rate are those of a window at least as long. */
+#define WINDOW_NS (100 * MT_NS_PER_MS)
+#define WINDOW_FIRST_NS (5 * MT_NS_PER_MS)
+
+/* How long to wait for something that is not RAM before looking again, and
+ * when to tell the other side that this one is still there. */
+#define WAIT_NS (10 * MT_NS_PER_MS)
+#define KEEPALIVE_NS (1000 * MT_NS_PER_MS)
+
+typedef struct {
+    MtEngine *engine;
+    MtSource *source;
+    MtReturnPath *path;
+    const MtClock *clock;
+
+    guint64 taken;              /* bytes the rate knows of */
+
+    gint64 window_ns;           /* of the bandwidth */
+    guint64 window_bytes;
+    guint64 window_pages;
+
+    gint64 period_ns;           /* of the dirty rate */
+    guint64 period_bytes;
+    guint64 period_dirtied;
+
+    guint passes;
+} Precopy;
+
+static guint64
+precopy_pages_sent(const MtCounters *c)
+{
+    return mt_counted(c->normal) + mt_counted(c->duplicate) +
+           mt_counted(c->xbzrle_pages) + mt_counted(c->compression_pages) +
+           mt_counted(c->xbzrle_unchanged);
+}
+
+static void
+precopy_update_bandwidth(Precopy *p)
+{
+    MtEngine *e = p->engine;
+    gint64 now = mt_clock_now(p->clock);
+    gint64 dt = now - p->window_ns;
+    guint64 bytes = mt_counted(e->counters.transferred) - p->window_bytes;
+    guint64 pages = precopy_pages_sent(&e->counters) - p->window_pages;
+    guint64 bandwidth;
+
+    g_mutex_lock(&e->lock);
+    e->progress.remaining = mt_dirty_count(e->dirty) * MT_PAGE_SIZE;
+    if (dt >= WINDOW_NS || (!e->progress.bandwidth && dt >= WINDOW_FIRST_NS)) {
+        e->progress.bandwidth = bytes * (double)MT_NS_PER_S / dt;
+        e->progress.pages_per_second = pages * (double)MT_NS_PER_S / dt;
+        p->window_ns = now;
+        p->window_bytes += bytes;
+        p->window_pages += pages;
+    }
+    bandwidth = e->settings.avail_switchover_bandwidth ?
+        e->settings.avail_switchover_bandwidth : e->progress.bandwidth;
+    if (bandwidth)
+        e->progress.expected_downtime_ns = e->progress.remaining *
+            (double)MT_NS_PER_S / bandwidth;
+    g_mutex_unlock(&e->lock);
+}
+
+/* What may be left when the guest is stopped. */
+static guint64
+precopy_threshold(Precopy *p)
+{
+    MtEngine *e = p->engine;
+    gint64 limit = __atomic_load_n(&e->downtime_limit_ns, __ATOMIC_RELAXED);
+    gint64 now = mt_clock_now(p->clock);
+    guint64 bandwidth;
+
+    g_mutex_lock(&e->lock);
+    bandwidth = e->progress.bandwidth;
+    g_mutex_unlock(&e->lock);
+
+    if (e->settings.avail_switchover_bandwidth)
+        bandwidth = e->settings.avail_switchover_bandwidth;
+    else if (!bandwidth && now > p->window_ns)
+        bandwidth = (mt_counted(e->counters.transferred) - p->window_bytes) *
+                    (double)MT_NS_PER_S / (now - p->window_ns);
+    return MIN(bandwidth * ((double)limit / MT_NS_PER_S), G_MAXINT64);
+}
+
+static gboolean
+precopy_pace(Precopy *p, GError **error)
+{
+    MtEngine *e = p->engine;
+    guint64 now = mt_counted(e->counters.transferred);
+
+    if (!mt_rate_take(e->rate, now - p->taken)) {
+        if (mt_failure_check(e->failure, error))
+            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED, "cancelled");
+        return FALSE;
+    }
+
+    p->taken = now;
+    return mt_failure_check(e->failure, error);
+}
+
+/* One section of the pass; @ret_done: the pass is over. */
+static gboolean
+precopy_section(Precopy *p, gboolean last, gboolean *ret_done, GError **error)
+{
+    gint64 end = mt_clock_now(p->clock) + SECTION_NS;
+    guint n = 0;
+
+    if (!mt_source_begin(p->source, last, error))
+        return FALSE;
+
+    do {
+        if (!mt_source_send_run(p->source, RUN_PAGES, &n, error))
+            return FALSE;
+        /* Nothing slows the last pass: the guest stands still. */
+        if (!last && !precopy_pace(p, error))
+            return FALSE;
+    } while (n && (last || mt_clock_now(p->clock) < end));
+
+    *ret_done = n == 0;
+    if (!mt_source_end(p->source, error))
+        return FALSE;
+
+    mt_source_update_counters(p->source);
+    precopy_update_bandwidth(p);
+    return last || precopy_pace(p, error);
+}
+
+static void
+precopy_throttle(Precopy *p, guint64 dirtied, guint64 sent)
+{
+    MtThrottle *throttle = p->engine->guest.throttle;
+
+    if (!throttle || !p->engine->settings.auto_converge)
+        return;
+
+    mt_throttle_sync(throttle, dirtied, sent);
+    g_mutex_lock(&p->engine->lock);
+    p->engine->progress.throttle_percent = mt_throttle_percent(throttle);
+    g_mutex_unlock(&p->engine->lock);
+}
+
+/* What was dirtied since the last pass becomes the next one. */
+static void
+precopy_sync(Precopy *p)
+{
+    MtEngine *e = p->engine;
+    guint64 dirtied = mt_dirty_sync(e->dirty);
+    gint64 now = mt_clock_now(p->clock);
+    guint64 sent = mt_counted(e->counters.transferred);
+    MtXbzrleStats stats;
+    guint64 syncs;
+
+    if (e->settings.ignore_shared) {
+        for (guint i = 0; i < mt_ram_n_blocks(e->ram); i++) {
+            const MtRamBlock *block = mt_ram_block(e->ram, i);
+
+            if (block->shared)
+                mt_dirty_forget(e->dirty, block->first_page, block->n_pages);
+        }
+    }
+
+    p->period_dirtied += dirtied;
+    if (e->xbzrle) {
+        mt_xbzrle_sync(e->xbzrle);
+        mt_xbzrle_period(e->xbzrle, precopy_pages_sent(&e->counters) -
+                         p->window_pages);
+        mt_xbzrle_stats(e->xbzrle, &stats);
+    }
+
+    g_mutex_lock(&e->lock);
+    syncs = ++e->progress.syncs;
+    e->progress.remaining = mt_dirty_count(e->dirty) * MT_PAGE_SIZE;
+    if (e->xbzrle) {
+        e->progress.xbzrle_miss_rate = stats.cache_miss_rate;
+        e->progress.xbzrle_encoding_rate = stats.encoding_rate;
+    }
+    if (now - p->period_ns >= WINDOW_NS)
+        e->progress.dirty_pages_rate = p->period_dirtied *
+            (double)MT_NS_PER_S / (now - p->period_ns);
+    g_mutex_unlock(&e->lock);
+
+    if (now - p->period_ns >= WINDOW_NS) {
+        precopy_throttle(p, p->period_dirtied * MT_PAGE_SIZE,
+                         sent - p->period_bytes);
+        p->period_ns = now;
+        p->period_bytes = sent;
+        p->period_dirtied = 0;
+    }
+    mt_engine_emit(e, MT_ENGINE_EVENT_PASS, syncs);
+}
+
+/* Whether the destination lets the guest go. */
+static gboolean
+precopy_may_switch(Precopy *p)
+{
+    return !p->engine->settings.switchover_ack || !p->path ||
+           mt_return_path_got_ack(p->path);
+}
+
+static gboolean
+precopy_keepalive(Precopy *p, GError **error)
+{
+    return mt_source_begin(p->source, FALSE, error) &&
+           mt_source_end(p->source, error);
+}
+
+/* There is nothing to send, but it is not yet time. */
+static gboolean
+precopy_idle(Precopy *p, GError **error)
+{
+    GError *local = NULL;
+
+    mt_io_poll("source", -1, 0, WAIT_NS / MT_NS_PER_MS,
+               mt_failure_get_cancel(p->engine->failure), &local);
+    if (!local)
+        return TRUE;
+
+    g_propagate_error(error, local);
+    return FALSE;
+}
+
+static gboolean
+precopy_iterate(Precopy *p, GError **error)
+{
+    MtEngine *e = p->engine;
+
+    for (;;) {
+        gboolean done;
+        guint64 left;
+
+        if (!precopy_section(p, FALSE, &done, error))
+            return FALSE;
+        if (!done)
+            continue;
+
+        mt_source_bulk_done(p->source);
+        p->passes++;
+        if (p->passes == e->settings.fail_at_pass) {
+            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                              "the source died at the end of pass %u, as "
+                              "asked", p->passes);
+            return FALSE;
+        }
+        precopy_sync(p);
+        left = mt_dirty_count(e->dirty) * MT_PAGE_SIZE;
+        if (precopy_may_switch(p) &&
+            (left <= precopy_threshold(p) ||
+             (e->settings.max_passes && p->passes >= e->settings.max_passes)))
+            return TRUE;
+        if (!left && !precopy_idle(p, error))
+            return FALSE;
+    }
+}
+
+/* The guest stands still until somebody says go on. */
+static gboolean
+precopy_pause(Precopy *p, GError **error)
+{
+    MtEngine *e = p->engine;
+    gint64 alive = mt_clock_now(p->clock);
+    gboolean go_on = FALSE;
+
+    mt_engine_set_status(e, MT_STATUS_PRE_SWITCHOVER);
+    for (;;) {
+        g_mutex_lock(&e->lock);
+        go_on = e->go_on;
+        e->go_on = FALSE;
+        g_mutex_unlock(&e->lock);
+        if (go_on)
+            return TRUE;
+
+        if (!precopy_idle(p, error))
+            return FALSE;
+        if (mt_clock_now(p->clock) - alive > KEEPALIVE_NS) {
+            if (!precopy_keepalive(p, error))
+                return FALSE;
+            alive = mt_clock_now(p->clock);
+        }
+    }
+}
+
+gboolean
+mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
+               GError **error)
+{
+    Precopy p = {
+        .engine = e,
+        .source = source,
+        .path = path,
+        .clock = mt_clock_system(),
+    };
+    gboolean done;
+
+    p.window_ns = p.period_ns = mt_clock_now(p.clock);
+    p.taken = p.window_bytes = p.period_bytes =
+        mt_counted(e->counters.transferred);
+
+    if (!precopy_iterate(&p, error))
+        return FALSE;
+
+    mt_engine_stop_guest(e);
+    if (e->settings.pause_before_switchover && !precopy_pause(&p, error))
+        return FALSE;
+    mt_engine_set_status(e, MT_STATUS_DEVICE);
+    precopy_sync(&p);
+
+    return mt_source_switch_over(source, error) &&
+           precopy_section(&p, TRUE, &done, error);
+}
