@@ -220,16 +220,16 @@ catalogue_print_rst(JsonNode *rows)
         JsonObject *row = json_array_get_object_element(array, i);
         g_autofree char *range = catalogue_get_range(row);
 
-        printf("**%s**\n    %s.\n\n", out_get_string(row, "name"),
-               out_get_string(row, "help"));
-        printf("    :Values: %s\n", range);
+        printf("**%s**\n    %s.\n\n    Values: ``%s``",
+               out_get_string(row, "name"), out_get_string(row, "help"),
+               range);
         for (guint j = 0; j < G_N_ELEMENTS(catalogue_facts); j++) {
             g_autofree char *text =
                 catalogue_get_fact(row, catalogue_facts[j].member);
 
             if (*text)
-                printf("    :%s: %s\n", catalogue_facts[j].title, text);
+                printf("; %s: ``%s``", catalogue_facts[j].title, text);
         }
-        putchar('\n');
+        fputs(".\n\n", stdout);
     }
 }

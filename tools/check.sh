@@ -4,7 +4,8 @@
 # Installs what is missing, builds and runs the tests:
 #   - every default suite, with address and undefined-behaviour sanitizers;
 #   - the threaded ones once more, with the thread sanitizer;
-#   - the unit tests once more, under valgrind.
+#   - the unit tests once more, under valgrind;
+#   - what is installed into an empty prefix, there.
 # The last line reads "N passed, N failed, N skipped".
 #
 # The builds stay: build/, build-tsan/ and build-plain/ (see BUILD below), so a
@@ -42,11 +43,13 @@ build() {
         set -- setup "$directory" -Dwerror="$werror" "$@"
     fi
     say "Building $directory"
-    if ! { meson "$@" && ninja -C "$directory"; } >"$directory.log" 2>&1; then
-        tail -n 60 "$directory.log" >&2
-        die "$directory could not be built; $directory.log has it all"
+    log=$(mktemp)
+    if ! { meson "$@" && ninja -C "$directory"; } >"$log" 2>&1; then
+        tail -n 60 "$log" >&2
+        rm -f "$log"
+        die "$directory could not be built"
     fi
-    mv "$directory.log" "$directory/build.log"
+    rm -f "$log"
     rm -f "$directory"/meson-logs/testlog*.json
 }
 
@@ -78,7 +81,8 @@ logs="$BUILD/meson-logs/testlog*.json"
 
 if thread_sanitizer_works; then
     build "$BUILD-tsan" -Db_sanitize=thread
-    run_tests "$BUILD-tsan" --suite engine --suite unit --suite drivers
+    run_tests "$BUILD-tsan" --setup tsan --suite engine --suite unit \
+        --suite drivers
     logs="$logs $BUILD-tsan/meson-logs/testlog*.json"
 elif [ "${CI:-}" = true ]; then
     die "the thread sanitizer does not run here"
@@ -86,7 +90,8 @@ else
     say "skipped: the thread sanitizer does not run here"
 fi
 
-build "$BUILD-plain" -Db_sanitize=none
+build "$BUILD-plain" -Db_sanitize=none --prefix="$PWD/$BUILD-plain/prefix"
+run_tests "$BUILD-plain" --suite install
 run_tests "$BUILD-plain" --setup valgrind --suite unit
 logs="$logs $BUILD-plain/meson-logs/testlog*.json"
 

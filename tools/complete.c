@@ -86,6 +86,21 @@ complete_add_domains(Completion *c, Tool *tool)
         complete_add(c, g_strdup(keys[i]));
 }
 
+/* One more method after those that the word has already. */
+static void
+complete_add_methods(Completion *c)
+{
+    static const char *const methods[] = {
+        "mt", "none", "qatzip", "qpl", "uadk", "xbzrle", "zlib", "zstd"
+    };
+    const char *comma = strrchr(c->word, ',');
+    const char *last = comma ? comma : strchr(c->word, '=');
+    g_autofree char *before = g_strndup(c->word, last + 1 - c->word);
+
+    for (guint i = 0; i < G_N_ELEMENTS(methods); i++)
+        complete_add(c, g_strconcat(before, methods[i], NULL));
+}
+
 /* Adds the values that a row can have, each after @prefix. */
 static void
 complete_add_values(Completion *c, JsonObject *row, const char *prefix)
@@ -135,6 +150,8 @@ complete_add_params(Completion *c, CmdWord kind, const char *prefix,
                 continue;
             before = g_strndup(c->word, equals - c->word + 1);
             complete_add_values(c, row, before);
+            if (strcmp(name, "compression") == 0)
+                complete_add_methods(c);
         } else if (!equals) {
             complete_add(c, g_strconcat(prefix, name, suffix, NULL));
             /* QEMU's spelling only for who begins to type it. */

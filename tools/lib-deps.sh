@@ -13,7 +13,7 @@ PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config gettext
 PACKAGES_QEMU="qemu-system-x86"
 # To run every test.
 PACKAGES_CHECK="$PACKAGES_BUILD $PACKAGES_QEMU g++ binutils bash-completion
-    python3 valgrind libc6-dbg"
+    python3 valgrind libc6-dbg man-db"
 # To get QEMUs of other releases.
 PACKAGES_DEBOOTSTRAP="debootstrap"
 : "$PACKAGES_BUILD" "$PACKAGES_CHECK" "$PACKAGES_DEBOOTSTRAP"

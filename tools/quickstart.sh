@@ -75,7 +75,8 @@ show -c "qmp://$scratch/" list
 show -c "qmp://$scratch/" migrate-getparameters web1
 show -c "qmp://$scratch/" migrate-setparameters web1 \
     compression=mt --level 3 --threads 4
-show -c "qmp://$scratch/" migrate-getparameters web1
+show -c "qmp://$scratch/" migrate-getparameters web1 \
+    compression compression.mt.level compression.mt.threads
 show explain --qemu 10.0 compression=mt
 
 cat <<EOF

@@ -89,13 +89,16 @@ static const CliCase cases[] = {
         "migtune explain --qemu 10.0 --compression zstd "
             "--compression.zstd.level=5 --multifd-channels 8",
         "migtune explain --qemu 4.2 compression=zstd --level 15",
+        "migtune explain --qemu 8.2 compression=mt",
+        "migtune -q explain --qemu 8.2 compression=mt",
         "migtune explain --qemu 9.1 --policy strict compression=mt",
         "migtune explain --qemu 9.1 --policy best-effort block=on downtime=3",
         "migtune explain --qemu 9.1 --strict-exit compression=mt",
         "migtune explain --qemu 9.1 --strict-exit compression=zlib",
         "migtune explain --qemu 10.0 bandwith=3 downtime=forever "
             "compression.zlib.level=11",
-        "migtune -q explain --qemu 2.8 xbzrle=on compression.xbzrle.cache=128MiB",
+        "migtune -q explain --qemu 2.8 xbzrle=on "
+            "compression.xbzrle.cache=128MiB",
         "migtune explain --qemu 9.1 compression=mt --level 3 --json",
         "migtune explain --qemu 10.0 bandwith=3 --json",
     } },
@@ -127,7 +130,8 @@ static const CliCase cases[] = {
         "migtune -q list | sed 's/   */  /g'",
         "migtune dominfo web1",
         "migtune dominfo 11111111-2222-3333-4444-555555555555",
-        "migtune dominfo web1 --json",
+        "migtune -q dominfo $PWD/web1.sock --json",
+        "migtune dominfo --domain web1 --can xbzrle",
         "migtune uri",
         "migtune -c qmp://$PWD/web1.sock list",
     } },
@@ -143,7 +147,8 @@ static const CliCase cases[] = {
     } },
     { "get", { WEB1("qemu-7.2") }, {
         "migtune migrate-getparameters web1",
-        "migtune migrate-getparameters web1 bandwidth max-bandwidth",
+        "migtune -t 5 --no-cache migrate-getparameters web1 bandwidth "
+            "max-bandwidth",
         "migtune migrate-getparameters web1 bandwith",
         "migtune migrate-getparameters web1 zero_page_detection",
         "migtune migrate-getparameters web1 downtime --json",
@@ -219,6 +224,9 @@ static const CliCase cases[] = {
         "migtune complete -- dominfo ''",
         "migtune complete -- migrate-setparameters g --comp",
         "migtune complete -- migrate-setparameters g multifd-compression=",
+        "migtune complete -- migrate-setparameters g compression=z",
+        "migtune complete -- migrate-setparameters g compression=xbzrle,z",
+        "migtune complete -- migrate-setparameters g --compression q",
         "migtune complete -- migrate-setparameters g --xbzrle ''",
         "migtune complete -- migrate-setparameters g --policy ''",
         "migtune complete -- migrate-getparameters g down",
@@ -721,8 +729,9 @@ test_bash(void)
         "--replies qemu-7.2 --directory . --count 2", NULL
     };
     g_autofree char *bash = g_find_program_in_path("bash");
-    g_autofree char *script = g_test_build_filename(
-        G_TEST_DIST, "..", "..", "tools", "completion", "migtune", NULL);
+    g_autofree char *script =
+        g_build_filename(g_getenv("MIGTUNE_TEST_DATA"), "..", "..", "tools",
+                         "completion", "migtune", NULL);
     g_autoptr(Scratch) scratch = NULL;
 
     if (!bash) {

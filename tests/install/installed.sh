@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What `meson install` puts into an empty prefix works from there: the
+# command, a program built with pkg-config, a driver, the manual pages.
+#     installed.sh SOURCE-ROOT BUILD-ROOT PREFIX LIBDIR COMPILER...
+set -eu
+source=$1 build=$2 prefix=$3 libdir=$4
+shift 4
+
+rm -rf "$prefix"
+meson install -C "$build" --no-rebuild --quiet >/dev/null
+
+# Nothing of the build tree or of the caller helps.
+unset MIGTUNE_DRIVER_PATH MIGTUNE_LOCALE_DIR MIGTUNE_DEFAULT_URI || :
+PATH=$prefix/bin:$PATH
+LD_LIBRARY_PATH=$prefix/$libdir
+PKG_CONFIG_PATH=$prefix/$libdir/pkgconfig
+export PATH LD_LIBRARY_PATH PKG_CONFIG_PATH
+
+scratch=$(mktemp -d)
+qemu_pid=
+cleanup() {
+    [ -z "$qemu_pid" ] || kill "$qemu_pid" 2>/dev/null || :
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+XDG_CACHE_HOME=$scratch/cache
+export XDG_CACHE_HOME
+
+n=0
+# Run a command as one case.
+try() {
+    name=$1
+    shift
+    n=$((n + 1))
+    if "$@" >"$scratch/out" 2>&1; then
+        echo "ok $n - $name"
+    else
+        echo "not ok $n - $name"
+        sed 's/^/# /' "$scratch/out"
+    fi
+}
+
+start_qemu() {
+    qemu=${MIGTUNE_QEMU:-qemu-system-x86_64}
+    command -v "$qemu" >/dev/null || return 1
+    "$qemu" -name web1 -machine none -nodefaults -display none -S \
+        -qmp "unix:$scratch/web1.sock,server=on,wait=off" \
+        >/dev/null 2>&1 &
+    qemu_pid=$!
+    tries=0
+    until [ -S "$scratch/web1.sock" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || return 1
+        sleep 0.1
+    done
+}
+
+command_is_installed() { [ "$(command -v migtune)" = "$prefix/bin/migtune" ]; }
+driver_is_found() { migtune --version | grep 'qmp://'; }
+driver_directory_is_told() {
+    [ -f "$(pkg-config --variable=driverdir migtune)/qmp.so" ]
+}
+program_is_built() {
+    # shellcheck disable=SC2046 # lists of words
+    "$@" -std=gnu11 -o "$scratch/get" "$source/docs/examples/get.c" \
+        $(pkg-config --cflags --libs migtune)
+}
+pages_are_there() {
+    for page in man1/migtune.1 man7/migtune-params.7 man3/libmigtune.3 \
+        man3/migtune-driver.3; do
+        grep -q '^\.TH' "$prefix/share/man/$page" || {
+            echo "$page"
+            return 1
+        }
+    done
+}
+page_is_shown() {
+    MANPATH=$prefix/share/man MANPAGER=cat man 1 migtune |
+        grep migrate-setparameters
+}
+translation_is_used() {
+    LC_ALL=C.UTF-8 LANGUAGE=de migtune help >"$scratch/de"
+    LC_ALL=C.UTF-8 LANGUAGE=en migtune help >"$scratch/en"
+    ! cmp "$scratch/de" "$scratch/en"
+}
+value_is_set() {
+    migtune -c "qmp://$scratch/" migrate-setparameters web1 downtime=1234
+    "$scratch/get" "qmp://$scratch/web1.sock" web1 downtime | grep 1234
+}
+
+echo 1..9
+try 'the command is found' command_is_installed
+try 'it finds the driver' driver_is_found
+try 'pkg-config tells where drivers are' driver_directory_is_told
+try 'a program is built with pkg-config' program_is_built "$@"
+try 'explain works without a guest' \
+    migtune explain --qemu 10.0 compression=mt
+try 'the manual pages are there' pages_are_there
+if command -v man >/dev/null; then
+    try 'man shows one' page_is_shown
+else
+    n=$((n + 1))
+    echo "ok $n - man shows one # SKIP there is no man"
+fi
+try 'the translation is used' translation_is_used
+if start_qemu; then
+    try 'the command sets and the program gets' value_is_set
+else
+    n=$((n + 1))
+    echo "ok $n - the command sets and the program gets # SKIP no QEMU"
+fi
