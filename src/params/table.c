@@ -179,9 +179,6 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(1, 6),
         .deprecated = MT_RELEASE(9, 2), .removed = MT_RELEASE(11, 0),
-        .replacement = N_("nothing: it has had no effect since storage "
-                          "migration inside the stream was removed in QEMU "
-                          "9.1"),
         .help = N_("send blocks of zeros as a mark during storage "
                    "migration"),
     },
@@ -469,7 +466,6 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(3, 1),
         .deprecated = MT_RELEASE(8, 2), .removed = MT_RELEASE(9, 1),
-        .replacement = N_("nothing: channels always wait"),
         .help = N_("wait for a free compression thread instead of "
                    "sending the page as it is"),
     },
@@ -693,7 +689,6 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 11),
         .removed = MT_RELEASE(4, 0),
-        .replacement = N_("nothing: the size of a packet became fixed"),
         .help = N_("pages in a packet of a connection (experimental)"),
     },
     [MT_PARAM_MULTIFD_CHANNELS] = {

@@ -131,8 +131,6 @@ value_bounds(const MtRow *row)
     MtValue high = { .type = row->type, .number = row->max };
 
     min = mt_value_format(row, &low);
-    if (row->max == G_MAXUINT64)
-        return g_strdup_printf(_("%s or more"), min);
     max = mt_value_format(row, &high);
     if (row->power_of_two)
         return g_strdup_printf(_("a power of two from %s to %s"), min, max);
@@ -538,7 +536,7 @@ mt_value_format(const MtRow *row, const MtValue *value)
     if (value->type == MT_TYPE_BOOL)
         return g_strdup(value->boolean ? "on" : "off");
     if (value->type != MT_TYPE_INT && value->type != MT_TYPE_ULLONG)
-        return g_strdup(value->text);
+        return g_strdup(*value->text ? value->text : "''");
 
     switch (row->unit) {
     case MT_UNIT_BYTES:

@@ -118,14 +118,9 @@ static const MtEquiv equiv_table[] = {
       NULL, MT_MAP_SAME,
       N_("before QEMU 8.2 the bandwidth is always measured") },
 
-    /* What the guest would miss on the other side. */
-    { MT_PARAM_BLOCK, NULL, MT_EQUIV_KEEP, MT_NOTHING, NULL, MT_MAP_SAME,
-      N_("use blockdev-mirror to an NBD export of the destination (virsh "
-         "migrate --copy-storage-all) instead") },
-    { MT_PARAM_BLOCK_INCREMENTAL, NULL, MT_EQUIV_KEEP, MT_NOTHING, NULL,
-      MT_MAP_SAME,
-      N_("use blockdev-mirror with sync=top to an NBD export of the "
-         "destination (virsh migrate --copy-storage-inc) instead") },
+    /* What the guest would miss on the other side: see the row. */
+    { MT_PARAM_BLOCK, NULL, MT_EQUIV_KEEP, MT_NOTHING },
+    { MT_PARAM_BLOCK_INCREMENTAL, NULL, MT_EQUIV_KEEP, MT_NOTHING },
 };
 
 const MtEquiv *

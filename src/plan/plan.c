@@ -95,6 +95,37 @@ plan_show(MtPlan *plan, const MtSet *values)
     }
 }
 
+/* Whether every row of @wish has its value already. */
+static gboolean
+plan_has_already(const MtPlan *plan, const MtWish *wish)
+{
+    for (guint i = 0; i < wish->rows->len; i++) {
+        const MtRow *row = g_ptr_array_index(wish->rows, i);
+
+        if (!mt_value_equal(mt_set_get(plan->before->values, row),
+                            mt_plan_value(plan, row)))
+            return FALSE;
+    }
+
+    return TRUE;
+}
+
+/* One that is refused holds back all others: it is all or nothing. */
+static void
+plan_hold_back(MtPlan *plan)
+{
+    for (guint i = 0; i < plan->wishes->len; i++) {
+        MtWish *wish = g_ptr_array_index(plan->wishes, i);
+
+        if (wish->error || wish->verdict == MIGTUNE_VERDICT_DROPPED ||
+            plan_has_already(plan, wish))
+            continue;
+        wish->verdict = MIGTUNE_VERDICT_REFUSED;
+        g_string_assign(wish->reason,
+                        _("held back, because another wish was refused"));
+    }
+}
+
 /* Steps, and what is to be expected; nothing is sent if a wish is refused. */
 static void
 plan_finish(MtPlan *plan)
@@ -112,6 +143,8 @@ plan_finish(MtPlan *plan)
                 a->wish->verdict != MIGTUNE_VERDICT_IGNORED)
                 mt_set_put(expected, a->row, mt_value_copy(a->value));
         }
+    } else {
+        plan_hold_back(plan);
     }
     plan->steps = mt_steps_build(plan->caps, plan->before->values, wanted);
     plan_show(plan, expected);

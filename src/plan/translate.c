@@ -309,12 +309,12 @@ translate_by_equiv(Translation *t, MtWish *wish, const MtRow *row,
         mt_wish_say(wish, "%s", _(equiv->reason));
         break;
     case MT_EQUIV_KEEP: {
-        g_autofree char *removed = mt_release_format(row->removed);
+        g_autofree char *absence = translate_absence(plan, row);
 
         mt_wish_refuse(wish, MIGTUNE_ERROR_UNSUPPORTED, NULL,
-                       _("%s is not in this QEMU (removed in %s), and without "
-                         "it the guest would arrive without its disks; %s"),
-                       row->name, removed, _(equiv->reason));
+                       _("%s; without it the guest would arrive without its "
+                         "disks"),
+                       absence);
         break;
     }
     case MT_EQUIV_BECOMES: {
@@ -666,8 +666,8 @@ translate_refuse_finding(MtPlan *plan, const MtFinding *finding,
                        "%s", finding->message);
     } else {
         mt_wish_refuse(own->wish, MIGTUNE_ERROR_CONFLICT, finding->rule,
-                       _("%s, which is on; ask for %s=off as well"),
-                       finding->message, other->name);
+                       _("%s, and %s is on; ask for %s=off as well"),
+                       finding->message, other->name, other->name);
     }
 }
 

@@ -248,6 +248,7 @@ test_damaged_cache_is_a_miss(void)
     g_autoptr(MtCaps) caps =
         mt_caps_probe(fake_qmp_exec(qmp), MT_RELEASE(10, 0), NULL, NULL);
     g_autoptr(JsonNode) node = mt_caps_to_json(caps);
+    g_autoptr(MtCaps) whole = NULL;
     g_autofree char *inner = mt_json_to_line(node);
     g_autofree char *text =
         g_strdup_printf("{\"key\": \"k\", \"caps\": %s}", inner);
