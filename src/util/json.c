@@ -266,11 +266,6 @@ mt_json_parse(const char *text, gssize length, GError **error)
     JsonScan scan = { .start = text, .at = text };
     gboolean ok = TRUE;
 
-    if (length == 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
-                          "bad JSON: there is no value in it");
-        return NULL;
-    }
     scan.end = text + (length < 0 ? strlen(text) : (gsize)length);
     if (scan.end > text &&
         !g_utf8_validate(text, scan.end - text, &scan.at)) {

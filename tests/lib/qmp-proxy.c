@@ -34,6 +34,8 @@ typedef struct {
     GString *from_qemu;
     int n_changing;
     char *cut_id;               /* its answer is where the link is cut */
+    int n_unanswered;           /* of what has been passed on */
+    gboolean cut_when_answered;
 } Proxy;
 
 static void
@@ -46,6 +48,8 @@ proxy_hang_up(Proxy *proxy)
     g_clear_object(&proxy->client);
     g_clear_object(&proxy->qemu);
     g_clear_pointer(&proxy->cut_id, g_free);
+    proxy->n_unanswered = 0;
+    proxy->cut_when_answered = FALSE;
     g_string_truncate(proxy->from_client, 0);
     g_string_truncate(proxy->from_qemu, 0);
 }
@@ -93,13 +97,22 @@ proxy_command(Proxy *proxy, const char *line, gsize length)
         proxy_forge(proxy, command);
         return;
     }
-    if (nth > 0 && nth == proxy->cut_before) {
-        proxy_hang_up(proxy);
+    /* What follows the last command is lost with the link. */
+    if (proxy->cut_id)
+        return;
+    /* Those before it shall have been carried out: QEMU drops what is still
+     * queued when the link goes. */
+    if (nth > 0 && nth == proxy->cut_before)
+        proxy->cut_when_answered = TRUE;
+    if (proxy->cut_when_answered) {
+        if (proxy->n_unanswered == 0)
+            proxy_hang_up(proxy);
         return;
     }
     if (nth > 0 && nth == proxy->cut_after &&
         mt_json_opt_string(command, "id", &id, NULL))
         proxy->cut_id = g_strdup(id);
+    proxy->n_unanswered++;
     proxy_send(proxy->qemu, line, length);
 }
 
@@ -107,19 +120,22 @@ static void
 proxy_answer(Proxy *proxy, const char *line, gsize length)
 {
     g_autoptr(MtMessage) message = NULL;
+    gsize bare = length;
 
-    if (proxy->cut_id) {
-        gsize bare = length;
-
-        while (bare > 0 && g_ascii_isspace(line[bare - 1]))
-            bare--;
-        message = mt_message_parse(line, bare, NULL);
-        if (message && g_strcmp0(message->id, proxy->cut_id) == 0) {
+    while (bare > 0 && g_ascii_isspace(line[bare - 1]))
+        bare--;
+    message = mt_message_parse(line, bare, NULL);
+    if (message && (message->kind == MT_MESSAGE_REPLY ||
+                    message->kind == MT_MESSAGE_ERROR)) {
+        proxy->n_unanswered--;
+        if (proxy->cut_id && g_strcmp0(message->id, proxy->cut_id) == 0) {
             proxy_hang_up(proxy);
             return;
         }
     }
     proxy_send(proxy->client, line, length);
+    if (proxy->cut_when_answered && proxy->n_unanswered == 0)
+        proxy_hang_up(proxy);
 }
 
 /* FALSE at the end of the connection. */
