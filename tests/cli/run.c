@@ -97,7 +97,8 @@ static const CliCase cases[] = {
         "migtune explain --qemu 9.1 --strict-exit compression=zlib",
         "migtune explain --qemu 10.0 bandwith=3 downtime=forever "
             "compression.zlib.level=11",
-        "migtune -q explain --qemu 2.8 xbzrle=on compression.xbzrle.cache=128MiB",
+        "migtune -q explain --qemu 2.8 xbzrle=on "
+            "compression.xbzrle.cache=128MiB",
         "migtune explain --qemu 9.1 compression=mt --level 3 --json",
         "migtune explain --qemu 10.0 bandwith=3 --json",
     } },
@@ -129,7 +130,8 @@ static const CliCase cases[] = {
         "migtune -q list | sed 's/   */  /g'",
         "migtune dominfo web1",
         "migtune dominfo 11111111-2222-3333-4444-555555555555",
-        "migtune dominfo web1 --json",
+        "migtune -q dominfo $PWD/web1.sock --json",
+        "migtune dominfo --domain web1 --can xbzrle",
         "migtune uri",
         "migtune -c qmp://$PWD/web1.sock list",
     } },
