@@ -27,6 +27,8 @@ typedef struct {
 struct QemuGuest {
     GSubprocess *process;
     char *ram_path;
+    gboolean has_file;  /* its RAM is there */
+    gboolean keep_file; /* and is somebody else's */
     char *log_path;
     char *qmp_path;
     char *qtest_path;
@@ -123,9 +125,14 @@ guest_argv(const QemuGuest *guest, const QemuGuestSpec *spec, GError **error)
     g_ptr_array_add(argv, g_strdup("-machine"));
     g_ptr_array_add(argv, g_strdup("none,memory-backend=ram"));
     g_ptr_array_add(argv, g_strdup("-object"));
-    g_ptr_array_add(argv, g_strdup_printf(
-        "memory-backend-file,id=ram,size=%" G_GUINT64_FORMAT
-        ",mem-path=%s,share=on", spec->ram_bytes, guest->ram_path));
+    if (spec->private_ram)
+        g_ptr_array_add(argv, g_strdup_printf(
+            "memory-backend-ram,id=ram,size=%" G_GUINT64_FORMAT,
+            spec->ram_bytes));
+    else
+        g_ptr_array_add(argv, g_strdup_printf(
+            "memory-backend-file,id=ram,size=%" G_GUINT64_FORMAT
+            ",mem-path=%s,share=on", spec->ram_bytes, guest->ram_path));
     g_ptr_array_add(argv, g_strdup("-qmp"));
     g_ptr_array_add(argv, g_strdup_printf("unix:%s,server=on,wait=off",
                                           guest->qmp_path));
@@ -170,7 +177,11 @@ qemu_guest_start(const QemuGuestSpec *spec, GError **error)
     g_auto(GStrv) argv = NULL;
     const char *side = spec->incoming ? "dest" : "source";
 
-    guest->ram_path = g_strdup_printf("%s/%s.ram", spec->dir, side);
+    guest->ram_path = spec->ram_file
+                          ? g_strdup(spec->ram_file)
+                          : g_strdup_printf("%s/%s.ram", spec->dir, side);
+    guest->keep_file = spec->ram_file != NULL;
+    guest->has_file = !spec->private_ram;
     guest->log_path = g_strdup_printf("%s/%s.log", spec->dir, side);
     guest->qmp_path = g_strdup_printf("%s/%s.qmp", spec->dir, side);
     guest->qtest_path = g_strdup_printf("%s/%s.qtest", spec->dir, side);
@@ -205,12 +216,14 @@ qemu_guest_free(QemuGuest *guest)
         g_object_unref(guest->process);
     }
 
-    paths[0] = guest->ram_path;
-    paths[1] = guest->log_path;
-    paths[2] = guest->qmp_path;
-    paths[3] = guest->qtest_path;
-    for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
-        g_unlink(paths[i]);
+    paths[0] = guest->log_path;
+    paths[1] = guest->qmp_path;
+    paths[2] = guest->qtest_path;
+    paths[3] = guest->keep_file ? NULL : guest->ram_path;
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        if (paths[i])
+            g_unlink(paths[i]);
+    }
     g_free(guest->ram_path);
     g_free(guest->log_path);
     g_free(guest->qmp_path);
@@ -221,7 +234,7 @@ qemu_guest_free(QemuGuest *guest)
 const char *
 qemu_guest_ram_path(const QemuGuest *guest)
 {
-    return guest->ram_path;
+    return guest->has_file ? guest->ram_path : NULL;
 }
 
 /* The answer in @text: TRUE when it is one, with *@ret_node or @error. */

@@ -20,6 +20,9 @@ typedef struct {
     const char *dir;              /* where sockets and files go */
     guint64 ram_bytes;
     gboolean incoming;            /* wait for migrate-incoming */
+    gboolean private_ram;         /* memory of its own instead of a file */
+    const char *ram_file;         /* that file, if it is there already: it is
+                                   * not removed */
     const char *const *more_args; /* NULL-terminated, or NULL */
 } QemuGuestSpec;
 
