@@ -253,7 +253,6 @@ test_damaged_cache_is_a_miss(void)
     g_autofree char *text =
         g_strdup_printf("{\"key\": \"k\", \"caps\": %s}", inner);
     gsize length = strlen(text);
-    g_autoptr(MtCaps) whole = NULL;
     GRand *random = g_rand_new_with_seed(7);
 
     whole = mt_cache_parse(text, length, "k");
