@@ -80,7 +80,10 @@ show explain --qemu 10.0 compression=mt
 cat <<EOF
 
 It works. To go on:
-  $BUILD/run migtune -c qmp:///path/to/monitor.sock      a shell on your guest
-  $BUILD/run migtune help                                every command
-  tools/check.sh                                         the tests
+  $BUILD/run migtune -c qmp:///path/to/monitor.sock
+        a shell on a guest of yours
+  $BUILD/run migtune help
+        every command
+  tools/check.sh
+        the tests
 EOF
