@@ -11,11 +11,11 @@ rm -rf "$prefix"
 meson install -C "$build" --no-rebuild --quiet >/dev/null
 
 # Nothing of the build tree or of the caller helps.
-unset MIGTUNE_DRIVER_PATH MIGTUNE_LOCALE_DIR MIGTUNE_DEFAULT_URI || :
+unset LD_LIBRARY_PATH MIGTUNE_DRIVER_PATH MIGTUNE_LOCALE_DIR \
+    MIGTUNE_DEFAULT_URI || :
 PATH=$prefix/bin:$PATH
-LD_LIBRARY_PATH=$prefix/$libdir
 PKG_CONFIG_PATH=$prefix/$libdir/pkgconfig
-export PATH LD_LIBRARY_PATH PKG_CONFIG_PATH
+export PATH PKG_CONFIG_PATH
 
 scratch=$(mktemp -d)
 qemu_pid=
@@ -57,7 +57,7 @@ start_qemu() {
 }
 
 command_is_installed() { [ "$(command -v migtune)" = "$prefix/bin/migtune" ]; }
-driver_is_found() { migtune --version | grep 'qmp://'; }
+driver_is_found() { migtune --version | grep 'qmp+tcp'; }
 driver_directory_is_told() {
     [ -f "$(pkg-config --variable=driverdir migtune)/qmp.so" ]
 }
@@ -86,7 +86,8 @@ translation_is_used() {
 }
 value_is_set() {
     migtune -c "qmp://$scratch/" migrate-setparameters web1 downtime=1234
-    "$scratch/get" "qmp://$scratch/web1.sock" web1 downtime | grep 1234
+    LD_LIBRARY_PATH=$prefix/$libdir \
+        "$scratch/get" "qmp://$scratch/web1.sock" web1 downtime | grep 1234
 }
 
 echo 1..9
