@@ -19,17 +19,6 @@ QEMU=${QEMU:-qemu-system-x86_64}
 need_packages $PACKAGES_BUILD
 command -v "$QEMU" >/dev/null 2>&1 || need_packages "$PACKAGES_QEMU"
 
-say "Building in $BUILD/ ..."
-log=$(mktemp)
-if ! { { [ -f "$BUILD/build.ninja" ] ||
-        meson setup "$BUILD" --buildtype=release; } &&
-        ninja -C "$BUILD"; } >"$log" 2>&1; then
-    tail -n 60 "$log" >&2
-    rm -f "$log"
-    die "the build failed"
-fi
-rm -f "$log"
-
 scratch=$(mktemp -d)
 qemu_pid=
 cleanup() {
@@ -44,8 +33,17 @@ trap 'exit 143' TERM
 # What is found out about this QEMU is of no use later.
 XDG_CACHE_HOME=$scratch/cache
 export XDG_CACHE_HOME
-
 need_proc
+
+say "Building in $BUILD/ ..."
+log=$scratch/build.log
+if ! { { [ -f "$BUILD/build.ninja" ] ||
+        meson setup "$BUILD" --buildtype=release; } &&
+        ninja -C "$BUILD"; } >"$log" 2>&1; then
+    tail -n 60 "$log" >&2
+    die "the build failed"
+fi
+
 socket=$scratch/web1.sock
 "$QEMU" -name web1 -machine none -nodefaults -display none -S \
     -qmp "unix:$socket,server=on,wait=off" 2>"$scratch/qemu.log" &
@@ -82,7 +80,10 @@ show explain --qemu 10.0 compression=mt
 cat <<EOF
 
 It works. To go on:
-  $BUILD/run migtune -c qmp:///path/to/monitor.sock      a shell on your guest
-  $BUILD/run migtune help                                every command
-  tools/check.sh                                         the tests
+  $BUILD/run migtune -c qmp:///path/to/monitor.sock
+        a shell on a guest of yours
+  $BUILD/run migtune help
+        every command
+  tools/check.sh
+        the tests
 EOF

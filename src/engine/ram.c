@@ -100,6 +100,9 @@ ram_map(MtRamBlock *block, const char *path, GError **error)
         return FALSE;
     }
 
+    /* Filling memory is mostly page faults: the larger, the fewer.  Where the
+     * system has no huge pages this asks for nothing. */
+    madvise(host, block->max_length, MADV_HUGEPAGE);
     block->host = host;
     return TRUE;
 }

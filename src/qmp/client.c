@@ -261,12 +261,15 @@ client_readable(GSocket *socket, GIOCondition condition, gpointer data)
     n = g_socket_receive(socket, (char *)client->input->data + before,
                          CLIENT_READ_BYTES, NULL, &error);
     g_byte_array_set_size(client->input, before + MAX(n, 0));
-    if (n > 0)
+    if (n > 0) {
+        mt_transport_acknowledge(socket);
         client_split(client);
-    else if (n == 0)
+    } else if (n == 0) {
         client_eof(client, NULL);
-    else if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    } else if (!g_error_matches(error, G_IO_ERROR,
+                                G_IO_ERROR_WOULD_BLOCK)) {
         client_eof(client, error->message);
+    }
 
     return G_SOURCE_CONTINUE;
 }

@@ -283,6 +283,14 @@ mt_transport_connect(const MtAddress *address, gint64 deadline_us,
     return transport_connect_tcp(address, deadline_us, cancellable, error);
 }
 
+void
+mt_transport_acknowledge(GSocket *socket)
+{
+    /* The kernel takes this as a wish for now, not for ever. */
+    if (g_socket_get_family(socket) != G_SOCKET_FAMILY_UNIX)
+        g_socket_set_option(socket, IPPROTO_TCP, TCP_QUICKACK, 1, NULL);
+}
+
 /*
  * When process @pid was started, in clock ticks since boot: field 22 of
  * proc(5), counted from the parenthesis that ends the name, which may hold

@@ -41,6 +41,13 @@ GSocket *mt_transport_connect(const MtAddress *address, gint64 deadline_us,
 void mt_transport_peer(GSocket *socket, char **ret_instance,
                        char **ret_binary);
 
+/*
+ * To be called when data has been read.  QEMU leaves Nagle's algorithm on, so
+ * over TCP its second answer waits for our acknowledgement of the first, which
+ * the kernel would hold back for 40 ms.
+ */
+void mt_transport_acknowledge(GSocket *socket);
+
 /* Sleeps; FALSE with MIGTUNE_ERROR_CANCELLED when it was cut short. */
 gboolean mt_transport_sleep(guint ms, GCancellable *cancellable,
                             GError **error);

@@ -13,6 +13,7 @@
 #include <gmodule.h>
 
 #include "fake-server.h"
+#include "migtune/migtune-conn.h"
 #include "migtune/migtune-driver.h"
 
 typedef struct {
@@ -306,6 +307,46 @@ test_cancelled(Fixture *fixture, gconstpointer data)
     migtune_driver_identity_clear(&identity);
 }
 
+/* The same guests through the library: every key, and every name, UUID and
+ * key that a user may give, leads to a domain. */
+static void
+test_through_the_library(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_auto(GStrv) keys = NULL;
+
+    conn = migtune_conn_open(fixture->setup.uri, MIGTUNE_CONN_NO_CACHE,
+                             &error);
+    g_assert_no_error(error);
+    keys = migtune_conn_list(conn, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(g_strv_length(keys), ==, 2);
+    for (char **at = keys; *at; at++) {
+        g_autofree char *name = NULL;
+        g_autofree char *uuid = NULL;
+        MigtuneDomain *domain = migtune_conn_open_domain(conn, *at, &error);
+
+        g_assert_no_error(error);
+        name = g_strdup(migtune_domain_get_name(domain));
+        uuid = g_strdup(migtune_domain_get_uuid(domain));
+        g_assert_cmpstr(migtune_domain_get_key(domain), ==, *at);
+        migtune_domain_unref(domain);
+        for (guint i = 0; i < 3; i++) {
+            const char *asked = i == 0 ? name : i == 1 ? *at : uuid;
+
+            if (!asked)
+                continue;
+            domain = migtune_conn_lookup(conn, asked, &error);
+            g_assert_no_error(error);
+            g_assert_cmpstr(migtune_domain_get_key(domain), ==, *at);
+            migtune_domain_unref(domain);
+        }
+    }
+    g_assert_null(migtune_conn_lookup(conn, "no such guest", &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
+}
+
 static const struct {
     const char *name;
     void (*func)(Fixture *fixture, gconstpointer data);
@@ -317,12 +358,23 @@ static const struct {
     { "unknown-key", test_unknown_key },
     { "execute", test_execute },
     { "cancelled", test_cancelled },
+    { "through-the-library", test_through_the_library },
 };
 
 int
 main(int argc, char **argv)
 {
+    g_autofree char *top = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                            "src", "drivers", NULL);
+    g_autoptr(GString) search = g_string_new(NULL);
+
     g_test_init(&argc, &argv, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(drivers); i++) {
+        g_autofree char *directory = g_path_get_dirname(drivers[i].file);
+
+        g_string_append_printf(search, "%s%s/%s", i ? ":" : "", top, directory);
+    }
+    g_setenv("MIGTUNE_DRIVER_PATH", search->str, TRUE);
     for (gsize i = 0; i < G_N_ELEMENTS(drivers); i++) {
         for (gsize j = 0; j < G_N_ELEMENTS(promises); j++) {
             g_autofree char *path = g_strdup_printf(

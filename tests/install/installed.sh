@@ -11,11 +11,11 @@ rm -rf "$prefix"
 meson install -C "$build" --no-rebuild --quiet >/dev/null
 
 # Nothing of the build tree or of the caller helps.
-unset MIGTUNE_DRIVER_PATH MIGTUNE_LOCALE_DIR MIGTUNE_DEFAULT_URI || :
+unset LD_LIBRARY_PATH MIGTUNE_DRIVER_PATH MIGTUNE_LOCALE_DIR \
+    MIGTUNE_DEFAULT_URI || :
 PATH=$prefix/bin:$PATH
-LD_LIBRARY_PATH=$prefix/$libdir
 PKG_CONFIG_PATH=$prefix/$libdir/pkgconfig
-export PATH LD_LIBRARY_PATH PKG_CONFIG_PATH
+export PATH PKG_CONFIG_PATH
 
 scratch=$(mktemp -d)
 qemu_pid=
@@ -57,7 +57,7 @@ start_qemu() {
 }
 
 command_is_installed() { [ "$(command -v migtune)" = "$prefix/bin/migtune" ]; }
-driver_is_found() { migtune --version | grep 'qmp://'; }
+driver_is_found() { migtune --version | grep 'qmp+tcp'; }
 driver_directory_is_told() {
     [ -f "$(pkg-config --variable=driverdir migtune)/qmp.so" ]
 }
@@ -65,6 +65,19 @@ program_is_built() {
     # shellcheck disable=SC2046 # lists of words
     "$@" -std=gnu11 -o "$scratch/get" "$source/docs/examples/get.c" \
         $(pkg-config --cflags --libs migtune)
+}
+driver_is_built_elsewhere() {
+    # shellcheck disable=SC2046 # lists of words
+    "$@" -std=gnu11 -shared -fPIC -o "$scratch/toy.so" \
+        "$source/docs/examples/toy.c" $(pkg-config --cflags --libs migtune)
+    MIGTUNE_DRIVER_PATH=$scratch migtune --version | grep 'toy://'
+    MIGTUNE_DRIVER_PATH=$scratch migtune -c toy:///bear \
+        "migrate-setparameters bear parallel=on parallel.connections=7;
+         migrate-getparameters bear" >"$scratch/bear"
+    cat "$scratch/bear"
+    grep -q '^parallel  *on  *multifd' "$scratch/bear"
+    grep -q '^parallel.connections  *7  *multifd-channels' "$scratch/bear"
+    ! MIGTUNE_DRIVER_PATH=$scratch migtune -c toy:/// list
 }
 pages_are_there() {
     for page in man1/migtune.1 man7/migtune-params.7 man3/libmigtune.3 \
@@ -86,14 +99,17 @@ translation_is_used() {
 }
 value_is_set() {
     migtune -c "qmp://$scratch/" migrate-setparameters web1 downtime=1234
-    "$scratch/get" "qmp://$scratch/web1.sock" web1 downtime | grep 1234
+    LD_LIBRARY_PATH=$prefix/$libdir \
+        "$scratch/get" "qmp://$scratch/web1.sock" web1 downtime | grep 1234
 }
 
-echo 1..9
+echo 1..10
 try 'the command is found' command_is_installed
 try 'it finds the driver' driver_is_found
 try 'pkg-config tells where drivers are' driver_directory_is_told
 try 'a program is built with pkg-config' program_is_built "$@"
+try 'a driver is built out of tree and loaded' \
+    driver_is_built_elsewhere "$@"
 try 'explain works without a guest' \
     migtune explain --qemu 10.0 compression=mt
 try 'the manual pages are there' pages_are_there

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "fake-server.h"
@@ -104,6 +105,18 @@ main_listen_many(FakeServer *server, FakeQmp *model,
     printf("%s\n", options->directory);
 }
 
+/* A thousand monitors and their clients want more than the usual 1024. */
+static void
+main_raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -166,6 +179,7 @@ main(int argc, char **argv)
         return 2;
     }
 
+    main_raise_limit();
     server = fake_server_new();
     model = fake_qmp_new(o.replies);
     if (o.directory)

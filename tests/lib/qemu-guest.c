@@ -2,9 +2,10 @@
 /*
  * A real QEMU for a test.
  *
- * The machine is `none`: no devices, no processor that runs, ready in a
- * twentieth of a second.  Guest memory is written through QEMU's test protocol
- * while it migrates, which marks pages dirty as a guest's processor would.
+ * The machine is `none`: no devices, no processor, ready in a twentieth of a
+ * second.  With a machine that has a processor, which stands still, guest
+ * memory can be written through QEMU's test protocol while it migrates, which
+ * marks pages dirty as a guest would.
  */
 #include "config.h"
 
@@ -27,6 +28,8 @@ typedef struct {
 struct QemuGuest {
     GSubprocess *process;
     char *ram_path;
+    gboolean has_file;  /* its RAM is there */
+    gboolean keep_file; /* and is somebody else's */
     char *log_path;
     char *qmp_path;
     char *qtest_path;
@@ -121,11 +124,18 @@ guest_argv(const QemuGuest *guest, const QemuGuestSpec *spec, GError **error)
         g_ptr_array_add(argv, g_strdup(fixed[i]));
 
     g_ptr_array_add(argv, g_strdup("-machine"));
-    g_ptr_array_add(argv, g_strdup("none,memory-backend=ram"));
+    g_ptr_array_add(argv, g_strdup_printf("%s,memory-backend=ram",
+                                          spec->machine ? spec->machine
+                                                        : "none"));
     g_ptr_array_add(argv, g_strdup("-object"));
-    g_ptr_array_add(argv, g_strdup_printf(
-        "memory-backend-file,id=ram,size=%" G_GUINT64_FORMAT
-        ",mem-path=%s,share=on", spec->ram_bytes, guest->ram_path));
+    if (spec->private_ram)
+        g_ptr_array_add(argv, g_strdup_printf(
+            "memory-backend-ram,id=ram,size=%" G_GUINT64_FORMAT,
+            spec->ram_bytes));
+    else
+        g_ptr_array_add(argv, g_strdup_printf(
+            "memory-backend-file,id=ram,size=%" G_GUINT64_FORMAT
+            ",mem-path=%s,share=on", spec->ram_bytes, guest->ram_path));
     g_ptr_array_add(argv, g_strdup("-qmp"));
     g_ptr_array_add(argv, g_strdup_printf("unix:%s,server=on,wait=off",
                                           guest->qmp_path));
@@ -170,7 +180,11 @@ qemu_guest_start(const QemuGuestSpec *spec, GError **error)
     g_auto(GStrv) argv = NULL;
     const char *side = spec->incoming ? "dest" : "source";
 
-    guest->ram_path = g_strdup_printf("%s/%s.ram", spec->dir, side);
+    guest->ram_path = spec->ram_file
+                          ? g_strdup(spec->ram_file)
+                          : g_strdup_printf("%s/%s.ram", spec->dir, side);
+    guest->keep_file = spec->ram_file != NULL;
+    guest->has_file = !spec->private_ram;
     guest->log_path = g_strdup_printf("%s/%s.log", spec->dir, side);
     guest->qmp_path = g_strdup_printf("%s/%s.qmp", spec->dir, side);
     guest->qtest_path = g_strdup_printf("%s/%s.qtest", spec->dir, side);
@@ -205,12 +219,14 @@ qemu_guest_free(QemuGuest *guest)
         g_object_unref(guest->process);
     }
 
-    paths[0] = guest->ram_path;
-    paths[1] = guest->log_path;
-    paths[2] = guest->qmp_path;
-    paths[3] = guest->qtest_path;
-    for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
-        g_unlink(paths[i]);
+    paths[0] = guest->log_path;
+    paths[1] = guest->qmp_path;
+    paths[2] = guest->qtest_path;
+    paths[3] = guest->keep_file ? NULL : guest->ram_path;
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        if (paths[i])
+            g_unlink(paths[i]);
+    }
     g_free(guest->ram_path);
     g_free(guest->log_path);
     g_free(guest->qmp_path);
@@ -221,7 +237,7 @@ qemu_guest_free(QemuGuest *guest)
 const char *
 qemu_guest_ram_path(const QemuGuest *guest)
 {
-    return guest->ram_path;
+    return guest->has_file ? guest->ram_path : NULL;
 }
 
 /* The answer in @text: TRUE when it is one, with *@ret_node or @error. */
@@ -344,14 +360,20 @@ qemu_guest_migration_number(QemuGuest *guest, const char *path)
     return 0;
 }
 
-/* The status in @info, "none" while there is none yet. */
-static const char *
-guest_status(JsonNode *info)
+const char *
+qemu_guest_migration_status(QemuGuest *guest, GError **error)
 {
-    JsonObject *object = json_node_get_object(info);
+    g_autoptr(JsonNode) info =
+        qemu_guest_execute(guest, "query-migrate", NULL, error);
+    JsonObject *object;
 
+    if (!info)
+        return NULL;
+
+    object = json_node_get_object(info);
     return json_object_has_member(object, "status")
-               ? json_object_get_string_member(object, "status")
+               ? g_intern_string(
+                     json_object_get_string_member(object, "status"))
                : "none";
 }
 
@@ -362,13 +384,9 @@ qemu_guest_wait_migration(QemuGuest *guest, guint timeout_ms, GError **error)
     const char *status = "none";
 
     while (g_get_monotonic_time() < end) {
-        g_autoptr(JsonNode) info =
-            qemu_guest_execute(guest, "query-migrate", NULL, error);
-
-        if (!info)
+        status = qemu_guest_migration_status(guest, error);
+        if (!status)
             return FALSE;
-
-        status = g_intern_string(guest_status(info));
         if (strcmp(status, "completed") == 0)
             return TRUE;
         if (strcmp(status, "failed") == 0 || strcmp(status, "cancelled") == 0)

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Measures the engine.
+ *
+ *     migtune-bench [--repeats N] [--size MIB] [--quick] [SCENARIO…]
+ *
+ * A figure without its circumstances says nothing: the first lines name the
+ * machine, and every line has its spread and its number of repetitions.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "engine/isa.h"
+#include "util/clock.h"
+
+double
+bench_now(void)
+{
+    return mt_clock_now(mt_clock_system()) / (double)MT_NS_PER_S;
+}
+
+void
+series_add(Series *series, double value)
+{
+    if (!series->values)
+        series->values = g_array_new(FALSE, FALSE, sizeof(double));
+    g_array_append_val(series->values, value);
+}
+
+static gint
+series_compare(gconstpointer a, gconstpointer b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double
+series_at(const Series *series, guint i)
+{
+    return g_array_index(series->values, double, i);
+}
+
+double
+series_median(const Series *series)
+{
+    guint n = series->values ? series->values->len : 0;
+
+    if (n == 0)
+        return 0;
+
+    g_array_sort(series->values, series_compare);
+    return (series_at(series, n / 2) + series_at(series, (n - 1) / 2)) / 2;
+}
+
+void
+series_clear(Series *series)
+{
+    g_clear_pointer(&series->values, g_array_unref);
+}
+
+void
+bench_print(const char *name, const Series *series, const char *unit)
+{
+    guint n = series->values ? series->values->len : 0;
+    double median = series_median(series); /* sorts */
+
+    if (n == 0)
+        printf("  %-44s %10s\n", name, "-");
+    else
+        printf("  %-44s %10.3f %-8s  %.3f … %.3f  (%u)\n", name, median, unit,
+               series_at(series, 0), series_at(series, n - 1), n);
+    fflush(stdout);
+}
+
+void
+bench_print_ratio(const char *name, const Series *series, const Series *base)
+{
+    double below = series_median(base);
+
+    if (below > 0)
+        printf("  %-44s %10.2f times\n", name, series_median(series) / below);
+}
+
+void
+bench_note(const char *format, ...)
+{
+    va_list args;
+
+    printf("  ");
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+    fflush(stdout);
+}
+
+/* What follows "model name" in the kernel's description of the processor. */
+static char *
+bench_processor(void)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL))
+        lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; line && *line; line++) {
+        const char *colon = strchr(*line, ':');
+
+        if (colon && g_str_has_prefix(*line, "model name"))
+            return g_strstrip(g_strdup(colon + 1));
+    }
+    return g_strdup("unknown processor");
+}
+
+static void
+bench_print_machine(const Bench *bench)
+{
+    g_autofree char *processor = bench_processor();
+    struct utsname name;
+    double load = 0;
+
+    uname(&name);
+    if (getloadavg(&load, 1) < 1)
+        load = 0;
+    printf("%s, %u processors, %.1f GiB, vectors %s, %s %s, load %.1f\n"
+           "guests of %" G_GUINT64_FORMAT " MiB, %u repetitions; median,"
+           " smallest … largest (repetitions)\n",
+           processor, g_get_num_processors(),
+           sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30),
+           mt_isa_name(mt_isa_best()), name.sysname, name.release, load,
+           bench->ram_bytes >> 20, bench->repeats);
+}
+
+static gboolean
+bench_wanted(const Scenario *scenario, char **names)
+{
+    return !names || !*names ||
+           g_strv_contains((const char *const *)names, scenario->name);
+}
+
+static int
+bench_run(Bench *bench, char **names)
+{
+    int failed = 0;
+
+    for (const Scenario *s = bench_scenarios; s->name; s++) {
+        g_autoptr(GError) error = NULL;
+
+        if (!bench_wanted(s, names))
+            continue;
+        printf("\n%s: %s\n", s->name, s->help);
+        fflush(stdout);
+        if (!s->run(bench, &error)) {
+            fprintf(stderr, "%s: %s\n", s->name, error->message);
+            failed = 1;
+        }
+    }
+    return failed;
+}
+
+static gboolean
+bench_check_names(char **names)
+{
+    gboolean good = TRUE;
+
+    for (char **name = names; name && *name; name++) {
+        const Scenario *s = bench_scenarios;
+
+        while (s->name && strcmp(s->name, *name) != 0)
+            s++;
+        if (!s->name) {
+            fprintf(stderr, "there is no scenario \"%s\"\n", *name);
+            good = FALSE;
+        }
+    }
+    return good;
+}
+
+static char *
+bench_help(void)
+{
+    GString *text = g_string_new("Scenarios:\n");
+
+    for (const Scenario *s = bench_scenarios; s->name; s++)
+        g_string_append_printf(text, "  %-12s %s\n", s->name, s->help);
+    return g_string_free(text, FALSE);
+}
+
+int
+main(int argc, char **argv)
+{
+    Bench bench = { .repeats = 5, .ram_bytes = 1 << 30 };
+    gint repeats = 0;
+    gint size_mib = 0;
+    g_auto(GStrv) names = NULL;
+    g_autofree char *help = bench_help();
+    g_autofree char *template = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GOptionContext) context = g_option_context_new("[SCENARIO…]");
+    const GOptionEntry options[] = {
+        { "repeats", 'n', 0, G_OPTION_ARG_INT, &repeats,
+          "measure each figure so often", "N" },
+        { "size", 's', 0, G_OPTION_ARG_INT, &size_mib,
+          "guests of so many MiB", "MIB" },
+        { "quick", 'q', 0, G_OPTION_ARG_NONE, &bench.quick,
+          "once, with small guests", NULL },
+        { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, NULL,
+          NULL },
+        { NULL },
+    };
+    int status;
+
+    g_option_context_add_main_entries(context, options, NULL);
+    g_option_context_set_description(context, help);
+    if (!g_option_context_parse(context, &argc, &argv, &error)) {
+        fprintf(stderr, "%s\n", error->message);
+        return 2;
+    }
+    if (!bench_check_names(names))
+        return 2;
+
+    if (bench.quick) {
+        bench.repeats = 1;
+        bench.ram_bytes = 64 << 20;
+    }
+    if (repeats > 0)
+        bench.repeats = repeats;
+    if (size_mib > 0)
+        bench.ram_bytes = (guint64)size_mib << 20;
+
+    template = g_strdup_printf(
+        "%s/migtune-bench-XXXXXX",
+        g_access("/dev/shm", W_OK) == 0 ? "/dev/shm" : g_get_tmp_dir());
+    bench.dir = g_mkdtemp(template);
+    if (!bench.dir) {
+        fprintf(stderr, "%s: %s\n", template, g_strerror(errno));
+        return 1;
+    }
+
+    bench_print_machine(&bench);
+    status = bench_run(&bench, names);
+    g_rmdir(bench.dir);
+    return status;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One migration over loopback TCP.
+ *
+ * The engine's two sides are in this process; QEMU's are two processes.  Both
+ * read the same file as the source's RAM and fill fresh memory.  The time is
+ * what the source itself says that it took.
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/qemu-guest.h"
+#include "migtune/migtune-error.h"
+#include "moves.h"
+#include "util/clock.h"
+
+#define TIMEOUT_NS (300 * MT_NS_PER_S)
+
+gboolean
+image_make(Image *image, const Bench *bench, MtContent content, GError **error)
+{
+    MtRamBlockSpec spec = { .name = "ram", .length = bench->ram_bytes };
+
+    image->path = g_build_filename(bench->dir, "source.ram", NULL);
+    image->ram = mt_ram_new();
+    spec.path = image->path;
+    if (!mt_ram_add(image->ram, &spec, error))
+        return FALSE;
+
+    mt_content_fill_ram(content, 2020, image->ram);
+    return TRUE;
+}
+
+void
+image_clear(Image *image)
+{
+    g_clear_pointer(&image->ram, mt_ram_free);
+    if (image->path)
+        g_unlink(image->path);
+    g_clear_pointer(&image->path, g_free);
+}
+
+void
+move_settings(Move *move, const char *codec, guint channels, int level)
+{
+    MtEngineSettings *s = &move->settings;
+
+    mt_engine_settings_init(s);
+    s->max_bandwidth = 0;
+    s->return_path = TRUE;
+    s->multifd = codec != NULL;
+    if (!codec)
+        return;
+
+    s->multifd_channels = channels;
+    g_strlcpy(s->multifd_compression, codec, sizeof(s->multifd_compression));
+    s->zlib_level = level;
+    s->zstd_level = level;
+}
+
+const char *
+move_find_qemu(const char **ret_release)
+{
+    static const char *const releases[] = { "10.0", "7.2", "5.2" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(releases); i++) {
+        const char *command = qemu_guest_command(releases[i]);
+
+        if (command) {
+            *ret_release = releases[i];
+            return command;
+        }
+    }
+    return NULL;
+}
+
+/* A line such as "VmRSS:   1234 kB" of this process. */
+static guint64
+move_status(const char *key)
+{
+    g_autofree char *text = NULL;
+    const char *line;
+
+    if (!g_file_get_contents("/proc/self/status", &text, NULL, NULL))
+        return 0;
+
+    line = strstr(text, key);
+    return line ? g_ascii_strtoull(line + strlen(key), NULL, 10) * 1024 : 0;
+}
+
+guint64
+move_memory(void)
+{
+    return move_status("VmRSS:");
+}
+
+guint64
+move_peak(void)
+{
+    return move_status("VmHWM:");
+}
+
+void
+move_reset_peak(void)
+{
+    int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    gssize n;
+
+    if (fd < 0)
+        return;
+    n = write(fd, "5", 1);
+    (void)n;
+    close(fd);
+}
+
+/* What is under way. */
+typedef struct {
+    const Move *move;
+    MtRam *ram; /* of the engine's destination, if it was made here */
+    MtDirty *dirty;
+    MtThrottle *throttle;
+    MtWorkload *load;
+    MtTransport *links[2];
+    MtEngine *source, *dest;
+    QemuGuest *qemu_source, *qemu_dest;
+    char *address;
+} Moving;
+
+static void
+moving_clear(Moving *m)
+{
+    mt_engine_free(m->source);
+    mt_engine_free(m->dest);
+    mt_workload_free(m->load);
+    mt_throttle_free(m->throttle);
+    mt_dirty_free(m->dirty);
+    mt_ram_free(m->ram);
+    for (guint i = 0; i < 2; i++) {
+        if (m->links[i])
+            mt_transport_unref(m->links[i]);
+    }
+    qemu_guest_free(m->qemu_source);
+    qemu_guest_free(m->qemu_dest);
+    g_free(m->address);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Moving, moving_clear)
+
+static gboolean
+moving_tell_qemu(const Moving *m, QemuGuest *qemu, GError **error)
+{
+    const MtEngineSettings *s = &m->move->settings;
+    const struct {
+        const char *name;
+        gboolean on;
+    } capabilities[] = {
+        { "multifd", s->multifd },
+        { "xbzrle", s->xbzrle },
+        { "compress", s->compress },
+        { "return-path", s->return_path },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(capabilities); i++) {
+        if (capabilities[i].on &&
+            !qemu_guest_set_capability(qemu, capabilities[i].name, TRUE, error))
+            return FALSE;
+    }
+    if (s->multifd &&
+        !qemu_guest_run(qemu, error, "migrate-set-parameters",
+                        "{'multifd-channels': %u, 'multifd-compression': '%s',"
+                        " 'multifd-zlib-level': %d, 'multifd-zstd-level': %d}",
+                        s->multifd_channels, s->multifd_compression,
+                        s->zlib_level, s->zstd_level))
+        return FALSE;
+    if (s->compress &&
+        !qemu_guest_run(qemu, error, "migrate-set-parameters",
+                        "{'compress-level': %d, 'compress-threads': %u,"
+                        " 'decompress-threads': %u}",
+                        s->compress_level, s->compress_threads,
+                        s->decompress_threads))
+        return FALSE;
+    return qemu_guest_run(qemu, error, "migrate-set-parameters",
+                          "{'max-bandwidth': %" G_GUINT64_FORMAT "}",
+                          s->max_bandwidth);
+}
+
+static gboolean
+moving_start_dest(Moving *m, const Bench *bench, GError **error)
+{
+    QemuGuestSpec spec = {
+        .command = m->move->qemu, .dir = bench->dir,
+        .ram_bytes = bench->ram_bytes, .incoming = TRUE, .private_ram = TRUE,
+    };
+    MtRam *ram = m->move->dest_ram;
+
+    if (m->move->qemu_dest) {
+        g_autoptr(GSocketListener) listener = g_socket_listener_new();
+        guint port = g_socket_listener_add_any_inet_port(listener, NULL, error);
+
+        m->address = g_strdup_printf("tcp:127.0.0.1:%u", port);
+        g_clear_object(&listener);
+        m->qemu_dest = qemu_guest_start(&spec, error);
+        return m->qemu_dest && moving_tell_qemu(m, m->qemu_dest, error) &&
+               qemu_guest_run(m->qemu_dest, error, "migrate-incoming",
+                              "{'uri': '%s'}", m->address);
+    }
+
+    if (!ram) {
+        m->ram = ram = mt_ram_new_simple(bench->ram_bytes, error);
+        if (!ram)
+            return FALSE;
+    }
+    m->links[0] = mt_transport_new("tcp:127.0.0.1:0", error);
+    m->dest = mt_engine_new(ram, NULL, NULL);
+    if (!m->links[0] || !mt_engine_incoming(m->dest, &m->move->settings,
+                                            m->links[0], error))
+        return FALSE;
+    m->address = mt_transport_dup_address(m->links[0]);
+    return TRUE;
+}
+
+static gboolean
+moving_by_qemu(Moving *m, const Bench *bench, const Image *image,
+               MoveResult *result, GError **error)
+{
+    QemuGuestSpec spec = {
+        .command = m->move->qemu, .dir = bench->dir,
+        .ram_bytes = bench->ram_bytes, .ram_file = image->path,
+    };
+
+    m->qemu_source = qemu_guest_start(&spec, error);
+    if (!m->qemu_source || !moving_tell_qemu(m, m->qemu_source, error) ||
+        !qemu_guest_run(m->qemu_source, error, "migrate", "{'uri': '%s'}",
+                        m->address) ||
+        !qemu_guest_wait_migration(m->qemu_source, 300000, error))
+        return FALSE;
+
+    result->seconds =
+        qemu_guest_migration_number(m->qemu_source, "total-time") / 1000.0;
+    result->sent =
+        qemu_guest_migration_number(m->qemu_source, "ram.transferred");
+    return TRUE;
+}
+
+static void
+moving_stop_writers(gpointer data)
+{
+    mt_workload_stop(data);
+}
+
+static void
+moving_start_writers(gpointer data)
+{
+    mt_workload_start(data);
+}
+
+static gboolean
+moving_by_engine(Moving *m, Image *image, MoveResult *result, GError **error)
+{
+    MtEngineGuest guest = { moving_stop_writers, moving_start_writers };
+
+    m->dirty = mt_dirty_new(mt_ram_n_pages(image->ram));
+    m->throttle = mt_throttle_new(&mt_throttle_defaults);
+    m->load = mt_workload_new(&m->move->load, image->ram, m->dirty, m->throttle,
+                              error);
+    m->links[1] = mt_transport_new(m->address, error);
+    if (!m->load || !m->links[1])
+        return FALSE;
+
+    guest.throttle = m->throttle;
+    guest.data = m->load;
+    m->source = mt_engine_new(image->ram, m->dirty, &guest);
+    mt_workload_start(m->load);
+    if (!mt_engine_migrate(m->source, &m->move->settings, m->links[1], error) ||
+        !mt_engine_wait(m->source, TIMEOUT_NS, error))
+        return FALSE;
+
+    mt_engine_get_stats(m->source, &result->stats);
+    result->seconds = result->stats.total_ns / (double)MT_NS_PER_S;
+    result->sent = result->stats.transferred;
+    mt_engine_stats_clear(&result->stats);
+    return TRUE;
+}
+
+gboolean
+move_run(const Bench *bench, const Move *move, Image *image,
+         MoveResult *ret_result, GError **error)
+{
+    g_auto(Moving) m = { .move = move };
+    gboolean ok;
+
+    memset(ret_result, 0, sizeof(*ret_result));
+    if (!moving_start_dest(&m, bench, error))
+        return FALSE;
+
+    ok = move->qemu_source ? moving_by_qemu(&m, bench, image, ret_result, error)
+                           : moving_by_engine(&m, image, ret_result, error);
+    if (!ok)
+        return FALSE;
+
+    if (move->qemu_dest)
+        return qemu_guest_wait_migration(m.qemu_dest, 60000, error);
+    return mt_engine_wait(m.dest, TIMEOUT_NS, error);
+}

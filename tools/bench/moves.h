@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One migration over loopback TCP, by the engine, by a real QEMU, or with one
+ * of each, and what it took.
+ */
+
+#include "bench.h"
+#include "engine/engine.h"
+#include "engine/workload.h"
+
+/* Image of a guest's RAM, in a file that a QEMU can be given too. */
+typedef struct {
+    char *path;
+    MtRam *ram;
+} Image;
+
+gboolean image_make(Image *image, const Bench *bench, MtContent content,
+                    GError **error);
+void image_clear(Image *image);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Image, image_clear)
+
+typedef struct {
+    MtEngineSettings settings; /* for the engine; QEMU is told the same */
+    gboolean qemu_source;
+    gboolean qemu_dest;
+    const char *qemu;    /* its command */
+    MtRam *dest_ram;     /* NULL: fresh memory */
+    MtWorkloadSpec load; /* idle, or writers of the engine's source */
+} Move;
+
+typedef struct {
+    double seconds;
+    guint64 sent;        /* bytes, all channels */
+    MtEngineStats stats; /* of the engine's source, if it was one */
+} MoveResult;
+
+/* The settings of a row such as ("zstd", 2, 3). */
+void move_settings(Move *move, const char *codec, guint channels, int level);
+
+gboolean move_run(const Bench *bench, const Move *move, Image *image,
+                  MoveResult *ret_result, GError **error);
+
+/* The newest QEMU that an environment variable names, or the installed one;
+ * NULL when there is none. */
+const char *move_find_qemu(const char **ret_release);
+
+/* Resident memory of this process, in bytes: now, and the most since the last
+ * call of move_reset_peak(). */
+guint64 move_memory(void);
+guint64 move_peak(void);
+void move_reset_peak(void);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of scenarios: to add one, add a line. */
+#include "config.h"
+
+#include "scenarios.h"
+
+const Scenario bench_scenarios[] = {
+    { "zero", "zero-page scan against a plain read of the same memory",
+      scenario_zero },
+    { "xbzrle", "XBZRLE encoding of pages with few and many changed bytes",
+      scenario_xbzrle },
+    { "packets", "one byte in each page: bytes of a packet of 128 pages",
+      scenario_packets },
+    { "move", "RAM moved, the engine and a real QEMU in turn", scenario_move },
+    { "channels", "RAM moved on 1, 2 and 4 channels", scenario_channels },
+    { "mixed-ends", "RAM moved between the engine and a real QEMU",
+      scenario_mixed },
+    { "memory", "memory that a migration takes above the guest's RAM",
+      scenario_memory },
+    { "bulk", "XBZRLE cache: pages enter it after the bulk stage, or in it",
+      scenario_bulk },
+    { "threads", "per-page threads against multifd, one byte in each page",
+      scenario_threads },
+    { NULL },
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The scenarios of all files, for the table. */
+
+#include "bench.h"
+
+gboolean scenario_zero(Bench *bench, GError **error);
+gboolean scenario_xbzrle(Bench *bench, GError **error);
+gboolean scenario_packets(Bench *bench, GError **error);
+gboolean scenario_move(Bench *bench, GError **error);
+gboolean scenario_channels(Bench *bench, GError **error);
+gboolean scenario_mixed(Bench *bench, GError **error);
+gboolean scenario_memory(Bench *bench, GError **error);
+gboolean scenario_bulk(Bench *bench, GError **error);
+gboolean scenario_threads(Bench *bench, GError **error);
