@@ -2,9 +2,10 @@
 /*
  * A real QEMU for a test.
  *
- * The machine is `none`: no devices, no processor that runs, ready in a
- * twentieth of a second.  Guest memory is written through QEMU's test protocol
- * while it migrates, which marks pages dirty as a guest's processor would.
+ * The machine is `none`: no devices, no processor, ready in a twentieth of a
+ * second.  With a machine that has a processor, which stands still, guest
+ * memory can be written through QEMU's test protocol while it migrates, which
+ * marks pages dirty as a guest would.
  */
 #include "config.h"
 
@@ -123,7 +124,9 @@ guest_argv(const QemuGuest *guest, const QemuGuestSpec *spec, GError **error)
         g_ptr_array_add(argv, g_strdup(fixed[i]));
 
     g_ptr_array_add(argv, g_strdup("-machine"));
-    g_ptr_array_add(argv, g_strdup("none,memory-backend=ram"));
+    g_ptr_array_add(argv, g_strdup_printf("%s,memory-backend=ram",
+                                          spec->machine ? spec->machine
+                                                        : "none"));
     g_ptr_array_add(argv, g_strdup("-object"));
     if (spec->private_ram)
         g_ptr_array_add(argv, g_strdup_printf(
@@ -357,14 +360,20 @@ qemu_guest_migration_number(QemuGuest *guest, const char *path)
     return 0;
 }
 
-/* The status in @info, "none" while there is none yet. */
-static const char *
-guest_status(JsonNode *info)
+const char *
+qemu_guest_migration_status(QemuGuest *guest, GError **error)
 {
-    JsonObject *object = json_node_get_object(info);
+    g_autoptr(JsonNode) info =
+        qemu_guest_execute(guest, "query-migrate", NULL, error);
+    JsonObject *object;
 
+    if (!info)
+        return NULL;
+
+    object = json_node_get_object(info);
     return json_object_has_member(object, "status")
-               ? json_object_get_string_member(object, "status")
+               ? g_intern_string(
+                     json_object_get_string_member(object, "status"))
                : "none";
 }
 
@@ -375,13 +384,9 @@ qemu_guest_wait_migration(QemuGuest *guest, guint timeout_ms, GError **error)
     const char *status = "none";
 
     while (g_get_monotonic_time() < end) {
-        g_autoptr(JsonNode) info =
-            qemu_guest_execute(guest, "query-migrate", NULL, error);
-
-        if (!info)
+        status = qemu_guest_migration_status(guest, error);
+        if (!status)
             return FALSE;
-
-        status = g_intern_string(guest_status(info));
         if (strcmp(status, "completed") == 0)
             return TRUE;
         if (strcmp(status, "failed") == 0 || strcmp(status, "cancelled") == 0)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A real QEMU with an empty machine, its RAM in a file that the test sees, and
- * a monitor.
+ * A real QEMU, its RAM in a file that the test sees, and a monitor.  The
+ * machine is `none` unless something else is asked for.
  *
  * Which QEMUs there are is said by environment variables, MIGTUNE_QEMU_7_2 and
  * the like: a command, possibly of several words.  tools/get-qemus.sh writes
@@ -23,6 +23,7 @@ typedef struct {
     gboolean private_ram;         /* memory of its own instead of a file */
     const char *ram_file;         /* that file, if it is there already: it is
                                    * not removed */
+    const char *machine;          /* NULL: none */
     const char *const *more_args; /* NULL-terminated, or NULL */
 } QemuGuestSpec;
 
@@ -51,12 +52,17 @@ gboolean qemu_guest_run(QemuGuest *guest, GError **error, const char *command,
 gboolean qemu_guest_set_capability(QemuGuest *guest, const char *name,
                                    gboolean on, GError **error);
 
-/* Writes guest RAM as a device would, so that the dirty log sees it. */
+/* Writes guest RAM as a device would, so that the dirty log sees it.  Only with
+ * a machine that has a processor. */
 gboolean qemu_guest_write(QemuGuest *guest, guint64 address, const guint8 *data,
                           gsize n, GError **error);
 
 /* The member @path, such as "ram.normal", of query-migrate; 0 if absent. */
 gint64 qemu_guest_migration_number(QemuGuest *guest, const char *path);
+
+/* What query-migrate calls the migration's status, "none" before there is one.
+ * NULL on error. */
+const char *qemu_guest_migration_status(QemuGuest *guest, GError **error);
 
 /* Waits until query-migrate says completed; anything else that is final, or
  * silence for @timeout_ms, is an error. */

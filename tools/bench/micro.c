@@ -166,9 +166,11 @@ scenario_xbzrle(Bench *bench, GError **error)
 }
 
 static gboolean
-micro_packet(const MtCodec *codec, guint8 *const *pages, GError **error)
+micro_packet(const MtCodec *codec, int level, guint8 *const *pages,
+             GError **error)
 {
-    gpointer encoder = codec->encoder_new ? codec->encoder_new(1, error) : NULL;
+    gpointer encoder =
+        codec->encoder_new ? codec->encoder_new(level, error) : NULL;
     struct iovec iov[MT_MULTIFD_PAGES + 1];
     gsize bytes[2] = { 0 };
     gboolean ok = TRUE;
@@ -187,8 +189,8 @@ micro_packet(const MtCodec *codec, guint8 *const *pages, GError **error)
     if (codec->encoder_free)
         codec->encoder_free(encoder);
     if (ok)
-        bench_note("%-6s first packet %7zu bytes, each further %7zu", codec->name,
-                   bytes[0], bytes[1]);
+        bench_note("%-6s level %d: first packet %7zu bytes, each further %7zu",
+                   codec->name, level, bytes[0], bytes[1]);
     return ok;
 }
 
@@ -203,7 +205,8 @@ scenario_packets(Bench *bench, GError **error)
         pages[i][0] = 1;
     }
     for (guint i = 0; i < mt_codec_n(); i++) {
-        if (!micro_packet(mt_codec_get(i), pages, error))
+        if (!micro_packet(mt_codec_get(i), 1, pages, error) ||
+            !micro_packet(mt_codec_get(i), 3, pages, error))
             return FALSE;
     }
     bench_note("published in 2020: about 2500 bytes with zlib, 52 with zstd");

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Scenarios of whole migrations of one image: the engine beside a real QEMU,
+ * in turn and with the same settings.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "moves.h"
+#include "scenarios.h"
+#include "util/clock.h"
+
+#define GB 1e9
+
+typedef struct {
+    const char *name;
+    const char *codec; /* NULL: without multifd */
+    guint channels;
+    int level;
+} Row;
+
+/* One row's figures of one kind of ends. */
+typedef struct {
+    Series speed; /* GB of RAM a second */
+    Series sent;  /* MB */
+} Figures;
+
+static void
+figures_clear(Figures *figures)
+{
+    series_clear(&figures->speed);
+    series_clear(&figures->sent);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Figures, figures_clear)
+
+static gboolean
+figures_measure(Figures *figures, const Bench *bench, const Move *move,
+                Image *image, GError **error)
+{
+    MoveResult result;
+
+    if (!move_run(bench, move, image, &result, error))
+        return FALSE;
+
+    series_add(&figures->speed, bench->ram_bytes / GB / result.seconds);
+    series_add(&figures->sent, result.sent / 1e6);
+    return TRUE;
+}
+
+static void
+figures_print(const Figures *figures, const char *row, const char *who)
+{
+    g_autofree char *speed = g_strdup_printf("%s, %s", row, who);
+    g_autofree char *sent = g_strdup_printf("%s, %s, sent", row, who);
+
+    bench_print(speed, &figures->speed, "GB/s");
+    bench_print(sent, &figures->sent, "MB");
+}
+
+static gboolean
+migrate_row(Bench *bench, const Row *row, Image *image, const char *qemu,
+            GError **error)
+{
+    g_auto(Figures) ours = { { NULL } };
+    g_auto(Figures) theirs = { { NULL } };
+    Move move = { .load = { .kind = MT_WORKLOAD_IDLE }, .qemu = qemu };
+
+    move_settings(&move, row->codec, row->channels, row->level);
+    for (guint i = 0; i < bench->repeats; i++) {
+        move.qemu_source = move.qemu_dest = FALSE;
+        if (!figures_measure(&ours, bench, &move, image, error))
+            return FALSE;
+        if (!qemu)
+            continue;
+        move.qemu_source = move.qemu_dest = TRUE;
+        if (!figures_measure(&theirs, bench, &move, image, error))
+            return FALSE;
+    }
+
+    figures_print(&ours, row->name, "engine");
+    if (qemu) {
+        figures_print(&theirs, row->name, "QEMU");
+        bench_print_ratio("  speed, engine to QEMU", &ours.speed,
+                          &theirs.speed);
+        bench_print_ratio("  bytes sent, engine to QEMU", &ours.sent,
+                          &theirs.sent);
+    }
+    return TRUE;
+}
+
+static const char *
+migrate_find_qemu(void)
+{
+    const char *release = NULL;
+    const char *qemu = move_find_qemu(&release);
+
+    if (qemu)
+        bench_note("beside QEMU %s", release);
+    else
+        bench_note("no QEMU to compare with: MIGTUNE_QEMU_10_0 is not set");
+    return qemu;
+}
+
+static gboolean
+migrate_rows(Bench *bench, const Row *rows, guint n, GError **error)
+{
+    g_auto(Image) image = { NULL };
+    const char *qemu = migrate_find_qemu();
+
+    if (!image_make(&image, bench, MT_CONTENT_MIXED, error))
+        return FALSE;
+
+    for (guint i = 0; i < n; i++) {
+        if (!migrate_row(bench, &rows[i], &image, qemu, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+scenario_move(Bench *bench, GError **error)
+{
+    static const Row rows[] = {
+        { "no multifd", NULL, 0, 0 },
+        { "multifd none x2", "none", 2, 0 },
+        { "multifd zlib 1 x2", "zlib", 2, 1 },
+        { "multifd zstd 1 x2", "zstd", 2, 1 },
+        { "multifd zstd 3 x2", "zstd", 2, 3 },
+    };
+
+    return migrate_rows(bench, rows, G_N_ELEMENTS(rows), error);
+}
+
+gboolean
+scenario_channels(Bench *bench, GError **error)
+{
+    static const Row rows[] = {
+        { "multifd none x1", "none", 1, 0 },
+        { "multifd none x2", "none", 2, 0 },
+        { "multifd none x4", "none", 4, 0 },
+        { "multifd zstd 1 x1", "zstd", 1, 1 },
+        { "multifd zstd 1 x2", "zstd", 2, 1 },
+        { "multifd zstd 1 x4", "zstd", 4, 1 },
+    };
+
+    return migrate_rows(bench, rows, G_N_ELEMENTS(rows), error);
+}
+
+gboolean
+scenario_mixed(Bench *bench, GError **error)
+{
+    static const Row rows[] = {
+        { "no multifd", NULL, 0, 0 },
+        { "multifd none x2", "none", 2, 0 },
+        { "multifd zstd 1 x2", "zstd", 2, 1 },
+    };
+    g_auto(Image) image = { NULL };
+    const char *release = NULL;
+    const char *qemu = move_find_qemu(&release);
+
+    if (!qemu) {
+        bench_note("there is no QEMU: MIGTUNE_QEMU_10_0 is not set");
+        return TRUE;
+    }
+    if (!image_make(&image, bench, MT_CONTENT_MIXED, error))
+        return FALSE;
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        for (guint to = 0; to < 2; to++) {
+            g_auto(Figures) figures = { { NULL } };
+            g_autofree char *who = NULL;
+            Move move = { .load = { .kind = MT_WORKLOAD_IDLE }, .qemu = qemu,
+                          .qemu_source = !to, .qemu_dest = to };
+
+            move_settings(&move, rows[i].codec, rows[i].channels,
+                          rows[i].level);
+            if (strcmp(release, "10.0") != 0)
+                mt_engine_settings_speak(&move.settings, MT_GENERATION_OLD);
+            for (guint n = 0; n < bench->repeats; n++) {
+                if (!figures_measure(&figures, bench, &move, &image, error))
+                    return FALSE;
+            }
+            who = g_strdup_printf(to ? "engine to QEMU %s"
+                                     : "QEMU %s to engine", release);
+            figures_print(&figures, rows[i].name, who);
+        }
+    }
+    return TRUE;
+}
+
+/* Memory of both sides of the engine together: guest RAM of both is there
+ * before, so that all growth is overhead. */
+static gboolean
+memory_row(Bench *bench, const Row *row, guint64 cache_bytes, Image *image,
+           MtRam *copy, GError **error)
+{
+    g_auto(Series) growth = { NULL };
+    g_autofree char *name = NULL;
+    Move move = { .dest_ram = copy };
+
+    move_settings(&move, row->codec, row->channels, row->level);
+    move.settings.xbzrle = cache_bytes != 0;
+    if (cache_bytes) {
+        move.settings.xbzrle_cache_bytes = cache_bytes;
+        move.settings.xbzrle_in_bulk = TRUE; /* fills the cache */
+    }
+    for (guint i = 0; i < bench->repeats; i++) {
+        guint64 before;
+        MoveResult result;
+
+        move_reset_peak();
+        before = move_memory();
+        if (!move_run(bench, &move, image, &result, error))
+            return FALSE;
+        series_add(&growth, (move_peak() - (double)before) / (1 << 20));
+    }
+    name = g_strdup_printf("%s, both sides", row->name);
+    bench_print(name, &growth, "MiB");
+    return TRUE;
+}
+
+gboolean
+scenario_memory(Bench *bench, GError **error)
+{
+    static const struct {
+        Row row;
+        guint64 cache_bytes;
+    } rows[] = {
+        { { "no multifd", NULL, 0, 0 }, 0 },
+        { { "multifd none x2", "none", 2, 0 }, 0 },
+        { { "multifd zlib 1 x2", "zlib", 2, 1 }, 0 },
+        { { "multifd zstd 1 x4", "zstd", 4, 1 }, 0 },
+        { { "multifd zstd 3 x16", "zstd", 16, 3 }, 0 },
+        { { "xbzrle, cache of 64 MiB", NULL, 0, 0 }, 64 << 20 },
+    };
+    g_auto(Image) image = { NULL };
+    g_autoptr(MtRam) copy = NULL;
+
+    if (!image_make(&image, bench, MT_CONTENT_MIXED, error))
+        return FALSE;
+    copy = mt_ram_new_simple(bench->ram_bytes, error);
+    if (!copy)
+        return FALSE;
+    memset(mt_ram_block(copy, 0)->host, 1, bench->ram_bytes);
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (!memory_row(bench, &rows[i].row, rows[i].cache_bytes, &image, copy,
+                        error))
+            return FALSE;
+    }
+    bench_note("allowed: 64 MiB, the cache, and 2 MiB a channel; each side");
+    return TRUE;
+}
