@@ -234,7 +234,7 @@ static void
 test_cut(gconstpointer data)
 {
     guint way = GPOINTER_TO_UINT(data);
-    guint step = g_test_slow() ? 1 : 23;
+    guint step = g_test_slow() ? 1 : 37;
 
     for (int channel = -1; channel < ways[way].n_channels; channel++) {
         guint64 bytes = measure(way, channel);
@@ -256,7 +256,7 @@ static void
 test_corrupt(gconstpointer data)
 {
     guint way = GPOINTER_TO_UINT(data);
-    guint step = g_test_slow() ? 1 : 29;
+    guint step = g_test_slow() ? 1 : 53;
 
     for (int channel = -1; channel < ways[way].n_channels; channel++) {
         guint64 bytes = measure(way, channel);
