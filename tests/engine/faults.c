@@ -164,6 +164,13 @@ use_old_multifd(MtEngineSettings *s)
     strcpy(s->multifd_compression, "zlib");
 }
 
+/* The two ends of a pair know of each other without a return path, too. */
+static void
+use_one_way(MtEngineSettings *s)
+{
+    s->return_path = FALSE;
+}
+
 static void
 use_xbzrle(MtEngineSettings *s)
 {
@@ -177,6 +184,7 @@ static const struct {
     int n_channels;
 } ways[] = {
     { "plain", use_plain, 0 },
+    { "one-way", use_one_way, 0 },
     { "xbzrle", use_xbzrle, 0 },
     { "multifd", use_multifd, 2 },
     { "old-multifd", use_old_multifd, 2 },
