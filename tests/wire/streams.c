@@ -230,13 +230,13 @@ peer_thread(gpointer data)
 typedef struct {
     MtEngineSettings settings;
     MtCounters counters;
-    MtRam *ram;
+    MtRam *ram;                 /* borrowed */
     MtFailure *failure;
     MtDest *dest;
 } Attempt;
 
 static void
-attempt_init(Attempt *a, const Recording *rec)
+attempt_init(Attempt *a, const Recording *rec, MtRam *ram)
 {
     memset(a, 0, sizeof(*a));
     mt_engine_settings_init(&a->settings);
@@ -244,7 +244,7 @@ attempt_init(Attempt *a, const Recording *rec)
     a->settings.mapped_ram = rec->file;
     a->settings.multifd_channels = MAX(1, rec->n_channels);
     a->settings.max_device_bytes = 4 << 20;
-    a->ram = make_ram(rec);
+    a->ram = ram;
     a->failure = mt_failure_new(NULL, NULL);
     a->dest = mt_dest_new(a->ram, &a->settings, &a->counters, a->failure);
 }
@@ -254,7 +254,6 @@ attempt_clear(Attempt *a)
 {
     mt_dest_free(a->dest);
     mt_failure_free(a->failure);
-    mt_ram_free(a->ram);
 }
 
 /* Loads @main, of the channels of @rec what is before @cut of channel
@@ -289,6 +288,7 @@ static void
 test_decode(gconstpointer data)
 {
     g_autoptr(Recording) rec = load_recording((JsonObject *)data);
+    g_autoptr(MtRam) ram = make_ram(rec);
     GError *error = NULL;
     Attempt a;
     g_autoptr(MtIo) main = NULL;
@@ -299,7 +299,7 @@ test_decode(gconstpointer data)
     const guint8 *bytes = g_bytes_get_data(rec->main, &len);
     g_autoptr(GBytes) sections = NULL;
 
-    attempt_init(&a, rec);
+    attempt_init(&a, rec, ram);
     if (rec->file) {
         main = file_io(bytes, len, NULL);
     } else {
@@ -339,8 +339,8 @@ test_decode(gconstpointer data)
 /* A return path needs somebody to answer to: all the rest is read from a
  * file, which is faster. */
 static gboolean
-load_damaged(const Recording *rec, int channel, const guint8 *bytes,
-             gsize len, GError **error)
+load_damaged(const Recording *rec, MtRam *ram, int channel,
+             const guint8 *bytes, gsize len, GError **error)
 {
     gsize main_len;
     const guint8 *main_bytes = g_bytes_get_data(rec->main, &main_len);
@@ -348,7 +348,7 @@ load_damaged(const Recording *rec, int channel, const guint8 *bytes,
     Attempt a;
     gboolean ok;
 
-    attempt_init(&a, rec);
+    attempt_init(&a, rec, ram);
     main = channel < 0 ?
         file_io(bytes, len, mt_failure_get_cancel(a.failure)) :
         file_io(main_bytes, main_len, mt_failure_get_cancel(a.failure));
@@ -393,16 +393,16 @@ cut_is_harmless(const Recording *rec, int channel, const guint8 *bytes,
 }
 
 static void
-cut_everywhere(const Recording *rec, int channel, GBytes *whole)
+cut_everywhere(const Recording *rec, MtRam *ram, int channel, GBytes *whole)
 {
     gsize len;
     const guint8 *bytes = g_bytes_get_data(whole, &len);
-    gsize dense = g_test_slow() ? 4000 : 250;
-    gsize stride = g_test_slow() ? 97 : MAX(1, len / 60);
+    gsize dense = g_test_slow() ? 1500 : 60;
+    gsize stride = g_test_slow() ? 397 : MAX(1, len / 12);
 
     for (gsize at = 0; at < len; at = next_place(at, len, dense, stride)) {
         g_autoptr(GError) error = NULL;
-        gboolean ok = load_damaged(rec, channel, bytes, at, &error);
+        gboolean ok = load_damaged(rec, ram, channel, bytes, at, &error);
 
         if (ok && !cut_is_harmless(rec, channel, bytes, len, at))
             g_error("%s cut at %zu of %zu loads", rec->name, at, len);
@@ -415,29 +415,33 @@ static void
 test_cut(gconstpointer data)
 {
     g_autoptr(Recording) rec = load_recording((JsonObject *)data);
+    g_autoptr(MtRam) ram = make_ram(rec);
 
-    cut_everywhere(rec, -1, rec->main);
+    cut_everywhere(rec, ram, -1, rec->main);
     for (guint i = 0; i < rec->n_channels; i++)
-        cut_everywhere(rec, i, rec->channels[i]);
+        cut_everywhere(rec, ram, i, rec->channels[i]);
 }
 
 static void
-flip_everywhere(const Recording *rec, int channel, GBytes *whole)
+flip_everywhere(const Recording *rec, MtRam *ram, int channel,
+                GBytes *whole)
 {
     gsize len;
     const guint8 *bytes = g_bytes_get_data(whole, &len);
     g_autofree guint8 *copy = g_memdup2(bytes, len);
-    gsize dense = g_test_slow() ? 2000 : 120;
-    gsize stride = g_test_slow() ? 211 : MAX(1, len / 60);
+    gsize dense = g_test_slow() ? 1000 : 50;
+    gsize stride = g_test_slow() ? 611 : MAX(1, len / 12);
+    guint n_bits = g_test_slow() ? 3 : 1;
 
     for (gsize at = 0; at < len; at = next_place(at, len, dense, stride)) {
         guint8 was = copy[at];
 
-        for (guint bit = at % 3; bit < 8; bit += 3) {
+        for (guint i = 0; i < n_bits; i++) {
+            guint bit = (at + 3 * i) % 8;
             g_autoptr(GError) error = NULL;
 
             copy[at] = was ^ (1 << bit);
-            if (!load_damaged(rec, channel, copy, len, &error) &&
+            if (!load_damaged(rec, ram, channel, copy, len, &error) &&
                 !is_stream_error(error))
                 g_error("%s bit %u of byte %zu changed: %s", rec->name, bit,
                         at, error->message);
@@ -450,10 +454,11 @@ static void
 test_flip(gconstpointer data)
 {
     g_autoptr(Recording) rec = load_recording((JsonObject *)data);
+    g_autoptr(MtRam) ram = make_ram(rec);
 
-    flip_everywhere(rec, -1, rec->main);
+    flip_everywhere(rec, ram, -1, rec->main);
     for (guint i = 0; i < rec->n_channels; i++)
-        flip_everywhere(rec, i, rec->channels[i]);
+        flip_everywhere(rec, ram, i, rec->channels[i]);
 }
 
 int
