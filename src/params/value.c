@@ -383,21 +383,16 @@ value_parse_json(const MtRow *row, const char *text, GError **error)
     return value;
 }
 
-static MtValue *
-value_parse_text(const MtRow *row, const char *text, GError **error)
+MtValue *
+mt_value_parse(const MtRow *row, MtSpelling spelling, const char *text,
+               GError **error)
 {
+    /* It may come to stand in a message. */
     if (!g_utf8_validate(text, -1, NULL)) {
         value_error(error, row, _("the value is not valid UTF-8"));
         return NULL;
     }
 
-    return mt_value_new_text(row->type, text);
-}
-
-MtValue *
-mt_value_parse(const MtRow *row, MtSpelling spelling, const char *text,
-               GError **error)
-{
     switch (row->type) {
     case MT_TYPE_BOOL:
         return value_parse_bool(row, text, error);
@@ -411,7 +406,7 @@ mt_value_parse(const MtRow *row, MtSpelling spelling, const char *text,
         break;
     }
 
-    return value_parse_text(row, text, error);
+    return mt_value_new_text(row->type, text);
 }
 
 MtValue *

@@ -66,7 +66,7 @@ report_becomes(const MtPlan *plan, const MtWish *wish)
         const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
         JsonObject *object;
 
-        if (a->row == wish->row ||
+        if ((a->row == wish->row && mt_value_equal(a->value, wish->value)) ||
             (a->wish != wish && !g_ptr_array_find(wish->rows, a->row, NULL)))
             continue;
         /* What is made room for matters only where there was something. */

@@ -99,6 +99,18 @@ translate_absence(const MtPlan *plan, const MtRow *row)
     return g_strdup_printf(_("this QEMU was built without %s"), name);
 }
 
+/* The same for one value of it, where the row is there and that is not. */
+static char *
+translate_absent_value(const MtPlan *plan, const MtRow *row,
+                       const MtValue *value)
+{
+    if (row->type == MT_TYPE_ENUM && translate_has_row(plan, row))
+        return g_strdup_printf(_("this QEMU has no %s=%s"), row->name,
+                               value->text);
+
+    return translate_absence(plan, row);
+}
+
 static MtAssignment *
 translate_find_assignment(const MtPlan *plan, const MtRow *row)
 {
@@ -290,12 +302,15 @@ translate_by_equiv(Translation *t, MtWish *wish, const MtRow *row,
     MtPlan *plan = t->plan;
 
     if (plan->policy == MT_POLICY_STRICT) {
-        g_autofree char *absence = translate_absence(plan, row);
+        g_autofree char *absence = translate_absent_value(plan, row, value);
+        g_autoptr(MtValue) mapped = mt_equiv_map(equiv, value);
+        g_autofree char *instead =
+            mapped ? translate_setting(mt_row(equiv->becomes), mapped) : NULL;
 
-        if (equiv->kind == MT_EQUIV_BECOMES)
+        if (instead)
             mt_wish_refuse(wish, MIGTUNE_ERROR_UNSUPPORTED, NULL,
                            _("%s; the policy is strict, else %s would be used"),
-                           absence, mt_row(equiv->becomes)->name);
+                           absence, instead);
         else
             mt_wish_refuse(wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, "%s",
                            absence);
@@ -415,11 +430,7 @@ translate_row(Translation *t, MtWish *wish, const MtRow *row,
         translate_by_equiv(t, wish, row, value, equiv, depth))
         return;
 
-    if (row->type == MT_TYPE_ENUM && translate_has_row(plan, row))
-        absence = g_strdup_printf(_("this QEMU has no %s=%s"), row->name,
-                                  value->text);
-    else
-        absence = translate_absence(plan, row);
+    absence = translate_absent_value(plan, row, value);
     wish->shown = NULL;
     translate_cannot(plan, wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, absence);
 }

@@ -211,10 +211,11 @@ wish_new_typed(const MtCaps *caps, const virTypedParameter *param)
             mt_wish_refuse(wish, MIGTUNE_ERROR_UNKNOWN_PARAMETER, NULL,
                            _("there is no parameter '%s'"), valid);
     } else if (row == mt_row(MT_PARAM_COMPRESSION)) {
-        if (param->type == VIR_TYPED_PARAM_STRING)
+        wish->value = mt_value_from_typed(row, spelling, param, &error);
+        if (wish->value) {
+            g_clear_pointer(&wish->value, mt_value_free);
             wish->value = wish_parse_methods(row, text, &error);
-        else
-            wish->value = mt_value_from_typed(row, spelling, param, &error);
+        }
     } else {
         wish->value = mt_value_from_typed(row, spelling, param, &error);
         if (wish->value && row->type == MT_TYPE_ENUM &&

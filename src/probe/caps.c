@@ -98,7 +98,7 @@ caps_add(MtCaps *caps, MtKind kind, const char *qmp, MtType type)
 {
     MtCapsEntry entry = { .settable = TRUE, .readable = TRUE };
 
-    if (mt_caps_lookup_qmp(caps, kind, qmp))
+    if (!*qmp || mt_caps_lookup_qmp(caps, kind, qmp))
         return NULL;
 
     entry.row = mt_row_find_qmp(kind, qmp);

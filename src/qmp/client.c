@@ -243,9 +243,9 @@ static void
 client_eof(MtClient *client, const char *why)
 {
     client_fail(client, MIGTUNE_ERROR_DISCONNECTED,
-                "QEMU closed the connection %s%s%s",
-                client->input->len > 0 ? "in the middle of a message"
-                : client->greeted ? "" : "before its greeting",
+                "QEMU closed the connection%s%s%s",
+                client->input->len > 0 ? " in the middle of a message"
+                : client->greeted ? "" : " before its greeting",
                 why ? ": " : "", why ? why : "");
 }
 

@@ -4,7 +4,9 @@
  * command: forges a refusal without passing it on, or cuts the link before or
  * after QEMU has carried it out.  Commands that only ask (query-*) and
  * qmp_capabilities are not counted, the others from 1 on, over all
- * connections; so a client that connects again finds all in order.
+ * connections; so a client that connects again finds all in order.  Or it holds
+ * one back until the client hangs up, so that something can be done to a
+ * client between two commands.
  *
  * Prints the path when it listens and runs until its standard input ends.
  */
@@ -24,8 +26,11 @@ typedef struct {
     char *listen;
     char *connect;
     int fail;
+    int fail_from;
     int cut_before;
     int cut_after;
+    int hold;
+    char *record;
 
     GSocket *listener;
     GSocket *client;
@@ -81,6 +86,18 @@ proxy_forge(Proxy *proxy, JsonObject *command)
     proxy_send(proxy->client, line, strlen(line));
 }
 
+/* Appends to the record, which is whole as soon as the line is answered. */
+static void
+proxy_note(const Proxy *proxy, const char *line, gsize length)
+{
+    FILE *file = fopen(proxy->record, "a");
+
+    if (!file)
+        return;
+    fwrite(line, 1, length, file);
+    fclose(file);
+}
+
 static void
 proxy_command(Proxy *proxy, const char *line, gsize length)
 {
@@ -93,7 +110,12 @@ proxy_command(Proxy *proxy, const char *line, gsize length)
         name && strcmp(name, "qmp_capabilities") != 0 &&
         !g_str_has_prefix(name, "query-"))
         nth = ++proxy->n_changing;
-    if (nth > 0 && nth == proxy->fail) {
+    if (nth > 0 && proxy->record)
+        proxy_note(proxy, line, length);
+    if (nth > 0 && nth == proxy->hold)
+        return;
+    if (nth > 0 && (nth == proxy->fail ||
+                    (proxy->fail_from && nth >= proxy->fail_from))) {
         proxy_forge(proxy, command);
         return;
     }
@@ -221,10 +243,16 @@ main(int argc, char **argv)
         { "connect", 0, 0, G_OPTION_ARG_FILENAME, &p.connect,
           "QEMU's monitor", "PATH" },
         { "fail", 0, 0, G_OPTION_ARG_INT, &p.fail, "refuse command N", "N" },
+        { "fail-from", 0, 0, G_OPTION_ARG_INT, &p.fail_from,
+          "refuse command N and all that follow", "N" },
         { "cut-before", 0, 0, G_OPTION_ARG_INT, &p.cut_before,
           "hang up before QEMU sees command N", "N" },
         { "cut-after", 0, 0, G_OPTION_ARG_INT, &p.cut_after,
           "hang up when QEMU has answered it", "N" },
+        { "hold", 0, 0, G_OPTION_ARG_INT, &p.hold,
+          "neither pass on nor answer command N", "N" },
+        { "record", 0, 0, G_OPTION_ARG_FILENAME, &p.record,
+          "append every command that is counted", "FILE" },
         { NULL }
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -262,6 +290,7 @@ main(int argc, char **argv)
     g_string_free(p.from_qemu, TRUE);
     g_free(p.listen);
     g_free(p.connect);
+    g_free(p.record);
 
     return 0;
 }
