@@ -60,10 +60,11 @@ tool_signals_thread(gpointer data)
             /* The counter is far from full, so that this cannot fail. */
             (void)!write(signals->fd, &one, sizeof(one));
         }
-        g_mutex_unlock(&signals->lock);
-
+        /* Under the lock, lest it hit the command after this one. */
         if (cancel)
             g_cancellable_cancel(signals->cancellable);
+        g_mutex_unlock(&signals->lock);
+
         if (die)
             tool_signals_die(signals, signo);
     }

@@ -192,6 +192,11 @@ static const CliCase cases[] = {
         "migtune migrate-getparameters --all downtime",
         "migtune migrate-getparameters downtime --all --json",
     } },
+    { "two", { "--replies qemu-7.2 --directory . --count 2" }, {
+        "migtune migrate-setparameters guest0 downtime=200",
+        "migtune reset guest1",
+        "migtune reset guest0",
+    } },
     { "busy", { WEB1("qemu-7.2") " --busy" }, {
         "migtune migrate-setparameters web1 xbzrle=on downtime=200",
         "migtune migrate-setparameters web1 downtime=200",
