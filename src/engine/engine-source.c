@@ -68,13 +68,9 @@ source_connect_channels(SourceRun *run, GError **error)
 }
 
 static void
-source_path_broken(gpointer data)
+source_path_broken(gpointer data, GError *error)
 {
-    SourceRun *run = data;
-    GError *error = NULL;
-
-    if (!mt_return_path_check(run->path, &error))
-        mt_failure_raise(run->engine->failure, error);
+    mt_failure_raise(data, error);
 }
 
 /* A cache is made with the size that was last asked for. */
@@ -143,7 +139,8 @@ source_setup(SourceRun *run, GError **error)
 
     source_start_pass(e);
     if (e->settings.return_path)
-        run->path = mt_return_path_new(run->io, source_path_broken, run);
+        run->path = mt_return_path_new(run->io, source_path_broken,
+                                       e->failure);
     return mt_source_send_start(run->source, error);
 }
 

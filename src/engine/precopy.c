@@ -257,7 +257,7 @@ precopy_iterate(Precopy *p, GError **error)
         mt_source_bulk_done(p->source);
         p->passes++;
         if (p->passes == e->settings.fail_at_pass) {
-            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+            migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
                               "the source died at the end of pass %u, as "
                               "asked", p->passes);
             return FALSE;
