@@ -66,6 +66,19 @@ program_is_built() {
     "$@" -std=gnu11 -o "$scratch/get" "$source/docs/examples/get.c" \
         $(pkg-config --cflags --libs migtune)
 }
+driver_is_built_elsewhere() {
+    # shellcheck disable=SC2046 # lists of words
+    "$@" -std=gnu11 -shared -fPIC -o "$scratch/toy.so" \
+        "$source/docs/examples/toy.c" $(pkg-config --cflags --libs migtune)
+    MIGTUNE_DRIVER_PATH=$scratch migtune --version | grep 'toy://'
+    MIGTUNE_DRIVER_PATH=$scratch migtune -c toy:///bear \
+        "migrate-setparameters bear parallel=on parallel.connections=7;
+         migrate-getparameters bear" >"$scratch/bear"
+    cat "$scratch/bear"
+    grep -q '^parallel  *on  *multifd' "$scratch/bear"
+    grep -q '^parallel.connections  *7  *multifd-channels' "$scratch/bear"
+    ! MIGTUNE_DRIVER_PATH=$scratch migtune -c toy:/// list
+}
 pages_are_there() {
     for page in man1/migtune.1 man7/migtune-params.7 man3/libmigtune.3 \
         man3/migtune-driver.3; do
@@ -90,11 +103,13 @@ value_is_set() {
         "$scratch/get" "qmp://$scratch/web1.sock" web1 downtime | grep 1234
 }
 
-echo 1..9
+echo 1..10
 try 'the command is found' command_is_installed
 try 'it finds the driver' driver_is_found
 try 'pkg-config tells where drivers are' driver_directory_is_told
 try 'a program is built with pkg-config' program_is_built "$@"
+try 'a driver is built out of tree and loaded' \
+    driver_is_built_elsewhere "$@"
 try 'explain works without a guest' \
     migtune explain --qemu 10.0 compression=mt
 try 'the manual pages are there' pages_are_there
