@@ -79,18 +79,27 @@ need_packages() {
         "apt-get install $lacking"
 }
 
-# Sanitizers, valgrind and debootstrap need /proc, which a bare chroot lacks:
-# mount it there until release_proc.
+# Sanitizers, valgrind and debootstrap need /proc, and a test with a terminal
+# needs /dev/pts; a bare chroot lacks both: mount them until release_proc.
 proc_is_ours=false
+pts_is_ours=false
 need_proc() {
     [ ! -e /proc/self/maps ] || return 0
     as_root mount -t proc proc /proc 2>/dev/null ||
         die "/proc is needed. As root: mount -t proc proc /proc"
     proc_is_ours=true
+    if [ ! -e /dev/pts/ptmx ] && as_root mount -t devpts \
+            -o newinstance,ptmxmode=0666 devpts /dev/pts 2>/dev/null; then
+        pts_is_ours=true
+    fi
     say "/proc was not mounted here; it is until this ends"
 }
 
 release_proc() {
+    if $pts_is_ours; then
+        pts_is_ours=false
+        as_root umount -l /dev/pts || :
+    fi
     if $proc_is_ours; then
         proc_is_ours=false
         as_root umount -l /proc || :

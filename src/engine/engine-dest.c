@@ -252,6 +252,7 @@ mt_engine_dest_thread(gpointer data)
     run.silent = g_ptr_array_new_with_free_func((GDestroyNotify)mt_io_free);
     mt_engine_set_status(e, MT_STATUS_SETUP);
     if (dest_run(&run, &error)) {
+        mt_transport_give_verdict(e->transport, TRUE);
         dest_keep(&run);
         if (e->settings.guest_running)
             mt_engine_start_guest(e);
@@ -262,6 +263,7 @@ mt_engine_dest_thread(gpointer data)
         return NULL;
     }
 
+    mt_transport_give_verdict(e->transport, FALSE);
     mt_failure_raise(e->failure, error);
     mt_failure_check(e->failure, &first);
     if (first->code == MIGTUNE_ERROR_CANCELLED)

@@ -35,7 +35,7 @@ mt_return_send_u32(MtIo *io, MtReturnMessage type, guint32 value,
 
 struct MtReturnPath {
     MtIo *io;
-    void (*on_broken)(gpointer data);
+    MtReturnBroken on_broken;
     gpointer data;
     GThread *thread;
 
@@ -107,12 +107,30 @@ return_path_message(MtReturnPath *path, GError **error)
     return more;
 }
 
+/* With the lock held. */
+static gboolean
+return_path_verdict(MtReturnPath *path, GError **error)
+{
+    if (path->error) {
+        if (error)
+            *error = g_error_copy(path->error);
+        return FALSE;
+    }
+    if (path->got_shut && path->shut) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "return path: the destination could not load the "
+                          "stream and said %u", path->shut);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
 static gpointer
 return_path_thread(gpointer data)
 {
     MtReturnPath *path = data;
     GError *error = NULL;
-    gboolean broken;
 
     while (return_path_message(path, &error)) {
     }
@@ -121,18 +139,18 @@ return_path_thread(gpointer data)
         g_prefix_error(&error, "return path: ");
     g_mutex_lock(&path->lock);
     path->over = TRUE;
-    path->error = error;
-    broken = !path->got_shut || path->shut;
+    path->error = g_steal_pointer(&error);
+    return_path_verdict(path, &error);
     g_cond_broadcast(&path->changed);
     g_mutex_unlock(&path->lock);
 
-    if (broken)
-        path->on_broken(path->data);
+    if (error)
+        path->on_broken(path->data, error);
     return NULL;
 }
 
 MtReturnPath *
-mt_return_path_new(MtIo *io, void (*on_broken)(gpointer data), gpointer data)
+mt_return_path_new(MtIo *io, MtReturnBroken on_broken, gpointer data)
 {
     MtReturnPath *path = g_new0(MtReturnPath, 1);
 
@@ -167,36 +185,6 @@ mt_return_path_got_ack(MtReturnPath *path)
     got = path->got_ack;
     g_mutex_unlock(&path->lock);
     return got;
-}
-
-/* With the lock held. */
-static gboolean
-return_path_verdict(MtReturnPath *path, GError **error)
-{
-    if (path->error) {
-        if (error)
-            *error = g_error_copy(path->error);
-        return FALSE;
-    }
-    if (path->got_shut && path->shut) {
-        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "return path: the destination could not load the "
-                          "stream and said %u", path->shut);
-        return FALSE;
-    }
-
-    return TRUE;
-}
-
-gboolean
-mt_return_path_check(MtReturnPath *path, GError **error)
-{
-    gboolean ok;
-
-    g_mutex_lock(&path->lock);
-    ok = return_path_verdict(path, error);
-    g_mutex_unlock(&path->lock);
-    return ok;
 }
 
 gboolean

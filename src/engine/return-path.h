@@ -26,19 +26,19 @@ gboolean mt_return_send_u32(MtIo *io, MtReturnMessage type, guint32 value,
 typedef struct MtReturnPath MtReturnPath;
 
 /*
- * Begins to read @io, which is borrowed.  When the path breaks before SHUT,
- * @on_broken is called in the reading thread.
+ * Begins to read @io, which is borrowed.  When the path breaks before SHUT, or
+ * SHUT brings bad news, @on_broken is called in the reading thread, possibly
+ * before this returns; it takes @error.
  */
-MtReturnPath *mt_return_path_new(MtIo *io, void (*on_broken)(gpointer data),
+typedef void (*MtReturnBroken)(gpointer data, GError *error);
+
+MtReturnPath *mt_return_path_new(MtIo *io, MtReturnBroken on_broken,
                                  gpointer data);
 
 /* @io must have been shut down, or the last message have come. */
 void mt_return_path_free(MtReturnPath *path);
 
 gboolean mt_return_path_got_ack(MtReturnPath *path);
-
-/* TRUE while messages may still come; else says why not. */
-gboolean mt_return_path_check(MtReturnPath *path, GError **error);
 
 /* Waits for SHUT, which must say that all is well; MIGTUNE_ERROR_TIMEOUT after
  * @timeout_ms (0: none). */

@@ -10,8 +10,9 @@
 #include "migtune/migtune-error.h"
 
 static void
-fuzz_broken(gpointer data)
+fuzz_broken(gpointer data, GError *error)
 {
+    g_error_free(error);
     *(gboolean *)data = TRUE;
 }
 

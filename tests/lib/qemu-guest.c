@@ -408,19 +408,24 @@ qemu_guest_dup_log(const QemuGuest *guest)
     return text ? text : g_strdup("");
 }
 
-guint64
-qemu_guest_memory(const QemuGuest *guest)
+double
+qemu_guest_cpu_seconds(const QemuGuest *guest)
 {
     const char *pid = g_subprocess_get_identifier(guest->process);
-    g_autofree char *path = g_strdup_printf("/proc/%s/statm", pid ? pid : "0");
+    g_autofree char *path = g_strdup_printf("/proc/%s/stat", pid ? pid : "0");
     g_autofree char *text = NULL;
     g_auto(GStrv) fields = NULL;
+    const char *after_name;
 
-    if (!g_file_get_contents(path, &text, NULL, NULL))
+    if (!g_file_get_contents(path, &text, NULL, NULL) ||
+        !(after_name = strrchr(text, ')')))
         return 0;
 
-    fields = g_strsplit(text, " ", 3);
-    return g_strv_length(fields) < 2
-               ? 0
-               : g_ascii_strtoull(fields[1], NULL, 10) * sysconf(_SC_PAGESIZE);
+    /* The name in parentheses is field 2; user and system time are fields 14
+     * and 15. */
+    fields = g_strsplit(after_name + 2, " ", 15);
+    if (g_strv_length(fields) < 15)
+        return 0;
+    return (g_ascii_strtod(fields[11], NULL) + g_ascii_strtod(fields[12], NULL)) /
+           sysconf(_SC_CLK_TCK);
 }

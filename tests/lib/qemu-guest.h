@@ -72,7 +72,7 @@ gboolean qemu_guest_wait_migration(QemuGuest *guest, guint timeout_ms,
 /* What it has printed to its standard error. */
 char *qemu_guest_dup_log(const QemuGuest *guest);
 
-/* Resident memory of the process. */
-guint64 qemu_guest_memory(const QemuGuest *guest);
+/* Processor time that it has used, in seconds. */
+double qemu_guest_cpu_seconds(const QemuGuest *guest);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QemuGuest, qemu_guest_free)

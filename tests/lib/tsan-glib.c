@@ -57,6 +57,13 @@ tsan_glib(void)
     return &real;
 }
 
+/* Where nothing has locked before main(), not in two threads at once. */
+static void __attribute__((constructor))
+tsan_glib_init(void)
+{
+    tsan_glib();
+}
+
 void
 g_mutex_lock(GMutex *mutex)
 {

@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
     Series speed; /* GB of RAM a second */
     Series sent;  /* MB */
+    Series cpu;   /* seconds */
 } Figures;
 
 static void
@@ -31,6 +32,7 @@ figures_clear(Figures *figures)
 {
     series_clear(&figures->speed);
     series_clear(&figures->sent);
+    series_clear(&figures->cpu);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Figures, figures_clear)
@@ -46,6 +48,7 @@ figures_measure(Figures *figures, const Bench *bench, const Move *move,
 
     series_add(&figures->speed, bench->ram_bytes / GB / result.seconds);
     series_add(&figures->sent, result.sent / 1e6);
+    series_add(&figures->cpu, result.cpu_seconds);
     return TRUE;
 }
 
@@ -54,9 +57,11 @@ figures_print(const Figures *figures, const char *row, const char *who)
 {
     g_autofree char *speed = g_strdup_printf("%s, %s", row, who);
     g_autofree char *sent = g_strdup_printf("%s, %s, sent", row, who);
+    g_autofree char *cpu = g_strdup_printf("%s, %s, processor", row, who);
 
     bench_print(speed, &figures->speed, "GB/s");
     bench_print(sent, &figures->sent, "MB");
+    bench_print(cpu, &figures->cpu, "s");
 }
 
 static gboolean
@@ -86,6 +91,8 @@ migrate_row(Bench *bench, const Row *row, Image *image, const char *qemu,
                           &theirs.speed);
         bench_print_ratio("  bytes sent, engine to QEMU", &ours.sent,
                           &theirs.sent);
+        bench_print_ratio("  processor time, engine to QEMU", &ours.cpu,
+                          &theirs.cpu);
     }
     return TRUE;
 }

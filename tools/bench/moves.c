@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/qemu-guest.h"
@@ -115,6 +116,17 @@ move_reset_peak(void)
     n = write(fd, "5", 1);
     (void)n;
     close(fd);
+}
+
+/* Processor time of this process. */
+static double
+move_cpu_seconds(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 /* What is under way. */
@@ -286,16 +298,34 @@ moving_by_engine(Moving *m, Image *image, MoveResult *result, GError **error)
     return TRUE;
 }
 
+/* Of all sides, wherever they run. */
+static double
+moving_cpu_seconds(const Moving *m)
+{
+    double seconds = 0;
+
+    if (m->qemu_source)
+        seconds += qemu_guest_cpu_seconds(m->qemu_source);
+    if (m->qemu_dest)
+        seconds += qemu_guest_cpu_seconds(m->qemu_dest);
+    if (!m->move->qemu_source || !m->move->qemu_dest)
+        seconds += move_cpu_seconds();
+    return seconds;
+}
+
 gboolean
 move_run(const Bench *bench, const Move *move, Image *image,
          MoveResult *ret_result, GError **error)
 {
     g_auto(Moving) m = { .move = move };
+    double cpu_before;
     gboolean ok;
 
     memset(ret_result, 0, sizeof(*ret_result));
     if (!moving_start_dest(&m, bench, error))
         return FALSE;
+
+    cpu_before = moving_cpu_seconds(&m);
 
     ok = move->qemu_source ? moving_by_qemu(&m, bench, image, ret_result, error)
                            : moving_by_engine(&m, image, ret_result, error);
@@ -303,6 +333,9 @@ move_run(const Bench *bench, const Move *move, Image *image,
         return FALSE;
 
     if (move->qemu_dest)
-        return qemu_guest_wait_migration(m.qemu_dest, 60000, error);
-    return mt_engine_wait(m.dest, TIMEOUT_NS, error);
+        ok = qemu_guest_wait_migration(m.qemu_dest, 60000, error);
+    else
+        ok = mt_engine_wait(m.dest, TIMEOUT_NS, error);
+    ret_result->cpu_seconds = moving_cpu_seconds(&m) - cpu_before;
+    return ok;
 }

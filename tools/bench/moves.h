@@ -33,6 +33,7 @@ typedef struct {
 
 typedef struct {
     double seconds;
+    double cpu_seconds;  /* of both sides */
     guint64 sent;        /* bytes, all channels */
     MtEngineStats stats; /* of the engine's source, if it was one */
 } MoveResult;
