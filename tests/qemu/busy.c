@@ -82,9 +82,7 @@ static void
 check_verdicts(MigtunePlan *plan, const MigtuneVerdict *verdicts)
 {
     for (guint i = 0; i < migtune_plan_get_n_verdicts(plan); i++) {
-        const char *name;
-
-        g_assert_cmpint(migtune_plan_get_verdict(plan, i, &name, NULL, NULL,
+        g_assert_cmpint(migtune_plan_get_verdict(plan, i, NULL, NULL, NULL,
                                                  NULL), ==, verdicts[i]);
     }
 }
@@ -203,9 +201,43 @@ test_incoming(Case *test)
     tuned_down(&tuned);
 }
 
+/* It was told where to listen, and nobody has come yet. */
+static void
+test_listening(Case *test)
+{
+    static const char *const more[] = { "-incoming", "defer", NULL };
+    static const char *const late[] = { "parallel=on", NULL };
+    static const char *const fine[] = { "events=on", "announce.rounds=3",
+                                        "parallel.connections=3", NULL };
+    static const MigtuneVerdict all[] = {
+        MIGTUNE_VERDICT_IN_FORCE, MIGTUNE_VERDICT_IN_FORCE,
+        MIGTUNE_VERDICT_IN_FORCE,
+    };
+    g_autoptr(Guest) guest = guest_new(test->release, more);
+    g_autofree char *before = guest_dump(guest);
+    g_autofree char *incoming = g_strdup_printf(
+        "{\"uri\": \"unix:%s/incoming\"}", guest_dir(guest));
+    g_autoptr(MigtunePlan) plan = NULL;
+    g_autoptr(GError) error = NULL;
+    Tuned tuned;
+
+    guest_do(guest, "migrate-incoming", incoming);
+    tuned_up(&tuned, test, guest, NULL);
+    check_refused(&tuned, late, 0);
+    plan = tuned_plan(&tuned, fine, MIGTUNE_SET_STRICT);
+    migtune_plan_apply(plan, &error);
+    g_assert_no_error(error);
+    check_verdicts(plan, all);
+    g_clear_pointer(&plan, migtune_plan_unref);
+    tuned_put_back(&tuned, before);
+    tuning_count(test, "guests that wait for a migration tuned");
+    tuned_down(&tuned);
+}
+
 void
 tuning_add_busy(Tuning *tuning)
 {
     tuning_add(tuning, "a-migration-is-running", test_migrating);
     tuning_add(tuning, "a-migration-is-awaited", test_incoming);
+    tuning_add(tuning, "a-migration-may-come-in", test_listening);
 }
