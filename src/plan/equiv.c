@@ -54,7 +54,11 @@ static const MtEquiv equiv_table[] = {
       "mt", MT_MAP_SAME,
       N_("this QEMU has no UADK; compress uses zlib, page by page") },
 
-    /* The same for the parameter behind it. */
+    /* The same for what is behind it. */
+    { MT_PARAM_COMPRESS, NULL, MT_EQUIV_BECOMES, MT_PARAM_COMPRESSION, "zlib",
+      MT_MAP_SAME,
+      N_("compress was removed in QEMU 9.1; multifd zlib is its "
+         "replacement") },
     { MT_PARAM_MULTIFD_COMPRESSION, "zstd", MT_EQUIV_BECOMES,
       MT_PARAM_MULTIFD_COMPRESSION, "zlib", MT_MAP_SAME,
       N_("this QEMU was built without zstd; zlib compresses less and "

@@ -294,6 +294,16 @@ translate_other_name(const MtPlan *plan, const MtRow *row)
     return NULL;
 }
 
+/* A method of connections, with the connections that it needs. */
+static void
+translate_by_multifd(MtPlan *plan, MtWish *wish, const char *method)
+{
+    translate_assign(plan, wish, mt_row(MT_PARAM_MULTIFD),
+                     mt_value_new_bool(TRUE), MT_RANK_NEED);
+    translate_assign(plan, wish, mt_row(MT_PARAM_MULTIFD_COMPRESSION),
+                     mt_value_new_text(MT_TYPE_ENUM, method), MT_RANK_NEED);
+}
+
 /* Uses the equivalence: TRUE when there is one and the policy allows it. */
 static gboolean
 translate_by_equiv(Translation *t, MtWish *wish, const MtRow *row,
@@ -339,7 +349,10 @@ translate_by_equiv(Translation *t, MtWish *wish, const MtRow *row,
         wish->verdict = MIGTUNE_VERDICT_SUBSTITUTED;
         wish->shown = other;
         mt_wish_say(wish, "%s", _(equiv->reason));
-        translate_row(t, wish, other, mapped, depth + 1);
+        if (other->kind == MT_KIND_WISH)
+            translate_by_multifd(plan, wish, mapped->text);
+        else
+            translate_row(t, wish, other, mapped, depth + 1);
         break;
     }
     }
@@ -368,6 +381,19 @@ translate_level_equiv(Translation *t, const MtRow *row)
     return NULL;
 }
 
+/* Whether what an equivalence leads to is there. */
+static gboolean
+translate_has_equiv(const MtPlan *plan, const MtEquiv *equiv)
+{
+    const MtRow *other = mt_row(equiv->becomes);
+
+    if (other->kind == MT_KIND_WISH)
+        return translate_has_method(
+            plan, translate_find_method(equiv->becomes_value));
+
+    return translate_has_row(plan, other);
+}
+
 /* The first equivalence whose other row is there. */
 static const MtEquiv *
 translate_row_equiv(Translation *t, const MtRow *row, const MtValue *value)
@@ -383,7 +409,7 @@ translate_row_equiv(Translation *t, const MtRow *row, const MtValue *value)
         const MtEquiv *equiv = mt_equiv_find(row, text, nth);
 
         if (!equiv || equiv->kind != MT_EQUIV_BECOMES ||
-            translate_has_row(t->plan, mt_row(equiv->becomes)))
+            translate_has_equiv(t->plan, equiv))
             return equiv;
     }
 }
@@ -535,7 +561,6 @@ translate_compression(Translation *t, MtWish *wish)
 {
     g_auto(GStrv) names = mt_wish_methods(wish);
     MtPlan *plan = t->plan;
-    const MtRow *multifd = mt_row(MT_PARAM_MULTIFD);
     const MtRow *by_multifd = mt_row(MT_PARAM_MULTIFD_COMPRESSION);
     const TranslateMethod *chosen = NULL;
 
@@ -561,11 +586,7 @@ translate_compression(Translation *t, MtWish *wish)
         }
     }
     if (chosen) {
-        translate_assign(plan, wish, multifd, mt_value_new_bool(TRUE),
-                         MT_RANK_NEED);
-        translate_assign(plan, wish, by_multifd,
-                         mt_value_new_text(MT_TYPE_ENUM, chosen->method),
-                         MT_RANK_NEED);
+        translate_by_multifd(plan, wish, chosen->method);
     } else {
         translate_release(plan, wish, by_multifd);
     }
