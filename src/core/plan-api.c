@@ -84,11 +84,7 @@ migtune_plan_unref(MigtunePlan *plan)
     g_free(plan);
 }
 
-/*
- * The process of a guest, or at least the guest.  A process that serves
- * several guests is none of QEMU's, but may be one of its peers: so the name
- * and the UUID count, too.
- */
+/* The process of a guest, or at least the guest. */
 static MtJournal *
 plan_open_journal(MigtuneDomain *domain, GError **error)
 {
@@ -96,11 +92,7 @@ plan_open_journal(MigtuneDomain *domain, GError **error)
     g_autofree char *id = NULL;
 
     if (domain->identity.instance)
-        id = g_strdup_printf("instance %s %s %s", domain->identity.instance,
-                             domain->identity.name ? domain->identity.name
-                                                   : "",
-                             domain->identity.uuid ? domain->identity.uuid
-                                                   : "");
+        id = g_strdup_printf("instance %s", domain->identity.instance);
     else
         id = g_strdup_printf("address %s %s %s", conn->uri, domain->key,
                              domain->identity.uuid ? domain->identity.uuid

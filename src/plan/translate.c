@@ -754,6 +754,38 @@ translate_check_running(MtPlan *plan)
     return gave_up;
 }
 
+/*
+ * What a destination needs to know before it listens: afterwards it is too
+ * late, which QEMU says from 8.1 on.
+ */
+static gboolean
+translate_check_listening(MtPlan *plan)
+{
+    static const MtParamId early[] = {
+        MT_PARAM_X_MULTIFD, MT_PARAM_MULTIFD, MT_PARAM_POSTCOPY_PREEMPT,
+    };
+    gboolean gave_up = FALSE;
+
+    for (guint i = 0; plan->before->listening && i < G_N_ELEMENTS(early);
+         i++) {
+        const MtRow *row = mt_row(early[i]);
+        const MtAssignment *a = translate_find_assignment(plan, row);
+        g_autofree char *text = NULL;
+
+        if (!a || !a->value->boolean ||
+            mt_set_is_set(plan->before->values, row) ||
+            !mt_wish_is_alive(a->wish))
+            continue;
+        text = g_strdup_printf(_("%s: the guest listens for its migration "
+                                 "already, and this has to be set before"),
+                               row->name);
+        translate_cannot(plan, a->wish, MIGTUNE_ERROR_BUSY, NULL, text);
+        gave_up = gave_up || plan->policy == MT_POLICY_BEST_EFFORT;
+    }
+
+    return gave_up;
+}
+
 /* Forgets what an earlier round found, except what stays as it is. */
 static void
 translate_begin(MtPlan *plan)
@@ -804,7 +836,9 @@ mt_translate(MtPlan *plan)
             translate_wishes(&t);
         }
         anew = translate_count_given_up(plan) > before;
-        again = anew || translate_judge(plan) || translate_check_running(plan);
+        again = anew || translate_judge(plan) ||
+                translate_check_running(plan) ||
+                translate_check_listening(plan);
         anew = translate_count_given_up(plan) > before;
     }
 }
@@ -819,4 +853,5 @@ mt_translate_restore(MtPlan *plan)
                          MT_RANK_WISH);
     }
     translate_check_running(plan);
+    translate_check_listening(plan);
 }

@@ -166,11 +166,24 @@ state_status(JsonNode *answer)
     return g_strdup(status ? status : "none");
 }
 
+/*
+ * A guest that was told where to listen says so: 10.0 has a status for it,
+ * older releases have the address alone.
+ */
+static gboolean
+state_is_listening(const MtState *state, gboolean has_address)
+{
+    return mt_state_side(state) == MT_SIDE_DESTINATION &&
+           (g_strcmp0(state->migration, "setup") == 0 ||
+            (has_address && g_strcmp0(state->migration, "none") == 0));
+}
+
 MtState *
 mt_state_from_answers(const MtCaps *caps, MtCommand *commands,
                       guint n_commands, GError **error)
 {
     g_autoptr(MtState) state = state_new();
+    gboolean has_address = FALSE;
 
     for (guint i = 0; i < n_commands; i++) {
         const char *name = commands[i].name;
@@ -197,7 +210,12 @@ mt_state_from_answers(const MtCaps *caps, MtCommand *commands,
             ok = state_take_legacy(state, caps, name, answer, error);
         if (!ok)
             return NULL;
+        has_address = has_address ||
+                      (JSON_NODE_HOLDS_OBJECT(answer) &&
+                       mt_json_peek_array(json_node_get_object(answer),
+                                          "socket-address"));
     }
+    state->listening = state_is_listening(state, has_address);
 
     return g_steal_pointer(&state);
 }
@@ -242,7 +260,8 @@ mt_state_is_migrating(const MtState *state)
     static const char *const ended[] = { "none", "completed", "failed",
                                          "cancelled", NULL };
 
-    return state->migration && !g_strv_contains(ended, state->migration);
+    return state->migration && !state->listening &&
+           !g_strv_contains(ended, state->migration);
 }
 
 MtSide

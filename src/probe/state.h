@@ -14,6 +14,7 @@ typedef struct {
     MtSet *values;              /* of every row that QEMU tells */
     char *migration;            /* status of query-migrate; NULL: not asked */
     char *run_state;            /* status of query-status; NULL: not asked */
+    gboolean listening;         /* for a migration that has not come in yet */
     gboolean stale;             /* QEMU has other rows than the caps say */
 } MtState;
 

@@ -104,7 +104,8 @@ check_number(Tuned *tuned, JsonObject *row, const char *before)
     gboolean power = g_str_equal(qmp, "xbzrle-cache-size") ||
                      g_str_equal(qmp, "x-rdma-chunk-size");
     guint64 min = limits_bound(row, "min", 0);
-    guint64 max = limits_bound(row, "max", G_MAXUINT64);
+    /* JSON has no larger number than 2^63 - 1. */
+    guint64 max = limits_bound(row, "max", power ? 1ULL << 63 : G_MAXUINT64);
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++)
         check_refused(tuned, qmp, wrong[i], before);

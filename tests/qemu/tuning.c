@@ -412,6 +412,9 @@ main(int argc, char **argv)
     };
     int status;
 
+    if (argc > 2 && g_str_equal(argv[1], "--tune"))
+        return tuning_child(argv + 2);
+
     g_test_init(&argc, &argv, NULL);
     tuning.dir = g_dir_make_tmp("migtune-XXXXXX", &error);
     g_assert_no_error(error);
@@ -424,6 +427,7 @@ main(int argc, char **argv)
     tuning_add_conflicts(&tuning);
     tuning_add_faults(&tuning);
     tuning_add_busy(&tuning);
+    tuning_add_rivals(&tuning);
     status = g_test_run();
     tuning_print_counts(&tuning);
 

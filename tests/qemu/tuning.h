@@ -33,6 +33,9 @@ void tuning_add_faults(Tuning *tuning);
 void tuning_add_busy(Tuning *tuning);
 void tuning_add_rivals(Tuning *tuning);
 
+/* "tuning --tune PATH WORD...": sets and says "done" or what went wrong. */
+int tuning_child(char **args);
+
 /* Counts one more of @what, for the sum at the end. */
 void tuning_count(const Case *test, const char *what);
 

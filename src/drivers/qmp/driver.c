@@ -381,7 +381,13 @@ qmp_identify(const QmpConn *conn, const QmpDomain *domain,
         identity->name = conn->path ? qmp_bare_name(domain->key)
             : g_strdup(domain->key);
     identity->uuid = g_strdup(domain->uuid);
-    identity->instance = g_strdup(domain->instance);
+    /* A process that serves several guests is none of QEMU's, but may be a
+     * peer of one: so what the guest calls itself counts, and what the socket
+     * is called does not, since a QEMU may have several. */
+    if (domain->instance)
+        identity->instance = g_strdup_printf(
+            "%s %s %s", domain->instance, domain->name ? domain->name : "",
+            domain->uuid ? domain->uuid : "");
     identity->version = json_node_alloc();
     json_node_init_object(identity->version,
                           mt_client_get_greeting(domain->client)->version);
