@@ -20,6 +20,7 @@
 #include "util/i18n.h"
 #include "util/json-peek.h"
 #include "util/json.h"
+#include "util/replace.h"
 
 #include "migtune/migtune-error.h"
 
@@ -175,8 +176,7 @@ journal_write(MtJournal *journal, gboolean ended)
     object = json_node_get_object(journal->content);
     json_object_set_boolean_member(object, "ended", ended);
     text = mt_json_to_line(journal->content);
-    g_file_set_contents_full(journal->path, text, -1,
-                             G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
+    mt_replace_file(journal->path, text);
 }
 
 void
@@ -225,8 +225,7 @@ mt_journal_abort(MtJournal *journal)
         return;
 
     if (journal->before)
-        g_file_set_contents_full(journal->path, journal->before, -1,
-                                 G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
+        mt_replace_file(journal->path, journal->before);
     else
         g_unlink(journal->path);
 }

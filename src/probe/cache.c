@@ -15,6 +15,7 @@
 #include "probe/cache.h"
 #include "util/json-peek.h"
 #include "util/json.h"
+#include "util/replace.h"
 
 /* A real one has some 10 KiB. */
 #define CACHE_MAX_BYTES (1024 * 1024)
@@ -104,6 +105,5 @@ mt_cache_save(const char *dir, const char *key, const MtCaps *caps)
     root = mt_json_node_new_object(object);
     text = mt_json_to_line(root);
     path = cache_file(dir, key);
-    g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT,
-                             0600, NULL);
+    mt_replace_file(path, text);
 }

@@ -262,7 +262,7 @@ client_readable(GSocket *socket, GIOCondition condition, gpointer data)
                          CLIENT_READ_BYTES, NULL, &error);
     g_byte_array_set_size(client->input, before + MAX(n, 0));
     if (n > 0) {
-        mt_transport_acknowledge(socket);
+        mt_qmp_acknowledge(socket);
         client_split(client);
     } else if (n == 0) {
         client_eof(client, NULL);
@@ -508,12 +508,12 @@ mt_client_open(MtClient *client, MtCommand *commands, guint n_commands,
     g_clear_error(&client->failure);
     deadline_us = g_get_monotonic_time() +
         client->connect_timeout_ms * 1000LL;
-    client->socket = mt_transport_connect(client->address, deadline_us,
+    client->socket = mt_qmp_connect(client->address, deadline_us,
                                           cancellable, error);
     if (!client->socket)
         return FALSE;
 
-    mt_transport_peer(client->socket, &client->instance, &client->binary);
+    mt_qmp_peer(client->socket, &client->instance, &client->binary);
     client->in_source = g_socket_create_source(client->socket, G_IO_IN, NULL);
     g_source_set_callback(client->in_source, G_SOURCE_FUNC(client_readable),
                           client, NULL);
@@ -567,7 +567,7 @@ mt_client_run(MtClient *client, MtCommand *commands, guint n_commands,
         return FALSE;
     /* Nothing has been sent: the connection can be used again. */
     if (g_cancellable_is_cancelled(cancellable)) {
-        mt_transport_set_cancelled(error);
+        mt_qmp_set_cancelled(error);
         return FALSE;
     }
 

@@ -76,7 +76,7 @@ gboolean mt_client_is_open(const MtClient *client);
 /* The greeting of the present or last connection; NULL before the first. */
 const MtMessage *mt_client_get_greeting(const MtClient *client);
 
-/* Who listens, as mt_transport_peer() tells; NULL when it is not known. */
+/* Who listens, as mt_qmp_peer() tells; NULL when it is not known. */
 const char *mt_client_get_instance(const MtClient *client);
 const char *mt_client_get_binary(const MtClient *client);
 

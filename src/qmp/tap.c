@@ -181,7 +181,7 @@ tap_run(MtExec *exec, MtCommand *commands, guint n_commands,
         return FALSE;
     }
     if (tap->delay_ms &&
-        !mt_transport_sleep(tap->delay_ms, cancellable, error))
+        !mt_qmp_sleep(tap->delay_ms, cancellable, error))
         return FALSE;
 
     tap->n_commands += n_commands;

@@ -69,14 +69,14 @@ mt_address_to_text(const MtAddress *address)
 }
 
 void
-mt_transport_set_cancelled(GError **error)
+mt_qmp_set_cancelled(GError **error)
 {
     migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
                       "the operation was cancelled");
 }
 
 gboolean
-mt_transport_sleep(guint ms, GCancellable *cancellable, GError **error)
+mt_qmp_sleep(guint ms, GCancellable *cancellable, GError **error)
 {
     GPollFD fd;
     gboolean have_fd = g_cancellable_make_pollfd(cancellable, &fd);
@@ -85,7 +85,7 @@ mt_transport_sleep(guint ms, GCancellable *cancellable, GError **error)
     if (have_fd)
         g_cancellable_release_fd(cancellable);
     if (g_cancellable_is_cancelled(cancellable)) {
-        mt_transport_set_cancelled(error);
+        mt_qmp_set_cancelled(error);
         return FALSE;
     }
 
@@ -101,7 +101,7 @@ transport_explain(const MtAddress *address, const GError *cause,
     struct stat st;
 
     if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-        mt_transport_set_cancelled(error);
+        mt_qmp_set_cancelled(error);
         return;
     }
     if (address->path && stat(address->path, &st) != 0) {
@@ -220,7 +220,7 @@ transport_connect_unix(const MtAddress *address, gint64 deadline_us,
                               "time", address->path);
             break;
         }
-        if (!mt_transport_sleep(TRANSPORT_RETRY_MS, cancellable, error))
+        if (!mt_qmp_sleep(TRANSPORT_RETRY_MS, cancellable, error))
             break;
     }
     if (directory >= 0)
@@ -269,11 +269,11 @@ transport_connect_tcp(const MtAddress *address, gint64 deadline_us,
 }
 
 GSocket *
-mt_transport_connect(const MtAddress *address, gint64 deadline_us,
+mt_qmp_connect(const MtAddress *address, gint64 deadline_us,
                      GCancellable *cancellable, GError **error)
 {
     if (g_cancellable_is_cancelled(cancellable)) {
-        mt_transport_set_cancelled(error);
+        mt_qmp_set_cancelled(error);
         return NULL;
     }
     if (address->path)
@@ -284,7 +284,7 @@ mt_transport_connect(const MtAddress *address, gint64 deadline_us,
 }
 
 void
-mt_transport_acknowledge(GSocket *socket)
+mt_qmp_acknowledge(GSocket *socket)
 {
     /* The kernel takes this as a wish for now, not for ever. */
     if (g_socket_get_family(socket) != G_SOCKET_FAMILY_UNIX)
@@ -317,7 +317,7 @@ transport_start_time(int pid)
 }
 
 void
-mt_transport_peer(GSocket *socket, char **ret_instance, char **ret_binary)
+mt_qmp_peer(GSocket *socket, char **ret_instance, char **ret_binary)
 {
     g_autoptr(GCredentials) credentials = NULL;
     g_autofree char *exe = NULL;

@@ -29,7 +29,7 @@ char *mt_address_to_text(const MtAddress *address);
  * @deadline_us at most, also for a listener whose queue is full because it
  * serves somebody else: MIGTUNE_ERROR_BUSY.
  */
-GSocket *mt_transport_connect(const MtAddress *address, gint64 deadline_us,
+GSocket *mt_qmp_connect(const MtAddress *address, gint64 deadline_us,
                               GCancellable *cancellable, GError **error);
 
 /*
@@ -38,7 +38,7 @@ GSocket *mt_transport_connect(const MtAddress *address, gint64 deadline_us,
  * @ret_instance is the same as long as the process lives, @ret_binary as
  * long as the file that it runs is the same.
  */
-void mt_transport_peer(GSocket *socket, char **ret_instance,
+void mt_qmp_peer(GSocket *socket, char **ret_instance,
                        char **ret_binary);
 
 /*
@@ -46,13 +46,13 @@ void mt_transport_peer(GSocket *socket, char **ret_instance,
  * over TCP its second answer waits for our acknowledgement of the first, which
  * the kernel would hold back for 40 ms.
  */
-void mt_transport_acknowledge(GSocket *socket);
+void mt_qmp_acknowledge(GSocket *socket);
 
 /* Sleeps; FALSE with MIGTUNE_ERROR_CANCELLED when it was cut short. */
-gboolean mt_transport_sleep(guint ms, GCancellable *cancellable,
+gboolean mt_qmp_sleep(guint ms, GCancellable *cancellable,
                             GError **error);
 
 /* Turns a cancelled GIO operation into MIGTUNE_ERROR_CANCELLED. */
-void mt_transport_set_cancelled(GError **error);
+void mt_qmp_set_cancelled(GError **error);
 
 G_END_DECLS

@@ -21,5 +21,10 @@ const Scenario bench_scenarios[] = {
       scenario_bulk },
     { "threads", "per-page threads against multifd, one byte in each page",
       scenario_threads },
+    { "tuning", "get and set of one guest, the whole command",
+      scenario_tuning },
+    { "planning", "planning in memory", scenario_planning },
+    { "monitors", "get and set of a thousand guests at once",
+      scenario_monitors },
     { NULL },
 };

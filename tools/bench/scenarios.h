@@ -14,3 +14,6 @@ gboolean scenario_mixed(Bench *bench, GError **error);
 gboolean scenario_memory(Bench *bench, GError **error);
 gboolean scenario_bulk(Bench *bench, GError **error);
 gboolean scenario_threads(Bench *bench, GError **error);
+gboolean scenario_tuning(Bench *bench, GError **error);
+gboolean scenario_planning(Bench *bench, GError **error);
+gboolean scenario_monitors(Bench *bench, GError **error);
