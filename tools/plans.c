@@ -215,9 +215,8 @@ static const OutStyle plans_styles[] = {
     [MIGTUNE_VERDICT_REFUSED] = OUT_BAD,
 };
 
-/* @refused: some wish was, and so none was carried out. */
 static void
-plans_print_verdicts(Tool *tool, MigtunePlan *plan, gboolean refused)
+plans_print_verdicts(Tool *tool, MigtunePlan *plan)
 {
     const char *titles[] = {
         _("Parameter"), _("Asked"), _("Now"), _("Verdict"), _("Why"), NULL
@@ -232,9 +231,6 @@ plans_print_verdicts(Tool *tool, MigtunePlan *plan, gboolean refused)
         out_table_cell(table, OUT_PLAIN, name);
         out_table_cell(table, OUT_PLAIN, asked);
         out_table_cell(table, OUT_PLAIN, now ? now : "-");
-        if (refused && verdict != MIGTUNE_VERDICT_REFUSED && !reason)
-            reason = _("would be, but nothing is sent while a wish is "
-                       "refused");
         out_table_cell(table, plans_styles[verdict],
                        migtune_verdict_to_string(verdict));
         out_table_cell(table, OUT_PLAIN, reason);
@@ -342,7 +338,7 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     /* After a failure in the middle there are no verdicts to speak of: the
      * error says what is in force. */
     if (!failure || refused)
-        plans_print_verdicts(tool, plan, refused);
+        plans_print_verdicts(tool, plan);
     if (!failure && dry_run)
         plans_print_steps(tool, json_node_get_object(document));
     plans_print_warnings(tool, json_node_get_object(document));
