@@ -202,7 +202,9 @@ dest_part_gently(DestRun *run)
     guint8 buf[256];
     struct iovec iov = { buf, sizeof(buf) };
 
-    if (!run->io || !mt_io_is_socket(run->io))
+    if (run->channels)
+        mt_multifd_recv_drain(run->channels, CLOSE_MS);
+    if (!mt_dest_has_return_path(run->dest) || !mt_io_is_socket(run->io))
         return;
 
     mt_io_shutdown_write(run->io);
@@ -252,16 +254,17 @@ mt_engine_dest_thread(gpointer data)
     run.silent = g_ptr_array_new_with_free_func((GDestroyNotify)mt_io_free);
     mt_engine_set_status(e, MT_STATUS_SETUP);
     if (dest_run(&run, &error)) {
+        mt_transport_give_verdict(e->transport, TRUE);
         dest_keep(&run);
         if (e->settings.guest_running)
             mt_engine_start_guest(e);
         mt_engine_finish(e, MT_STATUS_COMPLETED, MT_OUTCOME_HERE, NULL);
-        if (mt_dest_has_return_path(run.dest))
-            dest_part_gently(&run);
+        dest_part_gently(&run);
         dest_clear(&run);
         return NULL;
     }
 
+    mt_transport_give_verdict(e->transport, FALSE);
     mt_failure_raise(e->failure, error);
     mt_failure_check(e->failure, &first);
     if (first->code == MIGTUNE_ERROR_CANCELLED)

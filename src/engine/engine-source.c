@@ -202,15 +202,18 @@ source_run(SourceRun *run, GError **error)
         return mt_return_path_wait_shut(run->path, e->settings.timeout_ms,
                                         error);
     mt_io_shutdown_write(run->io);
-    return mt_io_close(run->io, error);
+    return mt_transport_wait_verdict(e->transport, e->settings.timeout_ms,
+                                     mt_failure_get_cancel(e->failure),
+                                     error) &&
+           mt_io_close(run->io, error);
 }
 
 /* What is known of the destination when something went wrong. */
 static MtOutcome
 source_failed_outcome(SourceRun *run, const GError *error)
 {
-    return run->all_sent && run->path && error->code == MIGTUNE_ERROR_TIMEOUT
-        ? MT_OUTCOME_UNKNOWN : MT_OUTCOME_HERE;
+    return run->all_sent && error->code == MIGTUNE_ERROR_TIMEOUT ?
+        MT_OUTCOME_UNKNOWN : MT_OUTCOME_HERE;
 }
 
 static void
@@ -218,17 +221,9 @@ source_clear(SourceRun *run)
 {
     MtEngine *e = run->engine;
 
+    if (run->source)
+        mt_source_update_counters(run->source);
     g_mutex_lock(&e->lock);
-    if (run->xbzrle) {
-        MtXbzrleStats stats;
-
-        mt_xbzrle_stats(run->xbzrle, &stats);
-        e->counters.xbzrle_cache_bytes = stats.cache_bytes;
-        e->counters.xbzrle_pages = stats.pages;
-        e->counters.xbzrle_bytes = stats.bytes;
-        e->counters.xbzrle_miss = stats.cache_miss;
-        e->counters.xbzrle_overflow = stats.overflow;
-    }
     e->xbzrle = NULL;
     g_mutex_unlock(&e->lock);
 

@@ -393,21 +393,12 @@ static void
 stats_xbzrle(MtEngine *e, MtEngineStats *s)
 {
     const MtCounters *c = &e->counters;
-    MtXbzrleStats x = {
-        .cache_bytes = c->xbzrle_cache_bytes,
-        .pages = mt_counted(c->xbzrle_pages),
-        .bytes = mt_counted(c->xbzrle_bytes),
-        .cache_miss = c->xbzrle_miss,
-        .overflow = c->xbzrle_overflow,
-    };
 
-    if (e->xbzrle)
-        mt_xbzrle_stats(e->xbzrle, &x);
-    s->xbzrle_cache_bytes = x.cache_bytes;
-    s->xbzrle_bytes = x.bytes;
-    s->xbzrle_pages = x.pages;
-    s->xbzrle_cache_miss = x.cache_miss;
-    s->xbzrle_overflow = x.overflow;
+    s->xbzrle_cache_bytes = mt_counted(c->xbzrle_cache_bytes);
+    s->xbzrle_bytes = mt_counted(c->xbzrle_bytes);
+    s->xbzrle_pages = mt_counted(c->xbzrle_pages);
+    s->xbzrle_cache_miss = mt_counted(c->xbzrle_miss);
+    s->xbzrle_overflow = mt_counted(c->xbzrle_overflow);
     s->xbzrle_unchanged = mt_counted(c->xbzrle_unchanged);
     s->xbzrle_cache_miss_rate = e->progress.xbzrle_miss_rate;
     s->xbzrle_encoding_rate = e->progress.xbzrle_encoding_rate;

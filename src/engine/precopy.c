@@ -44,6 +44,7 @@ typedef struct {
     guint64 period_bytes;
     guint64 period_dirtied;
 
+    guint64 pass_pages;         /* sent before this pass */
     guint passes;
 } Precopy;
 
@@ -51,8 +52,7 @@ static guint64
 precopy_pages_sent(const MtCounters *c)
 {
     return mt_counted(c->normal) + mt_counted(c->duplicate) +
-           mt_counted(c->xbzrle_pages) + mt_counted(c->compression_pages) +
-           mt_counted(c->xbzrle_unchanged);
+           mt_counted(c->xbzrle_pages) + mt_counted(c->compression_pages);
 }
 
 static void
@@ -119,18 +119,29 @@ precopy_pace(Precopy *p, GError **error)
     return mt_failure_check(e->failure, error);
 }
 
+/* A slow link gets little at a time, so that it is never silent for long. */
+static guint
+precopy_run_pages(Precopy *p)
+{
+    guint64 rate = mt_rate_get(p->engine->rate);
+    guint64 pages = rate / (MT_NS_PER_S / SECTION_NS) / MT_PAGE_SIZE;
+
+    return rate ? CLAMP(pages, 1, RUN_PAGES) : RUN_PAGES;
+}
+
 /* One section of the pass; @ret_done: the pass is over. */
 static gboolean
 precopy_section(Precopy *p, gboolean last, gboolean *ret_done, GError **error)
 {
     gint64 end = mt_clock_now(p->clock) + SECTION_NS;
+    guint max = last ? RUN_PAGES : precopy_run_pages(p);
     guint n = 0;
 
     if (!mt_source_begin(p->source, last, error))
         return FALSE;
 
     do {
-        if (!mt_source_send_run(p->source, RUN_PAGES, &n, error))
+        if (!mt_source_send_run(p->source, max, &n, error))
             return FALSE;
         /* Nothing slows the last pass: the guest stands still. */
         if (!last && !precopy_pace(p, error))
@@ -182,10 +193,12 @@ precopy_sync(Precopy *p)
 
     p->period_dirtied += dirtied;
     if (e->xbzrle) {
+        guint64 pages = precopy_pages_sent(&e->counters);
+
         mt_xbzrle_sync(e->xbzrle);
-        mt_xbzrle_period(e->xbzrle, precopy_pages_sent(&e->counters) -
-                         p->window_pages);
+        mt_xbzrle_period(e->xbzrle, pages - p->pass_pages);
         mt_xbzrle_stats(e->xbzrle, &stats);
+        p->pass_pages = pages;
     }
 
     g_mutex_lock(&e->lock);
@@ -315,6 +328,12 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
     p.window_ns = p.period_ns = mt_clock_now(p.clock);
     p.taken = p.window_bytes = p.period_bytes =
         mt_counted(e->counters.transferred);
+
+    /* That all of RAM is to be sent counts as the first sync. */
+    g_mutex_lock(&e->lock);
+    e->progress.syncs = 1;
+    g_mutex_unlock(&e->lock);
+    mt_engine_emit(e, MT_ENGINE_EVENT_PASS, 1);
 
     if (!precopy_iterate(&p, error))
         return FALSE;

@@ -266,19 +266,31 @@ mt_source_send_run(MtSource *s, guint max_pages, guint *ret_n, GError **error)
     return pages_round_end(s, error);
 }
 
+static void
+pages_set(guint64 *counter, guint64 value)
+{
+    __atomic_store_n(counter, value, __ATOMIC_RELAXED);
+}
+
 void
 mt_source_update_counters(MtSource *s)
 {
-    MtLegacyStats stats;
+    MtCounters *c = s->counters;
+    MtLegacyStats legacy;
+    MtXbzrleStats xbzrle;
 
-    if (!s->legacy)
-        return;
-
-    mt_legacy_encoder_stats(s->legacy, &stats);
-    __atomic_store_n(&s->counters->compression_pages, stats.pages,
-                     __ATOMIC_RELAXED);
-    __atomic_store_n(&s->counters->compression_busy, stats.busy,
-                     __ATOMIC_RELAXED);
-    __atomic_store_n(&s->counters->compressed_size, stats.compressed_size,
-                     __ATOMIC_RELAXED);
+    if (s->legacy) {
+        mt_legacy_encoder_stats(s->legacy, &legacy);
+        pages_set(&c->compression_pages, legacy.pages);
+        pages_set(&c->compression_busy, legacy.busy);
+        pages_set(&c->compressed_size, legacy.compressed_size);
+    }
+    if (s->xbzrle) {
+        mt_xbzrle_stats(s->xbzrle, &xbzrle);
+        pages_set(&c->xbzrle_cache_bytes, xbzrle.cache_bytes);
+        pages_set(&c->xbzrle_pages, xbzrle.pages);
+        pages_set(&c->xbzrle_bytes, xbzrle.bytes);
+        pages_set(&c->xbzrle_miss, xbzrle.cache_miss);
+        pages_set(&c->xbzrle_overflow, xbzrle.overflow);
+    }
 }

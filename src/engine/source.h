@@ -70,7 +70,7 @@ gboolean mt_source_switch_over(MtSource *source, GError **error);
 gboolean mt_source_send_devices(MtSource *source, GBytes *sections,
                                 GBytes *vmdesc, GError **error);
 
-/* Brings the counters of compression threads up to date. */
+/* Brings the counters that others keep up to date: cache and threads. */
 void mt_source_update_counters(MtSource *source);
 
 G_END_DECLS

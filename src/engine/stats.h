@@ -43,7 +43,7 @@ typedef struct {
     guint64 remaining;          /* bytes of pages still to be sent */
     guint64 total;
     guint64 duplicate;          /* zero pages */
-    guint64 normal;             /* pages sent whole, by whatever codec */
+    guint64 normal;             /* pages sent whole, on main or by channels */
     guint64 normal_bytes;
     guint64 dirty_pages_rate;   /* pages a second */
     double mbps;                /* megabits a second, of the last window */
@@ -62,7 +62,8 @@ typedef struct {
     double xbzrle_cache_miss_rate;  /* of the last pass */
     guint64 xbzrle_overflow;
     double xbzrle_encoding_rate;    /* page bytes to delta bytes */
-    guint64 xbzrle_unchanged;       /* pages left out: nothing differed */
+    guint64 xbzrle_unchanged;       /* of these pages, left out: nothing
+                                     * differed */
 
     /* compression */
     guint64 compression_pages;

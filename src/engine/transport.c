@@ -35,6 +35,8 @@ struct MtTransport {
     GMutex lock;        /* pair */
     GQueue waiting;     /* of MtIo */
     gboolean closed;
+    gboolean good;      /* the verdict, once verdict_fd is readable */
+    int verdict_fd;
     guint n_opened;
 };
 
@@ -140,7 +142,7 @@ transport_new(TransportKind kind, const char *uri)
     t->refs = 1;
     t->kind = kind;
     t->uri = g_strdup(uri);
-    t->fd = t->listen_fd = -1;
+    t->fd = t->listen_fd = t->verdict_fd = -1;
     g_mutex_init(&t->lock);
     return t;
 }
@@ -171,6 +173,7 @@ mt_transport_new_pair(void)
     MtTransport *t = transport_new(KIND_PAIR, "pair:");
 
     t->listen_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    t->verdict_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return t;
 }
 
@@ -190,6 +193,8 @@ mt_transport_unref(MtTransport *t)
     mt_transport_stop_listening(t);
     if (t->listen_fd >= 0)
         close(t->listen_fd);
+    if (t->verdict_fd >= 0)
+        close(t->verdict_fd);
     g_queue_clear_full(&t->waiting, (GDestroyNotify)mt_io_free);
     g_mutex_clear(&t->lock);
     g_free(t->uri);
@@ -255,9 +260,12 @@ transport_connect_pair(MtTransport *t, MtCancel *cancel, GError **error)
     g_queue_push_tail(&t->waiting, there);
     g_mutex_unlock(&t->lock);
 
-    if (write(t->listen_fd, &one, sizeof(one)) != sizeof(one))
+    if (write(t->listen_fd, &one, sizeof(one)) != sizeof(one)) {
+        mt_io_free(here);
         migtune_error_set(error, MIGTUNE_ERROR_IO,
                           "cannot wake the other end of the pair");
+        return NULL;
+    }
     return here;
 }
 
@@ -417,4 +425,52 @@ mt_transport_stop_listening(MtTransport *t)
     if (t->listen_fd >= 0 && t->kind == KIND_UNIX)
         unlink(t->path);
     t->listen_fd = -1;
+}
+
+void
+mt_transport_give_verdict(MtTransport *t, gboolean ok)
+{
+    guint64 one = 1;
+    gssize n;
+
+    if (t->kind != KIND_PAIR)
+        return;
+
+    g_mutex_lock(&t->lock);
+    t->good = ok;
+    g_mutex_unlock(&t->lock);
+    n = write(t->verdict_fd, &one, sizeof(one));
+    g_assert(n == sizeof(one));
+}
+
+gboolean
+mt_transport_wait_verdict(MtTransport *t, guint timeout_ms, MtCancel *cancel,
+                          GError **error)
+{
+    GError *local = NULL;
+    gboolean good;
+
+    if (t->kind != KIND_PAIR)
+        return TRUE;
+
+    if (!mt_io_poll(t->uri, t->verdict_fd, POLLIN, timeout_ms, cancel,
+                    &local)) {
+        if (local)
+            g_propagate_error(error, local);
+        else
+            migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                              "everything was sent, but the other end of the "
+                              "pair has not loaded it within %u ms",
+                              timeout_ms);
+        return FALSE;
+    }
+
+    g_mutex_lock(&t->lock);
+    good = t->good;
+    g_mutex_unlock(&t->lock);
+    if (!good)
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          "the other end of the pair could not load what was "
+                          "sent");
+    return good;
 }

@@ -55,4 +55,13 @@ MtIo *mt_transport_accept(MtTransport *transport, guint timeout_ms,
                           MtCancel *cancel, GError **error);
 void mt_transport_stop_listening(MtTransport *transport);
 
+/*
+ * Without a return path a source does not learn how it ended.  Inside one
+ * process it does: the destination's end of a pair gives a verdict and the
+ * source's waits for it.  Other transports know nothing and wait for nothing.
+ */
+void mt_transport_give_verdict(MtTransport *transport, gboolean ok);
+gboolean mt_transport_wait_verdict(MtTransport *transport, guint timeout_ms,
+                                   MtCancel *cancel, GError **error);
+
 G_END_DECLS

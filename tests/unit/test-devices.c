@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The end of the device state is found, whatever the bytes look like. */
+#include "config.h"
+
+#include <string.h>
+
+#include "engine/devices.h"
+#include "util/bytes.h"
+#include "migtune/migtune-error.h"
+
+static const MtDevicesNone newer = {
+    .footers = TRUE, .global_state = TRUE, .global_state_id = 3,
+    .global_state_flags = TRUE, .configuration = TRUE, .machine = "none",
+    .run_state = "running",
+};
+
+/* Sections, end of list and description, as they stand in a stream. */
+static GByteArray *
+make_tail(const MtDevicesNone *what, gsize *ret_sections)
+{
+    g_autoptr(GBytes) sections = NULL;
+    g_autoptr(GBytes) vmdesc = NULL;
+    GByteArray *out = g_byte_array_new();
+
+    mt_devices_make_none(what, &sections, &vmdesc);
+    g_byte_array_append(out, g_bytes_get_data(sections, NULL),
+                        g_bytes_get_size(sections));
+    *ret_sections = out->len;
+    mt_append_u8(out, 0);
+    mt_append_u8(out, 6);
+    mt_append_be32(out, g_bytes_get_size(vmdesc));
+    g_byte_array_append(out, g_bytes_get_data(vmdesc, NULL),
+                        g_bytes_get_size(vmdesc));
+    return out;
+}
+
+/* Byte by byte, it is complete with the last one and never before. */
+static void
+test_end_is_found(void)
+{
+    for (guint footers = 0; footers < 2; footers++) {
+        MtDevicesNone what = newer;
+        gsize n_sections;
+        g_autoptr(GByteArray) tail = NULL;
+        g_autoptr(MtDevices) d = NULL;
+        g_autoptr(GBytes) sections = NULL;
+        GError *error = NULL;
+
+        what.footers = footers;
+        tail = make_tail(&what, &n_sections);
+        d = mt_devices_new(footers, 1 << 20);
+        for (guint i = 0; i < tail->len; i++) {
+            gboolean complete;
+
+            g_assert_true(mt_devices_append(d, tail->data + i, 1, &error));
+            g_assert_true(mt_devices_is_complete(d, &complete, &error));
+            g_assert_cmpint(complete, ==, i + 1 == tail->len);
+        }
+        sections = mt_devices_get_sections(d);
+        g_assert_cmpmem(g_bytes_get_data(sections, NULL),
+                        g_bytes_get_size(sections), tail->data, n_sections);
+        g_assert_cmpuint(mt_devices_get_n(d), ==, 2);
+    }
+}
+
+/* Device state that holds what looks like the end of one. */
+static void
+test_lookalike(void)
+{
+    static const char vmdesc[] =
+        "{\"devices\": [{\"name\": \"x\", \"instance_id\": 0, "
+        "\"vmsd_name\": \"x\", \"version\": 1, \"fields\": "
+        "[{\"name\": \"a\", \"type\": \"buffer\", \"size\": 9}]}]}";
+    static const guint8 state[] = { 0, 6, 0, 0, 0, 3, '{', 'a', '}' };
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    g_autoptr(MtDevices) d = mt_devices_new(TRUE, 1 << 20);
+    gboolean complete;
+    GError *error = NULL;
+
+    mt_append_u8(out, 4);
+    mt_append_be32(out, 7);
+    mt_append_str8(out, "x");
+    mt_append_be32(out, 0);
+    mt_append_be32(out, 1);
+    g_byte_array_append(out, state, sizeof(state));
+    mt_devices_append(d, out->data, out->len, NULL);
+    g_assert_true(mt_devices_is_complete(d, &complete, &error));
+    g_assert_false(complete);
+
+    g_byte_array_set_size(out, 0);
+    mt_append_u8(out, 0x7e);
+    mt_append_be32(out, 7);
+    mt_append_u8(out, 0);
+    mt_append_u8(out, 6);
+    mt_append_be32(out, strlen(vmdesc));
+    g_byte_array_append(out, (const guint8 *)vmdesc, strlen(vmdesc));
+    mt_devices_append(d, out->data, out->len, NULL);
+    mt_devices_is_complete(d, &complete, &error);
+    g_assert_no_error(error);
+    g_assert_true(complete);
+}
+
+/* Sections that are not what the description says. */
+static void
+test_mismatch(void)
+{
+    gsize n_sections;
+    g_autoptr(GByteArray) tail = make_tail(&newer, &n_sections);
+
+    for (guint i = 0; i < n_sections; i++) {
+        g_autoptr(MtDevices) d = mt_devices_new(TRUE, 1 << 20);
+        g_autoptr(GError) error = NULL;
+        gboolean complete = FALSE;
+        gboolean ok;
+
+        tail->data[i] ^= 0x15;
+        mt_devices_append(d, tail->data, tail->len, NULL);
+        ok = mt_devices_is_complete(d, &complete, &error);
+        if (!ok) {
+            g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
+            g_assert_nonnull(strstr(error->message, "byte"));
+        }
+        /* What is inside a field is nobody's business; the frame is. */
+        if (i < 19 || i >= n_sections - 5)
+            g_assert_false(ok);
+        tail->data[i] ^= 0x15;
+    }
+}
+
+static void
+test_without_description(void)
+{
+    gsize n;
+    g_autoptr(GByteArray) tail = make_tail(&newer, &n);
+
+    for (guint cut = 1; cut <= n + 1; cut++) {
+        g_autoptr(MtDevices) d = mt_devices_new(TRUE, 1 << 20);
+        g_autoptr(GError) error = NULL;
+        gboolean ok;
+
+        mt_devices_append(d, tail->data, cut, NULL);
+        ok = mt_devices_finish(d, TRUE, &error);
+        g_assert_cmpint(ok, ==, cut == n + 1);
+        if (!ok)
+            g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
+    }
+}
+
+static void
+test_limit(void)
+{
+    g_autoptr(MtDevices) d = mt_devices_new(TRUE, 1000);
+    g_autofree guint8 *zeros = g_malloc0(600);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(mt_devices_append(d, zeros, 600, &error));
+    g_assert_false(mt_devices_append(d, zeros, 600, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/devices/end-is-found", test_end_is_found);
+    g_test_add_func("/devices/lookalike", test_lookalike);
+    g_test_add_func("/devices/mismatch", test_mismatch);
+    g_test_add_func("/devices/without-description", test_without_description);
+    g_test_add_func("/devices/limit", test_limit);
+    return g_test_run();
+}
