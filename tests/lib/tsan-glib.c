@@ -12,6 +12,8 @@
 #include <dlfcn.h>
 #include <glib.h>
 
+#include "migtune/migtune-error.h"
+
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
 
@@ -82,4 +84,13 @@ g_cond_wait_until(GCond *cond, GMutex *mutex, gint64 end_time)
     signalled = real(cond, mutex, end_time);
     __tsan_acquire(mutex);
     return signalled;
+}
+
+__attribute__((constructor)) static void
+make_first_error(void)
+{
+    GError *error = NULL;
+
+    migtune_error_set(&error, MIGTUNE_ERROR_INTERNAL, "the first");
+    g_clear_error(&error);
 }
