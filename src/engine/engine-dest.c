@@ -202,7 +202,9 @@ dest_part_gently(DestRun *run)
     guint8 buf[256];
     struct iovec iov = { buf, sizeof(buf) };
 
-    if (!run->io || !mt_io_is_socket(run->io))
+    if (run->channels)
+        mt_multifd_recv_drain(run->channels, CLOSE_MS);
+    if (!mt_dest_has_return_path(run->dest) || !mt_io_is_socket(run->io))
         return;
 
     mt_io_shutdown_write(run->io);
@@ -257,8 +259,7 @@ mt_engine_dest_thread(gpointer data)
         if (e->settings.guest_running)
             mt_engine_start_guest(e);
         mt_engine_finish(e, MT_STATUS_COMPLETED, MT_OUTCOME_HERE, NULL);
-        if (mt_dest_has_return_path(run.dest))
-            dest_part_gently(&run);
+        dest_part_gently(&run);
         dest_clear(&run);
         return NULL;
     }

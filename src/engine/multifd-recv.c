@@ -456,3 +456,19 @@ mt_multifd_recv_sync(MtMultifdRecv *recv, GError **error)
     g_mutex_unlock(&recv->lock);
     return ok;
 }
+
+void
+mt_multifd_recv_drain(MtMultifdRecv *recv, guint timeout_ms)
+{
+    gint64 end = g_get_monotonic_time() + timeout_ms * (gint64)1000;
+    gboolean in_time = TRUE;
+
+    g_mutex_lock(&recv->lock);
+    for (guint i = 0; i < recv->n; i++) {
+        RecvChannel *channel = &recv->channels[i];
+
+        while (!channel->ended && !channel->parked && in_time)
+            in_time = g_cond_wait_until(&recv->arrived, &recv->lock, end);
+    }
+    g_mutex_unlock(&recv->lock);
+}

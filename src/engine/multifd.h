@@ -55,6 +55,11 @@ gboolean mt_multifd_recv_start(MtMultifdRecv *recv, GError **error);
 /* A sync point of main. */
 gboolean mt_multifd_recv_sync(MtMultifdRecv *recv, GError **error);
 
+/* Everything is loaded: lets the channels read on until the source closes
+ * them, @timeout_ms at most.  An old source may write an empty packet after
+ * its last SYNC, and fails if it cannot. */
+void mt_multifd_recv_drain(MtMultifdRecv *recv, guint timeout_ms);
+
 /* One packet, as a channel reads it, without threads: for tests. */
 typedef struct MtPacketReader MtPacketReader;
 

@@ -123,29 +123,11 @@ xbzrle_close_gaps(guint64 *diff)
         guint64 down1 = word >> 1 | after << 63;
         guint64 down2 = word >> 2 | after << 62;
 
-        diff[i] = word | (up1 & (down1 | down2)) | (up2 & down1);
         before = word;
+        if (!word)
+            continue; /* no set bit is near enough to fill any */
+        diff[i] = word | (up1 & (down1 | down2)) | (up2 & down1);
     }
-}
-
-/* The first bit at or after @at of the bits xored with @flip; 4096 at the
- * end. */
-static inline guint
-xbzrle_next(const guint64 *diff, guint at, guint64 flip)
-{
-    guint i = at / 64;
-    guint64 word;
-
-    if (i >= N_WORDS)
-        return MT_PAGE_SIZE;
-
-    word = (diff[i] ^ flip) & (G_MAXUINT64 << (at % 64));
-    while (!word) {
-        if (++i >= N_WORDS)
-            return MT_PAGE_SIZE;
-        word = diff[i] ^ flip;
-    }
-    return i * 64 + __builtin_ctzll(word);
 }
 
 static inline guint
@@ -160,39 +142,77 @@ xbzrle_put_length(guint8 *out, guint length)
     return 2;
 }
 
+static inline guint
+xbzrle_length_size(guint length)
+{
+    return length < 0x80 ? 1 : 2;
+}
+
+/* Writes that @equal bytes stay and @changed ones, at @bytes, follow.  @room is
+ * what is left of @out, @after_bytes what may be read at @bytes.  Returns the
+ * length, 0 when there is no room. */
+static inline guint
+xbzrle_put_run(guint8 *out, guint room, guint equal, guint changed,
+               const guint8 *bytes, guint after_bytes)
+{
+    guint n = xbzrle_length_size(equal) + xbzrle_length_size(changed);
+
+    if (G_UNLIKELY(n + changed > room))
+        return 0;
+
+    n = xbzrle_put_length(out, equal);
+    n += xbzrle_put_length(out + n, changed);
+    if (changed <= 16 && after_bytes >= 16 && room >= n + 16)
+        memcpy(out + n, bytes, 16); /* a move each way, no loop */
+    else
+        memcpy(out + n, bytes, changed);
+    return n + changed;
+}
+
+/* Walks the places where @diff changes from clear to set and back. */
 static int
 xbzrle_runs(const guint64 *diff, const guint8 *after, guint8 *out)
 {
-    guint from = 0; /* end of the last changed run */
+    guint done = 0;  /* end of the last changed run */
+    guint start = 0; /* of the present one */
+    gboolean inside = FALSE;
+    guint64 carry = 0;
     guint n = 0;
 
-    for (;;) {
-        guint start = xbzrle_next(diff, from, 0);
-        guint end;
+    for (guint i = 0; i < N_WORDS; i++) {
+        guint64 edges = diff[i] ^ (diff[i] << 1 | carry);
 
-        if (start >= MT_PAGE_SIZE)
-            return n;
+        carry = diff[i] >> 63;
+        for (; edges; edges &= edges - 1) {
+            guint at = i * 64 + __builtin_ctzll(edges);
+            guint put;
 
-        end = xbzrle_next(diff, start, G_MAXUINT64);
-        if (n + 4 + (end - start) > MT_XBZRLE_MAX) {
-            /* Near the limit the lengths must be known exactly. */
-            guint need = (start - from < 0x80 ? 1 : 2) +
-                         (end - start < 0x80 ? 1 : 2) + (end - start);
+            inside = !inside;
+            if (inside) {
+                start = at;
+                continue;
+            }
 
-            if (n + need > MT_XBZRLE_MAX)
+            put = xbzrle_put_run(out + n, MT_XBZRLE_MAX - n, start - done,
+                                 at - start, after + start,
+                                 MT_PAGE_SIZE - start);
+            if (!put)
                 return MT_XBZRLE_OVERFLOW;
+            n += put;
+            done = at;
         }
-
-        n += xbzrle_put_length(out + n, start - from);
-        n += xbzrle_put_length(out + n, end - start);
-        if (end - start <= 16 && start + 16 <= MT_PAGE_SIZE &&
-            n + 16 <= MT_XBZRLE_MAX)
-            memcpy(out + n, after + start, 16); /* two moves, no loop */
-        else
-            memcpy(out + n, after + start, end - start);
-        n += end - start;
-        from = end;
     }
+
+    if (inside) {
+        guint put = xbzrle_put_run(out + n, MT_XBZRLE_MAX - n, start - done,
+                                   MT_PAGE_SIZE - start, after + start,
+                                   MT_PAGE_SIZE - start);
+
+        if (!put)
+            return MT_XBZRLE_OVERFLOW;
+        n += put;
+    }
+    return n;
 }
 
 static inline int

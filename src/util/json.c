@@ -162,6 +162,18 @@ scan_integer(JsonScan *scan, const char *from, GError **error)
     return TRUE;
 }
 
+/* A number with a point or an exponent; the text may end right behind it. */
+static gboolean
+scan_fraction(JsonScan *scan, const char *from, GError **error)
+{
+    g_autofree char *text = g_strndup(from, scan->at - from);
+
+    if (isinf(g_ascii_strtod(text, NULL)))
+        return scan_fail(scan, error, "a number is too large");
+
+    return TRUE;
+}
+
 static gboolean
 scan_number(JsonScan *scan, GError **error)
 {
@@ -194,10 +206,7 @@ scan_number(JsonScan *scan, GError **error)
     if (integer)
         return n_digits <= 18 || scan_integer(scan, from, error);
 
-    if (isinf(g_ascii_strtod(from, NULL)))
-        return scan_fail(scan, error, "a number is too large");
-
-    return TRUE;
+    return scan_fraction(scan, from, error);
 }
 
 static gboolean

@@ -20,6 +20,11 @@
 
 #define ANSWER_SECONDS 30
 
+/* QEMU 5.2 now and then never answers on a monitor that was connected to while
+ * it started: a start is given up sooner, and tried again. */
+#define START_SECONDS 10
+#define START_TRIES 3
+
 typedef struct {
     GSocketConnection *connection;
     GDataInputStream *input;
@@ -55,13 +60,20 @@ line_close(Line *line)
     g_clear_object(&line->connection);
 }
 
+static void
+line_set_patience(Line *line, guint seconds)
+{
+    g_socket_set_timeout(g_socket_connection_get_socket(line->connection),
+                         seconds);
+}
+
 /* Connects to the socket at @path as soon as it is there. */
 static gboolean
 line_connect(Line *line, const char *path, GError **error)
 {
     g_autoptr(GSocketClient) client = g_socket_client_new();
     g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
-    gint64 end = g_get_monotonic_time() + ANSWER_SECONDS * G_USEC_PER_SEC;
+    gint64 end = g_get_monotonic_time() + START_SECONDS * G_USEC_PER_SEC;
 
     for (;;) {
         g_clear_error(error);
@@ -74,8 +86,7 @@ line_connect(Line *line, const char *path, GError **error)
     if (!line->connection)
         return FALSE;
 
-    g_socket_set_timeout(g_socket_connection_get_socket(line->connection),
-                         ANSWER_SECONDS);
+    line_set_patience(line, START_SECONDS);
     line->input = g_data_input_stream_new(
         g_io_stream_get_input_stream(G_IO_STREAM(line->connection)));
     return TRUE;
@@ -168,11 +179,13 @@ guest_greet(QemuGuest *guest, GError **error)
         return FALSE;
 
     answer = qemu_guest_execute(guest, "qmp_capabilities", NULL, error);
+    line_set_patience(&guest->qmp, ANSWER_SECONDS);
+    line_set_patience(&guest->qtest, ANSWER_SECONDS);
     return answer != NULL;
 }
 
-QemuGuest *
-qemu_guest_start(const QemuGuestSpec *spec, GError **error)
+static QemuGuest *
+guest_try_start(const QemuGuestSpec *spec, GError **error)
 {
     g_autoptr(QemuGuest) guest = g_new0(QemuGuest, 1);
     g_autoptr(GSubprocessLauncher) launcher =
@@ -201,6 +214,23 @@ qemu_guest_start(const QemuGuestSpec *spec, GError **error)
         return NULL;
 
     return g_steal_pointer(&guest);
+}
+
+QemuGuest *
+qemu_guest_start(const QemuGuestSpec *spec, GError **error)
+{
+    for (guint i = 1;; i++) {
+        g_autoptr(GError) problem = NULL;
+        QemuGuest *guest = guest_try_start(spec, &problem);
+
+        if (guest)
+            return guest;
+        if (i == START_TRIES ||
+            !g_error_matches(problem, G_IO_ERROR, G_IO_ERROR_TIMED_OUT)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return NULL;
+        }
+    }
 }
 
 void

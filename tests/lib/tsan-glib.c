@@ -11,6 +11,8 @@
 #include <dlfcn.h>
 #include <glib.h>
 
+#include "migtune/migtune-error.h"
+
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 
@@ -139,4 +141,14 @@ g_async_queue_timeout_pop(GAsyncQueue *queue, guint64 timeout_us)
 
     __tsan_acquire(queue);
     return data;
+}
+
+/* GLib builds the first error of a domain without a lock that is seen here. */
+__attribute__((constructor)) static void
+tsan_make_first_error(void)
+{
+    GError *error = NULL;
+
+    migtune_error_set(&error, MIGTUNE_ERROR_INTERNAL, "the first");
+    g_clear_error(&error);
 }

@@ -50,13 +50,18 @@ typedef struct {
     gboolean xbzrle;
     gboolean compress;
     gboolean mapped; /* through a file, once, without a return path */
+    gboolean no_wait; /* compress: a page that finds no thread goes plain */
+    const char *global; /* a property of QEMU's migration object */
+    gboolean busy;   /* from QEMU only: its RAM is written in several passes */
 } Method;
 
 static const Method methods[] = {
     { "plain", ALL },
+    { "plain-busy", ALL, .busy = TRUE },
     { "plain-zero-none", V10_0, .zero = "none" },
     { "xbzrle", ALL, .xbzrle = TRUE },
     { "compress", OLD, .compress = TRUE },
+    { "compress-no-wait", OLD, .compress = TRUE, .no_wait = TRUE },
     { "compress-xbzrle", OLD, .compress = TRUE, .xbzrle = TRUE },
     { "multifd-none-1", ALL, "none", 1 },
     { "multifd-none-2", ALL, "none", 2 },
@@ -67,8 +72,11 @@ static const Method methods[] = {
     { "multifd-zstd-1", ALL, "zstd", 1 },
     { "multifd-zstd-2", ALL, "zstd", 2 },
     { "multifd-zstd-4", ALL, "zstd", 4 },
+    { "multifd-zlib-busy", ALL, "zlib", 2, .busy = TRUE },
     { "multifd-zero-legacy", V10_0, "none", 2, .zero = "legacy" },
     { "multifd-zero-none", V10_0, "zstd", 2, .zero = "none" },
+    { "multifd-sync-each-section", V10_0, "none", 2,
+      .global = "migration.multifd-flush-after-each-section=on" },
     { "mapped", V10_0, .mapped = TRUE },
     { "mapped-multifd", V10_0, "none", 2, .mapped = TRUE },
 };
@@ -140,6 +148,8 @@ run_settings(Run *run)
     }
     s->xbzrle = m->xbzrle;
     s->compress = m->compress;
+    s->compress_wait_thread = !m->no_wait;
+    s->wire.sync_each_section |= m->global != NULL;
     s->compress_threads = 2;
     s->decompress_threads = 2;
     s->mapped_ram = m->mapped;
@@ -188,7 +198,9 @@ run_tell_qemu(Run *run)
     }
     if (m->compress)
         qemu_guest_run(run->qemu, &error, "migrate-set-parameters",
-                       "{'compress-threads': 2, 'decompress-threads': 2}");
+                       "{'compress-threads': 2, 'decompress-threads': 2,"
+                       " 'compress-wait-thread': %s}",
+                       m->no_wait ? "false" : "true");
     g_assert_no_error(error);
     if (m->zero)
         qemu_guest_run(run->qemu, &error, "migrate-set-parameters",
@@ -198,11 +210,13 @@ run_tell_qemu(Run *run)
 }
 
 /* Only a machine with a processor, which stands still, lets its RAM be written
- * while it migrates: what xbzrle needs to show itself. */
+ * while it migrates: what xbzrle needs to show itself, and what makes passes
+ * after the first. */
 static gboolean
 run_has_pc(const Run *run)
 {
-    return run->c->method->xbzrle && !run->c->to_qemu;
+    return (run->c->method->xbzrle || run->c->method->busy) &&
+           !run->c->to_qemu;
 }
 
 static gboolean
@@ -210,6 +224,7 @@ run_start_qemu(Run *run)
 {
     g_autofree char *bios = g_build_filename(run->dir, "bios", NULL);
     g_autofree char *bios_bytes = g_malloc0(BIOS_BYTES);
+    const char *global_args[] = { "-global", run->c->method->global, NULL };
     const char *pc_args[] = { "-m", "16M", "-vga", "none", "-bios", bios,
                               NULL };
     g_autoptr(GError) error = NULL;
@@ -220,6 +235,8 @@ run_start_qemu(Run *run)
         .incoming = run->c->to_qemu,
     };
 
+    if (run->c->method->global)
+        spec.more_args = global_args;
     if (run_has_pc(run)) {
         g_file_set_contents(bios, bios_bytes, BIOS_BYTES, &error);
         g_assert_no_error(error);
@@ -424,7 +441,7 @@ run_fill_qemu(Run *run)
     MtRamBlockSpec spec = { .name = "ram", .length = RAM_BYTES,
                             .path = qemu_guest_ram_path(run->qemu) };
     g_autoptr(MtRam) file = mt_ram_new();
-    guint64 n_pages = run->c->method->xbzrle ? 256 : RAM_BYTES / MT_PAGE_SIZE;
+    guint64 n_pages = run_has_pc(run) ? 256 : RAM_BYTES / MT_PAGE_SIZE;
 
     mt_ram_add(file, &spec, &error);
     g_assert_no_error(error);
@@ -433,24 +450,26 @@ run_fill_qemu(Run *run)
 }
 
 /* Changes a byte of each of some pages, over and over, until QEMU has sent
- * enough deltas, and then lets it switch over.  The bandwidth is so small that
+ * enough deltas or made enough passes, and then lets it switch over.  The bandwidth is so small that
  * all of these pages are dirty again after each pass. */
 static void
 run_dirty_qemu(Run *run)
 {
     enum { N_PAGES = 96 };
+    gboolean deltas = run->c->method->xbzrle;
+    const char *what = deltas ? "xbzrle-cache.pages" : "ram.dirty-sync-count";
+    gint64 enough = deltas ? 50 : 5;
     g_autoptr(GError) error = NULL;
     const char *status;
-    gint64 deltas;
+    gint64 done;
     guint n = 0;
 
     while ((status = qemu_guest_migration_status(run->qemu, &error)) &&
            strcmp(status, "pre-switchover") != 0) {
         g_assert_cmpstr(status, !=, "completed");
         g_assert_cmpstr(status, !=, "failed");
-        deltas =
-            qemu_guest_migration_number(run->qemu, "xbzrle-cache.pages");
-        for (guint i = 0; deltas < 50 && i < N_PAGES && !error; i++, n++) {
+        done = qemu_guest_migration_number(run->qemu, what);
+        for (guint i = 0; done < enough && i < N_PAGES && !error; i++, n++) {
             guint8 byte = n + 1;
 
             qemu_guest_write(run->qemu,
@@ -523,7 +542,7 @@ run_from_qemu(Run *run)
     run->link = mt_transport_new(run->address, &error);
     g_assert_no_error(error);
 
-    if (run->c->method->xbzrle) {
+    if (run_has_pc(run)) {
         qemu_guest_run(run->qemu, &error, "migrate-set-parameters",
                        "{'downtime-limit': 1, 'max-bandwidth': 4000000}");
         g_assert_no_error(error);
@@ -537,7 +556,7 @@ run_from_qemu(Run *run)
     qemu_guest_run(run->qemu, &error, "migrate", "{'uri': '%s'}",
                    run->address);
     g_assert_no_error(error);
-    if (run->c->method->xbzrle)
+    if (run_has_pc(run))
         run_dirty_qemu(run);
     qemu_guest_wait_migration(run->qemu, TIMEOUT_MS, &error);
     run_check(run, error);
@@ -599,7 +618,7 @@ add_case(const Method *method, guint release, guint transport,
 static void
 add_method(const Method *method, guint release)
 {
-    for (guint to = 0; to < 2; to++) {
+    for (guint to = 0; to < (method->busy ? 1 : 2); to++) {
         if (method->mapped) {
             add_case(method, release, 0, FALSE, to);
             continue;
