@@ -178,6 +178,7 @@ zlib_decode(gpointer decoder, const guint8 *payload, gsize len,
 const MtCodec mt_codec_zlib = {
     .name = "zlib",
     .method = 0x02,
+    .level_offset = G_STRUCT_OFFSET(MtEngineSettings, zlib_level),
     .encoder_new = zlib_encoder_new,
     .encoder_free = zlib_encoder_free,
     .encode = zlib_encode,

@@ -151,6 +151,7 @@ zstd_decode(gpointer decoder, const guint8 *payload, gsize len,
 const MtCodec mt_codec_zstd = {
     .name = "zstd",
     .method = 0x04,
+    .level_offset = G_STRUCT_OFFSET(MtEngineSettings, zstd_level),
     .encoder_new = zstd_encoder_new,
     .encoder_free = zstd_encoder_free,
     .encode = zstd_encode,

@@ -13,6 +13,7 @@
 #include <glib.h>
 #include <sys/uio.h>
 
+#include "engine/settings.h"
 #include "engine/wire.h"
 
 G_BEGIN_DECLS
@@ -22,6 +23,9 @@ typedef struct MtCodec MtCodec;
 struct MtCodec {
     const char *name;
     guint32 method;     /* bits of the packet's flags */
+
+    /* Where MtEngineSettings has its level, if it has an encoder. */
+    gsize level_offset;
 
     /* @level is the codec's own scale.  NULL on error. */
     gpointer (*encoder_new)(int level, GError **error);

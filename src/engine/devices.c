@@ -15,6 +15,9 @@
 /* Texts that have the right length and are no JSON: more than chance. */
 #define DEVICES_MAX_TRIES 64
 
+/* A description nests a dozen levels: fields of structures of structures. */
+#define DEVICES_MAX_DEPTH 64
+
 struct MtDevices {
     GByteArray *bytes;
     gboolean footers;
@@ -255,13 +258,57 @@ devices_walk_json(const guint8 *sections, gsize len, JsonObject *root,
     return TRUE;
 }
 
+/*
+ * Whether nothing is nested deeper than any description is.  The parser is
+ * recursive, and its stack is not for the other side to use up.
+ */
+static gboolean
+devices_is_shallow(const char *text, gsize len)
+{
+    gboolean in_string = FALSE;
+    guint depth = 0;
+
+    for (gsize i = 0; i < len; i++) {
+        if (in_string) {
+            if (text[i] == '\\')
+                i++;
+            else if (text[i] == '"')
+                in_string = FALSE;
+            continue;
+        }
+        switch (text[i]) {
+        case '"':
+            in_string = TRUE;
+            break;
+        case '[':
+        case '{':
+            if (++depth > DEVICES_MAX_DEPTH)
+                return FALSE;
+            break;
+        case ']':
+        case '}':
+            if (depth)
+                depth--;
+            break;
+        case '/':
+        case '#':
+        case '\'':
+            /* No JSON, but parsers know comments and other quotes. */
+            return FALSE;
+        }
+    }
+
+    return TRUE;
+}
+
 /* The root object, or NULL: it is not such a text. */
 static JsonObject *
 devices_parse(JsonParser *parser, const char *text, gsize len)
 {
     JsonNode *root;
 
-    if (!json_parser_load_from_data(parser, text, len, NULL))
+    if (!devices_is_shallow(text, len) ||
+        !json_parser_load_from_data(parser, text, len, NULL))
         return NULL;
 
     root = json_parser_get_root(parser);

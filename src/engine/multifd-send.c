@@ -137,8 +137,7 @@ mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
 {
     MtMultifdSend *send = g_new0(MtMultifdSend, 1);
     g_autofree gpointer *channels = g_new(gpointer, n);
-    int level = g_str_equal(codec->name, "zlib") ? settings->zlib_level :
-                settings->zstd_level;
+    int level = G_STRUCT_MEMBER(int, settings, codec->level_offset);
     gboolean ok = TRUE;
 
     send->ram = ram;

@@ -9,12 +9,18 @@
 #include "engine/stream-in.h"
 #include "migtune/migtune-error.h"
 
+/* Read ahead: the head of a record behind a page, and what to begin with
+ * where there is none. */
+#define AHEAD_OF_PAGE 64
+#define AHEAD_FIRST 4096
+
 void
 mt_stream_in_init(MtStreamIn *in, MtIo *io)
 {
     memset(in, 0, sizeof(*in));
     in->io = io;
     in->buf = g_malloc(MT_STREAM_IN_SIZE);
+    in->ahead = AHEAD_FIRST;
 }
 
 void
@@ -55,7 +61,9 @@ mt_stream_in_fill(MtStreamIn *in, gsize n, GError **error)
 
     stream_in_compact(in);
     while (in->end < n) {
-        struct iovec iov = { in->buf + in->end, MT_STREAM_IN_SIZE - in->end };
+        struct iovec iov = {
+            in->buf + in->end, MAX(n, in->ahead) - in->end
+        };
         gssize got = mt_io_read_some(in->io, &iov, 1, error);
 
         if (got < 0)
@@ -66,6 +74,7 @@ mt_stream_in_fill(MtStreamIn *in, gsize n, GError **error)
         }
         in->end += got;
     }
+    in->ahead = MIN(in->ahead * 2, MT_STREAM_IN_SIZE);
 
     return TRUE;
 }
@@ -194,7 +203,7 @@ mt_stream_in_read(MtStreamIn *in, gpointer dest, gsize len, GError **error)
     while (len) {
         struct iovec iov[2] = {
             { to, len },
-            { in->buf, MT_STREAM_IN_SIZE },
+            { in->buf, AHEAD_OF_PAGE },
         };
         gssize got = mt_io_read_some(in->io, iov, 2, error);
 
@@ -211,6 +220,7 @@ mt_stream_in_read(MtStreamIn *in, gpointer dest, gsize len, GError **error)
         in->end = got - have;
         to += have;
         len -= have;
+        in->ahead = AHEAD_FIRST;
     }
 
     return TRUE;

@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * Reading the main channel: a large buffer in front of an MtIo.
+ * Reading the main channel: a buffer in front of an MtIo.
  *
- * Small fields are taken from the buffer; the part of a page that is not in it
- * yet is read straight to where it belongs, and what follows it in the same
- * call fills the buffer again.  Offsets count from the first byte.
+ * Small fields are taken from the buffer.  Pages are read straight to where
+ * they belong, together with the few bytes in which the next record begins;
+ * more is read ahead only where there are no pages, in larger and larger
+ * pieces.  Offsets count from the first byte.
  */
 
 #include <glib.h>
@@ -23,6 +24,7 @@ typedef struct {
     guint8 *buf;
     gsize pos;              /* first unread byte */
     gsize end;
+    gsize ahead;            /* how much to read when the buffer is empty */
     guint64 offset;         /* in the stream, of buf[0] */
 } MtStreamIn;
 

@@ -146,6 +146,25 @@ test_without_description(void)
     }
 }
 
+/* Text that would exhaust a recursive parser, by each of its ways. */
+static void
+test_deep_nesting(void)
+{
+    static const char *const openings[] = { "[", "{\"a\":", "'[", "/*\"*/[", "\"\\\"[" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(openings); i++) {
+        g_autoptr(GString) text = g_string_new("{\"devices\": ");
+        g_autoptr(GError) error = NULL;
+
+        for (guint n = 0; n < 300000; n++)
+            g_string_append(text, openings[i]);
+        g_string_append_c(text, '}');
+        g_assert_false(mt_devices_walk(NULL, 0, text->str, text->len, TRUE,
+                                       NULL, &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
+    }
+}
+
 static void
 test_limit(void)
 {
@@ -166,6 +185,7 @@ main(int argc, char **argv)
     g_test_add_func("/devices/lookalike", test_lookalike);
     g_test_add_func("/devices/mismatch", test_mismatch);
     g_test_add_func("/devices/without-description", test_without_description);
+    g_test_add_func("/devices/deep-nesting", test_deep_nesting);
     g_test_add_func("/devices/limit", test_limit);
     return g_test_run();
 }
