@@ -52,15 +52,18 @@ mt_failure_raise(MtFailure *failure, GError *error)
 
     g_mutex_lock(&failure->lock);
     first = !failure->first;
-    if (first)
+    if (first) {
         failure->first = error;
+        /* Before anybody else can raise: who did, and asks what was first,
+         * must find it. */
+        mt_cancel_fire(failure->cancel);
+    }
     g_mutex_unlock(&failure->lock);
 
     if (!first) {
         g_error_free(error);
         return;
     }
-    mt_cancel_fire(failure->cancel);
     if (failure->on_raise)
         failure->on_raise(failure->data);
 }
