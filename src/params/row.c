@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Finding rows of the catalogue, and what is derived from a row.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "params/table.h"
+
+const MtRow *
+mt_row_find(const char *name, gboolean *qmp_spelling)
+{
+    for (guint i = 0; i < MT_N_PARAMS; i++) {
+        if (strcmp(mt_row(i)->name, name) == 0) {
+            if (qmp_spelling)
+                *qmp_spelling = FALSE;
+            return mt_row(i);
+        }
+    }
+    for (guint i = 0; i < MT_N_PARAMS; i++) {
+        if (mt_row(i)->qmp && strcmp(mt_row(i)->qmp, name) == 0) {
+            if (qmp_spelling)
+                *qmp_spelling = TRUE;
+            return mt_row(i);
+        }
+    }
+
+    return NULL;
+}
+
+const MtRow *
+mt_row_find_qmp(MtKind kind, const char *qmp)
+{
+    for (guint i = 0; i < MT_N_PARAMS; i++) {
+        if (mt_row(i)->kind == kind && mt_row(i)->qmp &&
+            strcmp(mt_row(i)->qmp, qmp) == 0)
+            return mt_row(i);
+    }
+
+    return NULL;
+}
+
+/* Edit distance with neighbours swapped counting as one, '-' like '_'. */
+static guint
+table_distance(const char *a, const char *b)
+{
+    enum { MAX_LENGTH = 40 };
+    guint rows[3][MAX_LENGTH + 1];
+    guint *before = rows[0], *last = rows[1], *now = rows[2];
+    gsize n_a = strlen(a), n_b = strlen(b);
+
+    if (n_a > MAX_LENGTH || n_b > MAX_LENGTH)
+        return G_MAXUINT;
+
+    for (gsize j = 0; j <= n_b; j++)
+        last[j] = j;
+    for (gsize i = 1; i <= n_a; i++) {
+        guint *spare;
+
+        now[0] = i;
+        for (gsize j = 1; j <= n_b; j++) {
+            char x = a[i - 1] == '-' ? '_' : g_ascii_tolower(a[i - 1]);
+            char y = b[j - 1] == '-' ? '_' : g_ascii_tolower(b[j - 1]);
+
+            now[j] = MIN(MIN(last[j], now[j - 1]) + 1, last[j - 1] + (x != y));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                now[j] = MIN(now[j], before[j - 2] + 1);
+        }
+        spare = before;
+        before = last;
+        last = now;
+        now = spare;
+    }
+
+    return last[n_b];
+}
+
+const char *
+mt_row_suggest(const char *name)
+{
+    const char *best = NULL;
+    guint best_distance = G_MAXUINT;
+    gsize length = strlen(name);
+
+    for (guint i = 0; i < MT_N_PARAMS; i++) {
+        const char *names[] = { mt_row(i)->name, mt_row(i)->qmp };
+
+        for (guint j = 0; j < G_N_ELEMENTS(names); j++) {
+            guint distance;
+
+            if (!names[j])
+                continue;
+            distance = table_distance(name, names[j]);
+            if (distance < best_distance) {
+                best_distance = distance;
+                best = names[j];
+            }
+        }
+    }
+    /* A third of the name may be wrong. */
+    if (best_distance <= MAX(1, length / 3))
+        return best;
+
+    /* The last word of a name: "threads" for "compression.mt.threads". */
+    for (guint i = 0; length >= 4 && i < MT_N_PARAMS; i++) {
+        const char *dot = strrchr(mt_row(i)->name, '.');
+
+        if (dot && g_ascii_strcasecmp(dot + 1, name) == 0)
+            return mt_row(i)->name;
+    }
+
+    return NULL;
+}
+
+const MtRow *
+mt_row_renamed_from(const MtRow *row)
+{
+    MtParamId id = mt_row_id(row);
+
+    for (guint i = 0; id != MT_PARAM_NONE && i < MT_N_PARAMS; i++) {
+        if (mt_row(i)->renamed_to == id)
+            return mt_row(i);
+    }
+
+    return NULL;
+}
+
+gboolean
+mt_row_in_release(const MtRow *row, MtRelease release)
+{
+    return row->since <= release &&
+           (row->removed == MT_RELEASE_NONE || release < row->removed);
+}
+
+const char *
+mt_row_default(const MtRow *row, MtRelease release)
+{
+    if (row->old_def.value && release <= row->old_def.until)
+        return row->old_def.value;
+
+    return row->def;
+}
+
+const char *
+mt_kind_to_string(MtKind kind)
+{
+    static const char *const names[] = { "wish", "capability", "parameter" };
+
+    return names[kind];
+}
+
+const char *
+mt_type_to_string(MtType type)
+{
+    static const char *const names[] = { "bool", "int",    "ullong",
+                                         "enum", "string", "json" };
+
+    return names[type];
+}
+
+const char *
+mt_sides_to_string(MtSide sides)
+{
+    static const char *const names[] = { "none", "source", "destination",
+                                         "both" };
+
+    return names[sides];
+}
+
+const char *
+mt_when_to_string(MtWhen when)
+{
+    static const char *const names[] = { "setup", "running" };
+
+    return names[when];
+}
+
+const char *
+mt_unit_to_string(MtUnit unit)
+{
+    static const char *const names[] = { NULL,   "bytes", "MiB/s",
+                                         "MB/s", "ms",    "%" };
+
+    return names[unit];
+}
