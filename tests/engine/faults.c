@@ -112,11 +112,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pair, pair_free)
 static void
 pair_begin(Pair *p, MtTransport *link)
 {
+    g_autoptr(MtTransport) to = NULL;
     GError *error = NULL;
 
     mt_engine_incoming(p->dest, &p->to, link, &error);
     g_assert_no_error(error);
-    mt_engine_migrate(p->source, &p->from, link, &error);
+    if (mt_transport_is_pair(link)) {
+        to = mt_transport_ref(link);
+    } else {
+        g_autofree char *address = mt_transport_dup_address(link);
+
+        to = mt_transport_new(address, &error);
+        g_assert_no_error(error);
+    }
+    mt_engine_migrate(p->source, &p->from, to, &error);
     g_assert_no_error(error);
 }
 
@@ -211,10 +220,10 @@ measure(guint way, int channel)
 }
 
 static gboolean
-run_fault(guint way, int channel, const MtIoFault *fault, guint timeout_ms)
+run_fault_on(MtTransport *link, guint way, int channel,
+             const MtIoFault *fault, guint timeout_ms)
 {
     g_autoptr(Pair) p = pair_new();
-    g_autoptr(MtTransport) link = mt_transport_new_pair();
     g_autoptr(GError) here = NULL;
     g_autoptr(GError) there = NULL;
     gboolean ok;
@@ -235,6 +244,31 @@ run_fault(guint way, int channel, const MtIoFault *fault, guint timeout_ms)
                           strstr(there->message, "connection"));
     }
     return ok;
+}
+
+static gboolean
+run_fault(guint way, int channel, const MtIoFault *fault, guint timeout_ms)
+{
+    g_autoptr(MtTransport) link = mt_transport_new_pair();
+
+    return run_fault_on(link, way, channel, fault, timeout_ms);
+}
+
+/* Over TCP a broken connection may take with it what was under way. */
+static void
+test_cut_tcp(void)
+{
+    for (guint way = 0; way < G_N_ELEMENTS(ways); way++) {
+        for (guint i = 0; i < 24; i++) {
+            g_autoptr(MtTransport) link =
+                mt_transport_new("tcp:127.0.0.1:0", NULL);
+            int channel = i % 3 < (guint)ways[way].n_channels ? i % 3 : -1;
+            MtIoFault fault = { MT_IO_FAULT_DROP, i * i * i * 60 };
+
+            if (ways[way].set != use_one_way)
+                run_fault_on(link, way, channel, &fault, 5000);
+        }
+    }
 }
 
 /* The link is cut at every byte that matters, and at some of the rest. */
@@ -652,6 +686,7 @@ main(int argc, char **argv)
         g_test_add_data_func(cut, GUINT_TO_POINTER(i), test_cut);
         g_test_add_data_func(corrupt, GUINT_TO_POINTER(i), test_corrupt);
     }
+    g_test_add_func("/faults/cut-tcp", test_cut_tcp);
     g_test_add_func("/faults/stall", test_stall);
     g_test_add_func("/faults/answer-lost", test_answer_lost);
     g_test_add_func("/faults/source-dies", test_source_dies_at_pass);
