@@ -40,6 +40,8 @@ struct MtDest {
     guint64 where_offset;
 
     MtRamBlock *block;          /* that CONTINUE means */
+    MtBitmap *received;         /* pages for which anything came on main */
+    guint guess;                /* pages to read ahead */
     MtLegacyDecoder *decoder;   /* per-page zlib; made when one comes */
     MtBitmap *inflating;        /* pages that it may still be writing */
     GArray *inflating_list;     /* their indexes */
@@ -47,6 +49,10 @@ struct MtDest {
     GBytes *sections;
     GBytes *vmdesc;
 };
+
+/* The page at @offset of the present block, and those that follow it. */
+gboolean mt_dest_page_run(MtDest *dest, guint64 offset, guint8 *page,
+                          GError **error);
 
 /* The records of one RAM section, to its EOS. */
 gboolean mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error);

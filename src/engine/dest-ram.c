@@ -274,11 +274,13 @@ ram_page_record(MtDest *dest, guint64 head, GError **error)
 
     if (!page || !ram_inflate_settle(dest, index, error))
         return FALSE;
+    mt_bitmap_set(dest->received, index);
 
     switch (flags & ~(guint32)MT_RECORD_CONTINUE) {
     case MT_RECORD_PAGE:
         mt_count(dest->counters->normal, 1);
-        return mt_stream_in_read(&dest->in, page, MT_PAGE_SIZE, error);
+        return mt_dest_page_run(dest, head & ~(guint64)MT_RECORD_MASK, page,
+                                error);
     case MT_RECORD_ZERO:
         if (!mt_stream_in_u8(&dest->in, &fill, error))
             return FALSE;

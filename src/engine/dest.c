@@ -28,6 +28,8 @@ mt_dest_new(MtRam *ram, const MtEngineSettings *settings,
     dest->counters = counters;
     dest->failure = failure;
     dest->where = "header";
+    dest->received = mt_bitmap_new(mt_ram_n_pages(ram));
+    dest->guess = 1;
     return dest;
 }
 
@@ -40,6 +42,7 @@ mt_dest_free(MtDest *dest)
     mt_stream_in_clear(&dest->in);
     mt_legacy_decoder_free(dest->decoder);
     mt_bitmap_free(dest->inflating);
+    mt_bitmap_free(dest->received);
     if (dest->inflating_list)
         g_array_unref(dest->inflating_list);
     g_clear_pointer(&dest->sections, g_bytes_unref);

@@ -9,10 +9,8 @@
 #include "engine/stream-in.h"
 #include "migtune/migtune-error.h"
 
-/* Read ahead: the head of a record behind a page, and what to begin with
- * where there is none. */
+/* Read ahead behind a page: the head of the next record. */
 #define AHEAD_OF_PAGE 64
-#define AHEAD_FIRST 4096
 
 void
 mt_stream_in_init(MtStreamIn *in, MtIo *io)
@@ -20,7 +18,7 @@ mt_stream_in_init(MtStreamIn *in, MtIo *io)
     memset(in, 0, sizeof(*in));
     in->io = io;
     in->buf = g_malloc(MT_STREAM_IN_SIZE);
-    in->ahead = AHEAD_FIRST;
+    in->ahead = MT_STREAM_IN_FIRST;
 }
 
 void
@@ -220,7 +218,7 @@ mt_stream_in_read(MtStreamIn *in, gpointer dest, gsize len, GError **error)
         in->end = got - have;
         to += have;
         len -= have;
-        in->ahead = AHEAD_FIRST;
+        in->ahead = MT_STREAM_IN_FIRST;
     }
 
     return TRUE;

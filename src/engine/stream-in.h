@@ -19,6 +19,9 @@ G_BEGIN_DECLS
 
 #define MT_STREAM_IN_SIZE (256 * 1024)
 
+/* Read ahead, to begin with. */
+#define MT_STREAM_IN_FIRST 4096
+
 typedef struct {
     MtIo *io;               /* borrowed */
     guint8 *buf;
