@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Any bytes as NAME=VALUE words, one a line: what is understood comes back
- * from its typed parameter as the same value, and a plan has a verdict for it
- * in every release.
+ * from its typed parameter as the same value, and it can be planned for
+ * some release.
  */
 #include "config.h"
 
@@ -47,6 +47,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                           MT_RELEASE(11, 1) };
     g_autofree char *text = g_strndup(size ? (const char *)data : "", size);
     g_auto(GStrv) words = g_strsplit(text, "\n", 16);
+    g_autoptr(MtCaps) caps = NULL;
+    g_autoptr(MtPlan) plan = NULL;
+    g_autofree char *table = NULL;
+    g_autoptr(JsonNode) json = NULL;
     virTypedParameterPtr params = NULL;
     int n = 0;
 
@@ -55,19 +59,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
 
     check_values(params, n);
-    for (guint i = 0; i < G_N_ELEMENTS(releases); i++) {
-        g_autoptr(MtCaps) caps = mt_caps_new_for_release(releases[i]);
-        g_autoptr(MtPlan) plan =
-            mt_plan_new(NULL, "?", caps, mt_state_new_default(caps), params, n,
-                        size % 3);
-        g_autofree char *table = mt_plan_to_text(plan);
-        g_autoptr(JsonNode) json = mt_plan_to_json(plan);
-
-        g_assert_true(g_utf8_validate(table, -1, NULL));
-        g_assert_nonnull(json);
-        if (!mt_plan_check(plan, NULL))
-            g_assert_cmpuint(plan->steps->len, ==, 0);
-    }
+    caps = mt_caps_new_for_release(releases[size % G_N_ELEMENTS(releases)]);
+    plan = mt_plan_new(NULL, "?", caps, mt_state_new_default(caps), params, n,
+                       size % 3);
+    table = mt_plan_to_text(plan);
+    json = mt_plan_to_json(plan);
+    g_assert_true(g_utf8_validate(table, -1, NULL));
+    g_assert_nonnull(json);
+    if (!mt_plan_check(plan, NULL))
+        g_assert_cmpuint(plan->steps->len, ==, 0);
     migtune_typed_params_free(params, n);
 
     return 0;
