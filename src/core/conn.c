@@ -221,8 +221,8 @@ conn_search_failed(const ConnSearch *search, guint n_keys, GError **error)
                           search->first_error->message);
     } else {
         migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                          _("no domain is called '%s'; there are %u"),
-                          search->name, n_keys);
+                          _("of %u domains none is called '%s'"), n_keys,
+                          search->name);
     }
 }
 
