@@ -40,6 +40,15 @@ zero_portable(const void *data, gsize n)
 
 #if defined(__x86_64__)
 
+/* Four vectors in one, without a long chain of ORs. */
+static inline __m128i
+zero_or4_sse2(const __m128i *p)
+{
+    return _mm_or_si128(
+        _mm_or_si128(_mm_loadu_si128(p), _mm_loadu_si128(p + 1)),
+        _mm_or_si128(_mm_loadu_si128(p + 2), _mm_loadu_si128(p + 3)));
+}
+
 static gboolean
 zero_sse2(const void *data, gsize n)
 {
@@ -50,14 +59,22 @@ zero_sse2(const void *data, gsize n)
         return FALSE;
 
     for (gsize at = 0; at < n; at += STEP, p += 16) {
-        __m128i any = _mm_loadu_si128(p);
+        __m128i any = _mm_or_si128(
+            _mm_or_si128(zero_or4_sse2(p), zero_or4_sse2(p + 4)),
+            _mm_or_si128(zero_or4_sse2(p + 8), zero_or4_sse2(p + 12)));
 
-        for (guint i = 1; i < 16; i++)
-            any = _mm_or_si128(any, _mm_loadu_si128(p + i));
         if (_mm_movemask_epi8(_mm_cmpeq_epi8(any, zero)) != 0xffff)
             return FALSE;
     }
     return TRUE;
+}
+
+__attribute__((target("avx2"))) static inline __m256i
+zero_or4_avx2(const __m256i *p)
+{
+    return _mm256_or_si256(
+        _mm256_or_si256(_mm256_loadu_si256(p), _mm256_loadu_si256(p + 1)),
+        _mm256_or_si256(_mm256_loadu_si256(p + 2), _mm256_loadu_si256(p + 3)));
 }
 
 __attribute__((target("avx2"))) static gboolean
@@ -70,9 +87,7 @@ zero_avx2(const void *data, gsize n)
         return FALSE;
 
     for (gsize at = 0; at < n; at += STEP, p += 8) {
-        any = _mm256_loadu_si256(p);
-        for (guint i = 1; i < 8; i++)
-            any = _mm256_or_si256(any, _mm256_loadu_si256(p + i));
+        any = _mm256_or_si256(zero_or4_avx2(p), zero_or4_avx2(p + 4));
         if (!_mm256_testz_si256(any, any))
             return FALSE;
     }

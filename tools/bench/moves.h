@@ -29,6 +29,8 @@ typedef struct {
     const char *qemu;    /* its command */
     MtRam *dest_ram;     /* NULL: fresh memory */
     MtWorkloadSpec load; /* idle, or writers of the engine's source */
+    guint64 steps_per_pass; /* not 0: so many writes in each pass, whenever the
+                             * machine would have let a thread make them */
 } Move;
 
 typedef struct {
