@@ -34,6 +34,7 @@ struct MtDest {
     gboolean return_path;
     DestFooters footers;
     gboolean have_ram;          /* a RAM section has begun */
+    gboolean have_blocks;       /* the block list has come */
     guint32 ram_id;
     gboolean per_round;         /* how channels are synchronised */
     const char *where;          /* for errors: what is being read */

@@ -327,6 +327,13 @@ mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error)
 
         switch (flags) {
         case MT_RECORD_MEM_SIZE:
+            /* Lengths do not change while channels fill the blocks. */
+            if (dest->have_blocks) {
+                migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                                  "the block list comes a second time");
+                return FALSE;
+            }
+            dest->have_blocks = TRUE;
             if (!ram_block_list(dest, head & ~(guint64)MT_RECORD_MASK, error))
                 return FALSE;
             break;

@@ -6,6 +6,9 @@
 
 #include "engine/pool.h"
 
+/* A job is a kilobyte, and a thread is to find another one when it is done. */
+#define JOBS_PER_THREAD 6
+
 typedef struct {
     MtPool *pool;
     gpointer channel;
@@ -29,6 +32,8 @@ struct MtPool {
     guint n_queued;
     MtJob **idle;           /* a stack */
     guint n_idle;
+    guint n_waiting;        /* threads without work */
+    guint wanted;           /* idle jobs that who fills them waits for */
     guint n_syncs;          /* threads that have not done theirs */
     gboolean quit;
     gboolean failed;
@@ -62,7 +67,9 @@ pool_thread(gpointer data)
             pool->head = (pool->head + 1) % pool->n_jobs;
             pool->n_queued--;
         } else if (!self->sync) {
+            pool->n_waiting++;
             g_cond_wait(&pool->work, &pool->lock);
+            pool->n_waiting--;
             continue;
         }
         g_mutex_unlock(&pool->lock);
@@ -77,11 +84,13 @@ pool_thread(gpointer data)
         g_mutex_lock(&pool->lock);
         if (job) {
             pool->idle[pool->n_idle++] = job;
+            if (pool->wanted && pool->n_idle >= pool->wanted)
+                g_cond_signal(&pool->progress);
         } else {
             self->sync = FALSE;
-            pool->n_syncs--;
+            if (--pool->n_syncs == 0)
+                g_cond_signal(&pool->progress);
         }
-        g_cond_signal(&pool->progress);
     }
     g_mutex_unlock(&pool->lock);
     return NULL;
@@ -96,7 +105,7 @@ mt_pool_new(const MtPoolFuncs *funcs, gpointer *channels, guint n,
     pool->funcs = *funcs;
     pool->failure = failure;
     pool->n_threads = n;
-    pool->n_jobs = n * 2 + 2;
+    pool->n_jobs = n * JOBS_PER_THREAD;
     pool->jobs = g_new(MtJob, pool->n_jobs);
     pool->queue = g_new(MtJob *, pool->n_jobs);
     pool->idle = g_new(MtJob *, pool->n_jobs);
@@ -150,8 +159,13 @@ mt_pool_get(MtPool *pool, GError **error)
     MtJob *job = NULL;
 
     g_mutex_lock(&pool->lock);
-    while (!pool->n_idle && !pool->failed)
+    /* Who has to wait at all waits for several: waking costs more than
+     * filling a job. */
+    if (!pool->n_idle)
+        pool->wanted = pool->n_jobs / 2;
+    while (pool->n_idle < MAX(pool->wanted, 1) && !pool->failed)
         g_cond_wait(&pool->progress, &pool->lock);
+    pool->wanted = 0;
     if (!pool->failed)
         job = pool->idle[--pool->n_idle];
     g_mutex_unlock(&pool->lock);
@@ -171,7 +185,8 @@ mt_pool_submit(MtPool *pool, MtJob *job)
     g_mutex_lock(&pool->lock);
     if (job->n) {
         pool->queue[(pool->head + pool->n_queued++) % pool->n_jobs] = job;
-        g_cond_signal(&pool->work);
+        if (pool->n_waiting)
+            g_cond_signal(&pool->work);
     } else {
         pool->idle[pool->n_idle++] = job;
     }

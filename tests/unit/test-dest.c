@@ -194,6 +194,7 @@ test_surprises(void)
         { "two kinds at once", 0x1000 | 0x2a, MIGTUNE_ERROR_STREAM },
         { "nothing known", 0x1000 | 0x21, MIGTUNE_ERROR_STREAM },
         { "hook", 0x80, MIGTUNE_ERROR_STREAM },
+        { "another block list", 0x1000 | 4, MIGTUNE_ERROR_STREAM },
         { "the page, but not whole", 0x1000 | 0x28,
           MIGTUNE_ERROR_DISCONNECTED },
     };
