@@ -206,8 +206,8 @@ registry_find_any(const char *scheme, const GError *broken, GError **error)
         g_propagate_error(error, g_error_copy(broken));
     else
         migtune_error_set(error, MIGTUNE_ERROR_DRIVER,
-                          "there is no driver for \"%s:\" among the %u in %s",
-                          scheme, g_strv_length(files), looked);
+                          "there is no driver for \"%s:\"; looked in %s", scheme,
+                          looked);
 
     return NULL;
 }
