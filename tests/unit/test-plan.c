@@ -151,10 +151,13 @@ test_every_case_becomes_what_is_written(void)
 static void
 test_every_pair_has_its_verdicts(void)
 {
+    /* Under valgrind a sample has to do; 37 shares no factor with anything. */
+    guint step = g_getenv("MIGTUNE_TEST_SHORT") ? 37 : 1;
+
     for (const MtRelease *r = mt_releases(); *r; r++) {
         g_autoptr(MtCaps) caps = mt_caps_new_for_release(*r);
 
-        for (guint i = 0; i < MT_N_PARAMS * MT_N_PARAMS; i++) {
+        for (guint i = *r % step; i < MT_N_PARAMS * MT_N_PARAMS; i += step) {
             const MtRow *rows[] = { mt_row(i / MT_N_PARAMS),
                                     mt_row(i % MT_N_PARAMS) };
             virTypedParameter params[2] = { { .type = 0 } };
