@@ -115,6 +115,20 @@ typedef struct {
 } MigtuneDriverOptions;
 
 /**
+ * MigtuneDriverKept:
+ * @MIGTUNE_DRIVER_KEPT_LIVE: with the guest that runs, until it ends
+ * @MIGTUNE_DRIVER_KEPT_CONFIG: with its definition, for every later start
+ *
+ * Which of a domain's kept settings.
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    MIGTUNE_DRIVER_KEPT_LIVE,
+    MIGTUNE_DRIVER_KEPT_CONFIG,
+} MigtuneDriverKept;
+
+/**
  * MigtuneDriver:
  * @api: %MIGTUNE_DRIVER_API
  * @size: of this struct as the driver knows it; members beyond it are absent
@@ -132,6 +146,14 @@ typedef struct {
  *   whether all were answered; see #MigtuneDriverCommand
  * @reconnect: (nullable): connects again to the very same guest after @execute
  *   failed, or fails
+ * @serve: (nullable): offers the domain's monitor at an address, `unix:PATH`
+ *   or `tcp:HOST:PORT`, to other clients for as long as the domain is open;
+ *   returns the address with the port filled in, for g_free()
+ * @kept_get: (nullable): the settings that are kept with the domain: the XML
+ *   text of one element, for g_free(); %NULL without an error when there are
+ *   none.  Drivers without it have them in files, which the library does
+ * @kept_set: (nullable): replaces them; with %NULL for @xml removes them.
+ *   Nothing else that belongs to the domain changes
  *
  * Since: 0.1
  */
@@ -159,6 +181,12 @@ struct _MigtuneDriver {
                         GError **error);
     gboolean (*reconnect)(gpointer domain, GCancellable *cancellable,
                           GError **error);
+
+    char *(*serve)(gpointer domain, const char *address, GError **error);
+    char *(*kept_get)(gpointer domain, MigtuneDriverKept which,
+                      GError **error);
+    gboolean (*kept_set)(gpointer domain, MigtuneDriverKept which,
+                         const char *xml, GError **error);
 };
 
 /* What a module exports is looked up under this name. */
