@@ -127,6 +127,9 @@ char **migtune_conn_list(MigtuneConn *conn, GError **error);
  * @key: one of migtune_conn_list()
  * @error: return location
  *
+ * A domain that is defined and does not run is opened, too, where the driver
+ * knows such; what needs QEMU fails with %MIGTUNE_ERROR_NOT_RUNNING then.
+ *
  * Returns: (transfer full): the domain, connected, or %NULL with
  *   %MIGTUNE_ERROR_CONNECT, %MIGTUNE_ERROR_BUSY (somebody else holds the
  *   monitor), %MIGTUNE_ERROR_PROTOCOL, %MIGTUNE_ERROR_TIMEOUT,
@@ -241,9 +244,10 @@ const char *migtune_domain_get_qemu(MigtuneDomain *domain);
  * @error: return location
  *
  * Returns: (transfer full): a JSON object with the members `domain`, `uuid`,
- *   `key`, `qemu`, `package`, `state` (run state as QEMU names it),
- *   `migration` (status of the last or present migration, "none" without
- *   one), `release` (the release whose migration interface was found).
+ *   `key`, `qemu`, `package`, `state` (run state as QEMU names it, "shut off"
+ *   for a domain that does not run), `migration` (status of the last or
+ *   present migration, "none" without one), `release` (the release whose
+ *   migration interface was found; null for a domain that does not run).
  * Since: 0.1
  */
 JsonNode *migtune_domain_get_info(MigtuneDomain *domain, GError **error);
