@@ -102,7 +102,7 @@ ref_take_fault(RefConn *conn, const char *uri, const char *text,
     MtRefFault fault;
     gboolean ok;
 
-    if (!mt_ref_fault_parse(name ? slash + 1 : text, &fault, &why))
+    if (!mt_ref_fault_from_text(name ? slash + 1 : text, &fault, &why))
         return ref_bad_uri(uri, error, "%s", why->message);
     ok = ref_add_fault(conn, name, name ? slash - name : 0, &fault);
     mt_ref_fault_clear(&fault);

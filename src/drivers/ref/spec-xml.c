@@ -62,7 +62,11 @@ xml_structured_error(gpointer data, xmlErrorPtr found)
         return;
     if (found->node)
         line = xmlGetLineNo(found->node);
-    xml_error(reader, line, "%s", g_strchomp(text));
+    xml_error(reader, 0, "this is not as the schema has it: %s",
+              g_strchomp(text));
+    /* The first one often does not say where. */
+    if (reader->line <= 0)
+        reader->line = line;
 }
 
 /* A DOCTYPE is where entities come from: the file has no use for one. */
@@ -166,11 +170,69 @@ static const struct {
     { "link", "latency", "latency" },
 };
 
+/* Attributes that are read in another way. */
+static const struct {
+    const char *element;
+    const char *attribute;
+} xml_attributes[] = {
+    { "ram", "size" },
+    { "ram", "unit" },
+    { "row", "name" },
+    { "row", "state" },
+    { "fault", "kind" },
+    { "fault", "at" },
+    { "fault", "ms" },
+    { "fault", "command" },
+    { "fault", "channel" },
+};
+
 static gboolean
 xml_is(xmlNodePtr node, const char *name)
 {
     return node->type == XML_ELEMENT_NODE &&
         strcmp((const char *)node->name, name) == 0;
+}
+
+/* Whether @name is an attribute of @node; @all gets those that there are. */
+static gboolean
+xml_knows_attribute(xmlNodePtr node, const char *name, GString *all)
+{
+    gboolean found = FALSE;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(xml_fields) +
+             G_N_ELEMENTS(xml_attributes); i++) {
+        gsize j = i - G_N_ELEMENTS(xml_fields);
+        gboolean field = i < G_N_ELEMENTS(xml_fields);
+        const char *element = field ? xml_fields[i].element
+            : xml_attributes[j].element;
+        const char *attribute = field ? xml_fields[i].attribute
+            : xml_attributes[j].attribute;
+
+        if (!attribute || !xml_is(node, element))
+            continue;
+        g_string_append_printf(all, "%s%s", all->len ? ", " : "", attribute);
+        found |= strcmp(attribute, name) == 0;
+    }
+
+    return found;
+}
+
+/* The schema says this as well, but not so that one could act on it. */
+static gboolean
+xml_check_attributes(XmlReader *reader, xmlNodePtr node)
+{
+    for (xmlAttrPtr a = node->properties; a; a = a->next) {
+        const char *name = (const char *)a->name;
+        g_autoptr(GString) all = g_string_new(NULL);
+
+        if (!xml_knows_attribute(node, name, all))
+            return xml_error(reader, xmlGetLineNo(node),
+                             "%s: there is no attribute \"%s\"; accepted: "
+                             "%s", (const char *)node->name, name,
+                             all->len ? all->str : "none");
+    }
+
+    return TRUE;
 }
 
 /* A copy; NULL when there is no such attribute. */
@@ -270,6 +332,8 @@ xml_read_rows(XmlReader *reader, xmlNodePtr qemu, MtRefGuestSpec *spec)
 
         if (!xml_is(node, "row"))
             continue;
+        if (!xml_check_attributes(reader, node))
+            return FALSE;
         name = xml_attribute(node, "name");
         state = xml_attribute(node, "state");
         if (!name || !state)
@@ -320,7 +384,8 @@ static const struct {
 static gboolean
 xml_read_element(XmlReader *reader, xmlNodePtr node, MtRefGuestSpec *spec)
 {
-    if (!xml_read_fields(reader, node, spec))
+    if (!xml_check_attributes(reader, node) ||
+        !xml_read_fields(reader, node, spec))
         return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(xml_elements); i++) {
         if (xml_is(node, xml_elements[i].element))
