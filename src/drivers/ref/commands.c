@@ -205,7 +205,7 @@ static const MtRefCommand commands[] = {
 };
 
 MtRefRun
-mt_ref_command_run(const char *name)
+mt_ref_guest_find_command(const char *name)
 {
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         if (strcmp(name, commands[i].name) == 0)

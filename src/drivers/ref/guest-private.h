@@ -163,7 +163,7 @@ typedef struct {
 } MtRefCommand;
 
 /* NULL: none such. */
-MtRefRun mt_ref_command_run(const char *name);
+MtRefRun mt_ref_guest_find_command(const char *name);
 
 /* The commands themselves, by file. */
 gboolean mt_ref_run_migrate(MtRefGuest *guest, JsonObject *arguments,

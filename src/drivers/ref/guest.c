@@ -242,7 +242,7 @@ static gboolean
 guest_dispatch(MtRefGuest *g, const char *command, JsonObject *arguments,
                int *fd, JsonNode **ret_result, MtRefRefusal *refusal)
 {
-    MtRefRun run = mt_ref_command_run(command);
+    MtRefRun run = mt_ref_guest_find_command(command);
 
     if (strcmp(command, "x-migtune-fault") == 0)
         return mt_ref_run_fault(g, arguments, ret_result, refusal);
