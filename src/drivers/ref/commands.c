@@ -172,7 +172,7 @@ run_closefd(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                          name);
 }
 
-static const MtRefCommand commands[] = {
+static const MtRefHandler commands[] = {
     { "announce-self", run_nothing },
     { "calc-dirty-rate", mt_ref_run_calc_rate },
     { "cancel-vcpu-dirty-limit", run_dirty_limit },
@@ -205,7 +205,7 @@ static const MtRefCommand commands[] = {
 };
 
 MtRefRun
-mt_ref_command_find(const char *name)
+mt_ref_guest_find_command(const char *name)
 {
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         if (strcmp(name, commands[i].name) == 0)

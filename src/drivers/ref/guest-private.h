@@ -160,10 +160,10 @@ typedef gboolean (*MtRefRun)(MtRefGuest *guest, JsonObject *arguments,
 typedef struct {
     const char *name;
     MtRefRun run;
-} MtRefCommand;
+} MtRefHandler;
 
 /* NULL: none such. */
-MtRefRun mt_ref_command_find(const char *name);
+MtRefRun mt_ref_guest_find_command(const char *name);
 
 /* The commands themselves, by file. */
 gboolean mt_ref_run_migrate(MtRefGuest *guest, JsonObject *arguments,
