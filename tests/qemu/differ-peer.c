@@ -22,7 +22,7 @@
 #include <glib/gstdio.h>
 
 #include "differ.h"
-#include "guest.h"
+#include "lib/qemu-guest.h"
 
 /* Longer silence is taken for death. */
 #define SILENCE_MS 30000
@@ -85,7 +85,7 @@ peer_argv(const PeerKind *kind, PeerFlags flags, const char *ram_file)
     GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
     g_auto(GStrv) words = NULL;
 
-    if (!g_shell_parse_argv(guest_command(kind->release), NULL, &words, NULL))
+    if (!g_shell_parse_argv(qemu_guest_command(kind->release), NULL, &words, NULL))
         g_error("the command for QEMU %s cannot be read", kind->release);
     for (char **word = words; *word; word++)
         g_ptr_array_add(argv, g_strdup(*word));

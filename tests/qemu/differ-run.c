@@ -18,7 +18,6 @@
 #include <glib/gstdio.h>
 
 #include "differ.h"
-#include "guest.h"
 #include "util/json-peek.h"
 #include "util/json.h"
 

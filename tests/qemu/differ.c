@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "differ.h"
-#include "guest.h"
+#include "lib/qemu-guest.h"
 
 #define ENOUGH_COMMANDS 20000
 
@@ -36,7 +36,7 @@ world_up(World *world)
     const char *const needed[] = { world->release, world->self };
 
     for (gsize i = 0; i < G_N_ELEMENTS(needed); i++) {
-        if (needed[i] && !guest_command(needed[i])) {
+        if (needed[i] && !qemu_guest_command(needed[i])) {
             g_autofree char *why = g_strdup_printf(
                 "no QEMU %s: tools/get-qemus.sh provides it", needed[i]);
 
