@@ -26,11 +26,45 @@ answer_free(Answer *answer)
     g_free(answer);
 }
 
+/* Integers from 2^63 on, which no reader here tells from negative ones, as
+ * strings; with them all others of that many digits. */
+#define MANY_DIGITS 19
+
+/* The end of the string that begins at @text. */
+static const char *
+string_end(const char *text)
+{
+    for (text++; *text && *text != '"'; text++) {
+        if (*text == '\\' && text[1])
+            text++;
+    }
+    return *text ? text + 1 : text;
+}
+
+static char *
+answer_exact(const char *text)
+{
+    GString *out = g_string_new(NULL);
+
+    while (*text) {
+        gsize n = *text == '"' ? string_end(text) - text
+                               : strspn(text, "0123456789");
+        const char *quote =
+            *text != '"' && n >= MANY_DIGITS ? "\"" : "";
+
+        if (n == 0)
+            n = 1;
+        g_string_append_printf(out, "%s%.*s%s", quote, (int)n, text, quote);
+        text += n;
+    }
+    return g_string_free(out, FALSE);
+}
+
 static void
 answer_parse(Answer *answer)
 {
-    g_autoptr(JsonObject) object =
-        mt_json_parse_object(answer->text, -1, NULL);
+    g_autofree char *exact = answer_exact(answer->text);
+    g_autoptr(JsonObject) object = mt_json_parse_object(exact, -1, NULL);
     JsonObject *error;
 
     if (!object)

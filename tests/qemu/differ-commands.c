@@ -246,8 +246,6 @@ static const char *const chains[][8] = {
     { "migrate-incoming {'uri': 'nonsense'}",
       "migrate-incoming {'uri': '$DST'}", "query-migrate" },
     { "migrate-incoming {'uri': '$DST'}", "cont", "query-status", "stop" },
-    { "migrate-incoming {'uri': '$DST'}", "migrate {'uri': '$SINK'}",
-      "migrate_cancel", "@settle", "query-migrate" },
     { "migrate_set_speed {'value': 5}", "migrate_set_speed {'value': -1}",
       "migrate_set_speed {'value': 1.5}",
       "migrate_set_speed {'value': 9223372036854775807}" },

@@ -79,6 +79,7 @@ peer_argv(const PeerKind *kind, PeerFlags flags, const char *ram_file)
 {
     static const char *const fixed[] = {
         "-accel", "tcg", "-nodefaults", "-display", "none", "-m", "16M",
+        "-name", "guest",
         "-chardev", "socket,id=monitor,fd=3", "-mon",
         "chardev=monitor,mode=control",
     };

@@ -1,41 +1,80 @@
-/* TEMPORARY */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A guest of drivers/ref behind its monitor, in this process.
+ */
 #include "config.h"
+
 #include <string.h>
+
 #include "differ.h"
-#include "drivers/ref/tunables.h"
-#include "drivers/ref/input.h"
-#include "util/json.h"
-#include "util/json-peek.h"
-struct RefPeer { MtRefProfile *p; MtRefTunables *t; MtRefSituation s; GQueue q; };
-RefPeer *ref_peer_new(const char *release, PeerFlags f, const char *m) {
-    RefPeer *r = g_new0(RefPeer,1);
-    r->p = mt_ref_profile_new(mt_release_parse(release), NULL, NULL, NULL);
-    r->t = mt_ref_tunables_new(r->p);
-    r->s.incoming = f & PEER_INCOMING; r->s.migrating = (f & PEER_PAUSED)!=0; r->s.ram_bytes = PEER_RAM_BYTES;
-    g_queue_init(&r->q); g_queue_push_tail(&r->q, g_strdup("{\"QMP\":1}"));
-    return r;
-}
-void ref_peer_free(RefPeer *r) { if(!r) return; mt_ref_tunables_free(r->t); mt_ref_profile_unref(r->p); g_queue_clear_full(&r->q, g_free); g_free(r); }
-static char *one(RefPeer *r, const char *line) {
-    g_autoptr(JsonObject) o = mt_json_parse_object(line, -1, NULL);
-    MtRefRefusal ref = {0}; JsonNode *res = NULL;
-    const char *c; JsonObject *a; MtRefSituation s2 = r->s; s2.migrating = FALSE;
-    if (!o) return g_strdup("{\"error\":{\"class\":\"GenericError\",\"desc\":\"JSON\"}}");
-    c = mt_json_peek_string(o, "execute"); a = mt_json_peek_object(o, "arguments");
-    if (!c) return g_strdup("{\"return\":{}}");
-    if (json_object_has_member(o,"arguments") && !a) return g_strdup("{\"error\":{\"class\":\"GenericError\",\"desc\":\"QMP input member 'arguments' must be an object\"}}");
-    if (strcmp(c,"qmp_capabilities")==0) return g_strdup("{\"return\":{}}");
-    if (strcmp(c,"query-status")==0) { int run = !r->s.incoming && !r->s.migrating; return g_strdup_printf("{\"return\":{\"running\":%s,\"status\":\"%s\"%s}}", run?"true":"false", r->s.incoming?"inmigrate":run?"running":"prelaunch", mt_ref_profile_release(r->p) < MT_RELEASE(8,0)?",\"singlestep\":false":"");}
-    if (!mt_ref_input_check(r->p, c, a, FALSE, &ref) || (mt_ref_tunables_knows(c) && !mt_ref_tunables_run(r->t, &s2, c, a, &res, &ref))) {
-        JsonObject *e = json_object_new(), *w = json_object_new();
-        json_object_set_string_member(e, "class", ref.error_class); json_object_set_string_member(e, "desc", ref.desc);
-        json_object_set_object_member(w, "error", e);
-        mt_ref_refusal_clear(&ref);
-        char *l = mt_json_object_to_line(w); json_object_unref(w); return l;
+#include "drivers/ref/monitor.h"
+
+struct RefPeer {
+    MtRefGuest *guest;
+    MtRefMonitor *monitor;
+    GAsyncQueue *lines;         /* events come from any thread */
+    GString *rest;              /* of the one thread at a time that prints */
+};
+
+static void
+ref_output(const char *text, gsize length, gpointer user_data)
+{
+    RefPeer *ref = user_data;
+
+    if (!text)
+        return;                 /* no more lines: that shows */
+    for (gsize i = 0; i < length; i++) {
+        if (text[i] != '\n') {
+            g_string_append_c(ref->rest, text[i]);
+            continue;
+        }
+        g_async_queue_push(ref->lines,
+                           g_strchomp(g_string_free(ref->rest, FALSE)));
+        ref->rest = g_string_new(NULL);
     }
-    if (!res) return g_strdup("{\"return\":{}}");
-    g_autofree char *l = mt_json_to_line(res); json_node_unref(res);
-    return g_strdup_printf("{\"return\": %s}", l);
 }
-void ref_peer_feed(RefPeer *r, const char *t) { g_auto(GStrv) l = g_strsplit(t,"\n",-1); for (int i=0;l[i];i++) if(*l[i]) g_queue_push_tail(&r->q, one(r,l[i])); }
-char *ref_peer_take(RefPeer *r) { return g_queue_pop_head(&r->q); }
+
+RefPeer *
+ref_peer_new(const char *release, PeerFlags flags, const char *ram_file)
+{
+    g_autoptr(MtRefGuestSpec) spec =
+        mt_ref_guest_spec_new("guest", mt_release_parse(release));
+    g_autoptr(GError) error = NULL;
+    RefPeer *ref = g_new0(RefPeer, 1);
+
+    spec->ram_bytes = PEER_RAM_BYTES;
+    spec->ram_file = g_strdup(ram_file);
+    spec->incoming = (flags & PEER_INCOMING) != 0;
+    spec->paused = (flags & PEER_PAUSED) != 0;
+    ref->guest = mt_ref_guest_new(spec, &error);
+    g_assert_no_error(error);
+    ref->lines = g_async_queue_new_full(g_free);
+    ref->rest = g_string_new(NULL);
+    ref->monitor = mt_ref_monitor_new(ref->guest, ref_output, ref);
+    return ref;
+}
+
+void
+ref_peer_free(RefPeer *ref)
+{
+    if (!ref)
+        return;
+
+    mt_ref_monitor_free(ref->monitor);
+    mt_ref_guest_free(ref->guest);
+    g_async_queue_unref(ref->lines);
+    g_string_free(ref->rest, TRUE);
+    g_free(ref);
+}
+
+void
+ref_peer_feed(RefPeer *ref, const char *text)
+{
+    mt_ref_monitor_feed(ref->monitor, text, strlen(text), NULL, 0);
+}
+
+char *
+ref_peer_take(RefPeer *ref)
+{
+    return g_async_queue_try_pop(ref->lines);
+}

@@ -72,6 +72,7 @@ static const struct {
     { "migrate ", { "query-migrate-capabilities",
                     "query-migrate-parameters" } },
     { "migrate-continue ", { "query-migrate-capabilities" } },
+    { "migrate_cancel", { "query-migrate-capabilities" } },
     { "", { "query-migrate-capabilities", "query-migrate-parameters",
             "query-status" } },
 };
@@ -267,6 +268,8 @@ typedef struct {
     const char *dirs[N_PEERS];
     guint step;                 /* that is compared */
     const char *command;        /* its text */
+    int class_step;             /* the last whose answers were of different
+                                 * classes */
     gboolean apart;             /* nothing to compare any more */
     gboolean gone;              /* one of them has ended */
 } Run;
@@ -311,7 +314,9 @@ run_compare_results(Run *run, const char *command, const char *query,
     g_autofree char *ref = NULL;
 
     if (!answer_same_value(command, one, other, &real, &ref)) {
-        run_differ(run, DIFF_VALUE, query, real, ref);
+        /* That one took what the other refused has been told. */
+        if (run->class_step != run->step)
+            run_differ(run, DIFF_VALUE, query, real, ref);
         run->apart = TRUE;
         return FALSE;
     }
@@ -343,6 +348,7 @@ run_compare(Run *run, const char *query, const char *real, const char *ref)
     run->gone |= one->kind == ANSWER_DIED || other->kind == ANSWER_DIED;
     run->apart |= run->gone;
     if (g_strcmp0(answer_class(one), answer_class(other)) != 0) {
+        run->class_step = run->step;
         run_differ(run, DIFF_CLASS, query,
                    one->desc ? one->desc : answer_class(one),
                    other->desc ? other->desc : answer_class(other));
@@ -627,7 +633,7 @@ static void
 differ_run_fresh(Differ *differ, Sequence *sequence)
 {
     Pair *pairs[2] = { pair_new(differ, sequence->flags), NULL };
-    Run run = { .differ = differ, .sequence = sequence };
+    Run run = { .differ = differ, .sequence = sequence, .class_step = -1 };
     guint next = 0;
 
     if (sequence_has_dst(sequence))
@@ -702,7 +708,7 @@ differ_get_shared(Differ *differ, PeerFlags flags)
 static void
 differ_run_shared(Differ *differ, Sequence *sequence)
 {
-    Run run = { .differ = differ, .sequence = sequence };
+    Run run = { .differ = differ, .sequence = sequence, .class_step = -1 };
     GPtrArray *steps = sequence->steps;
     Batch batch;
 

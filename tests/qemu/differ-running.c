@@ -62,6 +62,11 @@ static const Story stories[] = {
         "migrate_cancel", "@wait cancelled", QUERIES, "migrate_cancel",
         "migrate {'uri': '$SINK'}", "@wait completed", QUERIES, "@events",
     } },
+    { "on the side that waits", PEER_INCOMING, {
+        "migrate {'uri': '$SINK'}", "query-migrate",
+        "migrate-incoming {'uri': '$DST'}", QUERIES,
+        "migrate {'uri': '$SINK'}", "migrate_cancel", QUERIES,
+    } },
     { "pre-switchover", 0, {
         "migrate-set-capabilities {'capabilities': ["
         "{'capability': 'events', 'state': true}, "
@@ -302,9 +307,10 @@ situation_commands(Differ *differ, const Situation *situation)
     Sequence *sequence = situation_begin(situation, "commands");
 
     for (guint i = 0; i < commands->len; i++) {
-        sequence_add(sequence, "%s", (char *)commands->pdata[i]);
-        if (!g_strv_contains(leaving, commands->pdata[i]))
+        if (!g_strv_contains(leaving, commands->pdata[i])) {
+            sequence_add(sequence, "%s", (char *)commands->pdata[i]);
             sequence_add(sequence, "%s {}", (char *)commands->pdata[i]);
+        }
         sequence_add(sequence, "%s {'nonsense': 1}",
                      (char *)commands->pdata[i]);
     }
@@ -313,6 +319,7 @@ situation_commands(Differ *differ, const Situation *situation)
     sequence_add(sequence, "migrate {'uri': '$SINK', 'resume': true}");
     sequence_add(sequence, "query-migrate");
     sequence_add(sequence, "query-status");
+    sequence_add(sequence, "migrate_cancel");
     differ_run(differ, sequence);
 }
 
