@@ -159,6 +159,9 @@ typedef enum {
  *   g_free(), when the driver can tell without asking every domain; fails with
  *   %MIGTUNE_ERROR_NOT_FOUND where there is none.  It replaces @find and may
  *   find more than @list lists, such as a domain that does not run
+ * @manager_version: (nullable): of a driver whose guests are migrated by
+ *   libvirt: the release of libvirt that does so, such as "9.0.0", for
+ *   g_free(); of a client and a daemon the older one
  *
  * Since: 0.1
  */
@@ -195,6 +198,8 @@ struct _MigtuneDriver {
 
     char *(*lookup)(gpointer conn, const char *name,
                     GCancellable *cancellable, GError **error);
+    char *(*manager_version)(gpointer conn, GCancellable *cancellable,
+                             GError **error);
 };
 
 /* What a module exports is looked up under this name. */
