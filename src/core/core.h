@@ -48,6 +48,9 @@ MtRelease mt_core_parse_release(const char *text, GError **error);
 /* Whether a domain is what a user calls @name: name, UUID or key. */
 gboolean mt_domain_is_called(MigtuneDomain *domain, const char *name);
 
+/* FALSE with an error when no command can be run on it now. */
+gboolean mt_domain_check_running(MigtuneDomain *domain, GError **error);
+
 /* What the domain's QEMU can do, from memory, the cache or QEMU itself. */
 MtCaps *mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh,
                            GError **error);
