@@ -334,6 +334,10 @@ migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
     g_autoptr(GError) error = NULL;
     MtEngineSettings settings;
 
+    /* Where addresses are read first, only a descriptor is looked for later. */
+    if (!transport && !g_str_has_prefix(uri, "fd:") &&
+        !mt_ref_profile_has_quirk(g->profile, "bad-scheme-fails-job"))
+        return FALSE;
     if (!transport)
         return migrate_failed_early(g, refusal->desc);
 
