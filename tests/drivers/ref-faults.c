@@ -139,6 +139,18 @@ scene_progress(MtRefGuest *guest)
     return bytes;
 }
 
+static char *
+scene_ask(MtRefGuest *guest, const char *command)
+{
+    g_autoptr(JsonNode) result = NULL;
+    g_auto(MtRefRefusal) refusal = { 0 };
+
+    if (mt_ref_guest_execute(guest, command, NULL, &result, &refusal) !=
+        MT_REF_ANSWERED)
+        return g_strdup("no answer");
+    return mt_json_to_line(result);
+}
+
 static void
 scene_wait(const Scene *scene, MtRefGuest *source)
 {
@@ -166,7 +178,12 @@ scene_wait(const Scene *scene, MtRefGuest *source)
                                  &refusal);
             cancelled = TRUE;
         }
-        g_assert_cmpint(now, <, end);
+        if (now > end) {
+            g_autofree char *all = scene_ask(source, "query-migrate");
+
+            g_error("it does not end%s: %s",
+                    cancelled ? " after migrate_cancel" : "", all);
+        }
         g_usleep(500);
     }
 }
