@@ -162,6 +162,25 @@ migtune_domain_get_qemu(MigtuneDomain *domain)
     return domain->qemu;
 }
 
+char *
+migtune_domain_serve(MigtuneDomain *domain, const char *address,
+                     GError **error)
+{
+    const MigtuneDriver *driver;
+
+    g_return_val_if_fail(domain != NULL && address != NULL, NULL);
+
+    driver = domain->conn->driver;
+    if (!driver->serve) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("the driver %s cannot offer a monitor to others"),
+                          driver->name);
+        return NULL;
+    }
+
+    return driver->serve(domain->handle, address, error);
+}
+
 gboolean
 mt_domain_is_called(MigtuneDomain *domain, const char *name)
 {
@@ -171,6 +190,19 @@ mt_domain_is_called(MigtuneDomain *domain, const char *name)
            (domain->identity.uuid &&
             g_ascii_strcasecmp(domain->identity.uuid, name) == 0) ||
            strcmp(file, name) == 0;
+}
+
+gboolean
+mt_domain_check_running(MigtuneDomain *domain, GError **error)
+{
+    if (!domain->identity.inactive)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_NOT_RUNNING,
+                      _("%s is not running: start it, or use --config for "
+                        "what is kept for its next start"),
+                      domain->name);
+    return FALSE;
 }
 
 MtCaps *
@@ -183,6 +215,8 @@ mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh, GError **error)
 
     if (domain->caps && !refresh)
         return domain->caps;
+    if (!mt_domain_check_running(domain, error))
+        return NULL;
 
     address = g_strdup_printf("%s %s", conn->uri, domain->key);
     key = mt_cache_key(domain->identity.version, domain->identity.binary,
@@ -244,6 +278,7 @@ domain_set_text(JsonObject *object, const char *member, const char *text)
 JsonNode *
 migtune_domain_get_info(MigtuneDomain *domain, GError **error)
 {
+    gboolean runs = domain && !domain->identity.inactive;
     g_autoptr(MtState) state = NULL;
     g_autofree char *release = NULL;
     const char *package = NULL;
@@ -251,23 +286,26 @@ migtune_domain_get_info(MigtuneDomain *domain, GError **error)
 
     g_return_val_if_fail(domain != NULL, NULL);
 
-    state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
-    if (!state)
-        return NULL;
-
+    if (runs) {
+        state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
+        if (!state)
+            return NULL;
+        release = mt_release_format(mt_caps_release(domain->caps));
+    }
     if (domain_version_numbers(domain))
         package = mt_json_peek_string(
             json_node_get_object(domain->identity.version), "package");
-    release = mt_release_format(mt_caps_release(domain->caps));
     object = json_object_new();
     json_object_set_string_member(object, "domain", domain->name);
     domain_set_text(object, "uuid", domain->identity.uuid);
     json_object_set_string_member(object, "key", domain->key);
     json_object_set_string_member(object, "qemu", domain->qemu);
     json_object_set_string_member(object, "package", package ? package : "");
-    json_object_set_string_member(object, "state", state->run_state);
-    json_object_set_string_member(object, "migration", state->migration);
-    json_object_set_string_member(object, "release", release);
+    json_object_set_string_member(object, "state",
+                                  runs ? state->run_state : "shut off");
+    json_object_set_string_member(object, "migration",
+                                  runs ? state->migration : "none");
+    domain_set_text(object, "release", release);
 
     return mt_json_node_new_object(object);
 }

@@ -284,6 +284,7 @@ ram_page_record(MtDest *dest, guint64 head, GError **error)
     case MT_RECORD_ZERO:
         if (!mt_stream_in_u8(&dest->in, &fill, error))
             return FALSE;
+        mt_stream_in_expect_page(&dest->in);
         mt_count(dest->counters->duplicate, 1);
         if (fill || !mt_zero_page(page))
             memset(page, fill, MT_PAGE_SIZE);

@@ -69,6 +69,7 @@ typedef struct {
     MtParamId id;
     const char *type;           /* "uint8", "size", ... as from 6.0 on */
     const char *told_as;        /* NULL: the same */
+    gboolean always;            /* the type is that before 6.0, too */
 } MtRefRowType;
 
 /* All end with an entry without a name (an id of MT_PARAM_NONE). */

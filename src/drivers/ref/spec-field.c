@@ -347,7 +347,7 @@ field_read_fault(const Field *field, gpointer data, gpointer to,
 {
     MtRefFault fault;
 
-    if (!mt_ref_fault_parse(text, &fault, error))
+    if (!mt_ref_fault_from_text(text, &fault, error))
         return FALSE;
 
     mt_ref_guest_spec_add_fault(data, &fault);
@@ -471,7 +471,7 @@ mt_ref_fault_check(const MtRefFault *fault, GError **error)
 }
 
 gboolean
-mt_ref_fault_parse(const char *text, MtRefFault *ret_fault, GError **error)
+mt_ref_fault_from_text(const char *text, MtRefFault *ret_fault, GError **error)
 {
     const char *colon = strchr(text, ':');
     g_autofree char *kind = colon ? g_strndup(text, colon - text)

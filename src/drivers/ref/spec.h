@@ -91,7 +91,7 @@ gboolean mt_ref_fault_check(const MtRefFault *fault, GError **error);
 void mt_ref_fault_clear(MtRefFault *fault);
 
 /* "KIND" or "KIND:MEMBER=VALUE,MEMBER=VALUE...". */
-gboolean mt_ref_fault_parse(const char *text, MtRefFault *ret_fault,
+gboolean mt_ref_fault_from_text(const char *text, MtRefFault *ret_fault,
                             GError **error);
 
 /*

@@ -247,8 +247,10 @@ run_query_cache_size(MtRefTunables *tunables, const MtRefSituation *situation,
                      JsonObject *arguments, JsonNode **ret_result,
                      MtRefRefusal *refusal)
 {
-    *ret_result = mt_json_node_new_uint64(
-        tunables->values[MT_PARAM_XBZRLE_CACHE_SIZE].number);
+    guint64 size = tunables->values[MT_PARAM_XBZRLE_CACHE_SIZE].number;
+
+    /* An int: the largest size is told as a negative one. */
+    *ret_result = json_node_init_int(json_node_alloc(), size);
 
     return TRUE;
 }
