@@ -93,6 +93,13 @@ source_hides(MtRefGuest *g, MtStatus status)
 static void
 source_enter(MtRefGuest *g, MtStatus status)
 {
+    /* Who cancels and the engine that ends are two threads: either may be
+     * heard first. */
+    if (status == MT_STATUS_CANCELLING && status_is_final(g->outgoing.status))
+        return;
+    if (status == MT_STATUS_CANCELLED &&
+        g->outgoing.status != MT_STATUS_CANCELLING)
+        migration_event(g, "cancelling");
     if (status == MT_STATUS_ACTIVE)
         migration_pass(g, 1);
     if (status == MT_STATUS_FAILED)
