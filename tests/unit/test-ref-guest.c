@@ -13,7 +13,7 @@
 #include "util/json-peek.h"
 #include "util/json.h"
 
-#define RAM_BYTES (16 << 20)
+#define RAM_BYTES (4 << 20)
 
 /* A guest with something in its RAM, or one that waits for it. */
 static RefClient *
@@ -456,7 +456,7 @@ test_retune(void)
     migrate(from, to, "unix");
     ref_client_wait(from, "active");
     g_usleep(200000);
-    g_assert_cmpint(info_number(from, "ram.transferred"), <, 4 << 20);
+    g_assert_cmpint(info_number(from, "ram.transferred"), <, 2 << 20);
     ref_client_run(from, "migrate-set-parameters",
                    "{'max-bandwidth': 1000000000}");
     ref_client_wait(from, "completed");
@@ -496,7 +496,7 @@ test_auto_converge(void)
     ref_client_run(from, "migrate-set-capabilities", "{'capabilities': "
                    "[{'capability': 'auto-converge', 'state': true}]}");
     ref_client_run(from, "migrate-set-parameters", "{'max-bandwidth': 33554432,"
-                   " 'cpu-throttle-initial': 90, 'downtime-limit': 100}");
+                   " 'cpu-throttle-initial': 90, 'downtime-limit': 10}");
     migrate(from, to, "unix");
     while (!slowed && g_get_monotonic_time() < end) {
         g_autoptr(JsonNode) info = ref_client_get(from, "query-migrate", NULL);
