@@ -217,5 +217,8 @@ mt_ref_address_open(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
     transport = mt_transport_new(plain ? plain : uri, &error);
     if (!transport)
         mt_ref_refuse(refusal, "%s", error->message);
+    else if (g->spec->link_bandwidth || g->spec->link_latency_ms)
+        mt_transport_set_link(transport, g->spec->link_bandwidth,
+                              g->spec->link_latency_ms);
     return transport;
 }

@@ -172,7 +172,7 @@ run_closefd(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                          name);
 }
 
-static const MtRefCommand commands[] = {
+static const MtRefHandler commands[] = {
     { "announce-self", run_nothing },
     { "calc-dirty-rate", mt_ref_run_calc_rate },
     { "cancel-vcpu-dirty-limit", run_dirty_limit },

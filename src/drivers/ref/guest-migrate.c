@@ -93,6 +93,13 @@ source_hides(MtRefGuest *g, MtStatus status)
 static void
 source_enter(MtRefGuest *g, MtStatus status)
 {
+    /* Who cancels and the engine that ends are two threads: either may be
+     * heard first. */
+    if (status == MT_STATUS_CANCELLING && status_is_final(g->outgoing.status))
+        return;
+    if (status == MT_STATUS_CANCELLED &&
+        g->outgoing.status != MT_STATUS_CANCELLING)
+        migration_event(g, "cancelling");
     if (status == MT_STATUS_ACTIVE)
         migration_pass(g, 1);
     if (status == MT_STATUS_FAILED)
@@ -334,6 +341,10 @@ migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
     g_autoptr(GError) error = NULL;
     MtEngineSettings settings;
 
+    /* Where addresses are read first, only a descriptor is looked for later. */
+    if (!transport && !g_str_has_prefix(uri, "fd:") &&
+        !mt_ref_profile_has_quirk(g->profile, "bad-scheme-fails-job"))
+        return FALSE;
     if (!transport)
         return migrate_failed_early(g, refusal->desc);
 

@@ -160,7 +160,7 @@ typedef gboolean (*MtRefRun)(MtRefGuest *guest, JsonObject *arguments,
 typedef struct {
     const char *name;
     MtRefRun run;
-} MtRefCommand;
+} MtRefHandler;
 
 /* NULL: none such. */
 MtRefRun mt_ref_guest_find_command(const char *name);

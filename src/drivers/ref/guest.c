@@ -343,7 +343,7 @@ mt_ref_run_fault(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
 {
     MtRefFault fault;
 
-    if (!mt_ref_fault_parse(arguments, &fault, refusal))
+    if (!mt_ref_fault_read(arguments, &fault, refusal))
         return FALSE;
 
     g_mutex_lock(&g->lock);
