@@ -191,6 +191,43 @@ migtune_domain_plan_reset(MigtuneDomain *domain, unsigned int flags,
     return plan_wrap(plan, domain, g_steal_pointer(&journal));
 }
 
+MtPlan *
+mt_plan_get_inner(MigtunePlan *plan)
+{
+    return plan->plan;
+}
+
+MigtuneDomain *
+mt_plan_get_domain(MigtunePlan *plan)
+{
+    return plan->domain;
+}
+
+void
+mt_plan_let_go(MigtunePlan *plan)
+{
+    g_clear_pointer(&plan->journal, mt_journal_free);
+}
+
+MigtunePlan *
+mt_domain_plan_values(MigtuneDomain *domain, const MtSet *values,
+                      GError **error)
+{
+    g_autoptr(MtJournal) journal = plan_open_journal(domain, error);
+    MtState *state;
+    MtPlan *plan;
+
+    if (!journal)
+        return NULL;
+    state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
+    if (!state)
+        return NULL;
+    plan = mt_plan_new_restore(domain->name, domain->qemu, domain->caps,
+                               state, values);
+
+    return plan_wrap(plan, domain, g_steal_pointer(&journal));
+}
+
 MigtunePlan *
 migtune_explain(const char *release_text, virTypedParameterPtr params,
                 int nparams, unsigned int flags, GError **error)
