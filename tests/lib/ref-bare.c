@@ -102,6 +102,18 @@ ref_bare_run(RefBare *bare, const char *command, const char *arguments,
     return result != NULL;
 }
 
+void
+ref_bare_start_incoming(RefBare *bare, const char *scheme)
+{
+    MtRefRefusal refusal = { 0 };
+
+    bare->situation.incoming = TRUE;
+    mt_ref_tunables_check_start(bare->tunables, &bare->situation, TRUE, scheme,
+                                &refusal);
+    g_assert_cmpstr(refusal.desc, ==, NULL);
+    bare->situation.incoming_started = TRUE;
+}
+
 static JsonNode *
 bare_find(JsonNode *capabilities, JsonNode *parameters, const char *name)
 {

@@ -42,6 +42,9 @@ JsonNode *ref_bare_execute(RefBare *bare, const char *command,
 gboolean ref_bare_run(RefBare *bare, const char *command,
                       const char *arguments, char **ret_desc);
 
+/* migrate-incoming at an address of @scheme, which must be taken. */
+void ref_bare_start_incoming(RefBare *bare, const char *scheme);
+
 /* What a query tells of one parameter or capability, as text; NULL if it does
  * not. */
 char *ref_bare_dup_value(RefBare *bare, const char *name);

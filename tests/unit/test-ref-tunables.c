@@ -82,7 +82,8 @@ check_observed(MtRelease release, JsonObject *answer)
     g_test_message("%x: %s", release, line);
     bare->situation.migrating = g_strcmp0(where, "migrating") == 0;
     bare->situation.incoming = g_strcmp0(where, "started") == 0;
-    bare->situation.incoming_started = bare->situation.incoming;
+    if (bare->situation.incoming)
+        ref_bare_start_incoming(bare, "tcp");
     bare->situation.reject_deprecated =
         mt_json_peek_string(answer, "compat") != NULL;
     run_before(bare, mt_json_peek_array(answer, "before"));
@@ -567,6 +568,36 @@ test_rules_of_the_start(void)
     }
 }
 
+/* What was listened at decides what may still be switched on. */
+static void
+test_capabilities_after_the_start(void)
+{
+    static const struct {
+        MtRelease release;
+        const char *scheme;
+        gboolean taken;
+    } cases[] = {
+        { MT_RELEASE(5, 2), "exec", TRUE },
+        { MT_RELEASE(7, 2), "exec", FALSE },
+        { MT_RELEASE(7, 2), "tcp", TRUE },
+        { MT_RELEASE(10, 0), "exec", TRUE },
+        { MT_RELEASE(10, 0), "tcp", FALSE },
+        { MT_RELEASE(10, 0), "unix", FALSE },
+    };
+    static const char *const names[] = { "multifd", NULL };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(RefBare) bare = ref_bare_new_for_release(cases[i].release);
+        gboolean taken;
+
+        g_test_message("%x %s", cases[i].release, cases[i].scheme);
+        bare->situation.incoming = TRUE;
+        ref_bare_start_incoming(bare, cases[i].scheme);
+        set_capabilities(bare, names, &taken);
+        g_assert_cmpint(taken, ==, cases[i].taken);
+    }
+}
+
 static void
 test_policy_on_deprecated_things(void)
 {
@@ -607,6 +638,8 @@ main(int argc, char **argv)
     g_test_add_func("/ref-tunables/what-is-in-force", test_what_is_in_force);
     g_test_add_func("/ref-tunables/rules-of-the-start",
                     test_rules_of_the_start);
+    g_test_add_func("/ref-tunables/capabilities-after-the-start",
+                    test_capabilities_after_the_start);
     g_test_add_func("/ref-tunables/policy-on-deprecated-things",
                     test_policy_on_deprecated_things);
 
