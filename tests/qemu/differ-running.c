@@ -193,7 +193,7 @@ static const Story stories[] = {
     } },
     { "a mode that needs shared memory", 0, {
         "migrate-set-parameters {'mode': 'cpr-transfer'}", "query-migrate",
-        "migrate {'uri': '$SINK'}", "query-migrate",
+        "migrate {'uri': '$SINK'}", "@settle", "query-migrate",
         "migrate-set-parameters {'mode': 'cpr-reboot'}", "query-migrate",
         "migrate {'uri': '$SINK'}", "@settle", "query-migrate",
         "query-status",

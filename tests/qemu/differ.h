@@ -162,7 +162,7 @@ typedef struct {
     const char *name;
     const char *releases;       /* "5.2 7.2"; NULL: all */
     guint kinds;                /* of DiffKind */
-    const char *command;        /* a regular expression for the step */
+    const char *where;          /* a regular expression for "sequence: step" */
     const char *real, *ref;     /* and for the two answers; NULL: any */
     const char *reason;
 } Limit;
