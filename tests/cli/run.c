@@ -20,10 +20,23 @@
 #define NAME_UUID "--name web1 --uuid 11111111-2222-3333-4444-555555555555"
 #define WEB1(replies) "--replies " replies " --unix web1.sock " NAME_UUID
 
+/* Two guests that can migrate to each other in no time. */
+#define MIGRATE_SMALL "ref://$PWD/small.xml "
+#define MIGRATE_FAULT(fault)                                            \
+    "migtune -c 'ref://'$PWD'/small.xml?fault=x/" fault "' "            \
+    "migrate x unix:link --incoming-domain y"
+
+/* Guests that are held open in the background. */
+#define REF_HOLD(options)                                               \
+    "export MIGTUNE_DEFAULT_URI=qmp://$PWD/s/; rm -f out; "             \
+    "migtune ref --socket-dir s " options " > out & pid=$!; "           \
+    "until grep -qs ready out; do sleep 0.1; done; "
+#define REF_END "kill $pid; wait $pid; echo $?; ls"
+
 typedef struct {
     const char *name;
     const char *peers[4];       /* command lines of fake-qmp, and NULL */
-    const char *commands[24];
+    const char *commands[26];
 } CliCase;
 
 static const CliCase cases[] = {
@@ -275,6 +288,85 @@ static const CliCase cases[] = {
         "migtune complete -- help p",
         "migtune complete -- nothing ''",
     } },
+    { "ref", { NULL }, {
+        "migtune -c ref:///default list",
+        "migtune -c ref:///default list --keys",
+        "migtune -c ref:///default dominfo "
+            "2f4c1a52-6d0b-4a3e-9c57-07d1c0a97201",
+        "migtune -c ref:///default 'migrate-setparameters db1 "
+            "compression=mt; migrate-getparameters db1 compression; "
+            "reset db1; migrate-getparameters db1 compression'",
+        "migtune -c 'ref:///one?release=2.8&name=x' probe x | head -n 1",
+        "migtune -c 'ref:///one?release=9.9' list",
+        "migtune -c 'ref:///one?colour=red' list",
+        "migtune -c 'ref:///default?release=7.2' list",
+        "migtune -c 'ref:///default?fault=nobody/drop:at=3' list",
+        "migtune -c 'ref:///default?fault=fire' list",
+        "migtune -c ref://elsewhere/default list",
+        "migtune -c ref:///nothing/here.xml list",
+        "printf '<guests>\\n<guest name=\"a\">\\n"
+            "<qemu release=\"3.3\"/>\\n</guest></guests>' > a.xml; "
+            "migtune -c ref://$PWD/a.xml list",
+        "printf '<!DOCTYPE a [<!ENTITY b \"c\">]><guests/>' > a.xml; "
+            "migtune -c ref://$PWD/a.xml list --json",
+        "printf '<guests><guest name=\"a\"><qemu release=\"7.2\">"
+            "<row name=\"compress\" state=\"removed\"/></qemu></guest>"
+            "</guests>' > a.xml; migtune -c ref://$PWD/a.xml "
+            "migrate-setparameters a compression=mt --dry-run",
+    } },
+    { "migrate", { NULL }, {
+        "printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"
+            "<ram size=\"4MiB\" content=\"random\"/></guest>"
+            "<guest name=\"y\"><qemu release=\"7.2\"/>"
+            "<ram size=\"4MiB\"/><state>incoming</state></guest>"
+            "</guests>' > small.xml",
+        "migtune -c ref:///default migrate web1 unix:link --dry-run "
+            "--incoming-domain web1-dest",
+        "migtune -c ref:///default migrate web1 unix:link --dry-run --json",
+        "migtune -c ref:///default migrate-incoming web1-dest unix:link "
+            "--dry-run",
+        "migtune -c ref:///default domjobinfo web1",
+        "migtune -c ref:///default domjobinfo web1-dest --json",
+        "migtune -c ref:///default domjobabort web1",
+        "migtune -c " MIGRATE_SMALL "'migrate x unix:link "
+            "--incoming-domain y' | sed -n '1p; /^memory_total/p; $p'",
+        "migtune -c " MIGRATE_SMALL "'migrate x unix:link --incoming-domain "
+            "y --json' | grep -c '\"name\" : \"memory_'",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:nobody",
+        "migtune -c " MIGRATE_SMALL "migrate x nonsense",
+        "migtune -c " MIGRATE_SMALL "migrate x",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:a unix:b",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:a --timeout soon",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:a --timeout-action abort",
+        "migtune -c " MIGRATE_SMALL "migrate-incoming x unix:link",
+        MIGRATE_FAULT("refuse:command=migrate"),
+        MIGRATE_FAULT("hangup:command=migrate"),
+        MIGRATE_FAULT("drop:at=100000"),
+        MIGRATE_FAULT("stall:at=100000") " --timeout 1 "
+            "--timeout-action abort",
+        MIGRATE_FAULT("stall:at=100000") " & pid=$!; sleep 1; "
+            "kill -TERM $pid; wait $pid",
+    } },
+    { "ref-sockets", { NULL }, {
+        REF_HOLD("--qemu 7.2 --name x --ram 1MiB --incoming")
+            "migtune list; stat -c '%a %n' s/*; ls s; " REF_END,
+        REF_HOLD("--json --qemu 7.2 --name x --ram 1MiB --with "
+                 "state=paused --socket x=mine.sock")
+            "cat out; migtune -c qmp://$PWD/mine.sock dominfo x; " REF_END,
+        REF_HOLD("") "grep -c sock out; " REF_END,
+        REF_HOLD("--qemu 11.1 --fault refuse:command=query-migrate --socket "
+                 "guest=tcp:127.0.0.1:0")
+            "uri=qmp+$(sed -n 's/.*tcp:/tcp:\\/\\//p' out); "
+            "migtune -c $uri dominfo guest; migtune -c $uri dominfo guest | "
+            "sed '/^Key/d'; " REF_END,
+        "migtune ref nothing.xml",
+        "migtune ref a.xml --qemu 7.2",
+        "migtune ref --qemu 7.9",
+        "migtune ref --with colour",
+        "migtune ref --with colour=red",
+        "migtune ref --socket nobody=x",
+        "migtune ref --qemu 7.2 --socket guest=tcp:0.0.0.0:0",
+    } },
     { "examples", { WEB1("qemu-7.2"),
                     "--replies made-2.8 --unix old.sock --name old" }, {
         "example-get qmp://$PWD/ web1 downtime compression",
@@ -308,7 +400,8 @@ cli_launcher(const char *directory, GSubprocessFlags flags)
     const char *root = cli_build_root();
     g_autofree char *path = g_strdup_printf(
         "%s/tools:%s/docs/examples:%s", root, root, g_getenv("PATH"));
-    g_autofree char *drivers = g_strdup_printf("%s/src/drivers/qmp", root);
+    g_autofree char *drivers = g_strdup_printf(
+        "%s/src/drivers/qmp:%s/src/drivers/ref", root, root);
     g_autofree char *uri = g_strdup_printf("qmp://%s/", directory);
     g_autofree char *cache = g_build_filename(directory, ".cache", NULL);
     g_autofree char *locale = g_build_filename(root, "po", NULL);
