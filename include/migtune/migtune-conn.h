@@ -127,6 +127,9 @@ char **migtune_conn_list(MigtuneConn *conn, GError **error);
  * @key: one of migtune_conn_list()
  * @error: return location
  *
+ * A domain that is defined and does not run is opened, too, where the driver
+ * knows such; what needs QEMU fails with %MIGTUNE_ERROR_NOT_RUNNING then.
+ *
  * Returns: (transfer full): the domain, connected, or %NULL with
  *   %MIGTUNE_ERROR_CONNECT, %MIGTUNE_ERROR_BUSY (somebody else holds the
  *   monitor), %MIGTUNE_ERROR_PROTOCOL, %MIGTUNE_ERROR_TIMEOUT,
@@ -241,9 +244,10 @@ const char *migtune_domain_get_qemu(MigtuneDomain *domain);
  * @error: return location
  *
  * Returns: (transfer full): a JSON object with the members `domain`, `uuid`,
- *   `key`, `qemu`, `package`, `state` (run state as QEMU names it),
- *   `migration` (status of the last or present migration, "none" without
- *   one), `release` (the release whose migration interface was found).
+ *   `key`, `qemu`, `package`, `state` (run state as QEMU names it, "shut off"
+ *   for a domain that does not run), `migration` (status of the last or
+ *   present migration, "none" without one), `release` (the release whose
+ *   migration interface was found; null for a domain that does not run).
  * Since: 0.1
  */
 JsonNode *migtune_domain_get_info(MigtuneDomain *domain, GError **error);
@@ -266,6 +270,24 @@ JsonNode *migtune_domain_get_info(MigtuneDomain *domain, GError **error);
  */
 JsonNode *migtune_domain_probe(MigtuneDomain *domain, gboolean refresh,
                                GError **error);
+
+/**
+ * migtune_domain_serve:
+ * @domain: a domain
+ * @address: `unix:PATH`, or `tcp:HOST:PORT` with the port 0 for any
+ * @error: return location
+ *
+ * Offers the domain's monitor to other programs, for as long as @domain is
+ * open.  A domain may be served at several addresses.  Only drivers whose
+ * guests are in this process can do so, such as that of `ref:`.
+ *
+ * Returns: (transfer full): the address with the port filled in; %NULL with
+ *   %MIGTUNE_ERROR_UNSUPPORTED, %MIGTUNE_ERROR_INVALID_ARGUMENT,
+ *   %MIGTUNE_ERROR_BUSY (somebody else listens there) or %MIGTUNE_ERROR_IO.
+ * Since: 0.1
+ */
+char *migtune_domain_serve(MigtuneDomain *domain, const char *address,
+                           GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneConn, migtune_conn_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneDomain, migtune_domain_unref)

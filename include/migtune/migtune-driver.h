@@ -78,6 +78,9 @@ typedef struct {
  * @instance: (nullable): a text that is the same for as long as the same QEMU
  *   process is running, such as its process number and start time; %NULL when
  *   the driver cannot know
+ * @inactive: the domain is defined and does not run: no command can be
+ *   executed, and the library does not try to; what is kept with it can be
+ *   read and changed
  *
  * Who is at the other end.  Texts are allocated; the caller frees all with
  * migtune_driver_identity_clear().
@@ -90,6 +93,7 @@ typedef struct {
     JsonNode *version;
     char *binary;
     char *instance;
+    gboolean inactive;
 } MigtuneDriverIdentity;
 
 /**
@@ -114,10 +118,15 @@ typedef struct {
     guint command_timeout_ms;
 } MigtuneDriverOptions;
 
+/* Where the element of kept settings is from, and its usual prefix. */
+#define MIGTUNE_DRIVER_KEPT_NAMESPACE "http://migtune.org/schemas/domain/1.0"
+#define MIGTUNE_DRIVER_KEPT_PREFIX "migtune"
+
 /**
  * MigtuneDriverKept:
  * @MIGTUNE_DRIVER_KEPT_LIVE: with the guest that runs, until it ends
- * @MIGTUNE_DRIVER_KEPT_CONFIG: with its definition, for every later start
+ * @MIGTUNE_DRIVER_KEPT_CONFIG: with its definition, for every later start;
+ *   %MIGTUNE_ERROR_UNSUPPORTED for a domain that has none
  *
  * Which of a domain's kept settings.
  *
@@ -133,14 +142,16 @@ typedef enum {
  * @api: %MIGTUNE_DRIVER_API
  * @size: of this struct as the driver knows it; members beyond it are absent
  * @name: short name, as in `migtune --version`
- * @schemes: URI schemes, %NULL-terminated
+ * @schemes: URI schemes, %NULL-terminated; `NAME+*` stands for NAME and for
+ *   every scheme that begins with `NAME+`
  * @open: opens @uri; the handle is passed to all other callbacks
  * @close: closes a connection, all of whose domains have been closed
  * @list: returns the keys of all domains, in no particular order, without
  *   talking to any of them: a %NULL-terminated array for g_strfreev()
  * @find: (nullable): keys that are worth trying first for the domain that a
  *   user calls @name, best first; %NULL-terminated, may be empty
- * @domain_open: connects to the domain with a key of @list; fills @identity
+ * @domain_open: connects to the domain with a key of @list, or finds that it
+ *   does not run; fills @identity
  * @domain_close: the end of a domain handle, whatever state it is in
  * @execute: runs commands, sent together and answered in order; returns
  *   whether all were answered; see #MigtuneDriverCommand
@@ -151,9 +162,21 @@ typedef enum {
  *   returns the address with the port filled in, for g_free()
  * @kept_get: (nullable): the settings that are kept with the domain: the XML
  *   text of one element, for g_free(); %NULL without an error when there are
- *   none.  Drivers without it have them in files, which the library does
+ *   none.  The element is `settings` of the namespace
+ *   %MIGTUNE_DRIVER_KEPT_NAMESPACE.  Drivers without it have them in files,
+ *   which the library does
  * @kept_set: (nullable): replaces them; with %NULL for @xml removes them.
  *   Nothing else that belongs to the domain changes
+ * @lookup: (nullable): the key of the domain that a user calls @name, for
+ *   g_free(), when the driver can tell without asking every domain; fails with
+ *   %MIGTUNE_ERROR_NOT_FOUND where there is none.  It replaces @find and may
+ *   find more than @list lists, such as a domain that does not run
+ * @manager: (nullable): who else sets tuning of its guests, such as
+ *   "libvirt": what neither a user nor QEMU's defaults account for is put
+ *   down to it
+ * @manager_version: (nullable): of a driver whose guests are migrated by
+ *   libvirt: the release of libvirt that does so, such as "9.0.0", for
+ *   g_free(); of a client and a daemon the older one
  *
  * Since: 0.1
  */
@@ -187,6 +210,12 @@ struct _MigtuneDriver {
                       GError **error);
     gboolean (*kept_set)(gpointer domain, MigtuneDriverKept which,
                          const char *xml, GError **error);
+
+    char *(*lookup)(gpointer conn, const char *name,
+                    GCancellable *cancellable, GError **error);
+    const char *manager;
+    char *(*manager_version)(gpointer conn, GCancellable *cancellable,
+                             GError **error);
 };
 
 /* What a module exports is looked up under this name. */

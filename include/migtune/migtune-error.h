@@ -45,6 +45,7 @@ G_BEGIN_DECLS
  * @MIGTUNE_ERROR_CANCELLED: the caller, or a signal, stopped it
  * @MIGTUNE_ERROR_IO: a file or socket of this machine failed
  * @MIGTUNE_ERROR_STREAM: a migration stream is damaged or not understood
+ * @MIGTUNE_ERROR_NOT_RUNNING: the domain is there and does not run
  *
  * What went wrong.  Codes are only ever added at the end.
  *
@@ -70,6 +71,7 @@ typedef enum {
     MIGTUNE_ERROR_CANCELLED,
     MIGTUNE_ERROR_IO,
     MIGTUNE_ERROR_STREAM,
+    MIGTUNE_ERROR_NOT_RUNNING,
 } MigtuneErrorCode;
 
 /**

@@ -48,6 +48,9 @@ MtRelease mt_core_parse_release(const char *text, GError **error);
 /* Whether a domain is what a user calls @name: name, UUID or key. */
 gboolean mt_domain_is_called(MigtuneDomain *domain, const char *name);
 
+/* FALSE with an error when no command can be run on it now. */
+gboolean mt_domain_check_running(MigtuneDomain *domain, GError **error);
+
 /* What the domain's QEMU can do, from memory, the cache or QEMU itself. */
 MtCaps *mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh,
                            GError **error);
@@ -59,6 +62,17 @@ MtState *mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags,
 /* Opens what conn.c found; takes nothing. */
 MigtuneDomain *mt_domain_open(MigtuneConn *conn, const char *key,
                               GError **error);
+
+/* plan-api.c: what is in a plan; the domain is NULL without one. */
+MtPlan *mt_plan_get_inner(MigtunePlan *plan);
+MigtuneDomain *mt_plan_get_domain(MigtunePlan *plan);
+
+/* The guest may be changed by others again; @plan will not be applied. */
+void mt_plan_let_go(MigtunePlan *plan);
+
+/* Plans that rows of @domain get @values. */
+MigtunePlan *mt_domain_plan_values(MigtuneDomain *domain, const MtSet *values,
+                                   GError **error);
 
 /*
  * One line of what a domain has: a row, or the wish compression.

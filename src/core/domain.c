@@ -162,6 +162,25 @@ migtune_domain_get_qemu(MigtuneDomain *domain)
     return domain->qemu;
 }
 
+char *
+migtune_domain_serve(MigtuneDomain *domain, const char *address,
+                     GError **error)
+{
+    const MigtuneDriver *driver;
+
+    g_return_val_if_fail(domain != NULL && address != NULL, NULL);
+
+    driver = domain->conn->driver;
+    if (!driver->serve) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("the driver %s cannot offer a monitor to others"),
+                          driver->name);
+        return NULL;
+    }
+
+    return driver->serve(domain->handle, address, error);
+}
+
 gboolean
 mt_domain_is_called(MigtuneDomain *domain, const char *name)
 {
@@ -171,6 +190,19 @@ mt_domain_is_called(MigtuneDomain *domain, const char *name)
            (domain->identity.uuid &&
             g_ascii_strcasecmp(domain->identity.uuid, name) == 0) ||
            strcmp(file, name) == 0;
+}
+
+gboolean
+mt_domain_check_running(MigtuneDomain *domain, GError **error)
+{
+    if (!domain->identity.inactive)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_NOT_RUNNING,
+                      _("%s is not running: start it, or use --config for "
+                        "what is kept for its next start"),
+                      domain->name);
+    return FALSE;
 }
 
 MtCaps *
@@ -183,6 +215,8 @@ mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh, GError **error)
 
     if (domain->caps && !refresh)
         return domain->caps;
+    if (!mt_domain_check_running(domain, error))
+        return NULL;
 
     address = g_strdup_printf("%s %s", conn->uri, domain->key);
     key = mt_cache_key(domain->identity.version, domain->identity.binary,
@@ -232,18 +266,10 @@ mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags, GError **error)
     return g_steal_pointer(&state);
 }
 
-static void
-domain_set_text(JsonObject *object, const char *member, const char *text)
-{
-    if (text)
-        json_object_set_string_member(object, member, text);
-    else
-        json_object_set_null_member(object, member);
-}
-
 JsonNode *
 migtune_domain_get_info(MigtuneDomain *domain, GError **error)
 {
+    gboolean runs = domain && !domain->identity.inactive;
     g_autoptr(MtState) state = NULL;
     g_autofree char *release = NULL;
     const char *package = NULL;
@@ -251,23 +277,26 @@ migtune_domain_get_info(MigtuneDomain *domain, GError **error)
 
     g_return_val_if_fail(domain != NULL, NULL);
 
-    state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
-    if (!state)
-        return NULL;
-
+    if (runs) {
+        state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
+        if (!state)
+            return NULL;
+        release = mt_release_format(mt_caps_release(domain->caps));
+    }
     if (domain_version_numbers(domain))
         package = mt_json_peek_string(
             json_node_get_object(domain->identity.version), "package");
-    release = mt_release_format(mt_caps_release(domain->caps));
     object = json_object_new();
     json_object_set_string_member(object, "domain", domain->name);
-    domain_set_text(object, "uuid", domain->identity.uuid);
+    mt_json_set_text(object, "uuid", domain->identity.uuid);
     json_object_set_string_member(object, "key", domain->key);
     json_object_set_string_member(object, "qemu", domain->qemu);
     json_object_set_string_member(object, "package", package ? package : "");
-    json_object_set_string_member(object, "state", state->run_state);
-    json_object_set_string_member(object, "migration", state->migration);
-    json_object_set_string_member(object, "release", release);
+    json_object_set_string_member(object, "state",
+                                  runs ? state->run_state : "shut off");
+    json_object_set_string_member(object, "migration",
+                                  runs ? state->migration : "none");
+    mt_json_set_text(object, "release", release);
 
     return mt_json_node_new_object(object);
 }
@@ -289,12 +318,12 @@ domain_probe_entry(const MtCapsEntry *entry)
     json_object_set_string_member(object, "type",
                                   mt_type_to_string(row->type));
     json_object_set_array_member(object, "values", values);
-    domain_set_text(object, "since", since);
+    mt_json_set_text(object, "since", since);
     json_object_set_boolean_member(object, "deprecated", entry->deprecated);
     json_object_set_boolean_member(object, "unstable", entry->unstable);
     json_object_set_boolean_member(object, "known",
                                    mt_row_id(row) != MT_PARAM_NONE);
-    domain_set_text(object, "set-by",
+    mt_json_set_text(object, "set-by",
                     !entry->settable                      ? NULL
                     : entry->access == MT_ACCESS_LEGACY   ? row->legacy->set
                     : row->kind == MT_KIND_CAPABILITY
@@ -322,8 +351,8 @@ domain_probe_absent(const MtCaps *caps)
         json_object_set_string_member(object, "qmp", row->qmp);
         json_object_set_string_member(object, "kind",
                                       mt_kind_to_string(row->kind));
-        domain_set_text(object, "since", since);
-        domain_set_text(object, "removed", removed);
+        mt_json_set_text(object, "since", since);
+        mt_json_set_text(object, "removed", removed);
         json_array_add_object_element(absent, object);
     }
 
@@ -356,112 +385,6 @@ migtune_domain_probe(MigtuneDomain *domain, gboolean refresh, GError **error)
     json_object_set_string_member(object, "source", mt_caps_source(caps));
     json_object_set_array_member(object, "parameters", array);
     json_object_set_array_member(object, "absent", domain_probe_absent(caps));
-
-    return mt_json_node_new_object(object);
-}
-
-gboolean
-migtune_domain_get_parameters(MigtuneDomain *domain, const char *const *names,
-                              virTypedParameterPtr *params, int *nparams,
-                              unsigned int flags, GError **error)
-{
-    g_autoptr(MtState) state = NULL;
-    g_autoptr(GPtrArray) lines = NULL;
-    int n = 0;
-
-    g_return_val_if_fail(domain && params && nparams, FALSE);
-
-    if (!mt_core_check_flags(flags, MIGTUNE_GET_CAPABILITIES, error))
-        return FALSE;
-    state = mt_domain_read_state(domain, MT_STATE_VALUES, error);
-    if (!state)
-        return FALSE;
-    lines = mt_listing_new(domain->caps, state, names, flags, error);
-    if (!lines)
-        return FALSE;
-
-    *params = g_new0(virTypedParameter, lines->len);
-    for (guint i = 0; i < lines->len; i++) {
-        const MtListed *listed = g_ptr_array_index(lines, i);
-
-        if (listed->value)
-            mt_value_to_typed(listed->row, listed->spelling, listed->value,
-                              listed->name, &(*params)[n++]);
-    }
-    *nparams = n;
-
-    return TRUE;
-}
-
-static JsonObject *
-domain_report_line(const MtCaps *caps, const MtListed *listed)
-{
-    const MtRow *row = listed->row;
-    const MtCapsEntry *entry = listed->entry;
-    JsonObject *object = json_object_new();
-    const char *def = mt_row_default(row, mt_caps_release(caps));
-    g_autofree char *text = NULL;
-
-    json_object_set_string_member(object, "name", listed->name);
-    domain_set_text(object, "qmp", entry ? entry->row->qmp : NULL);
-    json_object_set_string_member(object, "kind",
-                                  mt_kind_to_string(row->kind));
-    if (listed->value) {
-        json_object_set_member(object, "value",
-                               mt_value_to_report(row, listed->spelling,
-                                                  listed->value));
-        text = mt_value_format(row, listed->value);
-    } else {
-        json_object_set_null_member(object, "value");
-    }
-    domain_set_text(object, "unit", mt_row_unit(row, listed->spelling));
-    domain_set_text(object, "text", text);
-    if (def) {
-        g_autoptr(MtValue) value = mt_value_from_table(row, def);
-
-        json_object_set_member(object, "default",
-                               mt_value_to_report(row, listed->spelling,
-                                                  value));
-    } else {
-        json_object_set_null_member(object, "default");
-    }
-    json_object_set_boolean_member(object, "deprecated",
-                                   entry && entry->deprecated);
-    json_object_set_boolean_member(object, "unstable",
-                                   entry && entry->unstable);
-
-    return object;
-}
-
-JsonNode *
-migtune_domain_report(MigtuneDomain *domain, const char *const *names,
-                      unsigned int flags, GError **error)
-{
-    g_autoptr(MtState) state = NULL;
-    g_autoptr(GPtrArray) lines = NULL;
-    JsonObject *object;
-    JsonArray *array;
-
-    g_return_val_if_fail(domain != NULL, NULL);
-
-    if (!mt_core_check_flags(flags, MIGTUNE_GET_CAPABILITIES, error))
-        return NULL;
-    state = mt_domain_read_state(domain, MT_STATE_VALUES, error);
-    if (!state)
-        return NULL;
-    lines = mt_listing_new(domain->caps, state, names, flags, error);
-    if (!lines)
-        return NULL;
-
-    array = json_array_new();
-    for (guint i = 0; i < lines->len; i++)
-        json_array_add_object_element(
-            array, domain_report_line(domain->caps,
-                                      g_ptr_array_index(lines, i)));
-    object = json_object_new();
-    json_object_set_string_member(object, "domain", domain->name);
-    json_object_set_string_member(object, "qemu", domain->qemu);
-    json_object_set_array_member(object, "parameters", array);
 
     return mt_json_node_new_object(object);
 }

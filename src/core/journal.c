@@ -8,18 +8,15 @@
  */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
 
 #include "core/journal.h"
-#include "util/i18n.h"
 #include "util/json-peek.h"
 #include "util/json.h"
+#include "util/lock.h"
 #include "util/replace.h"
 
 #include "migtune/migtune-error.h"
@@ -32,69 +29,26 @@ struct _MtJournal {
     char *before;               /* of the file, before it was begun */
 };
 
-/* How often a lock that somebody else has is tried again. */
-#define JOURNAL_RETRY_MS 10
-
-/* $XDG_STATE_HOME/migtune, for which GLib has a function only since 2.72. */
-static char *
-journal_dir(void)
-{
-    const char *state = g_getenv("XDG_STATE_HOME");
-
-    if (state && g_path_is_absolute(state))
-        return g_build_filename(state, "migtune", NULL);
-
-    return g_build_filename(g_get_home_dir(), ".local", "state", "migtune",
-                            NULL);
-}
-
-/* Waits for the lock.  FALSE when somebody else kept it. */
-static gboolean
-journal_lock(MtJournal *journal, guint timeout_ms, GCancellable *cancellable,
-             GError **error)
-{
-    gint64 end = g_get_monotonic_time() + timeout_ms * (gint64)1000;
-
-    while (flock(journal->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return TRUE;        /* a file system without locks */
-        if (g_cancellable_is_cancelled(cancellable)) {
-            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                              _("it was stopped while waiting for another "
-                                "migtune that is changing this guest"));
-            return FALSE;
-        }
-        if (g_get_monotonic_time() >= end) {
-            migtune_error_set(error, MIGTUNE_ERROR_BUSY,
-                              _("another migtune is changing this guest and "
-                                "did not finish within %u ms"),
-                              timeout_ms);
-            return FALSE;
-        }
-        g_usleep(JOURNAL_RETRY_MS * 1000);
-    }
-
-    return TRUE;
-}
-
 MtJournal *
 mt_journal_open(const char *id, guint timeout_ms, GCancellable *cancellable,
                 GError **error)
 {
     g_autoptr(MtJournal) journal = g_new0(MtJournal, 1);
-    g_autofree char *dir = journal_dir();
+    g_autofree char *dir = mt_lock_state_dir();
     g_autofree char *digest =
         g_compute_checksum_for_string(G_CHECKSUM_SHA256, id, -1);
     g_autofree char *lock = g_strdup_printf("%s/%.32s.lock", dir, digest);
+    GError *cause = NULL;
 
     journal->id = g_strdup(id);
     journal->path = g_strdup_printf("%s/%.32s.json", dir, digest);
-    journal->lock_fd = -1;
-    if (g_mkdir_with_parents(dir, 0700) == 0)
-        journal->lock_fd = g_open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (journal->lock_fd >= 0 &&
-        !journal_lock(journal, timeout_ms, cancellable, error))
+    g_mkdir_with_parents(dir, 0700);
+    journal->lock_fd = mt_lock_take(lock, timeout_ms, cancellable, &cause);
+    if (cause && !g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_IO)) {
+        g_propagate_error(error, cause);
         return NULL;
+    }
+    g_clear_error(&cause);
 
     return g_steal_pointer(&journal);
 }

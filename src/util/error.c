@@ -59,6 +59,7 @@ static const char *const error_code_names[] = {
     [MIGTUNE_ERROR_CANCELLED] = "cancelled",
     [MIGTUNE_ERROR_IO] = "io",
     [MIGTUNE_ERROR_STREAM] = "stream",
+    [MIGTUNE_ERROR_NOT_RUNNING] = "not-running",
 };
 
 const char *

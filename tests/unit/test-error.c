@@ -40,7 +40,7 @@ test_every_code_has_its_own_name(void)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    for (int code = 0; code <= MIGTUNE_ERROR_STREAM; code++) {
+    for (int code = 0; code <= MIGTUNE_ERROR_NOT_RUNNING; code++) {
         const char *name = migtune_error_code_to_string(code);
 
         g_assert_nonnull(name);

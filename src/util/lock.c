@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Lock files, which keep two processes that change the same guest apart.
+ *
+ * The kernel gives up a lock when its process ends, so that none is ever left
+ * behind; the files themselves stay, because removing one would let a third
+ * process lock another file of the same name.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "util/i18n.h"
+#include "util/lock.h"
+
+#include "migtune/migtune-error.h"
+
+/* How often a lock that somebody else has is tried again. */
+#define LOCK_RETRY_MS 10
+
+/* GLib has a function for it only since 2.72. */
+char *
+mt_lock_state_dir(void)
+{
+    const char *state = g_getenv("XDG_STATE_HOME");
+
+    if (state && g_path_is_absolute(state))
+        return g_build_filename(state, "migtune", NULL);
+
+    return g_build_filename(g_get_home_dir(), ".local", "state", "migtune",
+                            NULL);
+}
+
+/* Waits for the lock.  FALSE when somebody else kept it. */
+static gboolean
+lock_wait(int fd, guint timeout_ms, GCancellable *cancellable, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + timeout_ms * (gint64)1000;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return TRUE;        /* a file system without locks */
+        if (g_cancellable_is_cancelled(cancellable)) {
+            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                              _("it was stopped while waiting for another "
+                                "migtune that is changing this guest"));
+            return FALSE;
+        }
+        if (g_get_monotonic_time() >= end) {
+            migtune_error_set(error, MIGTUNE_ERROR_BUSY,
+                              _("another migtune is changing this guest and "
+                                "did not finish within %u ms"),
+                              timeout_ms);
+            return FALSE;
+        }
+        g_usleep(LOCK_RETRY_MS * 1000);
+    }
+
+    return TRUE;
+}
+
+int
+mt_lock_take(const char *path, guint timeout_ms, GCancellable *cancellable,
+             GError **error)
+{
+    int fd = g_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot open %s: %s"),
+                          path, g_strerror(errno));
+        return -1;
+    }
+    if (!lock_wait(fd, timeout_ms, cancellable, error)) {
+        close(fd);
+        return -1;
+    }
+
+    return fd;
+}
