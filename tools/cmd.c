@@ -19,6 +19,8 @@ const CmdGroup cmd_groups[] = {
     { "domains", N_("Domains"), cmd_host_commands },
     { "tuning", N_("Seeing and setting"), cmd_params_commands },
     { "planning", N_("Knowing beforehand"), cmd_plan_commands },
+    { "migration", N_("Migrating"), cmd_migrate_commands },
+    { "reference", N_("The reference engine"), cmd_ref_commands },
     { "shell", N_("Shell"), cmd_shell_commands },
     { NULL }
 };
@@ -209,11 +211,17 @@ static gboolean
 cmd_store(GHashTable *values, const CmdOption *option, const char *text,
           GError **error)
 {
+    const char *before = g_hash_table_lookup(values, option->name);
+
     if (!cmd_check_value(option, text, error))
         return FALSE;
 
-    if (option->type != CMD_OPT_FLAG &&
-        g_hash_table_contains(values, option->name)) {
+    if (option->many && before) {
+        g_hash_table_insert(values, (char *)option->name,
+                            g_strconcat(before, "\n", text, NULL));
+        return TRUE;
+    }
+    if (option->type != CMD_OPT_FLAG && before) {
         tool_usage_error(error, _("--%s is given twice"), option->name);
         return FALSE;
     }
@@ -384,41 +392,57 @@ cmd_line_parse_long(CmdLine *line, char **words, guint *i, GError **error)
     return TRUE;
 }
 
+/* Gives @option the first word that has no name and no place yet. */
+static gboolean
+cmd_line_place_one(CmdLine *line, const CmdOption *option, int first_word,
+                   guint *n_placed, GError **error)
+{
+    const CmdOption *rest =
+        cmd_table_find_type(line->cmd->options, CMD_OPT_REST);
+
+    /* NAME=VALUE is never meant as a domain: --domain NAME=VALUE is. */
+    if (*n_placed > 0 && !cmd_line_has(line, option->name) &&
+        (!rest || rest->word != CMD_WORD_WISH ||
+         !strchr(line->rest->pdata[first_word], '='))) {
+        g_autofree char *word =
+            g_ptr_array_steal_index(line->rest, first_word);
+
+        (*n_placed)--;
+        if (!cmd_store(line->values, option, word, error))
+            return FALSE;
+    }
+
+    if (option->required && !cmd_line_has(line, option->name)) {
+        tool_usage_error(error, _("%s: %s is missing"), line->cmd->name,
+                         option->metavar);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
 /* Gives the words without a name their places. */
 static gboolean
 cmd_line_place(CmdLine *line, int first_word, guint n_placed, GError **error)
 {
     const Cmd *cmd = line->cmd;
-    const CmdOption *data = cmd_table_find_type(cmd->options, CMD_OPT_DATA);
     const CmdOption *rest = cmd_table_find_type(cmd->options, CMD_OPT_REST);
     gboolean replaced = FALSE;
 
     for (const CmdOption *o = cmd->options; o && o->name; o++)
         replaced |= o->replaces_data && cmd_line_has(line, o->name);
 
-    /* NAME=VALUE is never meant as a domain: --domain NAME=VALUE is. */
-    if (data && !replaced && first_word >= 0 &&
-        !cmd_line_has(line, data->name) &&
-        (!rest || rest->word != CMD_WORD_WISH ||
-         !strchr(line->rest->pdata[first_word], '='))) {
-        g_autofree char *word =
-            g_ptr_array_steal_index(line->rest, first_word);
-
-        n_placed--;
-        if (!cmd_store(line->values, data, word, error))
+    for (const CmdOption *o = cmd->options; o && o->name; o++) {
+        if (o->type != CMD_OPT_DATA)
+            continue;
+        if (replaced && cmd_line_has(line, o->name)) {
+            tool_usage_error(error, _("%s: %s is given and excluded at once"),
+                             cmd->name, o->metavar);
             return FALSE;
-    }
-
-    if (data && data->required && !replaced &&
-        !cmd_line_has(line, data->name)) {
-        tool_usage_error(error, _("%s: %s is missing"), cmd->name,
-                         data->metavar);
-        return FALSE;
-    }
-    if (replaced && cmd_line_has(line, data->name)) {
-        tool_usage_error(error, _("%s: %s is given and excluded at once"),
-                         cmd->name, data->metavar);
-        return FALSE;
+        }
+        if (!replaced && !cmd_line_place_one(line, o, first_word, &n_placed,
+                                             error))
+            return FALSE;
     }
     if (!rest && n_placed > 0) {
         tool_usage_error(error, _("%s: one word too many: '%s'"), cmd->name,
@@ -502,6 +526,14 @@ cmd_line_get(const CmdLine *line, const char *name)
     return g_hash_table_lookup(line->values, name);
 }
 
+char **
+cmd_line_get_all(const CmdLine *line, const char *name)
+{
+    const char *text = cmd_line_get(line, name);
+
+    return g_strsplit(text ? text : "", "\n", -1);
+}
+
 gboolean
 cmd_line_has(const CmdLine *line, const char *name)
 {
@@ -536,6 +568,8 @@ cmd_self_test_options(const char *name, const CmdOption *table,
                      cmd_table_find_letter(table, o->letter) == o,
                      "its letter twice");
         FAULT_UNLESS(!o->choices || o->choices[0], "no choices");
+        FAULT_UNLESS(!o->many || o->type == CMD_OPT_TEXT,
+                     "only a text can be given several times");
         if (cmd) {
             FAULT_UNLESS(!cmd_table_find(cmd_common_options, o->name,
                                          strlen(o->name)),

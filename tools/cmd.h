@@ -38,6 +38,7 @@ typedef struct {
     CmdOptionType type;
     gboolean required;
     gboolean replaces_data;     /* with it the command takes no DATA word */
+    gboolean many;              /* may be given several times */
     CmdWord word;
     const char *const *choices; /* NULL: anything */
     const char *metavar;        /* how help calls the value */
@@ -78,6 +79,8 @@ extern const CmdGroup cmd_groups[];
 extern const Cmd cmd_host_commands[];
 extern const Cmd cmd_params_commands[];
 extern const Cmd cmd_plan_commands[];
+extern const Cmd cmd_migrate_commands[];
+extern const Cmd cmd_ref_commands[];
 extern const Cmd cmd_shell_commands[];
 
 /* Options before the command, and those that every command has. */
@@ -109,6 +112,9 @@ void cmd_line_free(CmdLine *line);
 
 /* NULL when the option was not given. */
 const char *cmd_line_get(const CmdLine *line, const char *name);
+
+/* Each time that it was given; for g_strfreev(). */
+char **cmd_line_get_all(const CmdLine *line, const char *name);
 gboolean cmd_line_has(const CmdLine *line, const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CmdLine, cmd_line_free)

@@ -231,6 +231,7 @@ complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
     const char *pending_wish = NULL;
     const CmdOption *rest = NULL;
     guint n_placed = 0;
+    guint n_data = 0;
     gboolean replaced = FALSE;
 
     for (guint i = 0; i + 1 < n_words; i++) {
@@ -271,7 +272,7 @@ complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
     }
 
     for (const CmdOption *o = cmd->options; o && o->name; o++) {
-        if (o->type == CMD_OPT_DATA && n_placed == 0 && !replaced)
+        if (o->type == CMD_OPT_DATA && n_data++ == n_placed && !replaced)
             complete_add_value(c, tool, o);
         else if (o->type == CMD_OPT_REST)
             rest = o;

@@ -70,7 +70,8 @@ help_option_form(const CmdOption *option)
         break;
     case CMD_OPT_TEXT:
     case CMD_OPT_NUMBER:
-        g_string_append_printf(form, "--%s %s", option->name, value);
+        g_string_append_printf(form, "--%s %s%s", option->name, value,
+                               option->many ? "..." : "");
         break;
     case CMD_OPT_DATA:
         g_string_append_printf(form, "[--%s] %s", option->name, value);

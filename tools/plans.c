@@ -340,24 +340,28 @@ plans_print_warnings(Tool *tool, JsonObject *document)
                   json_array_get_string_element(warnings, i));
 }
 
+/* Whether every wish is to be had as it is. */
 static gboolean
-plans_is_exact(MigtuneVerdict verdict)
+plans_is_exact(MigtunePlan *plan)
 {
-    return verdict == MIGTUNE_VERDICT_IN_FORCE ||
-           verdict == MIGTUNE_VERDICT_KEPT;
+    for (guint i = 0; i < migtune_plan_get_n_verdicts(plan); i++) {
+        MigtuneVerdict verdict =
+            migtune_plan_get_verdict(plan, i, NULL, NULL, NULL, NULL);
+
+        if (verdict != MIGTUNE_VERDICT_IN_FORCE &&
+            verdict != MIGTUNE_VERDICT_KEPT)
+            return FALSE;
+    }
+
+    return TRUE;
 }
 
 /* The status of a plan that was not refused and did not fail. */
 static int
 plans_get_status(const CmdLine *line, MigtunePlan *plan)
 {
-    if (!cmd_line_has(line, "strict-exit"))
-        return TOOL_DONE;
-
-    for (guint i = 0; i < migtune_plan_get_n_verdicts(plan); i++)
-        if (!plans_is_exact(
-                migtune_plan_get_verdict(plan, i, NULL, NULL, NULL, NULL)))
-            return TOOL_INEXACT;
+    if (cmd_line_has(line, "strict-exit") && !plans_is_exact(plan))
+        return TOOL_INEXACT;
 
     return TOOL_DONE;
 }
@@ -421,4 +425,43 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
         g_prefix_error(&failure, "%s", _("nothing was changed: "));
     g_propagate_error(error, g_steal_pointer(&failure));
     return status;
+}
+
+void
+plans_print_lowering(Tool *tool, MigtunePlan *plan,
+                     MigtuneLowering *lowering, const char *destination)
+{
+    g_autoptr(JsonNode) node = migtune_lowering_to_json(lowering);
+    JsonObject *document = json_node_get_object(node);
+    g_auto(GStrv) virsh = migtune_lowering_to_virsh(lowering, destination);
+    const char *titles[] = { _("For libvirt"), _("Value"), NULL };
+    g_autoptr(OutTable) table = out_table_new(titles);
+    JsonArray *flags = out_get_array(document, "flags");
+    int n_params = 0;
+    virTypedParameterPtr params =
+        migtune_lowering_get_params(lowering, &n_params);
+
+    if (!plans_is_exact(plan)) {
+        plans_print_verdicts(tool, plan, TRUE);
+        out_text("\n");
+    }
+    for (guint i = 0; i < json_array_get_length(flags); i++) {
+        out_table_cell(table, OUT_PLAIN,
+                       json_array_get_string_element(flags, i));
+        out_table_cell(table, OUT_PLAIN, "");
+    }
+    for (int i = 0; i < n_params; i++) {
+        g_autofree char *text = migtune_typed_param_format(&params[i]);
+
+        out_table_cell(table, OUT_PLAIN, params[i].field);
+        out_table_cell(table, OUT_PLAIN, text);
+    }
+    out_table_print(table, !tool->quiet, tool->colour);
+
+    if (!tool->quiet) {
+        out_text("\n");
+        out_line("%s", _("The same with virsh:"));
+    }
+    for (char **at = virsh; *at; at++)
+        out_line("%s", *at);
 }

@@ -45,5 +45,9 @@ JsonNode *plans_run_quietly(const CmdLine *line, MigtunePlan *plan,
                             gboolean dry_run, int *ret_status,
                             GError **ret_error);
 
+/* Prints verdicts that are not plain, flags, typed parameters and the commands of virsh. */
+void plans_print_lowering(Tool *tool, MigtunePlan *plan,
+                          MigtuneLowering *lowering, const char *destination);
+
 /* The choices of --policy. */
 extern const char *const plans_policies[];

@@ -271,6 +271,24 @@ JsonNode *migtune_domain_get_info(MigtuneDomain *domain, GError **error);
 JsonNode *migtune_domain_probe(MigtuneDomain *domain, gboolean refresh,
                                GError **error);
 
+/**
+ * migtune_domain_serve:
+ * @domain: a domain
+ * @address: `unix:PATH`, or `tcp:HOST:PORT` with the port 0 for any
+ * @error: return location
+ *
+ * Offers the domain's monitor to other programs, for as long as @domain is
+ * open.  A domain may be served at several addresses.  Only drivers whose
+ * guests are in this process can do so, such as that of `ref:`.
+ *
+ * Returns: (transfer full): the address with the port filled in; %NULL with
+ *   %MIGTUNE_ERROR_UNSUPPORTED, %MIGTUNE_ERROR_INVALID_ARGUMENT,
+ *   %MIGTUNE_ERROR_BUSY (somebody else listens there) or %MIGTUNE_ERROR_IO.
+ * Since: 0.1
+ */
+char *migtune_domain_serve(MigtuneDomain *domain, const char *address,
+                           GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneConn, migtune_conn_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneDomain, migtune_domain_unref)
 

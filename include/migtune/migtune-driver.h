@@ -142,7 +142,8 @@ typedef enum {
  * @api: %MIGTUNE_DRIVER_API
  * @size: of this struct as the driver knows it; members beyond it are absent
  * @name: short name, as in `migtune --version`
- * @schemes: URI schemes, %NULL-terminated
+ * @schemes: URI schemes, %NULL-terminated; `NAME+*` stands for NAME and for
+ *   every scheme that begins with `NAME+`
  * @open: opens @uri; the handle is passed to all other callbacks
  * @close: closes a connection, all of whose domains have been closed
  * @list: returns the keys of all domains, in no particular order, without
@@ -166,9 +167,16 @@ typedef enum {
  *   which the library does
  * @kept_set: (nullable): replaces them; with %NULL for @xml removes them.
  *   Nothing else that belongs to the domain changes
+ * @lookup: (nullable): the key of the domain that a user calls @name, for
+ *   g_free(), when the driver can tell without asking every domain; fails with
+ *   %MIGTUNE_ERROR_NOT_FOUND where there is none.  It replaces @find and may
+ *   find more than @list lists, such as a domain that does not run
  * @manager: (nullable): who else sets tuning of its guests, such as
  *   "libvirt": what neither a user nor QEMU's defaults account for is put
  *   down to it
+ * @manager_version: (nullable): of a driver whose guests are migrated by
+ *   libvirt: the release of libvirt that does so, such as "9.0.0", for
+ *   g_free(); of a client and a daemon the older one
  *
  * Since: 0.1
  */
@@ -202,7 +210,12 @@ struct _MigtuneDriver {
                       GError **error);
     gboolean (*kept_set)(gpointer domain, MigtuneDriverKept which,
                          const char *xml, GError **error);
+
+    char *(*lookup)(gpointer conn, const char *name,
+                    GCancellable *cancellable, GError **error);
     const char *manager;
+    char *(*manager_version)(gpointer conn, GCancellable *cancellable,
+                             GError **error);
 };
 
 /* What a module exports is looked up under this name. */

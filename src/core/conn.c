@@ -226,6 +226,16 @@ conn_search_failed(const ConnSearch *search, guint n_keys, GError **error)
     }
 }
 
+/* Where the driver knows who is called so. */
+static MigtuneDomain *
+conn_lookup_by_driver(MigtuneConn *conn, const char *name, GError **error)
+{
+    g_autofree char *key = conn->driver->lookup(conn->handle, name,
+                                                conn->cancellable, error);
+
+    return key ? mt_domain_open(conn, key, error) : NULL;
+}
+
 MigtuneDomain *
 migtune_conn_lookup(MigtuneConn *conn, const char *name, GError **error)
 {
@@ -235,6 +245,9 @@ migtune_conn_lookup(MigtuneConn *conn, const char *name, GError **error)
     MigtuneDomain *domain;
 
     g_return_val_if_fail(conn != NULL && name != NULL, NULL);
+
+    if (conn->driver->lookup)
+        return conn_lookup_by_driver(conn, name, error);
 
     keys = migtune_conn_list(conn, error);
     if (!keys)

@@ -162,6 +162,25 @@ migtune_domain_get_qemu(MigtuneDomain *domain)
     return domain->qemu;
 }
 
+char *
+migtune_domain_serve(MigtuneDomain *domain, const char *address,
+                     GError **error)
+{
+    const MigtuneDriver *driver;
+
+    g_return_val_if_fail(domain != NULL && address != NULL, NULL);
+
+    driver = domain->conn->driver;
+    if (!driver->serve) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("the driver %s cannot offer a monitor to others"),
+                          driver->name);
+        return NULL;
+    }
+
+    return driver->serve(domain->handle, address, error);
+}
+
 gboolean
 mt_domain_is_called(MigtuneDomain *domain, const char *name)
 {

@@ -394,6 +394,42 @@ migtune_domain_plan_forget(MigtuneDomain *domain, const char *const *names,
     return g_steal_pointer(&plan);
 }
 
+MtPlan *
+mt_plan_get_inner(MigtunePlan *plan)
+{
+    return plan->plan;
+}
+
+MigtuneDomain *
+mt_plan_get_domain(MigtunePlan *plan)
+{
+    return plan->domain;
+}
+
+void
+mt_plan_let_go(MigtunePlan *plan)
+{
+    g_clear_pointer(&plan->journal, mt_journal_free);
+}
+
+MigtunePlan *
+mt_domain_plan_values(MigtuneDomain *domain, const MtSet *values,
+                      GError **error)
+{
+    g_autoptr(MtJournal) journal = NULL;
+    MtState *state = plan_read_state(domain, &journal, error);
+    MigtunePlan *plan;
+
+    if (!state)
+        return NULL;
+    plan = plan_wrap(mt_plan_new_restore(domain->name, domain->qemu,
+                                         domain->caps, state, values),
+                     domain, MT_TARGET_LIVE);
+    plan->journal = g_steal_pointer(&journal);
+
+    return plan;
+}
+
 MigtunePlan *
 migtune_explain(const char *release_text, virTypedParameterPtr params,
                 int nparams, unsigned int flags, GError **error)

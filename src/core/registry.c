@@ -157,11 +157,24 @@ registry_files(void)
     return (char **)g_ptr_array_steal(files, NULL);
 }
 
+/* "qemu+*" is "qemu" and all that begins with "qemu+". */
+static gboolean
+registry_scheme_matches(const char *pattern, const char *scheme)
+{
+    gsize bare = strlen(pattern) - strlen("+*");
+
+    if (!g_str_has_suffix(pattern, "+*"))
+        return g_ascii_strcasecmp(pattern, scheme) == 0;
+
+    return g_ascii_strncasecmp(pattern, scheme, bare) == 0 &&
+           (!scheme[bare] || (scheme[bare] == '+' && scheme[bare + 1]));
+}
+
 static const MigtuneDriver *
 registry_serves(const RegistryEntry *entry, const char *scheme)
 {
     for (gsize i = 0; entry && entry->driver.schemes[i]; i++) {
-        if (g_ascii_strcasecmp(entry->driver.schemes[i], scheme) == 0)
+        if (registry_scheme_matches(entry->driver.schemes[i], scheme))
             return &entry->driver;
     }
 

@@ -17,6 +17,9 @@ typedef enum {
     FOOTERS_OFF,
 } DestFooters;
 
+/* What pages earn that come in order, at most: see dest-run.c. */
+#define MT_DEST_CREDIT_MAX 192
+
 struct MtDest {
     MtRam *ram;
     const MtEngineSettings *settings;
@@ -42,10 +45,14 @@ struct MtDest {
 
     MtRamBlock *block;          /* that CONTINUE means */
     MtBitmap *received;         /* pages for which anything came on main */
-    guint guess;                /* pages to read ahead */
+    guint64 next_page;          /* behind the last one that came as it is */
+    int credit;                 /* for reading pages ahead */
+    guint64 copied;             /* pages that were not read to their place */
     MtLegacyDecoder *decoder;   /* per-page zlib; made when one comes */
     MtBitmap *inflating;        /* pages that it may still be writing */
     GArray *inflating_list;     /* their indexes */
+
+    guint passes;               /* ends of sections since all RAM came */
 
     GBytes *sections;
     GBytes *vmdesc;

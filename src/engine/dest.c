@@ -29,7 +29,7 @@ mt_dest_new(MtRam *ram, const MtEngineSettings *settings,
     dest->failure = failure;
     dest->where = "header";
     dest->received = mt_bitmap_new(mt_ram_n_pages(ram));
-    dest->guess = 1;
+    dest->credit = MT_DEST_CREDIT_MAX;
     return dest;
 }
 
@@ -61,6 +61,12 @@ const char *
 mt_dest_get_machine(const MtDest *dest)
 {
     return dest->machine;
+}
+
+guint64
+mt_dest_get_copied_pages(const MtDest *dest)
+{
+    return dest->copied;
 }
 
 GBytes *

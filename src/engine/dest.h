@@ -43,4 +43,8 @@ GBytes *mt_dest_ref_sections(const MtDest *dest);
 GBytes *mt_dest_ref_vmdesc(const MtDest *dest);         /* or NULL */
 guint64 mt_dest_get_device_bytes(const MtDest *dest);
 
+/* Pages that came as they are on the main channel, and of which more than a
+ * first few bytes had to be copied to where they belong. */
+guint64 mt_dest_get_copied_pages(const MtDest *dest);
+
 G_END_DECLS

@@ -579,3 +579,19 @@ mt_devices_make_none(const MtDevicesNone *what, GBytes **ret_sections,
     *ret_vmdesc = g_bytes_new_take(text, len);
     *ret_sections = g_byte_array_free_to_bytes(g_steal_pointer(&out));
 }
+
+char *
+mt_devices_dup_run_state(GBytes *sections)
+{
+    static const char name[] = "\013globalstate";
+    gsize len;
+    const guint8 *data = g_bytes_get_data(sections, &len);
+    const guint8 *at = data ? memmem(data, len, name, strlen(name)) : NULL;
+    gsize head = strlen(name) + 4 + 4 + 4; /* instance, version, size */
+
+    if (!at || (gsize)(data + len - at) < head + GLOBAL_STATE_NAME_LEN ||
+        !memchr(at + head, 0, GLOBAL_STATE_NAME_LEN))
+        return NULL;
+
+    return g_strdup((const char *)at + head);
+}

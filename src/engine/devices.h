@@ -74,4 +74,8 @@ typedef struct {
 void mt_devices_make_none(const MtDevicesNone *what, GBytes **ret_sections,
                           GBytes **ret_vmdesc);
 
+/* The state of the guest that @sections' global state names, such as
+ * "running"; NULL when there is none in them. */
+char *mt_devices_dup_run_state(GBytes *sections);
+
 G_END_DECLS

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "engine/dest.h"
+#include "engine/devices.h"
 #include "engine/engine-private.h"
 #include "engine/multifd.h"
 #include "engine/wire.h"
@@ -236,6 +237,7 @@ dest_keep(DestRun *run)
     g_clear_pointer(&e->machine, g_free);
     e->sections = mt_dest_ref_sections(run->dest);
     e->vmdesc = mt_dest_ref_vmdesc(run->dest);
+    e->run_state = e->sections ? mt_devices_dup_run_state(e->sections) : NULL;
     e->machine = g_strdup(mt_dest_get_machine(run->dest));
     e->device_bytes = mt_dest_get_device_bytes(run->dest);
     e->end_ns = mt_clock_now(mt_clock_system());

@@ -70,6 +70,7 @@ struct MtEngine {
     GBytes *vmdesc;
     guint64 device_bytes;
     char *machine;
+    char *run_state;            /* to send, or received; NULL: not told */
 };
 
 void mt_engine_emit(MtEngine *engine, MtEngineEvent event, guint64 value);

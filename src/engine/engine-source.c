@@ -148,6 +148,7 @@ static void
 source_get_devices(MtEngine *e, GBytes **ret_sections, GBytes **ret_vmdesc)
 {
     const MtWireSwitches *wire = &e->settings.wire;
+    g_autofree char *run_state = mt_engine_dup_run_state(e);
     MtDevicesNone none = {
         .footers = wire->send_footers,
         .global_state = wire->store_global_state,
@@ -158,6 +159,8 @@ source_get_devices(MtEngine *e, GBytes **ret_sections, GBytes **ret_vmdesc)
         .run_state = e->settings.guest_running ? "running" : "paused",
     };
 
+    if (run_state)
+        none.run_state = run_state;
     g_mutex_lock(&e->lock);
     *ret_sections = e->sections ? g_bytes_ref(e->sections) : NULL;
     *ret_vmdesc = e->vmdesc ? g_bytes_ref(e->vmdesc) : NULL;

@@ -73,6 +73,7 @@ mt_engine_free(MtEngine *e)
     g_clear_pointer(&e->sections, g_bytes_unref);
     g_clear_pointer(&e->vmdesc, g_bytes_unref);
     g_free(e->machine);
+    g_free(e->run_state);
     g_mutex_clear(&e->lock);
     g_cond_clear(&e->changed);
     g_free(e);
@@ -241,6 +242,7 @@ engine_begin(MtEngine *e, gboolean is_source,
     e->setup_ns = e->stop_ns = e->end_ns = 0;
     e->device_bytes = 0;
     e->xbzrle_cache_bytes = 0;
+    g_clear_pointer(&e->run_state, g_free);
     e->progress.remaining = is_source ? mt_ram_bytes(e->ram) : 0;
     g_mutex_unlock(&e->lock);
     return TRUE;
@@ -351,6 +353,26 @@ mt_engine_set_xbzrle_cache(MtEngine *e, guint64 bytes, GError **error)
         ok = mt_xbzrle_resize(e->xbzrle, bytes, error);
     g_mutex_unlock(&e->lock);
     return ok;
+}
+
+void
+mt_engine_set_run_state(MtEngine *e, const char *run_state)
+{
+    g_mutex_lock(&e->lock);
+    g_free(e->run_state);
+    e->run_state = g_strdup(run_state);
+    g_mutex_unlock(&e->lock);
+}
+
+char *
+mt_engine_dup_run_state(MtEngine *e)
+{
+    char *run_state;
+
+    g_mutex_lock(&e->lock);
+    run_state = g_strdup(e->run_state);
+    g_mutex_unlock(&e->lock);
+    return run_state;
 }
 
 void

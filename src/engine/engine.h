@@ -125,6 +125,15 @@ void mt_engine_set_downtime_limit(MtEngine *engine, gint64 limit_ns);
 gboolean mt_engine_set_xbzrle_cache(MtEngine *engine, guint64 bytes,
                                     GError **error);
 
+/* What the global state says of the guest, such as "paused"; without a call it
+ * follows the settings' @guest_running.  Takes effect until the device state is
+ * sent: who stops the guest may say here how it was before. */
+void mt_engine_set_run_state(MtEngine *engine, const char *run_state);
+
+/* What the global state that a destination received says; NULL when none came
+ * (yet). */
+char *mt_engine_dup_run_state(MtEngine *engine);
+
 /* Goes on after pre-switchover. */
 void mt_engine_continue(MtEngine *engine);
 

@@ -101,7 +101,7 @@ typedef struct {
                                      * guest again */
     MtIoFault fault;                /* of the main channel, writing */
     int fault_channel;              /* -1: main; else that multifd channel */
-    guint fail_at_pass;             /* the source dies when it ends; 0: no */
+    guint fail_at_pass;             /* this side dies when it ends; 0: no */
 } MtEngineSettings;
 
 /* The defaults of the newest release, with `-machine none`. */

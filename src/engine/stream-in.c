@@ -218,7 +218,7 @@ mt_stream_in_read(MtStreamIn *in, gpointer dest, gsize len, GError **error)
         in->end = got - have;
         to += have;
         len -= have;
-        in->ahead = MT_STREAM_IN_FIRST;
+        mt_stream_in_expect_page(in);
     }
 
     return TRUE;

@@ -5,9 +5,10 @@
  * Reading the main channel: a buffer in front of an MtIo.
  *
  * Small fields are taken from the buffer.  Pages are read straight to where
- * they belong, together with the few bytes in which the next record begins;
- * more is read ahead only where there are no pages, in larger and larger
- * pieces.  Offsets count from the first byte.
+ * they belong, together with the few bytes in which the next record begins.
+ * Where records are small and a page may follow, little is read ahead, as it
+ * would have to be copied; where data goes through the buffer anyway, more and
+ * more is.  Offsets count from the first byte.
  */
 
 #include <glib.h>
@@ -19,8 +20,8 @@ G_BEGIN_DECLS
 
 #define MT_STREAM_IN_SIZE (256 * 1024)
 
-/* Read ahead, to begin with. */
-#define MT_STREAM_IN_FIRST 4096
+/* Read ahead, to begin with: 28 records of zero pages. */
+#define MT_STREAM_IN_FIRST 256
 
 typedef struct {
     MtIo *io;               /* borrowed */
@@ -38,6 +39,13 @@ static inline guint64
 mt_stream_in_offset(const MtStreamIn *in)
 {
     return in->offset + in->pos;
+}
+
+/* A page may be next: little is read ahead. */
+static inline void
+mt_stream_in_expect_page(MtStreamIn *in)
+{
+    in->ahead = MT_STREAM_IN_FIRST;
 }
 
 /* Waits until @n bytes, at most half of the buffer, are there. */

@@ -87,6 +87,41 @@ static const CliCase cases[] = {
         "migtune lsit --json",
         "migtune list --json --nothing",
     } },
+    { "explain-libvirt", { NULL }, {
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression=mt --level 3 "
+            "--threads 4 downtime=500 bandwidth=100MiB/s",
+        "migtune explain --qemu 7.2 --libvirt 9.0 --to qemu+ssh://b/system "
+            "compression=xbzrle compression.xbzrle.cache=128MiB postcopy=on "
+            "bandwidth.postcopy=1GiB/s",
+        "migtune explain --qemu 7.2 --libvirt 9.0 auto_converge=on "
+            "auto_converge.initial=30 auto_converge.max=80",
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression=zstd "
+            "parallel.connections=4",
+        "migtune explain --qemu 10.0 --libvirt 11.3 compression=zstd "
+            "--level 5 --threads 4 zero_page_detection=multifd",
+        "migtune explain --qemu 10.0 --libvirt 11.3 compression=mt --level 3",
+        "migtune explain --qemu 10.0 --libvirt 9.3 "
+            "bandwidth.avail.switchover=100",
+        "migtune explain --qemu 10.0 --libvirt 11.3 "
+            "bandwidth.avail.switchover=100",
+        "migtune explain --qemu 7.2 --libvirt 9.4 compression=xbzrle "
+            "parallel=on",
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression.mt.level=3 "
+            "compression.xbzrle.cache=1MiB parallel.connections=3 "
+            "auto_converge.initial=30 bandwidth.postcopy=5",
+        "migtune explain --qemu 10.0 --libvirt 11.3 compression=qatzip "
+            "announce.rounds=3 events=off tls.creds=tls0 "
+            "bandwidth=100KiB/s",
+        "migtune explain --qemu 7.2 --libvirt 9.0 block=on "
+            "block_incremental=on zerocopy=on parallel=on",
+        "migtune explain --qemu 7.2 --libvirt 9.0 bandwith=3 "
+            "announce.rounds=3",
+        "migtune explain --qemu 7.2 --for-libvirt compression=mt",
+        "migtune explain --qemu 7.2 --libvirt nine compression=mt",
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression=mt "
+            "downtime=500 --json",
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression=zlib --json",
+        NULL } },
     { "explain", { NULL }, {
         "migtune explain --qemu 7.2 compression=mt --level 3 --threads 4",
         "migtune explain --qemu 9.1 compression=mt --level 3 --threads 4 "

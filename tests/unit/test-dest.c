@@ -42,13 +42,13 @@ writer_thread(gpointer data)
 }
 
 static MtRam *
-make_ram(void)
+make_ram(guint n_pages)
 {
     MtRam *ram = mt_ram_new();
 
     for (guint i = 0; i < 2; i++) {
         MtRamBlockSpec spec = { .name = names[i],
-                                .length = N_PAGES * MT_PAGE_SIZE };
+                                .length = n_pages * MT_PAGE_SIZE };
         GError *error = NULL;
 
         mt_ram_add(ram, &spec, &error);
@@ -58,7 +58,7 @@ make_ram(void)
 }
 
 static void
-begin_stream(GByteArray *s)
+begin_stream(GByteArray *s, guint n_pages)
 {
     mt_append_be32(s, MT_WIRE_MAGIC);
     mt_append_be32(s, MT_WIRE_VERSION);
@@ -67,10 +67,10 @@ begin_stream(GByteArray *s)
     mt_append_str8(s, "ram");
     mt_append_be32(s, 0);
     mt_append_be32(s, MT_WIRE_RAM_VERSION);
-    mt_append_be64(s, 2 * N_PAGES * MT_PAGE_SIZE | MT_RECORD_MEM_SIZE);
+    mt_append_be64(s, 2 * n_pages * MT_PAGE_SIZE | MT_RECORD_MEM_SIZE);
     for (guint i = 0; i < 2; i++) {
         mt_append_str8(s, names[i]);
-        mt_append_be64(s, N_PAGES * MT_PAGE_SIZE);
+        mt_append_be64(s, n_pages * MT_PAGE_SIZE);
     }
 }
 
@@ -132,8 +132,10 @@ add_pages(GByteArray *s, MtRam *model, GRand *rand)
     }
 }
 
+/* @ret_copied may be NULL. */
 static gboolean
-load(GByteArray *stream, MtRam *ram, GRand *rand, GError **error)
+load(GByteArray *stream, MtRam *ram, GRand *rand, guint64 *ret_copied,
+     GError **error)
 {
     g_autoptr(MtFailure) failure = mt_failure_new(NULL, NULL);
     g_autoptr(MtDest) dest = NULL;
@@ -156,6 +158,8 @@ load(GByteArray *stream, MtRam *ram, GRand *rand, GError **error)
         g_assert_cmpuint(counters.transferred, ==, stream->len);
     mt_io_shutdown(b);
     g_thread_join(thread);
+    if (ret_copied)
+        *ret_copied = mt_dest_get_copied_pages(dest);
     return ok;
 }
 
@@ -165,16 +169,16 @@ test_any_order(void)
     for (guint i = 0; i < 50; i++) {
         guint32 seed = g_test_rand_int();
         g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
-        g_autoptr(MtRam) model = make_ram();
-        g_autoptr(MtRam) ram = make_ram();
+        g_autoptr(MtRam) model = make_ram(N_PAGES);
+        g_autoptr(MtRam) ram = make_ram(N_PAGES);
         g_autoptr(GByteArray) s = g_byte_array_new();
         g_autofree char *where = NULL;
         GError *error = NULL;
 
-        begin_stream(s);
+        begin_stream(s, N_PAGES);
         add_pages(s, model, rand);
         end_stream(s);
-        load(s, ram, rand, &error);
+        load(s, ram, rand, NULL, &error);
         g_assert_no_error(error);
         if (!mt_ram_equal(model, ram, &where))
             g_error("seed %u: %s", seed, where);
@@ -201,19 +205,19 @@ test_surprises(void)
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GRand) rand = g_rand_new_with_seed(i);
-        g_autoptr(MtRam) ram = make_ram();
+        g_autoptr(MtRam) ram = make_ram(N_PAGES);
         g_autoptr(GByteArray) s = g_byte_array_new();
         g_autoptr(GError) error = NULL;
         guint8 page[MT_PAGE_SIZE];
 
         memset(page, 0x77, sizeof(page));
-        begin_stream(s);
+        begin_stream(s, N_PAGES);
         mt_append_be64(s, MT_RECORD_PAGE);
         mt_append_str8(s, names[0]);
         g_byte_array_append(s, page, sizeof(page));
         mt_append_be64(s, cases[i].record);
         g_byte_array_append(s, page, sizeof(page) - 1);
-        if (load(s, ram, rand, &error))
+        if (load(s, ram, rand, NULL, &error))
             g_error("%s was accepted", cases[i].what);
         g_assert_error(error, MIGTUNE_ERROR, cases[i].code);
         g_assert_nonnull(strstr(error->message, "offset"));
@@ -224,11 +228,80 @@ test_surprises(void)
     }
 }
 
+/*
+ * Pages are read to where they belong: all of them in a guest that is full,
+ * nearly all where runs of pages are as long as they mostly are, and most
+ * however they come.
+ */
+static void
+test_few_copies(void)
+{
+    enum { MANY = 2048 };
+    static const struct {
+        const char *what;
+        guint run, gap;         /* pages; how many of these are left out */
+        gboolean zero;          /* or zero */
+        guint most;             /* that may be copied, in a thousand */
+    } cases[] = {
+        { "full", 1, 0, FALSE, 0 },
+        { "runs of 16, nothing between", 16, 16, FALSE, 0 },
+        { "runs of 16, zeros between", 16, 16, TRUE, 0 },
+        { "runs of 48, zeros between", 48, 1024, TRUE, 0 },
+        { "runs of 9", 9, 7, TRUE, 63 },
+        { "runs of 3", 3, 1, FALSE, 63 },
+        { "every other page", 1, 1, TRUE, 63 },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GRand) rand = g_rand_new_with_seed(i);
+        g_autoptr(MtRam) model = make_ram(MANY);
+        g_autoptr(MtRam) ram = make_ram(MANY);
+        g_autoptr(GByteArray) s = g_byte_array_new();
+        guint64 copied = 0;
+        guint sent = 0;
+        GError *error = NULL;
+
+        begin_stream(s, MANY);
+        for (guint64 p = 0; p < 2 * MANY; p++) {
+            guint8 *page = mt_ram_page(model, p, NULL);
+            gboolean first = p % MANY == 0;
+            gboolean gap =
+                p % (cases[i].run + cases[i].gap) >= cases[i].run;
+
+            if (gap && !cases[i].zero)
+                continue;
+            mt_append_be64(s, p % MANY * MT_PAGE_SIZE |
+                           (gap ? MT_RECORD_ZERO : MT_RECORD_PAGE) |
+                           (first ? 0 : MT_RECORD_CONTINUE));
+            if (first)
+                mt_append_str8(s, names[p / MANY]);
+            if (gap) {
+                mt_append_u8(s, 0);
+                continue;
+            }
+            mt_content_fill(MT_CONTENT_RANDOM, i, p, page);
+            g_byte_array_append(s, page, MT_PAGE_SIZE);
+            sent++;
+        }
+        end_stream(s);
+        load(s, ram, rand, &copied, &error);
+        g_assert_no_error(error);
+        g_assert_true(mt_ram_equal(model, ram, NULL));
+        g_test_message("%s: %u of %u pages copied", cases[i].what,
+                       (guint)copied, sent);
+        /* The first wrong guesses were not earned. */
+        if (copied > sent * cases[i].most / 1000 + (cases[i].most ? 12 : 0))
+            g_error("%s: %u of %u pages copied", cases[i].what,
+                    (guint)copied, sent);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/dest/any-order", test_any_order);
     g_test_add_func("/dest/surprises", test_surprises);
+    g_test_add_func("/dest/few-copies", test_few_copies);
     return g_test_run();
 }

@@ -12,7 +12,8 @@ typedef struct {
     guint repeats;
     guint64 ram_bytes; /* of the guests that are migrated */
     gboolean quick;    /* small enough for a smoke test */
-    char *dir;         /* for images and sockets; memory if there is such */
+    char *row;         /* NULL: all; else what their names contain */
+    char *dir;         /* for sockets and what QEMU writes */
 } Bench;
 
 typedef struct {

@@ -19,6 +19,8 @@ typedef struct {
 
 void mt_ref_refusal_clear(MtRefRefusal *refusal);
 
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MtRefRefusal, mt_ref_refusal_clear)
+
 /* Sets it; for use as `return mt_ref_refuse(refusal, "...", ...)`. */
 gboolean mt_ref_refuse(MtRefRefusal *refusal, const char *format, ...)
     G_GNUC_PRINTF(2, 3);

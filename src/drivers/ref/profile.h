@@ -66,14 +66,18 @@ MtRefState mt_ref_profile_row(const MtRefProfile *profile, const MtRow *row);
 MtRefState mt_ref_profile_command(const MtRefProfile *profile,
                                   const char *name);
 
-/* Events, statuses of query-migrate, members of query-migrate ("ram.normal"),
- * URI schemes of migrate: whether the release has one. */
+/* Events, statuses of query-migrate, members of query-migrate
+ * ("ram.normal"): whether the release has one. */
 gboolean mt_ref_profile_has_event(const MtRefProfile *profile,
                                   const char *name);
 gboolean mt_ref_profile_has_status(const MtRefProfile *profile,
                                    const char *name);
 gboolean mt_ref_profile_has_member(const MtRefProfile *profile,
                                    const char *path);
+
+/* Whether migrate takes addresses of a scheme ("tcp"). */
+gboolean mt_ref_profile_has_scheme(const MtRefProfile *profile,
+                                   const char *scheme);
 
 /* A quirk by its name, see the table in profile-quirks.c. */
 gboolean mt_ref_profile_has_quirk(const MtRefProfile *profile,

@@ -60,13 +60,45 @@ typedef struct {
     int line;                   /* in the file; 0: none */
 } MtRefGuestSpec;
 
+/* 256 MiB of zero pages, running, idle. */
 MtRefGuestSpec *mt_ref_guest_spec_new(const char *name, MtRelease release);
 MtRefGuestSpec *mt_ref_guest_spec_copy(const MtRefGuestSpec *spec);
 void mt_ref_guest_spec_free(MtRefGuestSpec *spec);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtRefGuestSpec, mt_ref_guest_spec_free)
 
-/* An array of MtRefGuestSpec from an XML file; errors name file and line. */
+void mt_ref_guest_spec_add_override(MtRefGuestSpec *spec, const char *name,
+                                    MtRefState state);
+void mt_ref_guest_spec_add_fault(MtRefGuestSpec *spec,
+                                 const MtRefFault *fault);
+
+/*
+ * Sets what is called @field in migtune-ref(5) from text, as options of a URI
+ * have it: "ram" "256MiB".  Those that may be had several times ("fault",
+ * "row") are added.  MIGTUNE_ERROR_INVALID_VALUE, or _INVALID_ARGUMENT for a
+ * field that there is not.
+ */
+gboolean mt_ref_guest_spec_set(MtRefGuestSpec *spec, const char *field,
+                               const char *text, GError **error);
+
+/* What no field can tell alone: MIGTUNE_ERROR_INVALID_VALUE. */
+gboolean mt_ref_guest_spec_check(const MtRefGuestSpec *spec, GError **error);
+
+/* One member of a fault, and what a fault needs as a whole. */
+gboolean mt_ref_fault_set(MtRefFault *fault, const char *member,
+                          const char *text, GError **error);
+gboolean mt_ref_fault_check(const MtRefFault *fault, GError **error);
+void mt_ref_fault_clear(MtRefFault *fault);
+
+/* "KIND" or "KIND:MEMBER=VALUE,MEMBER=VALUE...". */
+gboolean mt_ref_fault_from_text(const char *text, MtRefFault *ret_fault,
+                            GError **error);
+
+/*
+ * An array of MtRefGuestSpec from an XML file; errors name file and line:
+ * MIGTUNE_ERROR_CONNECT when there is no such file, _IO when it cannot be
+ * read, _INVALID_VALUE for what stands in it.
+ */
 GPtrArray *mt_ref_specs_load(const char *path, GError **error);
 
 /* Those of ref:///default. */

@@ -54,7 +54,7 @@ gboolean mt_ref_tunables_changed(const MtRefTunables *tunables, MtParamId id);
 
 /* What `migrate` (or `migrate-incoming`) refuses in this state, before it
  * looks at its address: rules that are checked there and not when set. */
-gboolean mt_ref_tunables_check_start(const MtRefTunables *tunables,
+gboolean mt_ref_tunables_check_start(MtRefTunables *tunables,
                                      const MtRefSituation *situation,
                                      gboolean incoming, const char *scheme,
                                      MtRefRefusal *refusal);

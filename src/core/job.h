@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The statistics of a migration: what query-migrate tells, under the names
+ * that libvirt has for it where it has any.
+ */
+
+#include "core/core.h"
+
+G_BEGIN_DECLS
+
+/* What the two questions about a migration were answered with. */
+typedef struct {
+    JsonNode *migration;        /* query-migrate */
+    char *status;               /* "none" without one */
+    char *run_state;
+    MigtuneJobState state;
+} MtJob;
+
+void mt_job_clear(MtJob *job);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MtJob, mt_job_clear)
+
+/* Why it failed; NULL when nothing is known of that. */
+const char *mt_job_error(const MtJob *job);
+
+/* An array of objects, see migtune_domain_get_job_info(). */
+JsonArray *mt_job_stats_to_json(const MtJob *job);
+
+void mt_job_stats_to_typed(const MtJob *job, virTypedParameterPtr *params,
+                           int *nparams);
+
+G_END_DECLS

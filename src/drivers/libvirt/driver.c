@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Guests that libvirt runs, behind any URI of libvirt.
+ *
+ * The key of a domain is its name; number and UUID lead to it, too.  Commands
+ * go through the monitor that libvirt holds, except what libvirt has a
+ * function for: see execute.c.
+ */
+#include "config.h"
+
+#include "drivers/libvirt/libvirt-private.h"
+
+/* What libvirt knows, from its first drivers to today's. */
+static const char *const lv_schemes[] = {
+    "qemu+*", "test+*", "lxc+*", "xen+*", "ch+*", "bhyve+*", "vz+*",
+    "parallels+*", "openvz+*", "vbox+*", "vmwareplayer+*", "vmwarews+*",
+    "vmwarefusion+*", "remote+*", "esx", "gsx", "vpx", "hyperv", NULL
+};
+
+static const MigtuneDriver lv_driver = {
+    MIGTUNE_DRIVER_HEADER,
+    .name = "libvirt",
+    .schemes = lv_schemes,
+    .open = lv_open,
+    .close = lv_close,
+    .list = lv_list,
+    .domain_open = lv_domain_open,
+    .domain_close = lv_domain_close,
+    .execute = lv_execute,
+    .reconnect = lv_domain_reconnect,
+    .kept_get = lv_kept_get,
+    .kept_set = lv_kept_set,
+    .lookup = lv_lookup,
+    .manager = "libvirt",
+    .manager_version = lv_version,
+};
+
+MIGTUNE_DRIVER_DEFINE(lv_driver)

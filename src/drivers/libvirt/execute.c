@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commands of QMP for a guest of libvirt.
+ *
+ * They go through the monitor that libvirt holds, one call a command.  What
+ * libvirt has a function for is taken out of migrate-set-parameters and given
+ * to that function (native.c): libvirt then knows of it, and a migration that
+ * it runs keeps it.  What is left goes to the monitor, and the answer is one.
+ *
+ * A batch runs in a thread that may be left behind, see call.c: then it stops
+ * before its next command, and what it has done until then counts.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <libvirt/libvirt-qemu.h>
+
+#include "drivers/libvirt/native.h"
+#include "qmp/message.h"
+#include "util/json.h"
+#include "util/json-peek.h"
+
+/* One command on its way. */
+typedef struct {
+    const LvNative *native[LV_N_NATIVE];
+    guint64 values[LV_N_NATIVE];
+    guint n_native;
+    char *line;                 /* for the monitor; NULL: nothing left */
+    char *reply;                /* of the monitor */
+    GError *refusal;            /* of a function of libvirt, or ours */
+} LvItem;
+
+/* What runs in the other thread; counted. */
+typedef struct {
+    virDomainPtr domain;
+    char *name;
+    LvItem *items;
+    guint n_items;
+    gint n_done;                /* atomic: items that are settled */
+    gint left;                  /* atomic: nobody waits any more */
+} LvBatch;
+
+/* Commands of which libvirt must know: it would take the guest for lost. */
+static const char *const execute_forbidden[] = {
+    "migrate",
+    "migrate-incoming",
+    "migrate-recover",
+    "migrate-continue",
+    "migrate-start-postcopy",
+    "migrate-pause",
+    "migrate_cancel",
+    "cont",
+    "stop",
+    "quit",
+    "system_powerdown",
+    "system_reset",
+    NULL
+};
+
+static void
+execute_batch_clear(gpointer data)
+{
+    LvBatch *batch = data;
+
+    for (guint i = 0; i < batch->n_items; i++) {
+        g_free(batch->items[i].line);
+        free(batch->items[i].reply);
+        g_clear_error(&batch->items[i].refusal);
+    }
+    g_free(batch->items);
+    g_free(batch->name);
+    virDomainFree(batch->domain);
+}
+
+static void
+execute_batch_unref(gpointer batch)
+{
+    g_atomic_rc_box_release_full(batch, execute_batch_clear);
+}
+
+static char *
+execute_line(const char *name, JsonObject *arguments)
+{
+    g_autoptr(JsonObject) object = json_object_new();
+
+    json_object_set_string_member(object, "execute", name);
+    if (arguments)
+        json_object_set_object_member(object, "arguments",
+                                      json_object_ref(arguments));
+
+    return mt_json_object_to_line(object);
+}
+
+static void
+execute_forbid(LvItem *item, const char *name)
+{
+    migtune_error_set(&item->refusal, MIGTUNE_ERROR_UNSUPPORTED,
+                      "%s is not sent to a guest of libvirt behind its back: "
+                      "use 'virsh migrate' and its kin; 'migtune explain "
+                      "--for-libvirt' tells with which options", name);
+    migtune_error_set_field(item->refusal, MIGTUNE_ERROR_FIELD_COMMAND, name);
+}
+
+/* Takes out of @command what libvirt has functions for. */
+static void
+execute_prepare(const LvDomain *domain, LvItem *item,
+                const MigtuneDriverCommand *command)
+{
+    g_autoptr(JsonObject) rest = NULL;
+
+    if (g_strv_contains(execute_forbidden, command->name)) {
+        execute_forbid(item, command->name);
+        return;
+    }
+    if (strcmp(command->name, "migrate-set-parameters") == 0 &&
+        command->arguments) {
+        rest = lv_native_split(command->arguments, item->native, item->values,
+                               &item->n_native);
+        if (json_object_get_size(rest) > 0 || item->n_native == 0)
+            item->line = execute_line(command->name, rest);
+    } else {
+        item->line = execute_line(command->name, command->arguments);
+    }
+}
+
+/* FALSE when it is not known what became of it. */
+static gboolean
+execute_monitor(LvBatch *batch, LvItem *item, const char *line,
+                GError **error)
+{
+    if (virDomainQemuMonitorCommand(batch->domain, line, &item->reply, 0) >= 0)
+        return TRUE;
+
+    lv_error_take(error, LV_TO_ASK, batch->name);
+    return FALSE;
+}
+
+/* A function of libvirt; a refusal settles the item. */
+static gboolean
+execute_native(LvBatch *batch, LvItem *item, guint nth, GError **error)
+{
+    const LvNative *native = item->native[nth];
+    g_autoptr(GError) failure = NULL;
+
+    if (native->set(batch->domain, item->values[nth] / native->unit) == 0)
+        return TRUE;
+
+    lv_error_take(&failure, LV_TO_CHANGE, native->member);
+    if (lv_error_is_loss()) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    item->refusal = g_steal_pointer(&failure);
+    migtune_error_set_field(item->refusal, MIGTUNE_ERROR_FIELD_COMMAND,
+                            native->function);
+
+    return TRUE;
+}
+
+static gboolean
+execute_refused_by_qemu(const LvItem *item)
+{
+    g_autoptr(MtMessage) message = NULL;
+
+    if (item->reply)
+        message = mt_message_parse(item->reply, strlen(item->reply), NULL);
+
+    return message && message->kind == MT_MESSAGE_ERROR;
+}
+
+static gboolean
+execute_item(LvBatch *batch, LvItem *item, GError **error)
+{
+    if (item->refusal)
+        return TRUE;
+    if (item->line && !execute_monitor(batch, item, item->line, error))
+        return FALSE;
+    if (item->n_native > 0 && execute_refused_by_qemu(item))
+        return TRUE;
+    for (guint i = 0; i < item->n_native && !item->refusal; i++) {
+        if (!execute_native(batch, item, i, error))
+            return FALSE;
+    }
+
+    return TRUE;
+}
+
+static gboolean
+execute_run(gpointer data, GError **error)
+{
+    LvBatch *batch = data;
+
+    for (guint i = 0; i < batch->n_items; i++) {
+        if (g_atomic_int_get(&batch->left))
+            return TRUE;
+        if (!execute_item(batch, &batch->items[i], error))
+            return FALSE;
+        g_atomic_int_set(&batch->n_done, i + 1);
+    }
+
+    return TRUE;
+}
+
+/* Turns what came into what the command is to have. */
+static gboolean
+execute_answer(LvItem *item, MigtuneDriverCommand *command, GError **error)
+{
+    g_autoptr(MtMessage) message = NULL;
+
+    if (item->refusal) {
+        command->error = g_steal_pointer(&item->refusal);
+    } else if (item->reply) {
+        message = mt_message_parse(item->reply, strlen(item->reply), error);
+        if (!message)
+            return FALSE;
+        if (message->kind == MT_MESSAGE_ERROR) {
+            command->error = mt_message_refusal(
+                command->name, message->error_class, message->error_desc);
+        } else if (message->kind == MT_MESSAGE_REPLY) {
+            command->result = g_steal_pointer(&message->result);
+        } else {
+            migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
+                              "libvirt answered %s with something that is "
+                              "neither a reply nor an error", command->name);
+            return FALSE;
+        }
+    } else {
+        /* All of it was libvirt's. */
+        command->result = mt_json_node_new_object(json_object_new());
+    }
+    command->answered = TRUE;
+
+    return TRUE;
+}
+
+static LvBatch *
+execute_batch_new(const LvDomain *domain,
+                  const MigtuneDriverCommand *commands, guint n_commands)
+{
+    LvBatch *batch = g_atomic_rc_box_new0(LvBatch);
+
+    batch->domain = domain->domain;
+    virDomainRef(batch->domain);
+    batch->name = g_strdup(domain->name);
+    batch->n_items = n_commands;
+    batch->items = g_new0(LvItem, n_commands);
+    for (guint i = 0; i < n_commands; i++)
+        execute_prepare(domain, &batch->items[i], &commands[i]);
+
+    return batch;
+}
+
+gboolean
+lv_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
+           GCancellable *cancellable, GError **error)
+{
+    LvDomain *domain = data;
+    g_autoptr(GError) failure = NULL;
+    gboolean ok = TRUE;
+    LvBatch *batch;
+    guint n_done;
+
+    if (!domain->domain) {
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          "%s: the connection was lost", domain->name);
+        return FALSE;
+    }
+    if (g_cancellable_is_cancelled(cancellable)) {
+        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                          "%s: it was stopped before anything was sent",
+                          domain->name);
+        return FALSE;
+    }
+
+    batch = execute_batch_new(domain, commands, n_commands);
+    lv_call(execute_run, g_atomic_rc_box_acquire(batch), execute_batch_unref,
+            "answer", domain->conn->command_timeout_ms, cancellable,
+            &failure);
+    g_atomic_int_set(&batch->left, TRUE);
+    n_done = g_atomic_int_get(&batch->n_done);
+    for (guint i = 0; ok && i < n_done; i++)
+        ok = execute_answer(&batch->items[i], &commands[i], error);
+    execute_batch_unref(batch);
+    if (!failure)
+        return ok;
+
+    if (lv_domain_is_lost_by(failure))
+        lv_domain_lose(domain);
+    if (ok)
+        g_propagate_error(error, g_steal_pointer(&failure));
+
+    return FALSE;
+}

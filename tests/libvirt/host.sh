@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# A host with a libvirt of its own, for tests: namespaces in which a daemon
+# finds directories, a name, a UUID, users and a network that are all its own,
+# and nothing of this machine's libvirt.  Needs root.
+#
+#     host.sh DIRECTORY NAME ADDRESS [PID PEER-ADDRESS]
+#
+# The socket of the daemon is DIRECTORY/sock/libvirt-sock, its log
+# DIRECTORY/log/libvirtd.log.  ADDRESS (10.99.99.N) is the host's in a network
+# that it shares with the one whose host.sh has the process number PID.  When
+# the daemon ends it is started again, unless DIRECTORY/stay-away is there.
+# All that runs on the host ends with this process.
+set -eu
+self=$(readlink -f "$0")
+
+if [ "${1:-}" = --inside ]; then
+    directory=$2
+    # A guest outlives its daemon, not the host.
+    while :; do
+        if [ ! -e "$directory/stay-away" ]; then
+            libvirtd -f "$directory/etc/libvirtd.conf" -p /run/libvirtd.pid \
+                </dev/null >>"$directory/log/stderr" 2>&1 || :
+        fi
+        sleep 0.05
+    done
+fi
+
+if [ "${1:-}" != --own ]; then
+    exec unshare --mount --net --uts --propagation private -- \
+        "$self" --own "$@"
+fi
+shift
+directory=$1 name=$2 address=$3 peer=${4:-} peer_address=${5:-}
+
+umask 022
+cd "$directory"
+mkdir -p etc sock lib cache log run guests
+n=${address##*.}
+uuid=$(printf '00000000-6d69-4774-8e65-%012d' "$n")
+
+cat >etc/libvirtd.conf <<END
+unix_sock_dir = "$directory/sock"
+auth_unix_rw = "none"
+auth_unix_ro = "none"
+unix_sock_ro_perms = "0777"
+unix_sock_rw_perms = "0700"
+host_uuid = "$uuid"
+log_level = 3
+log_outputs = "3:file:$directory/log/libvirtd.log"
+END
+cat >etc/qemu.conf <<END
+user = "root"
+group = "root"
+dynamic_ownership = 0
+remember_owner = 0
+security_driver = "none"
+cgroup_controllers = []
+namespaces = []
+stdio_handler = "file"
+max_core = 0
+END
+cp /etc/passwd /etc/group .
+# The user that a daemon of Debian insists on.
+for file in passwd group; do
+    grep -q '^libvirt-qemu:' $file ||
+        case $file in
+        passwd) echo 'libvirt-qemu:x:64055:64055::/:/bin/false' >>$file ;;
+        group) echo 'libvirt-qemu:x:64055:' >>$file ;;
+        esac
+done
+printf '127.0.0.1 localhost\n%s %s\n' "$address" "$name" >hosts
+printf '%s\n' "$uuid" | tr -d - >machine-id
+
+for file in passwd group hosts; do
+    mount --bind "$file" "/etc/$file"
+done
+[ ! -e /etc/machine-id ] || mount --bind machine-id /etc/machine-id
+mkdir -p /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
+mount --bind run /run
+mount --bind etc /etc/libvirt
+mount --bind lib /var/lib/libvirt
+mount --bind cache /var/cache/libvirt
+mount --bind log /var/log/libvirt
+
+hostname "$name"
+ip link set lo up
+if [ -n "$peer" ]; then
+    ip link add eth0 type veth peer name eth0 netns "$peer"
+    ip address add "$address/24" dev eth0
+    ip link set eth0 up
+    nsenter --target "$peer" --net \
+        ip address add "$peer_address/24" dev eth0
+    nsenter --target "$peer" --net ip link set eth0 up
+fi
+exec unshare --pid --fork --kill-child --mount-proc -- \
+    "$self" --inside "$directory"

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commands that start, watch and end a migration.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <glib/gi18n.h>
+
+#include "cmd.h"
+#include "progress.h"
+
+/* How long the other side may take to go on after the source has ended. */
+#define MIGRATE_ARRIVE_MS 10000
+#define MIGRATE_ABORT_MS 30000
+#define MIGRATE_POLL_US 20000
+
+/* A command as QEMU would be sent it; @uri may be NULL. */
+static void
+migrate_add_step(JsonArray *steps, MigtuneDomain *domain,
+                 const char *execute, const char *uri, gboolean resume)
+{
+    JsonObject *step = json_object_new();
+    JsonObject *arguments = json_object_new();
+
+    json_object_set_string_member(step, "domain",
+                                  migtune_domain_get_name(domain));
+    json_object_set_string_member(step, "execute", execute);
+    if (uri)
+        json_object_set_string_member(arguments, "uri", uri);
+    if (resume)
+        json_object_set_boolean_member(arguments, "resume", TRUE);
+    json_object_set_object_member(step, "arguments", arguments);
+    json_array_add_object_element(steps, step);
+}
+
+/* What --dry-run prints; takes @steps. */
+static int
+migrate_print_steps(Tool *tool, JsonArray *steps)
+{
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *object = json_object_new();
+
+    json_object_set_array_member(object, "steps", steps);
+    json_node_take_object(node, object);
+    if (tool->json) {
+        out_json(node);
+        return TOOL_DONE;
+    }
+
+    if (!tool->quiet)
+        out_line("%s", _("These commands would be sent:"));
+    for (guint i = 0; i < json_array_get_length(steps); i++) {
+        JsonObject *step = json_array_get_object_element(steps, i);
+        g_autoptr(JsonNode) command = json_node_new(JSON_NODE_OBJECT);
+        g_autofree char *text = NULL;
+        JsonObject *inner = json_object_new();
+
+        json_object_set_string_member(inner, "execute",
+                                      out_get_string(step, "execute"));
+        json_object_set_member(
+            inner, "arguments",
+            json_node_copy(json_object_get_member(step, "arguments")));
+        json_node_take_object(command, inner);
+        text = json_to_string(command, FALSE);
+        out_line("%s: %s", out_get_string(step, "domain"), text);
+    }
+
+    return TOOL_DONE;
+}
+
+static void
+migrate_print_info(Tool *tool, JsonNode *info)
+{
+    const char *titles[] = { _("Statistic"), _("Value"), _("In QEMU"), NULL };
+    g_autoptr(OutTable) table = out_table_new(titles);
+    JsonObject *object = json_node_get_object(info);
+    JsonArray *statistics = out_get_array(object, "statistics");
+    guint n = statistics ? json_array_get_length(statistics) : 0;
+    const char *why = out_get_string(object, "error");
+
+    if (!tool->quiet) {
+        out_line(_("%s: migration %s (%s), guest %s"),
+                 out_get_string(object, "domain"),
+                 out_get_string(object, "job"),
+                 out_get_string(object, "status"),
+                 out_get_string(object, "state"));
+        if (why)
+            out_line(_("QEMU says: %s"), why);
+    }
+    if (n == 0)
+        return;
+
+    for (guint i = 0; i < n; i++) {
+        JsonObject *row = json_array_get_object_element(statistics, i);
+        const char *qmp = out_get_string(row, "qmp");
+
+        out_table_cell(table, OUT_PLAIN, out_get_string(row, "name"));
+        out_table_cell(table, OUT_PLAIN, out_get_string(row, "text"));
+        out_table_cell(table, OUT_FAINT, qmp ? qmp : "");
+    }
+    if (!tool->quiet)
+        out_text("\n");
+    out_table_print(table, !tool->quiet, tool->colour);
+}
+
+/* One migration, from the command line to its end. */
+typedef struct {
+    MigtuneDomain *source;
+    MigtuneConn *other;         /* NULL: the destination is not ours */
+    MigtuneDomain *destination;
+    const char *uri;
+    gboolean resume;
+    guint timeout_ms;
+    const char *action;         /* when that has passed */
+} Migration;
+
+static void
+migration_clear(Migration *migration)
+{
+    migtune_domain_unref(migration->source);
+    migtune_domain_unref(migration->destination);
+    migtune_conn_unref(migration->other);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Migration, migration_clear)
+
+static const struct {
+    const char *name;
+    gboolean (*run)(MigtuneDomain *domain, GError **error);
+    const char *remark;
+} migrate_actions[] = {
+    { "suspend", migtune_domain_suspend,
+      N_("the time is up: the guest is stopped, so that the migration "
+         "ends") },
+    { "postcopy", migtune_domain_start_postcopy,
+      N_("the time is up: the guest goes on at the destination, which "
+         "fetches the rest") },
+    { "abort", migtune_domain_abort_job,
+      N_("the time is up: the migration is cancelled") },
+};
+
+static const char *const migrate_action_names[] = {
+    "suspend", "postcopy", "abort", NULL
+};
+
+static gboolean
+migration_take_timeout(Migration *migration, const CmdLine *line,
+                       GError **error)
+{
+    const char *text = cmd_line_get(line, "timeout");
+    guint64 seconds;
+
+    migration->action = cmd_line_get(line, "timeout-action");
+    if (!text && migration->action) {
+        tool_usage_error(error, _("--timeout-action needs --timeout"));
+        return FALSE;
+    }
+    if (!text)
+        return TRUE;
+    if (!g_ascii_string_to_unsigned(text, 10, 1, 1000000, &seconds, NULL)) {
+        tool_usage_error(error, _("--timeout is a number of seconds from 1 "
+                                  "to 1000000, not '%s'"), text);
+        return FALSE;
+    }
+    migration->timeout_ms = seconds * 1000;
+    if (!migration->action)
+        migration->action = migrate_action_names[0];
+
+    return TRUE;
+}
+
+static gboolean
+migration_open_destination(Migration *migration, Tool *tool,
+                           const CmdLine *line, GError **error)
+{
+    const char *name = cmd_line_get(line, "incoming-domain");
+    const char *uri = cmd_line_get(line, "incoming-connect");
+
+    if (!name && uri) {
+        tool_usage_error(error, _("--incoming-connect needs "
+                                  "--incoming-domain"));
+        return FALSE;
+    }
+    if (!name)
+        return TRUE;
+    if (!uri) {
+        migration->destination = tool_open_domain(tool, name, error);
+        return migration->destination != NULL;
+    }
+
+    migration->other = migtune_conn_open_full(
+        uri, tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0, tool->timeout_ms,
+        tool->cancellable, error);
+    if (migration->other)
+        migration->destination = migtune_conn_lookup(migration->other, name,
+                                                     error);
+
+    return migration->destination != NULL;
+}
+
+static int
+migration_dry_run(const Migration *migration, Tool *tool)
+{
+    JsonArray *steps = json_array_new();
+
+    if (migration->destination)
+        migrate_add_step(steps, migration->destination, "migrate-incoming",
+                         migration->uri, FALSE);
+    migrate_add_step(steps, migration->source, "migrate", migration->uri,
+                     migration->resume);
+
+    return migrate_print_steps(tool, steps);
+}
+
+static gboolean
+migration_start(const Migration *migration, GError **error)
+{
+    unsigned int flags = migration->resume ? MIGTUNE_MIGRATE_RESUME : 0;
+
+    if (migration->destination &&
+        !migtune_domain_migrate_incoming(migration->destination,
+                                         migration->uri, error)) {
+        g_prefix_error(error, "%s: ",
+                       migtune_domain_get_name(migration->destination));
+        return FALSE;
+    }
+
+    return migtune_domain_migrate(migration->source, migration->uri, flags,
+                                  error);
+}
+
+/* The time is up. */
+static gboolean
+migration_act(const Migration *migration, GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(migrate_actions); i++) {
+        if (strcmp(migrate_actions[i].name, migration->action) == 0) {
+            out_error("%s", _(migrate_actions[i].remark));
+            return migrate_actions[i].run(migration->source, error);
+        }
+    }
+
+    return TRUE;
+}
+
+static gboolean
+migration_wait(const Migration *migration, Progress *progress,
+               GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+
+    if (migtune_domain_wait_job(migration->source, migration->timeout_ms,
+                                progress_show, progress, &cause))
+        return TRUE;
+    if (!migration->timeout_ms ||
+        !g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT)) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return FALSE;
+    }
+
+    return migration_act(migration, error) &&
+        migtune_domain_wait_job(migration->source, 0, progress_show, progress,
+                                error);
+}
+
+/* Until the guest has left the state of waiting, or has not for long. */
+static JsonNode *
+migration_arrive(MigtuneDomain *destination)
+{
+    gint64 end_us = g_get_monotonic_time() + MIGRATE_ARRIVE_MS * 1000;
+
+    for (;;) {
+        JsonNode *info = migtune_domain_get_job_info(destination, NULL);
+
+        if (!info ||
+            g_strcmp0(out_get_string(json_node_get_object(info), "state"),
+                      "inmigrate") != 0 ||
+            g_get_monotonic_time() > end_us)
+            return info;
+        json_node_unref(info);
+        g_usleep(MIGRATE_POLL_US);
+    }
+}
+
+static JsonNode *
+migration_to_json(const Migration *migration, JsonNode *source,
+                  JsonNode *destination, const GError *failure)
+{
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *object = json_object_new();
+
+    json_object_set_string_member(
+        object, "domain", migtune_domain_get_name(migration->source));
+    json_object_set_string_member(object, "uri", migration->uri);
+    json_object_set_member(object, "source", source
+                           ? json_node_copy(source)
+                           : json_node_new(JSON_NODE_NULL));
+    json_object_set_member(object, "destination", destination
+                           ? json_node_copy(destination)
+                           : json_node_new(JSON_NODE_NULL));
+    if (failure)
+        json_object_set_member(object, "error", out_error_to_json(failure));
+    json_node_take_object(node, object);
+
+    return node;
+}
+
+static int
+migration_report(const Migration *migration, Tool *tool, GError *failure,
+                 GError **error)
+{
+    g_autoptr(JsonNode) source = NULL;
+    g_autoptr(JsonNode) destination = NULL;
+    int status = failure ? TOOL_FAILED : TOOL_DONE;
+
+    if (!failure || tool->json)
+        source = migtune_domain_get_job_info(migration->source, NULL);
+    if (!failure && migration->destination)
+        destination = migration_arrive(migration->destination);
+    if (tool->json) {
+        g_autoptr(JsonNode) document = migration_to_json(
+            migration, source, destination, failure);
+
+        out_json(document);
+        g_clear_error(&failure);
+        return status;
+    }
+    if (failure) {
+        g_propagate_error(error, failure);
+        return status;
+    }
+
+    if (source)
+        migrate_print_info(tool, source);
+    if (destination && !tool->quiet) {
+        JsonObject *object = json_node_get_object(destination);
+
+        out_text("\n");
+        out_line(_("%s: guest %s"), out_get_string(object, "domain"),
+                 out_get_string(object, "state"));
+    }
+
+    return status;
+}
+
+static int
+migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_auto(Migration) migration = {
+        .uri = cmd_line_get(line, "uri"),
+        .resume = cmd_line_has(line, "resume"),
+    };
+    g_autoptr(Progress) progress = NULL;
+    GError *failure = NULL;
+
+    if (!migration_take_timeout(&migration, line, error))
+        return TOOL_USAGE;
+    migration.source = tool_open_domain(tool, cmd_line_get(line, "domain"),
+                                        error);
+    if (!migration.source ||
+        !migration_open_destination(&migration, tool, line, error))
+        return TOOL_FAILED;
+    if (cmd_line_has(line, "dry-run"))
+        return migration_dry_run(&migration, tool);
+
+    if (!migration_start(&migration, &failure))
+        return migration_report(&migration, tool, failure, error);
+    if (cmd_line_has(line, "detach")) {
+        if (tool->json)
+            return migration_report(&migration, tool, NULL, error);
+        return TOOL_DONE;
+    }
+
+    progress = progress_new(tool, cmd_line_has(line, "verbose"));
+    migration_wait(&migration, progress, &failure);
+    g_clear_pointer(&progress, progress_free);
+
+    return migration_report(&migration, tool, failure, error);
+}
+
+static int
+migrate_incoming(Tool *tool, const CmdLine *line, GError **error)
+{
+    const char *uri = cmd_line_get(line, "uri");
+    g_autoptr(MigtuneDomain) domain =
+        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    g_autoptr(JsonNode) info = NULL;
+
+    if (!domain)
+        return TOOL_FAILED;
+    if (cmd_line_has(line, "dry-run")) {
+        JsonArray *steps = json_array_new();
+
+        migrate_add_step(steps, domain, "migrate-incoming", uri, FALSE);
+        return migrate_print_steps(tool, steps);
+    }
+    if (!migtune_domain_migrate_incoming(domain, uri, error))
+        return TOOL_FAILED;
+    if (!tool->json)
+        return TOOL_DONE;
+
+    info = migtune_domain_get_job_info(domain, error);
+    if (!info)
+        return TOOL_FAILED;
+    out_json(info);
+
+    return TOOL_DONE;
+}
+
+static int
+migrate_info(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autoptr(MigtuneDomain) domain =
+        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    g_autoptr(JsonNode) info = NULL;
+
+    if (domain)
+        info = migtune_domain_get_job_info(domain, error);
+    if (!info)
+        return TOOL_FAILED;
+    if (tool->json)
+        out_json(info);
+    else
+        migrate_print_info(tool, info);
+
+    return TOOL_DONE;
+}
+
+static int
+migrate_abort(Tool *tool, const CmdLine *line, GError **error)
+{
+    const char *name = cmd_line_get(line, "domain");
+    g_autoptr(MigtuneDomain) domain = tool_open_domain(tool, name, error);
+    g_autoptr(GError) end = NULL;
+    g_autoptr(JsonNode) info = NULL;
+    MigtuneJobState state;
+
+    if (!domain ||
+        !migtune_domain_get_job_stats(domain, &state, NULL, NULL, error))
+        return TOOL_FAILED;
+    if (state != MIGTUNE_JOB_ACTIVE && state != MIGTUNE_JOB_PAUSED) {
+        migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
+                          _("%s: no migration is under way"), name);
+        return TOOL_FAILED;
+    }
+    if (cmd_line_has(line, "dry-run")) {
+        JsonArray *steps = json_array_new();
+
+        migrate_add_step(steps, domain, "migrate_cancel", NULL, FALSE);
+        return migrate_print_steps(tool, steps);
+    }
+    if (!migtune_domain_abort_job(domain, error))
+        return TOOL_FAILED;
+    if (migtune_domain_wait_job(domain, MIGRATE_ABORT_MS, NULL, NULL, &end)) {
+        migtune_error_set(error, MIGTUNE_ERROR_QEMU,
+                          _("%s: the migration was completed before it could "
+                            "be cancelled"), name);
+        return TOOL_FAILED;
+    }
+    if (!g_error_matches(end, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED)) {
+        g_propagate_error(error, g_steal_pointer(&end));
+        return TOOL_FAILED;
+    }
+    if (tool->json) {
+        info = migtune_domain_get_job_info(domain, error);
+        if (!info)
+            return TOOL_FAILED;
+        out_json(info);
+    }
+
+    return TOOL_DONE;
+}
+
+#define MIGRATE_DOMAIN                                                  \
+    { "domain", 0, CMD_OPT_DATA, .required = TRUE,                      \
+      .word = CMD_WORD_DOMAIN, .metavar = "DOMAIN",                     \
+      .help = N_("name, UUID or key of a guest") }
+
+#define MIGRATE_DRY_RUN                                                 \
+    { "dry-run", 0, CMD_OPT_FLAG,                                       \
+      .help = N_("print the commands that would be sent, and send none") }
+
+static const CmdOption migrate_migrate_options[] = {
+    MIGRATE_DOMAIN,
+    { "uri", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "URI",
+      .help = N_("where to, in QEMU's words, such as tcp:HOST:PORT or "
+                 "unix:PATH") },
+    { "incoming-domain", 0, CMD_OPT_TEXT, .word = CMD_WORD_DOMAIN,
+      .metavar = "NAME",
+      .help = N_("the guest that waits for it, which is told to listen at "
+                 "URI before") },
+    { "incoming-connect", 0, CMD_OPT_TEXT, .metavar = "URI",
+      .help = N_("the connection of that guest, when it is another one") },
+    { "timeout", 0, CMD_OPT_NUMBER, .metavar = "SECONDS",
+      .help = N_("how long it may take before something is done about it") },
+    { "timeout-action", 0, CMD_OPT_TEXT, .choices = migrate_action_names,
+      .metavar = "ACTION",
+      .help = N_("what that is: suspend the guest, which is the standard, "
+                 "begin postcopy, or abort the migration") },
+    { "resume", 0, CMD_OPT_FLAG,
+      .help = N_("go on with a postcopy migration that lost its link") },
+    { "detach", 0, CMD_OPT_FLAG,
+      .help = N_("start it and do not wait for its end") },
+    { "verbose", 0, CMD_OPT_FLAG,
+      .help = N_("tell how far it is where standard error is no terminal, "
+                 "too") },
+    MIGRATE_DRY_RUN,
+    { NULL }
+};
+
+static const CmdOption migrate_incoming_options[] = {
+    MIGRATE_DOMAIN,
+    { "uri", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "URI",
+      .help = N_("where to listen, in QEMU's words, such as tcp:HOST:PORT or "
+                 "unix:PATH") },
+    MIGRATE_DRY_RUN,
+    { NULL }
+};
+
+static const CmdOption migrate_info_options[] = {
+    MIGRATE_DOMAIN,
+    { NULL }
+};
+
+static const CmdOption migrate_abort_options[] = {
+    MIGRATE_DOMAIN,
+    MIGRATE_DRY_RUN,
+    { NULL }
+};
+
+const Cmd cmd_migrate_commands[] = {
+    { "migrate", 0, migrate_migrate_options, migrate_migrate,
+      N_("migrate a guest and wait for the end"),
+      N_("Starts a migration with the tuning that is in force, shows how far "
+         "it is, and prints its statistics when it is done. What libvirt has "
+         "a name for is called by it. A signal (Ctrl-C) cancels the "
+         "migration, and the guest runs on here.\n\n"
+         "With --incoming-domain the other side is a guest of migtune's, "
+         "too, that was started to wait for a migration.") },
+    { "migrate-incoming", 0, migrate_incoming_options, migrate_incoming,
+      N_("let a guest that waits for a migration listen"),
+      N_("Tells a guest that was started to wait for a migration where it "
+         "comes from.") },
+    { "domjobinfo", 0, migrate_info_options, migrate_info,
+      N_("show the statistics of a migration"),
+      N_("Prints all that QEMU tells about the present or the last migration "
+         "of a guest.") },
+    { "domjobabort", 0, migrate_abort_options, migrate_abort,
+      N_("cancel a migration"),
+      N_("Cancels the migration of a guest and waits until it has ended. "
+         "Once postcopy has begun that is not possible any more.") },
+    { NULL }
+};

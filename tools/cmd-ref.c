@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * `migtune ref`: holds guests of the reference engine open, each with its
+ * monitor on a socket, for any client of QMP.
+ *
+ * What the options say becomes a URI of the driver `ref`, so that the command
+ * can do nothing that a URI cannot.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib/gi18n.h>
+#include <glib/gstdio.h>
+
+#include "cmd.h"
+
+#define REF_TICK_MS 200
+
+/* Options of one guest, and what they are called in the URI. */
+static const struct {
+    const char *option;
+    const char *key;
+} ref_one_options[] = {
+    { "qemu", "release" },
+    { "name", "name" },
+    { "uuid", "uuid" },
+    { "ram", "ram" },
+    { "content", "content" },
+    { "workload", "workload" },
+};
+
+static void
+ref_add_query(GString *uri, const char *key, const char *value)
+{
+    g_autofree char *escaped = g_uri_escape_string(value, NULL, FALSE);
+
+    g_string_append_printf(uri, "%c%s=%s", strchr(uri->str, '?') ? '&' : '?',
+                           key, escaped);
+}
+
+/* Whether any option describes one guest. */
+static gboolean
+ref_is_one(const CmdLine *line)
+{
+    gboolean one = cmd_line_has(line, "incoming") ||
+        cmd_line_has(line, "with");
+
+    for (guint i = 0; i < G_N_ELEMENTS(ref_one_options); i++)
+        one |= cmd_line_has(line, ref_one_options[i].option);
+
+    return one;
+}
+
+static gboolean
+ref_add_one(GString *uri, const CmdLine *line, GError **error)
+{
+    g_auto(GStrv) with = NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(ref_one_options); i++) {
+        const char *value = cmd_line_get(line, ref_one_options[i].option);
+
+        if (value)
+            ref_add_query(uri, ref_one_options[i].key, value);
+    }
+    if (cmd_line_has(line, "incoming"))
+        ref_add_query(uri, "incoming", "yes");
+
+    with = cmd_line_get_all(line, "with");
+    for (char **word = with; *word; word++) {
+        char *equals = strchr(*word, '=');
+
+        if (!equals) {
+            tool_usage_error(error, _("'%s' is not NAME=VALUE"), *word);
+            return FALSE;
+        }
+        *equals = '\0';
+        ref_add_query(uri, *word, equals + 1);
+    }
+
+    return TRUE;
+}
+
+/* What the driver is to open. */
+static char *
+ref_make_uri(const CmdLine *line, GError **error)
+{
+    const char *file = cmd_line_get(line, "file");
+    g_autoptr(GString) uri = g_string_new("ref://");
+    g_auto(GStrv) faults = cmd_line_get_all(line, "fault");
+
+    if (file && ref_is_one(line)) {
+        tool_usage_error(error, _("%s: FILE says what its guests are like; "
+                                  "options of one guest do not go with it"),
+                         line->cmd->name);
+        return NULL;
+    }
+    if (file) {
+        g_autofree char *path = g_canonicalize_filename(file, NULL);
+        g_autofree char *escaped = g_uri_escape_string(path, "/", FALSE);
+
+        g_string_append(uri, escaped);
+    } else if (ref_is_one(line)) {
+        g_string_append(uri, "/one");
+        if (!ref_add_one(uri, line, error))
+            return NULL;
+    } else {
+        g_string_append(uri, "/default");
+    }
+    for (char **fault = faults; *fault; fault++)
+        ref_add_query(uri, "fault", *fault);
+
+    return g_string_free(g_steal_pointer(&uri), FALSE);
+}
+
+/* Guests that are held open. */
+typedef struct {
+    MigtuneConn *conn;
+    GPtrArray *domains;
+    GPtrArray *addresses;
+    char *directory;
+    gboolean made_directory;    /* to be removed */
+} RefHold;
+
+static void
+ref_hold_clear(RefHold *hold)
+{
+    /* With its domain a socket goes away. */
+    g_ptr_array_unref(hold->domains);
+    g_ptr_array_unref(hold->addresses);
+    migtune_conn_unref(hold->conn);
+    if (hold->made_directory)
+        g_rmdir(hold->directory);
+    g_free(hold->directory);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RefHold, ref_hold_clear)
+
+/* Where sockets without a place of their own are. */
+static gboolean
+ref_hold_make_directory(RefHold *hold, const CmdLine *line, GError **error)
+{
+    const char *given = cmd_line_get(line, "socket-dir");
+    g_autofree char *template = NULL;
+
+    if (given) {
+        hold->directory = g_canonicalize_filename(given, NULL);
+        hold->made_directory = g_mkdir(hold->directory, 0700) == 0;
+        if (!hold->made_directory && errno != EEXIST) {
+            migtune_error_set(error, MIGTUNE_ERROR_IO,
+                              _("cannot make the directory %s: %s"),
+                              hold->directory, g_strerror(errno));
+            return FALSE;
+        }
+        return TRUE;
+    }
+
+    template = g_build_filename(g_get_tmp_dir(), "migtune-ref-XXXXXX", NULL);
+    hold->directory = g_strdup(g_mkdtemp(template));
+    hold->made_directory = hold->directory != NULL;
+    if (!hold->directory)
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          _("cannot make the directory %s: %s"), template,
+                          g_strerror(errno));
+
+    return hold->directory != NULL;
+}
+
+/* NAME=ADDRESS of the guest; NULL when it has none. */
+static char *
+ref_find_socket(char **sockets, const char *name)
+{
+    gsize length = strlen(name);
+
+    for (char **word = sockets; *word; word++) {
+        const char *address = *word + length + 1;
+
+        if (strncmp(*word, name, length) != 0 || (*word)[length] != '=')
+            continue;
+        if (g_str_has_prefix(address, "unix:") ||
+            g_str_has_prefix(address, "tcp:"))
+            return g_strdup(address);
+        return g_strconcat("unix:", address, NULL);
+    }
+
+    return NULL;
+}
+
+/* Every --socket must mean a guest. */
+static gboolean
+ref_check_sockets(char **sockets, char **keys, GError **error)
+{
+    for (char **word = sockets; *word; word++) {
+        gboolean found = FALSE;
+
+        for (char **key = keys; !found && *key; key++)
+            found = g_str_has_prefix(*word, *key) &&
+                (*word)[strlen(*key)] == '=';
+        if (!found) {
+            tool_usage_error(error, _("'%s' is not NAME=PATH with the name "
+                                      "of a guest"), *word);
+            return FALSE;
+        }
+    }
+
+    return TRUE;
+}
+
+static gboolean
+ref_hold_serve(RefHold *hold, const CmdLine *line, char **sockets,
+               const char *key, GError **error)
+{
+    MigtuneDomain *domain = migtune_conn_open_domain(hold->conn, key, error);
+    g_autofree char *address = ref_find_socket(sockets, key);
+    char *served;
+
+    if (!domain)
+        return FALSE;
+    g_ptr_array_add(hold->domains, domain);
+    if (!address) {
+        if (!hold->directory && !ref_hold_make_directory(hold, line, error))
+            return FALSE;
+        address = g_strdup_printf("unix:%s/%s.sock", hold->directory, key);
+    }
+    served = migtune_domain_serve(domain, address, error);
+    if (!served)
+        return FALSE;
+    g_ptr_array_add(hold->addresses, served);
+
+    return TRUE;
+}
+
+static gboolean
+ref_hold_open(RefHold *hold, Tool *tool, const CmdLine *line, GError **error)
+{
+    g_auto(GStrv) sockets = cmd_line_get_all(line, "socket");
+    g_autofree char *uri = ref_make_uri(line, error);
+    g_auto(GStrv) keys = NULL;
+
+    if (!uri)
+        return FALSE;
+    hold->conn = migtune_conn_open_full(uri, MIGTUNE_CONN_NO_CACHE,
+                                        tool->timeout_ms, tool->cancellable,
+                                        error);
+    if (!hold->conn)
+        return FALSE;
+    keys = migtune_conn_list(hold->conn, error);
+    if (!keys || !ref_check_sockets(sockets, keys, error))
+        return FALSE;
+    for (char **key = keys; *key; key++) {
+        if (!ref_hold_serve(hold, line, sockets, *key, error))
+            return FALSE;
+    }
+
+    return TRUE;
+}
+
+static void
+ref_hold_print_json(const RefHold *hold)
+{
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+    g_autofree char *text = NULL;
+    JsonObject *object = json_object_new();
+    JsonArray *guests = json_array_new();
+
+    for (guint i = 0; i < hold->domains->len; i++) {
+        MigtuneDomain *domain = g_ptr_array_index(hold->domains, i);
+        JsonObject *guest = json_object_new();
+
+        json_object_set_string_member(guest, "domain",
+                                      migtune_domain_get_name(domain));
+        json_object_set_string_member(guest, "qemu",
+                                      migtune_domain_get_qemu(domain));
+        json_object_set_string_member(
+            guest, "address", g_ptr_array_index(hold->addresses, i));
+        json_array_add_object_element(guests, guest);
+    }
+    json_object_set_array_member(object, "guests", guests);
+    json_object_set_boolean_member(object, "ready", TRUE);
+    json_node_take_object(node, object);
+    /* One line, so that who reads it knows where it ends. */
+    text = json_to_string(node, FALSE);
+    out_line("%s", text);
+}
+
+static void
+ref_hold_print(const RefHold *hold, Tool *tool)
+{
+    const char *titles[] = { _("Domain"), _("QEMU"), _("Monitor"), NULL };
+    g_autoptr(OutTable) table = NULL;
+
+    if (tool->json) {
+        ref_hold_print_json(hold);
+        return;
+    }
+
+    table = out_table_new(titles);
+    for (guint i = 0; i < hold->domains->len; i++) {
+        MigtuneDomain *domain = g_ptr_array_index(hold->domains, i);
+
+        out_table_cell(table, OUT_PLAIN, migtune_domain_get_name(domain));
+        out_table_cell(table, OUT_PLAIN, migtune_domain_get_qemu(domain));
+        out_table_cell(table, OUT_PLAIN,
+                       g_ptr_array_index(hold->addresses, i));
+    }
+    out_table_print(table, !tool->quiet, tool->colour);
+    /* For programs: in every language. */
+    out_text("ready\n");
+}
+
+/* A guest that has quit takes its socket with it; of TCP that is not seen. */
+static gboolean
+ref_hold_is_alive(const RefHold *hold)
+{
+    for (guint i = 0; i < hold->addresses->len; i++) {
+        const char *address = g_ptr_array_index(hold->addresses, i);
+
+        if (!g_str_has_prefix(address, "unix:") ||
+            g_file_test(address + strlen("unix:"), G_FILE_TEST_EXISTS))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+static int
+ref_ref(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_auto(RefHold) hold = {
+        .domains = g_ptr_array_new_with_free_func(
+            (GDestroyNotify)migtune_domain_unref),
+        .addresses = g_ptr_array_new_with_free_func(g_free),
+    };
+    GPollFD signalled;
+
+    if (!ref_hold_open(&hold, tool, line, error))
+        return TOOL_FAILED;
+
+    ref_hold_print(&hold, tool);
+    fflush(stdout);
+    if (!g_cancellable_make_pollfd(tool->cancellable, &signalled)) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s",
+                          _("there are too many open files"));
+        return TOOL_FAILED;
+    }
+    while (!g_cancellable_is_cancelled(tool->cancellable) &&
+           ref_hold_is_alive(&hold))
+        g_poll(&signalled, 1, REF_TICK_MS);
+    g_cancellable_release_fd(tool->cancellable);
+
+    return TOOL_DONE;
+}
+
+static const CmdOption ref_ref_options[] = {
+    { "file", 0, CMD_OPT_DATA, .metavar = "FILE",
+      .help = N_("an XML file that describes guests, see migtune-ref(5); "
+                 "without it there are those of ref:///default") },
+    { "socket-dir", 0, CMD_OPT_TEXT, .metavar = "DIR",
+      .help = N_("where the sockets are, each called after its guest; "
+                 "without it in a new directory, which is removed at the "
+                 "end") },
+    { "socket", 0, CMD_OPT_TEXT, .many = TRUE, .metavar = "NAME=PATH",
+      .help = N_("the socket of one guest; tcp:127.0.0.1:PORT is possible, "
+                 "too, where the port 0 is any") },
+    { "fault", 0, CMD_OPT_TEXT, .many = TRUE, .metavar = "[NAME/]FAULT",
+      .help = N_("a fault of every guest or of one, such as "
+                 "drop:at=1MiB or web1/refuse:at=3, see migtune-ref(5)") },
+    { "qemu", 0, CMD_OPT_TEXT, .word = CMD_WORD_RELEASE,
+      .metavar = "RELEASE",
+      .help = N_("one guest, of that release of QEMU, without a file") },
+    { "name", 0, CMD_OPT_TEXT, .metavar = "NAME",
+      .help = N_("its name") },
+    { "uuid", 0, CMD_OPT_TEXT, .metavar = "UUID",
+      .help = N_("its UUID") },
+    { "ram", 0, CMD_OPT_TEXT, .metavar = "SIZE",
+      .help = N_("how much RAM it has") },
+    { "content", 0, CMD_OPT_TEXT, .metavar = "KIND",
+      .help = N_("what its RAM is filled with") },
+    { "workload", 0, CMD_OPT_TEXT, .metavar = "KIND",
+      .help = N_("what writes to its RAM") },
+    { "incoming", 0, CMD_OPT_FLAG,
+      .help = N_("it waits for a migration") },
+    { "with", 0, CMD_OPT_TEXT, .many = TRUE, .metavar = "NAME=VALUE",
+      .help = N_("anything else that migtune-ref(5) has for a guest") },
+    { NULL }
+};
+
+const Cmd cmd_ref_commands[] = {
+    { "ref", 0, ref_ref_options, ref_ref,
+      N_("hold guests of the reference engine open"),
+      N_("Makes guests of the reference engine, which answer as the release "
+         "of QEMU that each is to be like, and offers the monitor of each on "
+         "a socket, to its owner alone. Prints where the sockets are, and "
+         "then the word \"ready\". Ends with SIGINT or SIGTERM, or when the "
+         "last guest was told to quit, and removes its sockets.") },
+    { NULL }
+};

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How far a migration is; see progress.h.
+ *
+ * The share is that of memory that is not left over: it falls back when a pass
+ * begins and the guest has written meanwhile, which is what there is to see.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <glib/gi18n.h>
+
+#include "progress.h"
+
+#define PROGRESS_COLUMNS 80
+#define PROGRESS_BAR_MIN 10
+#define PROGRESS_BAR_MAX 40
+#define PROGRESS_DRAW_US 50000
+#define PROGRESS_LINE_US 1000000
+
+struct _Progress {
+    gboolean in_place;      /* standard error is a terminal */
+    gboolean lines;
+    gboolean drawn;         /* a bar stands in the last line */
+    gint64 next_us;
+};
+
+Progress *
+progress_new(const Tool *tool, gboolean verbose)
+{
+    Progress *progress = g_new0(Progress, 1);
+
+    progress->in_place = isatty(STDERR_FILENO) && !tool->quiet;
+    progress->lines = verbose && !progress->in_place;
+
+    return progress;
+}
+
+void
+progress_free(Progress *progress)
+{
+    if (progress && progress->drawn)
+        fputc('\n', stderr);
+    g_free(progress);
+}
+
+/* A statistic; NULL when QEMU does not tell it. */
+static JsonObject *
+progress_find(JsonObject *info, const char *name)
+{
+    JsonArray *statistics = out_get_array(info, "statistics");
+    guint n = statistics ? json_array_get_length(statistics) : 0;
+
+    for (guint i = 0; i < n; i++) {
+        JsonObject *object = json_array_get_object_element(statistics, i);
+
+        if (g_strcmp0(out_get_string(object, "name"), name) == 0)
+            return object;
+    }
+
+    return NULL;
+}
+
+static double
+progress_number(JsonObject *info, const char *name)
+{
+    JsonObject *object = progress_find(info, name);
+
+    return object ? json_object_get_double_member(object, "value") : 0;
+}
+
+/* The share of memory that is not left over. */
+static double
+progress_share(JsonObject *info)
+{
+    double total = progress_number(info, "memory_total");
+    double left = progress_number(info, "memory_remaining");
+
+    if (g_strcmp0(out_get_string(info, "job"), "completed") == 0)
+        return 1;
+
+    return total > 0 ? CLAMP(1 - left / total, 0, 1) : 0;
+}
+
+/* What stands behind the bar. */
+static char *
+progress_text(JsonObject *info, double share)
+{
+    static const struct {
+        const char *name;
+        const char *before;
+        const char *after;
+    } parts[] = {
+        { "memory_iteration", N_("pass "), NULL },
+        { "memory_remaining", NULL, N_(" left") },
+        { "memory_bps", NULL, NULL },
+    };
+    GString *text = g_string_new(NULL);
+
+    g_string_append_printf(text, "%3.0f %%", share * 100);
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+        JsonObject *object = progress_find(info, parts[i].name);
+
+        if (!object)
+            continue;
+        g_string_append_printf(text, "  %s%s%s",
+                               parts[i].before ? _(parts[i].before) : "",
+                               out_get_string(object, "text"),
+                               parts[i].after ? _(parts[i].after) : "");
+    }
+    g_string_append_printf(text, "  %s", out_get_string(info, "status"));
+
+    return g_string_free(text, FALSE);
+}
+
+static guint
+progress_columns(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return PROGRESS_COLUMNS;
+
+    return size.ws_col;
+}
+
+static void
+progress_draw(Progress *progress, const char *name, const char *text,
+              double share)
+{
+    guint columns = progress_columns();
+    guint taken = out_width(name) + out_width(text) + 6;
+    guint width = taken + PROGRESS_BAR_MIN < columns
+        ? MIN(columns - taken, PROGRESS_BAR_MAX) : 0;
+    g_autofree char *bar = g_strnfill(width, ' ');
+
+    memset(bar, '=', (gsize)(share * width));
+    if (width && share < 1)
+        bar[(gsize)(share * width)] = '>';
+    /* To the start of the line, and nothing behind it. */
+    fprintf(stderr, "\r\033[K%s ", name);
+    if (width)
+        fprintf(stderr, "[%s] ", bar);
+    fputs(text, stderr);
+    fflush(stderr);
+    progress->drawn = TRUE;
+}
+
+void
+progress_show(JsonNode *info, gpointer data)
+{
+    Progress *progress = data;
+    JsonObject *object = json_node_get_object(info);
+    gint64 now_us = g_get_monotonic_time();
+    gboolean active = g_strcmp0(out_get_string(object, "job"), "active") == 0;
+    double share = progress_share(object);
+    g_autofree char *text = NULL;
+    g_autofree char *name = NULL;
+
+    if (!(progress->in_place || progress->lines) ||
+        (active && now_us < progress->next_us))
+        return;
+
+    progress->next_us = now_us + (progress->in_place ? PROGRESS_DRAW_US
+                                                     : PROGRESS_LINE_US);
+    text = progress_text(object, share);
+    name = out_escape(out_get_string(object, "domain"));
+    if (progress->in_place)
+        progress_draw(progress, name, text, share);
+    else
+        fprintf(stderr, "%s: %s\n", name, text);
+}
