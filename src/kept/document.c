@@ -345,8 +345,7 @@ mt_kept_parse(const char *text, gsize length, const char *where,
 
     if (length > MT_KEPT_MAX_BYTES) {
         kept_refuse(error, where, 1,
-                    _("%" G_GSIZE_FORMAT " bytes are too many; accepted: up "
-                      "to %d"),
+                    _("%zu bytes are too many; accepted: up to %d"),
                     length, MT_KEPT_MAX_BYTES);
         return NULL;
     }
