@@ -203,7 +203,6 @@ static const char *const single[] = {
     "migrate {'uri': '$SINK', 'nonsense': true}",
     "migrate {'uri': '$SINK', 'detach': 1}",
     "migrate {'uri': '$SINK', 'blk': 'x'}",
-    "migrate {'uri': '$SINK', 'channels': []}",
     "migrate {'channels': 5}",
     "migrate {'channels': [5]}",
     "migrate {'channels': [{}]}",
@@ -218,7 +217,6 @@ static const char *const single[] = {
     "migrate-incoming {'uri': 'nonsense:x'}",
     "migrate-incoming {'uri': ''}",
     "migrate-incoming {'uri': '$DST', 'nonsense': 1}",
-    "migrate-incoming {'uri': '$DST', 'channels': []}",
     "migrate-recover {'uri': 'nonsense'}",
 };
 
@@ -232,6 +230,8 @@ command_singles(Differ *differ, PeerFlags flags)
         sequence_add(sequence, "query-migrate");
         sequence_add(sequence, "query-dirty-rate");
         sequence_add(sequence, "%s", single[i]);
+        /* Some leave traces that no query shows. */
+        sequence_set_fresh(sequence);
         differ_run(differ, sequence);
     }
 }

@@ -28,7 +28,7 @@
 #define SILENCE_MS 30000
 
 /* More than a socket takes unread. */
-#define FILLED_BYTES (1u << 20)
+#define CONTENT_BYTES (1u << 20)
 
 struct Peer {
     PeerKind kind;
@@ -56,29 +56,11 @@ peer_child_setup(gpointer data)
     setrlimit(RLIMIT_CORE, &none);  /* some commands kill it */
 }
 
-/* A file of bytes that no code of pages makes small, and a hole. */
-static char *
-peer_fill(const char *dir)
-{
-    char *path = g_build_filename(dir, "ram", NULL);
-    guint32 words[FILLED_BYTES / sizeof(guint32)];
-    guint32 word = 1;
-
-    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
-        word = word * 1664525 + 1013904223;
-        words[i] = word;
-    }
-    g_assert_true(
-        g_file_set_contents(path, (char *)words, sizeof(words), NULL));
-    g_assert_cmpint(truncate(path, PEER_RAM_BYTES), ==, 0);
-    return path;
-}
-
 static GPtrArray *
-peer_argv(const PeerKind *kind, PeerFlags flags, const char *ram_file)
+peer_argv(const PeerKind *kind, PeerFlags flags, const char *dir)
 {
     static const char *const fixed[] = {
-        "-accel", "tcg", "-nodefaults", "-display", "none", "-m", "16M",
+        "-machine", "none", "-accel", "tcg", "-nodefaults", "-display", "none", "-m", "16M",
         "-name", "guest",
         "-chardev", "socket,id=monitor,fd=3", "-mon",
         "chardev=monitor,mode=control",
@@ -92,14 +74,10 @@ peer_argv(const PeerKind *kind, PeerFlags flags, const char *ram_file)
         g_ptr_array_add(argv, g_strdup(*word));
     for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++)
         g_ptr_array_add(argv, g_strdup(fixed[i]));
-    g_ptr_array_add(argv, g_strdup("-machine"));
-    g_ptr_array_add(argv, g_strdup(ram_file ? "none,memory-backend=ram"
-                                            : "none"));
-    if (ram_file) {
-        g_ptr_array_add(argv, g_strdup("-object"));
+    if (flags & PEER_FILLED) {
+        g_ptr_array_add(argv, g_strdup("-device"));
         g_ptr_array_add(argv, g_strdup_printf(
-            "memory-backend-file,id=ram,size=%u,mem-path=%s,share=on",
-            PEER_RAM_BYTES, ram_file));
+            "loader,addr=0,force-raw=on,file=%s/" PEER_CONTENT, dir));
     }
     if (flags & PEER_INCOMING) {
         g_ptr_array_add(argv, g_strdup("-incoming"));
@@ -112,9 +90,9 @@ peer_argv(const PeerKind *kind, PeerFlags flags, const char *ram_file)
 }
 
 static void
-peer_start_real(Peer *peer, PeerFlags flags, const char *ram_file)
+peer_start_real(Peer *peer, PeerFlags flags, const char *dir)
 {
-    g_autoptr(GPtrArray) argv = peer_argv(&peer->kind, flags, ram_file);
+    g_autoptr(GPtrArray) argv = peer_argv(&peer->kind, flags, dir);
     g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(
         G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE);
     g_autoptr(GError) error = NULL;
@@ -133,6 +111,21 @@ peer_start_real(Peer *peer, PeerFlags flags, const char *ram_file)
         g_error("%s: %s", (char *)argv->pdata[0], error->message);
 }
 
+void
+peer_prepare(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, PEER_CONTENT, NULL);
+    g_autofree guint32 *words = g_malloc(CONTENT_BYTES);
+    guint32 word = 1;
+
+    for (gsize i = 0; i < CONTENT_BYTES / sizeof(*words); i++) {
+        word = word * 1664525 + 1013904223;
+        words[i] = word;
+    }
+    g_assert_true(
+        g_file_set_contents(path, (char *)words, CONTENT_BYTES, NULL));
+}
+
 static void
 peer_queue(Peer *peer, const char *line)
 {
@@ -145,7 +138,6 @@ Peer *
 peer_new(const PeerKind *kind, PeerFlags flags, const char *dir)
 {
     Peer *peer = g_new0(Peer, 1);
-    g_autofree char *ram_file = NULL;
 
     peer->kind = *kind;
     peer->fd = -1;
@@ -155,12 +147,10 @@ peer_new(const PeerKind *kind, PeerFlags flags, const char *dir)
     peer->events = g_ptr_array_new_with_free_func(g_free);
     peer->out = g_string_new(NULL);
     peer->in = g_string_new(NULL);
-    if (flags & PEER_FILLED)
-        ram_file = peer_fill(peer->dir);
     if (kind->ref)
-        peer->ref = ref_peer_new(kind->release, flags, ram_file);
+        peer->ref = ref_peer_new(kind->release, flags);
     else
-        peer_start_real(peer, flags, ram_file);
+        peer_start_real(peer, flags, dir);
 
     /* The greeting counts as an answer. */
     peer->n_due = 1;
@@ -169,7 +159,7 @@ peer_new(const PeerKind *kind, PeerFlags flags, const char *dir)
     return peer;
 }
 
-static void
+void
 peer_clean(const char *path)
 {
     g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);

@@ -35,7 +35,7 @@ ref_output(const char *text, gsize length, gpointer user_data)
 }
 
 RefPeer *
-ref_peer_new(const char *release, PeerFlags flags, const char *ram_file)
+ref_peer_new(const char *release, PeerFlags flags)
 {
     g_autoptr(MtRefGuestSpec) spec =
         mt_ref_guest_spec_new("guest", mt_release_parse(release));
@@ -43,7 +43,8 @@ ref_peer_new(const char *release, PeerFlags flags, const char *ram_file)
     RefPeer *ref = g_new0(RefPeer, 1);
 
     spec->ram_bytes = PEER_RAM_BYTES;
-    spec->ram_file = g_strdup(ram_file);
+    spec->content =
+        flags & PEER_FILLED ? MT_CONTENT_RANDOM : MT_CONTENT_ZERO;
     spec->incoming = (flags & PEER_INCOMING) != 0;
     spec->paused = (flags & PEER_PAUSED) != 0;
     ref->guest = mt_ref_guest_new(spec, &error);

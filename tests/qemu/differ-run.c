@@ -692,12 +692,13 @@ pair_is_initial(Differ *differ, Pair *pair)
 }
 
 static Pair *
-differ_get_shared(Differ *differ, PeerFlags flags)
+differ_get_shared(Differ *differ, PeerFlags flags, gboolean *ret_new)
 {
     Pair **pair = &differ->shared[flags];
 
     if (*pair && !pair_is_initial(differ, *pair))
         g_clear_pointer(pair, pair_free);
+    *ret_new = !*pair;
     if (!*pair) {
         *pair = pair_new(differ, flags);
         pair_is_initial(differ, *pair);
@@ -708,21 +709,26 @@ differ_get_shared(Differ *differ, PeerFlags flags)
 static void
 differ_run_shared(Differ *differ, Sequence *sequence)
 {
+    /* The settings have been asked for all along. */
+    static const char *const others[] = { "query-status", "query-migrate",
+                                          NULL };
     Run run = { .differ = differ, .sequence = sequence, .class_step = -1 };
     GPtrArray *steps = sequence->steps;
+    gboolean is_new;
     Batch batch;
 
-    run.pair = differ_get_shared(differ, sequence->flags);
+    run.pair = differ_get_shared(differ, sequence->flags, &is_new);
     for (guint i = 0; i < N_PEERS; i++)
         run.dirs[i] = peer_dir(run.pair->peers[i]);
     batch_init(&batch);
-    batch_add_queries(&batch, &run, 0, states);
+    if (is_new)
+        batch_add_queries(&batch, &run, 0, states);
     for (guint i = 0; i < steps->len; i++) {
         batch_add(&batch, &run, i + 1, steps->pdata[i], NULL);
         batch_add_queries(&batch, &run, i + 1,
                           step_queries(steps->pdata[i]));
     }
-    batch_add_queries(&batch, &run, steps->len, states);
+    batch_add_queries(&batch, &run, steps->len, others);
     batch_run(&batch, &run);
     batch_clear(&batch);
     if (run.gone)
@@ -753,6 +759,7 @@ differ_new(const char *release, const char *self)
     differ->kinds[REF].ref = self == NULL;
     differ->dir = g_dir_make_tmp("differ-XXXXXX", NULL);
     g_assert_nonnull(differ->dir);
+    peer_prepare(differ->dir);
     differ->sink = sink_new(differ->dir);
     differ->report = report_new(release);
     differ->same = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -775,7 +782,7 @@ differ_free(Differ *differ)
     report_free(differ->report);
     facts_free(differ->facts);
     g_hash_table_unref(differ->same);
-    g_rmdir(differ->dir);
+    peer_clean(differ->dir);
     g_free(differ->dir);
     g_free(differ->release);
     g_free(differ);

@@ -168,6 +168,48 @@ static const Story stories[] = {
         "migrate {'uri': '$SINK'}", "@settle", "query-migrate",
         "migrate {'uri': 'file:$DIR/state'}", "@settle", "query-migrate",
     } },
+    { "multifd after what cannot do it", 0, {
+        "migrate {'uri': 'exec:cat >/dev/null'}", "@wait completed",
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'multifd', 'state': true}]}",
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'multifd', 'state': false}]}",
+        "migrate-set-capabilities {'capabilities': ["
+        "{'capability': 'postcopy-ram', 'state': true}, "
+        "{'capability': 'postcopy-preempt', 'state': true}]}",
+    } },
+    { "multifd after what is no address", 0, {
+        "migrate {'uri': 'nonsense'}", "@settle",
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'multifd', 'state': true}]}",
+        "migrate {'uri': '$SINK'}", "@settle", "query-migrate",
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'multifd', 'state': true}]}",
+    } },
+    { "multifd of who waits", PEER_INCOMING, {
+        "migrate-incoming {'uri': 'exec:sleep 1'}",
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'multifd', 'state': true}]}",
+    } },
+    { "a mode that needs shared memory", 0, {
+        "migrate-set-parameters {'mode': 'cpr-transfer'}", "query-migrate",
+        "migrate {'uri': '$SINK'}", "@settle", "query-migrate",
+        "migrate-set-parameters {'mode': 'cpr-reboot'}", "query-migrate",
+        "migrate {'uri': '$SINK'}", "@settle", "query-migrate",
+        "query-status",
+    } },
+    { "no channels", 0, {
+        "migrate {'uri': '$SINK', 'channels': []}", "@settle",
+        "query-migrate",
+    } },
+    { "received, and no channels", PEER_INCOMING, {
+        "migrate-incoming {'uri': '$DST', 'channels': []}", "query-migrate",
+    } },
+    { "a channel", 0, {
+        "migrate {'channels': [{'channel-type': 'main', 'addr': {'transport': "
+        "'exec', 'args': ['/bin/sh', '-c', 'cat >/dev/null']}}]}", "@settle",
+        "query-migrate",
+    } },
     { "to a command", 0, {
         "migrate {'uri': 'exec:cat >/dev/null'}", "@wait completed", QUERIES,
     } },

@@ -485,7 +485,8 @@ differ_mixed_sequences(Differ *differ)
             mix_capability(differ, facts->capabilities->pdata[j],
                            facts->parameters->pdata[i]);
         for (guint j = 0; j < facts->parameters->len; j++) {
-            if (i != j)
+            /* In either order, in turn. */
+            if ((i < j) != ((i + j) % 2 == 0) && i != j)
                 mix_parameters(differ, facts->parameters->pdata[i],
                                facts->parameters->pdata[j]);
         }

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 typedef enum {
     PEER_INCOMING = 1 << 0,     /* -incoming defer */
     PEER_PAUSED = 1 << 1,       /* -S */
-    PEER_FILLED = 1 << 2,       /* RAM is a file of bytes that are not zero */
+    PEER_FILLED = 1 << 2,       /* RAM is not all zero */
 } PeerFlags;
 
 #define PEER_N_FLAGS 8          /* values of PeerFlags */
@@ -30,7 +30,15 @@ typedef struct {
 
 typedef struct Peer Peer;
 
-/* Starts a guest whose files are in @dir; does not wait for it. */
+/* Makes what guests of @dir need, the file PEER_CONTENT. */
+#define PEER_CONTENT "content"
+void peer_prepare(const char *dir);
+
+/* Removes @dir and the files in it. */
+void peer_clean(const char *dir);
+
+/* Starts a guest whose files are in a directory of its own in @dir; does not
+ * wait for it. */
 Peer *peer_new(const PeerKind *kind, PeerFlags flags, const char *dir);
 void peer_free(Peer *peer);
 
@@ -49,8 +57,7 @@ GPtrArray *peer_events(Peer *peer);
 /* A guest of drivers/ref: text in, text out. */
 typedef struct RefPeer RefPeer;
 
-RefPeer *ref_peer_new(const char *release, PeerFlags flags,
-                      const char *ram_file);
+RefPeer *ref_peer_new(const char *release, PeerFlags flags);
 void ref_peer_free(RefPeer *ref);
 void ref_peer_feed(RefPeer *ref, const char *text);
 
@@ -155,7 +162,7 @@ typedef struct {
     const char *name;
     const char *releases;       /* "5.2 7.2"; NULL: all */
     guint kinds;                /* of DiffKind */
-    const char *command;        /* a regular expression for the step */
+    const char *where;          /* a regular expression for "sequence: step" */
     const char *real, *ref;     /* and for the two answers; NULL: any */
     const char *reason;
 } Limit;
