@@ -570,6 +570,35 @@ test_hmp(void)
     }
 }
 
+/* A side that ends ends the migration, too. */
+static void
+test_quit(void)
+{
+    for (guint i = 0; i < 3; i++) {
+        g_autoptr(RefClient) from = make_slow(MT_RELEASE(10, 0), "1048576");
+        g_autoptr(RefClient) to = make_guest(MT_RELEASE(10, 0), TRUE);
+        RefClient *ends = i ? to : from;
+        g_autofree char *path = ref_client_path("quit");
+
+        ref_client_run(to, "migrate-incoming", "{'uri': 'unix:%s'}", path);
+        if (i < 2) {
+            ref_client_run(from, "migrate", "{'uri': 'unix:%s'}", path);
+            ref_client_wait(from, "active");
+        }
+        ref_client_run(ends, "quit", NULL);
+        if (i == 0) {
+            while (!ref_client_is_closed(to))
+                g_usleep(1000);
+        } else if (i == 1) {
+            ref_client_wait(from, "failed");
+            assert_state(from, "running");
+        } else {
+            while (g_file_test(path, G_FILE_TEST_EXISTS))
+                g_usleep(1000);
+        }
+    }
+}
+
 static const char *
 file_sha256(const char *path, GChecksum *sum)
 {
@@ -750,6 +779,7 @@ main(int argc, char **argv)
     g_test_add_func("/ref/guest/auto-converge", test_auto_converge);
     g_test_add_func("/ref/guest/dirty-rate", test_dirty_rate);
     g_test_add_func("/ref/guest/hmp", test_hmp);
+    g_test_add_func("/ref/guest/quit", test_quit);
     g_test_add_func("/ref/guest/recorded", test_recorded);
     g_test_add_func("/ref/guest/link", test_link);
     return g_test_run();
