@@ -415,9 +415,6 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     if (!failure && dry_run) {
         plans_print_steps(tool, object);
         plans_print_kept(tool, object);
-    } else if (!failure && !tool->quiet && plans_affects(object, "config") &&
-               plans_affects(object, "live")) {
-        out_line("%s", _("It is kept for later starts, too."));
     }
     plans_print_warnings(tool, object);
 
