@@ -271,7 +271,7 @@ static const char *const chains[][8] = {
       "migrate-set-cache-size {'value': -1}", "query-migrate-cache-size",
       "migrate-set-cache-size {'value': 1099511627776}",
       "query-migrate-cache-size" },
-    { "quit", "query-status" },
+    { "quit" },
 };
 
 static void
