@@ -415,9 +415,6 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     if (!failure && dry_run) {
         plans_print_steps(tool, object);
         plans_print_kept(tool, object);
-    } else if (!failure && !tool->quiet && plans_affects(object, "config") &&
-               plans_affects(object, "live")) {
-        out_line("%s", _("It is kept for later starts, too."));
     }
     plans_print_warnings(tool, object);
 
@@ -445,7 +442,7 @@ plans_print_lowering(Tool *tool, MigtunePlan *plan,
         migtune_lowering_get_params(lowering, &n_params);
 
     if (!plans_is_exact(plan)) {
-        plans_print_verdicts(tool, plan);
+        plans_print_verdicts(tool, plan, TRUE);
         out_text("\n");
     }
     for (guint i = 0; i < json_array_get_length(flags); i++) {

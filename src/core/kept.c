@@ -210,33 +210,33 @@ mt_domain_kept_load(MigtuneDomain *domain, MigtuneDriverKept which,
     return kept_parse(domain, which, text, error);
 }
 
-static gboolean
-kept_check(const MtKept *kept, GError **error)
+/* Passes on what is wrong with what is kept, and says what is to be done. */
+static void
+kept_fail(GError **error, GError *cause)
 {
-    if (mt_kept_check(kept, error))
-        return TRUE;
-
-    if (error && *error) {
+    if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_VALUE)) {
         char *message = g_strdup_printf(
             _("%s; it was left as it is: repair or remove it by hand"),
-            (*error)->message);
+            cause->message);
 
-        g_free((*error)->message);
-        (*error)->message = message;
+        g_free(cause->message);
+        cause->message = message;
     }
-    return FALSE;
+    g_propagate_error(error, cause);
 }
 
 MtKept *
 mt_domain_kept_load_valid(MigtuneDomain *domain, MigtuneDriverKept which,
                           GError **error)
 {
-    g_autoptr(MtKept) kept = mt_domain_kept_load(domain, which, error);
+    GError *cause = NULL;
+    g_autoptr(MtKept) kept = mt_domain_kept_load(domain, which, &cause);
 
-    if (!kept || !kept_check(kept, error))
-        return NULL;
+    if (kept && mt_kept_check(kept, &cause))
+        return g_steal_pointer(&kept);
 
-    return g_steal_pointer(&kept);
+    kept_fail(error, cause);
+    return NULL;
 }
 
 /* Only a lock that somebody else keeps is a failure where there is another
@@ -358,12 +358,16 @@ kept_try(MigtuneDomain *domain, MigtuneDriverKept which,
     g_autofree char *before = NULL;
     g_autofree char *again = NULL;
     g_autoptr(MtKept) kept = NULL;
+    GError *cause = NULL;
 
     if (!kept_read(domain, which, &before, error))
         return KEPT_FAILED;
-    kept = kept_parse(domain, which, before, error);
-    if (!kept || !kept_check(kept, error) ||
-        !kept_edit(kept, change, inverse, error))
+    kept = kept_parse(domain, which, before, &cause);
+    if (!kept || !mt_kept_check(kept, &cause)) {
+        kept_fail(error, cause);
+        return KEPT_FAILED;
+    }
+    if (!kept_edit(kept, change, inverse, error))
         return KEPT_FAILED;
 
     if (!kept_read(domain, which, &again, error))

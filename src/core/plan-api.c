@@ -416,19 +416,18 @@ MigtunePlan *
 mt_domain_plan_values(MigtuneDomain *domain, const MtSet *values,
                       GError **error)
 {
-    g_autoptr(MtJournal) journal = plan_open_journal(domain, error);
-    MtState *state;
-    MtPlan *plan;
+    g_autoptr(MtJournal) journal = NULL;
+    MtState *state = plan_read_state(domain, &journal, error);
+    MigtunePlan *plan;
 
-    if (!journal)
-        return NULL;
-    state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     if (!state)
         return NULL;
-    plan = mt_plan_new_restore(domain->name, domain->qemu, domain->caps,
-                               state, values);
+    plan = plan_wrap(mt_plan_new_restore(domain->name, domain->qemu,
+                                         domain->caps, state, values),
+                     domain, MT_TARGET_LIVE);
+    plan->journal = g_steal_pointer(&journal);
 
-    return plan_wrap(plan, domain, g_steal_pointer(&journal));
+    return plan;
 }
 
 MigtunePlan *

@@ -205,9 +205,9 @@ report_row_from(Report *report, const MtRow *row, const MtValue *value)
         return "kept";
     if (def ? mt_value_is(row, value, def) : report_is_nothing(value))
         return "default";
-    if (manager && !mt_value_equal(
-                       report_wanted(report_get_noted(report), row), value))
-        return manager;
+    if ((manager || !def) &&
+        !mt_value_equal(report_wanted(report_get_noted(report), row), value))
+        return def ? manager : NULL;
 
     return "set";
 }

@@ -250,7 +250,7 @@ mt_wish_new_forgotten(const char *name, const MtRow *row, const char *value)
     wish->shown = NULL;
     wish->asked = g_strdup("-");
     wish->verdict = MIGTUNE_VERDICT_KEPT;
-    mt_wish_say(wish, _("no longer kept; it was %s"), value);
+    mt_wish_say(wish, _("nothing is wished about it any more; it was %s"), value);
     return wish;
 }
 

@@ -24,7 +24,9 @@
 
 /* A link that stands still is given up after as long. */
 #define STALL_US 250000
-#define WAIT_US (20 * G_USEC_PER_SEC)
+/* A source that has sent everything waits for its answer as long as 30 s, and
+ * cannot be cancelled meanwhile. */
+#define WAIT_US (60 * G_USEC_PER_SEC)
 
 /* Where the guest can run afterwards; bits. */
 enum {

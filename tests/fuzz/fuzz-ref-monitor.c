@@ -62,12 +62,13 @@ reaches_outside(const char *text, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    /* Outlives the monitor. */
+    Heard heard = { 0 };
     g_autoptr(MtRefGuestSpec) spec = NULL;
     g_autoptr(MtRefGuest) guest = NULL;
     g_autoptr(MtRefMonitor) monitor = NULL;
     const MtRelease *releases = mt_releases();
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    Heard heard = { 0 };
     guint n = 0;
 
     if (size < 1 || reaches_outside((const char *)data, size)) {

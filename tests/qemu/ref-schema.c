@@ -16,7 +16,16 @@
 #include "util/json-peek.h"
 #include "util/json.h"
 
-static const char *const releases[] = { "5.2", "7.2", "10.0" };
+static const struct {
+    const char *path, *release;
+    gboolean hide;              /* what is deprecated: QEMU's -compat */
+} cases[] = {
+    { "/ref-schema/5.2", "5.2", FALSE },
+    { "/ref-schema/7.2", "7.2", FALSE },
+    { "/ref-schema/7.2-hiding", "7.2", TRUE },
+    { "/ref-schema/10.0", "10.0", FALSE },
+    { "/ref-schema/10.0-hiding", "10.0", TRUE },
+};
 
 /* Differences that are there for a reason. */
 static const struct {
@@ -125,12 +134,16 @@ compare_defaults(QemuGuest *guest, RefBare *bare)
 static void
 test_release(gconstpointer data)
 {
-    const char *release = data;
+    static const char *const hiding[] = { "-compat", "deprecated-output=hide",
+                                          NULL };
+    gsize nth = GPOINTER_TO_SIZE(data);
+    const char *release = cases[nth].release;
     g_autoptr(GError) error = NULL;
     g_autofree char *dir = g_dir_make_tmp("ref-schema-XXXXXX", &error);
     QemuGuestSpec spec = { .command = qemu_guest_command(release),
                            .dir = dir,
-                           .ram_bytes = 16 << 20 };
+                           .ram_bytes = 16 << 20,
+                           .more_args = cases[nth].hide ? hiding : NULL };
     g_autoptr(RefBare) bare =
         ref_bare_new_for_release(mt_release_parse(release));
     g_autoptr(QemuGuest) guest = NULL;
@@ -141,6 +154,7 @@ test_release(gconstpointer data)
         g_rmdir(dir);
         return;
     }
+    bare->situation.hide_deprecated = cases[nth].hide;
     guest = qemu_guest_start(&spec, &error);
     g_assert_no_error(error);
     compare_schemas(guest, bare);
@@ -154,11 +168,9 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    for (guint i = 0; i < G_N_ELEMENTS(releases); i++) {
-        g_autofree char *path = g_strdup_printf("/ref-schema/%s", releases[i]);
-
-        g_test_add_data_func(path, releases[i], test_release);
-    }
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_test_add_data_func(cases[i].path, GSIZE_TO_POINTER(i),
+                             test_release);
 
     return g_test_run();
 }

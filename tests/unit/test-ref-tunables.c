@@ -599,6 +599,27 @@ test_capabilities_after_the_start(void)
 }
 
 static void
+test_a_default_that_depends_on_the_machine(void)
+{
+    static const struct {
+        const char *machine, *value;
+    } cases[] = {
+        { NULL, "\"multifd\"" },           { "none", "\"multifd\"" },
+        { "q35", "\"multifd\"" },          { "pc-q35-8.2", "\"legacy\"" },
+        { "pc-i440fx-2.11", "\"legacy\"" }, { "pc-q35-9.0", "\"multifd\"" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(RefBare) bare = ref_bare_new_for_release(MT_RELEASE(10, 0));
+        g_autofree char *value = NULL;
+
+        mt_ref_tunables_set_machine(bare->tunables, cases[i].machine);
+        value = ref_bare_dup_value(bare, "zero-page-detection");
+        g_assert_cmpstr(value, ==, cases[i].value);
+    }
+}
+
+static void
 test_policy_on_deprecated_things(void)
 {
     g_autoptr(RefBare) bare = ref_bare_new_for_release(MT_RELEASE(8, 2));
@@ -640,6 +661,8 @@ main(int argc, char **argv)
                     test_rules_of_the_start);
     g_test_add_func("/ref-tunables/capabilities-after-the-start",
                     test_capabilities_after_the_start);
+    g_test_add_func("/ref-tunables/a-default-that-depends-on-the-machine",
+                    test_a_default_that_depends_on_the_machine);
     g_test_add_func("/ref-tunables/policy-on-deprecated-things",
                     test_policy_on_deprecated_things);
 
