@@ -23,9 +23,41 @@ plan_explain_can(Tool *tool, const CmdLine *line, GError **error)
     return domain ? can_domain(domain, what, error) : TOOL_FAILED;
 }
 
+/* What would be given to libvirt for a migration that it runs. */
+static int
+plan_explain_libvirt(Tool *tool, const CmdLine *line, MigtunePlan *plan,
+                     GError **error)
+{
+    g_autoptr(MigtuneLowering) lowering =
+        migtune_plan_lower(plan, cmd_line_get(line, "libvirt"), error);
+    gboolean ok;
+
+    if (!lowering)
+        return TOOL_USAGE;
+    ok = migtune_lowering_check(lowering, error);
+    if (tool->json) {
+        g_autoptr(JsonNode) document = migtune_lowering_to_json(lowering);
+
+        if (error && *error) {
+            json_object_set_member(json_node_get_object(document), "error",
+                                   out_error_to_json(*error));
+            g_clear_error(error);
+        }
+        out_json(document);
+    } else if (ok) {
+        plans_print_lowering(tool, plan, lowering,
+                             cmd_line_get(line, "to"));
+    }
+
+    return ok ? TOOL_DONE : TOOL_FAILED;
+}
+
 static int
 plan_explain(Tool *tool, const CmdLine *line, GError **error)
 {
+    gboolean for_libvirt = cmd_line_has(line, "for-libvirt") ||
+                           cmd_line_has(line, "libvirt") ||
+                           cmd_line_has(line, "to");
     const char *release = cmd_line_get(line, "qemu");
     g_auto(PlansWishes) wishes = { NULL, 0 };
     g_autoptr(MigtuneDomain) domain = NULL;
@@ -55,6 +87,8 @@ plan_explain(Tool *tool, const CmdLine *line, GError **error)
     }
     if (!plan)
         return TOOL_FAILED;
+    if (for_libvirt)
+        return plan_explain_libvirt(tool, line, plan, error);
 
     return plans_run(tool, line, plan, TRUE, error);
 }
@@ -86,6 +120,17 @@ static const CmdOption plan_explain_options[] = {
     { "strict-exit", 0, CMD_OPT_FLAG,
       .help = N_("exit status 3 when something would be substituted, "
                  "ignored or dropped") },
+    { "for-libvirt", 0, CMD_OPT_FLAG,
+      .help = N_("what to give to libvirt for a migration that it runs: "
+                 "flags, typed parameters and the command line of virsh") },
+    { "libvirt", 0, CMD_OPT_TEXT, .word = CMD_WORD_ANY,
+      .metavar = "RELEASE",
+      .help = N_("the same for that release of libvirt, such as 9.0, the "
+                 "older one of the two hosts; without it that of the "
+                 "connection") },
+    { "to", 0, CMD_OPT_TEXT, .word = CMD_WORD_ANY, .metavar = "URI",
+      .help = N_("the same, with the libvirt URI of the other host in the "
+                 "command line of virsh") },
     { NULL }
 };
 
@@ -95,6 +140,12 @@ const Cmd cmd_plan_commands[] = {
       N_("Prints what would become of each wish and which commands would be "
          "sent, and changes nothing. With --qemu no guest is needed: the plan "
          "is made for a freshly started QEMU of that release, as the "
-         "catalogue knows it, with every build option on.") },
+         "catalogue knows it, with every build option on.\n\n"
+         "With --for-libvirt it tells what to give to libvirt for a migration "
+         "that libvirt runs: libvirt sets capabilities and parameters itself "
+         "then, so what is to hold in it must be said in that call. What "
+         "libvirt leaves alone is set just before, with the commands that "
+         "stand first. Whatever this libvirt cannot do, or would refuse by "
+         "its own rules, is told at once, and nothing is sent.") },
     { NULL }
 };

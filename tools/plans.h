@@ -28,8 +28,11 @@ gboolean plans_take_wishes(const CmdLine *line, PlansWishes *wishes,
 gboolean plans_take_wish(const char *word, PlansWishes *wishes,
                          GError **error);
 
-/* The flags that --policy means. */
+/* The flags that --policy, --live and --config mean. */
 unsigned int plans_get_flags(const CmdLine *line);
+
+/* Whether --live, --config and --current go together. */
+gboolean plans_check_targets(const CmdLine *line, GError **error);
 
 /* Applies @plan unless --dry-run was given, and prints what became of it;
  * returns the exit status. */
@@ -41,6 +44,10 @@ int plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
 JsonNode *plans_run_quietly(const CmdLine *line, MigtunePlan *plan,
                             gboolean dry_run, int *ret_status,
                             GError **ret_error);
+
+/* Prints verdicts that are not plain, flags, typed parameters and the commands of virsh. */
+void plans_print_lowering(Tool *tool, MigtunePlan *plan,
+                          MigtuneLowering *lowering, const char *destination);
 
 /* The choices of --policy. */
 extern const char *const plans_policies[];

@@ -174,6 +174,9 @@ typedef enum {
  * @manager: (nullable): who else sets tuning of its guests, such as
  *   "libvirt": what neither a user nor QEMU's defaults account for is put
  *   down to it
+ * @manager_version: (nullable): of a driver whose guests are migrated by
+ *   libvirt: the release of libvirt that does so, such as "9.0.0", for
+ *   g_free(); of a client and a daemon the older one
  *
  * Since: 0.1
  */
@@ -211,6 +214,8 @@ struct _MigtuneDriver {
     char *(*lookup)(gpointer conn, const char *name,
                     GCancellable *cancellable, GError **error);
     const char *manager;
+    char *(*manager_version)(gpointer conn, GCancellable *cancellable,
+                             GError **error);
 };
 
 /* What a module exports is looked up under this name. */

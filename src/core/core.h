@@ -63,6 +63,17 @@ MtState *mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags,
 MigtuneDomain *mt_domain_open(MigtuneConn *conn, const char *key,
                               GError **error);
 
+/* plan-api.c: what is in a plan; the domain is NULL without one. */
+MtPlan *mt_plan_get_inner(MigtunePlan *plan);
+MigtuneDomain *mt_plan_get_domain(MigtunePlan *plan);
+
+/* The guest may be changed by others again; @plan will not be applied. */
+void mt_plan_let_go(MigtunePlan *plan);
+
+/* Plans that rows of @domain get @values. */
+MigtunePlan *mt_domain_plan_values(MigtuneDomain *domain, const MtSet *values,
+                                   GError **error);
+
 /*
  * One line of what a domain has: a row, or the wish compression.
  */

@@ -34,7 +34,9 @@ typedef enum {
     MT_GENERATION_NEW,      /* 10.0 and later */
 } MtGeneration;
 
-/* The switches of the stream that differ between releases: a source's. */
+/* The switches of the stream that differ between releases: a source's.  Of
+ * these a destination looks at @send_vmdesc: without it, device state may end
+ * without a description. */
 typedef struct {
     gboolean send_configuration;
     gboolean send_footers;

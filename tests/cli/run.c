@@ -33,6 +33,12 @@
     "until grep -qs ready out; do sleep 0.1; done; "
 #define REF_END "kill $pid; wait $pid; echo $?; ls"
 
+#define HOOK(command)                                        \
+    "env MIGTUNE_HOOK_PAUSE=0.1 MIGTUNE_HOOK_URI=qmp://$PWD/ " \
+    "MIGTUNE_HOOK_COMMAND=" command " libvirt-hook"
+#define UNTIL_DONE \
+    "n=0; until [ -s done ] || [ $((n += 1)) -gt 300 ]; do sleep 0.1; done; "
+
 typedef struct {
     const char *name;
     const char *peers[4];       /* command lines of fake-qmp, and NULL */
@@ -94,6 +100,41 @@ static const CliCase cases[] = {
         "migtune lsit --json",
         "migtune list --json --nothing",
     } },
+    { "explain-libvirt", { NULL }, {
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression=mt --level 3 "
+            "--threads 4 downtime=500 bandwidth=100MiB/s",
+        "migtune explain --qemu 7.2 --libvirt 9.0 --to qemu+ssh://b/system "
+            "compression=xbzrle compression.xbzrle.cache=128MiB postcopy=on "
+            "bandwidth.postcopy=1GiB/s",
+        "migtune explain --qemu 7.2 --libvirt 9.0 auto_converge=on "
+            "auto_converge.initial=30 auto_converge.max=80",
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression=zstd "
+            "parallel.connections=4",
+        "migtune explain --qemu 10.0 --libvirt 11.3 compression=zstd "
+            "--level 5 --threads 4 zero_page_detection=multifd",
+        "migtune explain --qemu 10.0 --libvirt 11.3 compression=mt --level 3",
+        "migtune explain --qemu 10.0 --libvirt 9.3 "
+            "bandwidth.avail.switchover=100",
+        "migtune explain --qemu 10.0 --libvirt 11.3 "
+            "bandwidth.avail.switchover=100",
+        "migtune explain --qemu 7.2 --libvirt 9.4 compression=xbzrle "
+            "parallel=on",
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression.mt.level=3 "
+            "compression.xbzrle.cache=1MiB parallel.connections=3 "
+            "auto_converge.initial=30 bandwidth.postcopy=5",
+        "migtune explain --qemu 10.0 --libvirt 11.3 compression=qatzip "
+            "announce.rounds=3 events=off tls.creds=tls0 "
+            "bandwidth=100KiB/s",
+        "migtune explain --qemu 7.2 --libvirt 9.0 block=on "
+            "block_incremental=on zerocopy=on parallel=on",
+        "migtune explain --qemu 7.2 --libvirt 9.0 bandwith=3 "
+            "announce.rounds=3",
+        "migtune explain --qemu 7.2 --for-libvirt compression=mt",
+        "migtune explain --qemu 7.2 --libvirt nine compression=mt",
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression=mt "
+            "downtime=500 --json",
+        "migtune explain --qemu 7.2 --libvirt 9.0 compression=zlib --json",
+        NULL } },
     { "explain", { NULL }, {
         "migtune explain --qemu 7.2 compression=mt --level 3 --threads 4",
         "migtune explain --qemu 9.1 compression=mt --level 3 --threads 4 "
@@ -221,6 +262,115 @@ static const CliCase cases[] = {
     { "garbage", { WEB1("qemu-7.2") " --trick garbage" }, {
         "migtune -c qmp://$PWD/web1.sock migrate-getparameters web1",
         "migtune -c qmp://$PWD/web1.sock --json dominfo web1",
+    } },
+    { "kept", { WEB1("qemu-10.0") }, {
+        "migtune migrate-getparameters web1 --config",
+        "migtune migrate-setparameters web1 --config compression=mt --level 3 "
+            "--threads 4 max-bandwidth=1048576 --dry-run",
+        "migtune migrate-setparameters web1 --config compression=mt --level 3 "
+            "--threads 4 max-bandwidth=1048576",
+        "cat .config/migtune/*.xml; stat -c '%a %n' .config/migtune/*.xml",
+        "migtune migrate-getparameters web1 --config",
+        "migtune migrate-getparameters web1 --live --config parallel "
+            "compression compression.zlib.level bandwidth downtime",
+        "migtune migrate-setparameters web1 --config xbzrle=on",
+        "migtune apply-config web1 --dry-run",
+        "migtune apply-config web1 --strict-exit",
+        "migtune migrate-setparameters web1 downtime=500 bandwidth=5",
+        "migtune migrate-getparameters web1 compression parallel bandwidth "
+            "downtime events",
+        "migtune migrate-setparameters web1 --live --config downtime=400 "
+            "--policy best-effort",
+        "migtune -q migrate-getparameters web1 --config bandwidth downtime",
+        "migtune migrate-capabilities web1 events=on --config",
+        "migtune migrate-capabilities web1 --config",
+        "migtune reset web1 --config max-bandwidth",
+        "migtune reset web1 --config parallel",
+        "migtune reset web1 --live --config --defaults",
+        "migtune migrate-getparameters web1 --config",
+        "migtune apply-config web1; ls .config/migtune",
+    } },
+    { "kept-wrong", { WEB1("qemu-7.2") }, {
+        "migtune migrate-setparameters web1 --current --config downtime=3",
+        "migtune migrate-getparameters web1 --current --live",
+        "migtune reset web1 --config --defaults",
+        "migtune reset web1 downtime",
+        "migtune migrate-setparameters web1 --config downtime=soon bandwith=3 "
+            "xbzrle=on",
+        "migtune migrate-setparameters web1 --config downtime=400 "
+            "tls.destination=\"$(printf 'a\\001')\"",
+        "migtune apply-config web1 --live",
+        "migtune migrate-setparameters web1 --config downtime=400 && "
+            "sed -i 's/400ms/soon/; s/settings>$/&<!-- mine -->/' "
+            ".config/migtune/*.xml",
+        "migtune migrate-getparameters web1 --config",
+        "migtune -q migrate-getparameters web1 downtime --json | "
+            "grep -A2 findings",
+        "migtune apply-config web1",
+        "migtune migrate-setparameters web1 --config downtime=300",
+        "sed -i 's/name=/nam=/' .config/migtune/*.xml; "
+            "cp .config/migtune/*.xml broken",
+        "migtune migrate-getparameters web1 downtime",
+        "migtune migrate-setparameters web1 downtime=333",
+        "migtune migrate-setparameters web1 --config downtime=333",
+        "migtune reset web1 --config",
+        "migtune apply-config web1; cmp broken .config/migtune/*.xml",
+        "echo downtime=3 | tee broken > "
+            "$(echo .config/migtune/*.xml); migtune apply-config web1",
+        "migtune migrate-setparameters web1 --live --config downtime=334",
+        "migtune -q migrate-getparameters web1 downtime; "
+            "cmp broken .config/migtune/*.xml",
+    } },
+    { "kept-with", { WEB1("qemu-7.2") }, {
+        "printf '<domain>\n <metadata><a:b xmlns:a=\"urn:a\">\303\274"
+            "</a:b></metadata>\n</domain>\n' > off.domain; "
+            "cp off.domain web1.domain; cp off.domain before",
+        "migtune -c keeper://$PWD/ list",
+        "migtune -c keeper://$PWD/ dominfo off",
+        "migtune -c keeper://$PWD/ migrate-setparameters off --live "
+            "downtime=400",
+        "migtune -c keeper://$PWD/ probe off",
+        "migtune -c keeper://$PWD/ apply-config off",
+        "migtune -c keeper://$PWD/ migrate-setparameters off downtime=400 "
+            "xbzrle=on",
+        "migtune -c keeper://$PWD/ migrate-setparameters off downtime=soon "
+            "bandwith=3 xbzrle=on",
+        "migtune -c keeper://$PWD/ migrate-getparameters off",
+        "cat off.domain; migtune -c keeper://$PWD/ reset off; "
+            "cmp off.domain before",
+        "migtune -c keeper://$PWD/ migrate-setparameters web1 --config "
+            "downtime=400",
+        "migtune -c keeper://$PWD/ apply-config --all",
+        "migtune -c keeper://$PWD/ migrate-setparameters web1 bandwidth=7",
+        "migtune migrate-setparameters web1 events=on",
+        "migtune -c keeper://$PWD/ migrate-getparameters web1 downtime "
+            "bandwidth events xbzrle",
+        "cat web1.live; echo; cp web1.domain transient.domain; "
+            "mv web1.live transient.live; ln -s web1.sock transient.sock",
+        "migtune -c keeper://$PWD/ migrate-setparameters transient --config "
+            "downtime=3",
+        "migtune -c keeper://$PWD/ apply-config transient --dry-run",
+        "migtune -c keeper://$PWD/ reset transient --defaults; "
+            "cat transient.live",
+    } },
+    { "kept-hook", { WEB1("qemu-7.2") }, {
+        "migtune migrate-setparameters web1 --config downtime=444",
+        HOOK("migtune") " web1 prepare begin - < /dev/null; "
+            HOOK("migtune") " web1 release end - < /dev/null; "
+            HOOK("migtune") " < /dev/null",
+        "sleep 1; migtune -q migrate-getparameters web1 downtime",
+        /* It does not keep the caller's pipe open. */
+        "printf '#!/bin/sh\nsleep 2; migtune \"$@\"; echo done > done' "
+            "> slow; chmod +x slow; text=$(" HOOK("./slow")
+            " web1 started begin - < slow); echo \"$text\"; ls done",
+        UNTIL_DONE "migtune -q migrate-getparameters web1 downtime",
+        /* It asks again until the guest answers. */
+        "rm done; migtune -q reset web1; printf '#!/bin/sh\necho x >> asked; "
+            "[ $(wc -l < asked) -gt 2 ] && migtune \"$@\" && "
+            "echo done > done' > slow; "
+            HOOK("./slow") " web1 started begin - < slow",
+        UNTIL_DONE "wc -l < asked; "
+            "migtune -q migrate-getparameters web1 downtime",
     } },
     { "shell", { WEB1("qemu-7.2") }, {
         "printf 'help shell\\nuri; uri\\n# a remark\\n\\nquit\\nuri\\n' | "
@@ -364,11 +514,14 @@ cli_launcher(const char *directory, GSubprocessFlags flags)
     GSubprocessLauncher *launcher = g_subprocess_launcher_new(flags);
     const char *root = cli_build_root();
     g_autofree char *path = g_strdup_printf(
-        "%s/tools:%s/docs/examples:%s", root, root, g_getenv("PATH"));
+        "%s/tools:%s/tools/libvirt:%s/docs/examples:%s", root, root, root,
+        g_getenv("PATH"));
     g_autofree char *drivers = g_strdup_printf(
-        "%s/src/drivers/qmp:%s/src/drivers/ref", root, root);
+        "%s/src/drivers/qmp:%s/src/drivers/ref:%s/tests/drivers/modules/keeper",
+        root, root, root);
     g_autofree char *uri = g_strdup_printf("qmp://%s/", directory);
     g_autofree char *cache = g_build_filename(directory, ".cache", NULL);
+    g_autofree char *config = g_build_filename(directory, ".config", NULL);
     g_autofree char *locale = g_build_filename(root, "po", NULL);
     const char *const unset[] = { "LANGUAGE", "NO_COLOR", NULL };
     const char *const set[][2] = {
@@ -377,6 +530,7 @@ cli_launcher(const char *directory, GSubprocessFlags flags)
         { "MIGTUNE_DEFAULT_URI", uri },
         { "MIGTUNE_LOCALE_DIR", locale },
         { "XDG_CACHE_HOME", cache },
+        { "XDG_CONFIG_HOME", config },
         { "XDG_RUNTIME_DIR", cache },
         { "XDG_STATE_HOME", cache },
         { "HOME", directory },
@@ -580,8 +734,11 @@ cli_members(JsonNode *node, const char *path)
     return g_string_free(text, FALSE);
 }
 
-#define PLAN "applied domain policy qemu steps verdicts warnings"
+#define PLAN "affects applied domain kept policy qemu steps verdicts warnings"
 #define VERDICT "asked becomes name now reason removed since verdict"
+#define REPORT "domain findings parameters qemu shows"
+#define PARAMETER \
+    "default deprecated differs from kept kind name qmp text unit unstable value"
 #define ERROR "code command message parameter qemu"
 
 /* Names of members are a promise to other programs. */
@@ -593,10 +750,18 @@ test_json_members(void)
         const char *path;
         const char *members;
     } promises[] = {
-        { "migrate-getparameters web1", "", "domain parameters qemu" },
-        { "migrate-getparameters web1", "parameters",
-          "default deprecated kind name qmp text unit unstable value" },
-        { "migrate-capabilities web1", "", "domain parameters qemu" },
+        { "migrate-getparameters web1", "", REPORT },
+        { "migrate-getparameters web1", "parameters", PARAMETER },
+        { "migrate-capabilities web1", "", REPORT },
+        { "migrate-setparameters web1 --config xbzrle=on compression.mt.wait=on",
+          "", PLAN },
+        { "migrate-setparameters web1 --config xbzrle=on --dry-run", "kept",
+          "name value" },
+        { "migrate-getparameters web1 --config", "", REPORT },
+        { "migrate-getparameters web1 --config", "parameters", PARAMETER },
+        { "migrate-getparameters web1 --config --live", "parameters",
+          PARAMETER },
+        { "apply-config web1 --dry-run", "", PLAN },
         { "migrate-setparameters web1 compression=mt", "", PLAN },
         { "migrate-setparameters web1 xbzrle=on --dry-run", "steps",
           "arguments execute side" },
@@ -612,7 +777,8 @@ test_json_members(void)
         { "explain --qemu 9.1 compression=mt", "verdicts/becomes",
           "name value" },
         { "explain --qemu 9.1 compression=mt --policy strict", "",
-          "applied domain error policy qemu steps verdicts warnings" },
+          "affects applied domain error kept policy qemu steps verdicts "
+          "warnings" },
         { "explain --qemu 9.1 compression=mt --policy strict", "error",
           ERROR },
         { "migrate-setparameters web1 nothing=3", "error", ERROR },

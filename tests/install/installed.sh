@@ -113,7 +113,18 @@ value_is_set() {
         "$scratch/get" "qmp://$scratch/web1.sock" web1 downtime | grep 1234
 }
 
-echo 1..12
+kept_schema_is_there() {
+    grep -q 'http://migtune.org/schemas/domain/1.0' \
+        "$prefix/share/migtune/migtune-settings-1.0.rng"
+}
+hook_is_off() {
+    [ -x "$prefix/share/migtune/libvirt-hook" ]
+    [ ! -e "$prefix/etc/libvirt" ]
+    grep -qF "$prefix/bin/migtune" "$prefix/share/migtune/libvirt-hook"
+    "$prefix/share/migtune/libvirt-hook" web1 prepare begin - </dev/null
+}
+
+echo 1..14
 try 'the command is found' command_is_installed
 try 'it finds the driver' driver_is_found
 try 'pkg-config tells where drivers are' driver_directory_is_told
@@ -132,6 +143,8 @@ else
     echo "ok $n - man shows one # SKIP there is no man"
 fi
 try 'the translation is used' translation_is_used
+try 'the schema of kept settings is there' kept_schema_is_there
+try 'the hook for libvirt is there and off' hook_is_off
 if start_qemu; then
     try 'the command sets and the program gets' value_is_set
 else

@@ -10,7 +10,7 @@
 #include "lib/ref-client.h"
 #include "util/json.h"
 
-#define WAIT_US (10 * G_USEC_PER_SEC)
+#define WAIT_US (60 * G_USEC_PER_SEC)
 
 struct RefClient {
     MtRefGuest *guest;

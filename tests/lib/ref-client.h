@@ -63,7 +63,7 @@ char *ref_client_events(RefClient *client);
 char *ref_client_status(RefClient *client);
 
 /* Until it is @status; the test fails when it is final and another, or after
- * ten seconds. */
+ * a minute. */
 void ref_client_wait(RefClient *client, const char *status);
 
 /* query-status. */

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -27,6 +28,15 @@ double
 bench_now(void)
 {
     return mt_clock_now(mt_clock_system()) / (double)MT_NS_PER_S;
+}
+
+double
+bench_cpu_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec + now.tv_nsec / 1e9;
 }
 
 void

@@ -44,5 +44,6 @@ typedef struct {
 /* Ends with an entry without a name. */
 extern const Scenario bench_scenarios[];
 
-/* Seconds since some moment. */
+/* Seconds since some moment, and those that the calling thread has run. */
 double bench_now(void);
+double bench_cpu_now(void);

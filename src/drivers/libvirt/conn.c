@@ -243,6 +243,7 @@ typedef struct {
     char *name;                 /* whom is looked for */
     virDomainPtr *domains;      /* the answer */
     guint n_domains;
+    unsigned long version;      /* or this */
 } LvQuestion;
 
 static void
@@ -266,12 +267,24 @@ conn_question_unref(gpointer question)
     g_atomic_rc_box_release_full(question, conn_question_clear);
 }
 
-/* The names of what was found, which is remembered. */
+/* "9.0.0" */
+static char *
+conn_format_version(unsigned long version)
+{
+    return g_strdup_printf("%lu.%lu.%lu", version / 1000000,
+                           version / 1000 % 1000, version % 1000);
+}
+
+/* The names of what was found, which is remembered, or the version. */
 static char **
 conn_take_names(LvConn *conn, LvQuestion *question)
 {
-    char **names = g_new0(char *, question->n_domains + 1);
+    char **names = g_new0(char *, MAX(question->n_domains, 1) + 1);
 
+    if (question->version)
+        names[0] = conn_format_version(question->version);
+    if (question->n_domains == 0)
+        return names;
     for (guint i = 0; i < question->n_domains; i++)
         names[i] = g_strdup(virDomainGetName(question->domains[i]));
     conn_remember(conn, question->domains, question->n_domains);
@@ -390,6 +403,34 @@ lv_lookup(gpointer data, const char *name, GCancellable *cancellable,
           GError **error)
 {
     char **names = conn_ask(data, conn_lookup_run, name, "look up a domain",
+                            cancellable, error);
+    char *result = names ? g_steal_pointer(&names[0]) : NULL;
+
+    g_strfreev(names);
+    return result;
+}
+
+static gboolean
+conn_version_run(gpointer data, GError **error)
+{
+    LvQuestion *question = data;
+    unsigned long here;
+    unsigned long there;
+
+    if (virGetVersion(&here, NULL, NULL) < 0 ||
+        virConnectGetLibVersion(question->conn, &there) < 0) {
+        lv_error_take(error, LV_TO_ASK, "asking for libvirt's version");
+        return FALSE;
+    }
+    question->version = MIN(here, there);
+
+    return TRUE;
+}
+
+char *
+lv_version(gpointer data, GCancellable *cancellable, GError **error)
+{
+    char **names = conn_ask(data, conn_version_run, NULL, "tell its version",
                             cancellable, error);
     char *result = names ? g_steal_pointer(&names[0]) : NULL;
 

@@ -215,6 +215,7 @@ lv_domain_open(gpointer data, const char *key, MigtuneDriverIdentity *identity,
     identity->name = g_strdup(key);
     identity->uuid = g_strdup(domain->uuid);
     identity->instance = g_strdup(domain->instance);
+    identity->inactive = !domain->instance;
     if (version) {
         identity->binary = domain_binary(domain, version);
         identity->version = version;

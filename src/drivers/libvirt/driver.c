@@ -31,6 +31,8 @@ static const MigtuneDriver lv_driver = {
     .kept_get = lv_kept_get,
     .kept_set = lv_kept_set,
     .lookup = lv_lookup,
+    .manager = "libvirt",
+    .manager_version = lv_version,
 };
 
 MIGTUNE_DRIVER_DEFINE(lv_driver)

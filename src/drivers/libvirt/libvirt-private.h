@@ -73,6 +73,8 @@ char **lv_list(gpointer conn, GCancellable *cancellable, GError **error);
 char *lv_lookup(gpointer conn, const char *name, GCancellable *cancellable,
                 GError **error);
 
+char *lv_version(gpointer conn, GCancellable *cancellable, GError **error);
+
 /* A reference to the connection, a new one where the old one was lost. */
 virConnectPtr lv_conn_get(LvConn *conn, GCancellable *cancellable,
                           GError **error);

@@ -15,9 +15,6 @@
 
 #include "drivers/libvirt/libvirt-private.h"
 
-#define METADATA_PREFIX "migtune"
-#define METADATA_URI "http://migtune.org/schemas/domain/1.0"
-
 /* One question or change; counted. */
 typedef struct {
     virDomainPtr domain;
@@ -50,7 +47,7 @@ metadata_run(gpointer data, GError **error)
     if (metadata->set) {
         if (virDomainSetMetadata(metadata->domain,
                                  VIR_DOMAIN_METADATA_ELEMENT, metadata->xml,
-                                 METADATA_PREFIX, METADATA_URI,
+                                 MIGTUNE_DRIVER_KEPT_PREFIX, MIGTUNE_DRIVER_KEPT_NAMESPACE,
                                  metadata->flags) == 0)
             return TRUE;
         lv_error_take(error, LV_TO_CHANGE, "writing the metadata");
@@ -58,7 +55,7 @@ metadata_run(gpointer data, GError **error)
     }
 
     xml = virDomainGetMetadata(metadata->domain, VIR_DOMAIN_METADATA_ELEMENT,
-                               METADATA_URI, metadata->flags);
+                               MIGTUNE_DRIVER_KEPT_NAMESPACE, metadata->flags);
     if (xml) {
         metadata->xml = g_strdup(xml);
         free(xml);
@@ -82,7 +79,7 @@ metadata_move(xmlNodePtr node, xmlNsPtr ns)
         if (ns && !at->ns)
             xmlSetNs(at, ns);
         else if (!ns && at->ns &&
-                 xmlStrEqual(at->ns->href, BAD_CAST METADATA_URI))
+                 xmlStrEqual(at->ns->href, BAD_CAST MIGTUNE_DRIVER_KEPT_NAMESPACE))
             xmlSetNs(at, NULL);
         metadata_move(at->children, ns);
     }
@@ -95,7 +92,7 @@ metadata_drop_declarations(xmlNodePtr node)
     for (xmlNsPtr *at = &node->nsDef; *at;) {
         xmlNsPtr ns = *at;
 
-        if (xmlStrEqual(ns->href, BAD_CAST METADATA_URI)) {
+        if (xmlStrEqual(ns->href, BAD_CAST MIGTUNE_DRIVER_KEPT_NAMESPACE)) {
             *at = ns->next;
             xmlFreeNs(ns);
         } else {
@@ -124,7 +121,7 @@ metadata_convert(const char *xml, gboolean inwards, GError **error)
         metadata_move(root, NULL);
         metadata_drop_declarations(root);
     } else {
-        metadata_move(root, xmlNewNs(root, BAD_CAST METADATA_URI, NULL));
+        metadata_move(root, xmlNewNs(root, BAD_CAST MIGTUNE_DRIVER_KEPT_NAMESPACE, NULL));
     }
     buffer = xmlBufferCreate();
     xmlNodeDump(buffer, doc, root, 0, 0);

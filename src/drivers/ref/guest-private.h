@@ -144,8 +144,10 @@ gboolean mt_ref_guest_take_fd(MtRefGuest *guest, JsonObject *arguments,
 /* engine-tune.c: what the tunables mean to the engine. */
 void mt_ref_guest_tune(MtRefGuest *guest, MtEngineSettings *settings);
 
-/* query-migrate.c, hmp.c, dirty-rate.c */
+/* query-migrate.c, hmp.c, dirty-rate.c.  _blocked_reason: why the mode that is
+ * set cannot be, NULL if it can. */
 JsonObject *mt_ref_guest_query_migrate(MtRefGuest *guest);
+const char *mt_ref_guest_blocked_reason(MtRefGuest *guest);
 char *mt_ref_guest_hmp(MtRefGuest *guest, const char *line);
 void mt_ref_guest_stop_rate(MtRefGuest *guest);
 

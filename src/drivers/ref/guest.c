@@ -124,6 +124,7 @@ mt_ref_guest_new(const MtRefGuestSpec *spec, GError **error)
         return NULL;
 
     g->tunables = mt_ref_tunables_new(g->profile);
+    mt_ref_tunables_set_machine(g->tunables, spec->machine);
     mt_ref_guest_make_engines(g);
     g->autostart = !spec->paused;
     g->state = spec->incoming ? MT_REF_INMIGRATE :

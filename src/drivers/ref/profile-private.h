@@ -56,6 +56,7 @@ typedef struct {
     const char *returns;        /* NULL: nothing */
     MtRefSpan span;
     gboolean out_of_band;       /* the schema says so where it can */
+    MtRelease careless_until;   /* up to there it takes any argument */
 } MtRefCommand;
 
 typedef struct {

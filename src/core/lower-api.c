@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The public lowering: one of a plan, with the domain of that plan.
+ */
+#include "config.h"
+
+#include "core/core.h"
+#include "plan/lower.h"
+#include "util/i18n.h"
+
+struct _MigtuneLowering {
+    MtLowering *lowering;
+    MigtunePlan *plan;
+};
+
+/* The release of libvirt that the guest is to be migrated by. */
+static MtRelease
+lower_release(MigtunePlan *plan, const char *libvirt, GError **error)
+{
+    MigtuneDomain *domain = mt_plan_get_domain(plan);
+    const MigtuneDriver *driver = domain ? domain->conn->driver : NULL;
+    g_autofree char *version = g_strdup(libvirt);
+    MtRelease release;
+
+    if (!version && driver && driver->manager_version) {
+        version = driver->manager_version(domain->conn->handle,
+                                          domain->conn->cancellable, error);
+        if (!version)
+            return MT_RELEASE_NONE;
+    }
+    if (!version) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          _("for which libvirt? Without a guest of libvirt "
+                            "its release must be given, such as 9.0"));
+        return MT_RELEASE_NONE;
+    }
+    release = mt_release_parse(version);
+    if (release == MT_RELEASE_NONE)
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
+                          _("'%s' is no release of libvirt; one is 9.0"),
+                          version);
+
+    return release;
+}
+
+MigtuneLowering *
+migtune_plan_lower(MigtunePlan *plan, const char *libvirt, GError **error)
+{
+    MigtuneLowering *lowering;
+    MtRelease release;
+
+    g_return_val_if_fail(plan != NULL, NULL);
+
+    release = lower_release(plan, libvirt, error);
+    if (release == MT_RELEASE_NONE)
+        return NULL;
+    lowering = g_new0(MigtuneLowering, 1);
+    lowering->lowering = mt_lowering_new(mt_plan_get_inner(plan), release);
+    lowering->plan = migtune_plan_ref(plan);
+
+    return lowering;
+}
+
+void
+migtune_lowering_free(MigtuneLowering *lowering)
+{
+    if (!lowering)
+        return;
+
+    mt_lowering_free(lowering->lowering);
+    migtune_plan_unref(lowering->plan);
+    g_free(lowering);
+}
+
+gboolean
+migtune_lowering_check(MigtuneLowering *lowering, GError **error)
+{
+    g_return_val_if_fail(lowering != NULL, FALSE);
+
+    return mt_lowering_check(lowering->lowering, error);
+}
+
+unsigned int
+migtune_lowering_get_flags(MigtuneLowering *lowering)
+{
+    g_return_val_if_fail(lowering != NULL, 0);
+
+    return lowering->lowering->flags;
+}
+
+virTypedParameterPtr
+migtune_lowering_get_params(MigtuneLowering *lowering, int *nparams)
+{
+    GArray *params;
+
+    g_return_val_if_fail(lowering && nparams, NULL);
+
+    params = lowering->lowering->params;
+    *nparams = params->len;
+    return params->len ? (virTypedParameterPtr)params->data : NULL;
+}
+
+gboolean
+migtune_lowering_prepare(MigtuneLowering *lowering, GError **error)
+{
+    g_autoptr(MigtunePlan) plan = NULL;
+
+    g_return_val_if_fail(lowering != NULL, FALSE);
+
+    if (!mt_lowering_check(lowering->lowering, error))
+        return FALSE;
+    if (mt_set_size(lowering->lowering->before) == 0)
+        return TRUE;
+    if (!mt_plan_get_domain(lowering->plan)) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          _("a plan that was made without a guest cannot be "
+                            "applied"));
+        return FALSE;
+    }
+    mt_plan_let_go(lowering->plan);
+    plan = mt_domain_plan_values(mt_plan_get_domain(lowering->plan),
+                                 lowering->lowering->before, error);
+
+    return plan && migtune_plan_apply(plan, error);
+}
+
+JsonNode *
+migtune_lowering_to_json(MigtuneLowering *lowering)
+{
+    g_return_val_if_fail(lowering != NULL, NULL);
+
+    return mt_lowering_to_json(lowering->lowering);
+}
+
+char **
+migtune_lowering_to_virsh(MigtuneLowering *lowering, const char *destination)
+{
+    MigtuneDomain *domain;
+
+    g_return_val_if_fail(lowering != NULL, NULL);
+
+    domain = mt_plan_get_domain(lowering->plan);
+    return mt_lowering_to_virsh(lowering->lowering,
+                                domain ? domain->name : NULL, destination);
+}

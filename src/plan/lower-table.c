@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How libvirt has QEMU's migration tuning: which flag, typed parameter or
+ * function, and since which libvirt.  What is not here is nothing to libvirt.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "plan/lower.h"
+#include "util/i18n.h"
+
+/* Newer than the oldest header that this is built with. */
+#ifndef VIR_MIGRATE_PARAM_COMPRESSION_ZLIB_LEVEL
+#define VIR_MIGRATE_PARAM_COMPRESSION_ZLIB_LEVEL "compression.zlib.level"
+#endif
+#ifndef VIR_MIGRATE_PARAM_COMPRESSION_ZSTD_LEVEL
+#define VIR_MIGRATE_PARAM_COMPRESSION_ZSTD_LEVEL "compression.zstd.level"
+#endif
+#ifndef VIR_MIGRATE_PARAM_BANDWIDTH_AVAIL_SWITCHOVER
+#define VIR_MIGRATE_PARAM_BANDWIDTH_AVAIL_SWITCHOVER \
+    "bandwidth.avail.switchover"
+#endif
+
+#define FLAG(id_, flag_, since_) \
+    { .id = MT_PARAM_##id_, .how = MT_LOWER_FLAG, \
+      .flag = VIR_MIGRATE_##flag_, .since = since_ }
+#define PARAM(id_, name_, type_, since_, option_) \
+    { .id = MT_PARAM_##id_, .how = MT_LOWER_PARAM, \
+      .name = VIR_MIGRATE_PARAM_##name_, .type = VIR_TYPED_PARAM_##type_, \
+      .since = since_, .option = option_ }
+#define NEVER(id_, why_) \
+    { .id = MT_PARAM_##id_, .how = MT_LOWER_NEVER, .why = why_ }
+#define ITSELF(id_, why_) \
+    { .id = MT_PARAM_##id_, .how = MT_LOWER_ITSELF, .why = why_ }
+
+static const MtLowerRow lower_rows[] = {
+    { .id = MT_PARAM_XBZRLE, .how = MT_LOWER_METHOD, .name = "xbzrle",
+      .flag = VIR_MIGRATE_COMPRESSED, .since = MT_RELEASE(1, 3) },
+    { .id = MT_PARAM_COMPRESS, .how = MT_LOWER_METHOD, .name = "mt",
+      .flag = VIR_MIGRATE_COMPRESSED, .since = MT_RELEASE(1, 3) },
+    { .id = MT_PARAM_MULTIFD_COMPRESSION, .how = MT_LOWER_METHODS,
+      .since = MT_RELEASE(9, 4) },
+    FLAG(MULTIFD, PARALLEL, MT_RELEASE(5, 2)),
+    FLAG(AUTO_CONVERGE, AUTO_CONVERGE, MT_RELEASE(1, 2)),
+    FLAG(POSTCOPY_RAM, POSTCOPY, MT_RELEASE(1, 3)),
+    FLAG(ZERO_COPY_SEND, ZEROCOPY, MT_RELEASE(8, 5)),
+    FLAG(RDMA_PIN_ALL, RDMA_PIN_ALL, MT_RELEASE(1, 2)),
+    FLAG(BLOCK, NON_SHARED_DISK, MT_RELEASE(0, 8)),
+    FLAG(BLOCK_INCREMENTAL, NON_SHARED_INC, MT_RELEASE(0, 8)),
+
+    PARAM(MAX_BANDWIDTH, BANDWIDTH, ULLONG, MT_RELEASE(1, 1), "--bandwidth"),
+    PARAM(MAX_POSTCOPY_BANDWIDTH, BANDWIDTH_POSTCOPY, ULLONG,
+          MT_RELEASE(5, 1), "--postcopy-bandwidth"),
+    PARAM(AVAIL_SWITCHOVER_BANDWIDTH, BANDWIDTH_AVAIL_SWITCHOVER, ULLONG,
+          MT_RELEASE(11, 1), "--available-switchover-bandwidth"),
+    PARAM(COMPRESS_LEVEL, COMPRESSION_MT_LEVEL, INT, MT_RELEASE(1, 3),
+          "--comp-mt-level"),
+    PARAM(COMPRESS_THREADS, COMPRESSION_MT_THREADS, INT, MT_RELEASE(1, 3),
+          "--comp-mt-threads"),
+    PARAM(DECOMPRESS_THREADS, COMPRESSION_MT_DTHREADS, INT, MT_RELEASE(1, 3),
+          "--comp-mt-dthreads"),
+    PARAM(XBZRLE_CACHE_SIZE, COMPRESSION_XBZRLE_CACHE, ULLONG,
+          MT_RELEASE(1, 3), "--comp-xbzrle-cache"),
+    PARAM(MULTIFD_ZLIB_LEVEL, COMPRESSION_ZLIB_LEVEL, INT, MT_RELEASE(9, 4),
+          "--comp-zlib-level"),
+    PARAM(MULTIFD_ZSTD_LEVEL, COMPRESSION_ZSTD_LEVEL, INT, MT_RELEASE(9, 4),
+          "--comp-zstd-level"),
+    PARAM(CPU_THROTTLE_INITIAL, AUTO_CONVERGE_INITIAL, INT, MT_RELEASE(2, 0),
+          "--auto-converge-initial"),
+    PARAM(CPU_THROTTLE_INCREMENT, AUTO_CONVERGE_INCREMENT, INT,
+          MT_RELEASE(2, 0), "--auto-converge-increment"),
+    PARAM(MULTIFD_CHANNELS, PARALLEL_CONNECTIONS, INT, MT_RELEASE(5, 2),
+          "--parallel-connections"),
+    PARAM(TLS_HOSTNAME, TLS_DESTINATION, STRING, MT_RELEASE(6, 0),
+          "--tls-destination"),
+
+    { .id = MT_PARAM_DOWNTIME_LIMIT, .how = MT_LOWER_BEFORE,
+      .name = "virDomainMigrateSetMaxDowntime", .since = MT_RELEASE(0, 8),
+      .option = "migrate-setmaxdowntime" },
+
+    ITSELF(EVENTS, N_("libvirt needs the events of a migration")),
+    ITSELF(PAUSE_BEFORE_SWITCHOVER,
+           N_("libvirt has the guest wait before it moves, and continues it "
+              "itself")),
+    ITSELF(LATE_BLOCK_ACTIVATE,
+           N_("libvirt opens the disks on the destination late")),
+    ITSELF(RETURN_PATH,
+           N_("libvirt lets the destination answer unless the migration is "
+              "tunnelled")),
+    ITSELF(POSTCOPY_PREEMPT,
+           N_("libvirt switches it on with post-copy where both QEMUs have "
+              "it and it knows of it")),
+
+    NEVER(DIRTY_BITMAPS, N_("libvirt sends dirty bitmaps itself, with the "
+                            "storage")),
+    NEVER(BLOCK_BITMAP_MAPPING, N_("libvirt sends dirty bitmaps itself, with "
+                                   "the storage")),
+    NEVER(TLS_CREDS, N_("libvirt makes credentials of its own when it is told "
+                        "to use TLS (virsh migrate --tls)")),
+    NEVER(X_COLO, N_("libvirt does not know COLO")),
+    NEVER(BACKGROUND_SNAPSHOT,
+          N_("that is for saving a guest, not for moving it")),
+    NEVER(MAPPED_RAM, N_("that is for saving a guest in a file, not for "
+                         "moving it")),
+    NEVER(DIRECT_IO, N_("that is for saving a guest in a file, not for "
+                        "moving it")),
+    NEVER(MODE, N_("libvirt migrates in the mode normal alone")),
+};
+
+/* Methods beside the capabilities: values of multifd-compression. */
+static const MtLowerRow lower_methods[] = {
+    { .how = MT_LOWER_METHOD, .name = "zlib", .flag = VIR_MIGRATE_COMPRESSED,
+      .since = MT_RELEASE(9, 4) },
+    { .how = MT_LOWER_METHOD, .name = "zstd", .flag = VIR_MIGRATE_COMPRESSED,
+      .since = MT_RELEASE(9, 4) },
+};
+
+static const struct {
+    unsigned int flag;
+    const char *name;
+    const char *option;
+} lower_flags[] = {
+#define F(name_, option_) { VIR_MIGRATE_##name_, "VIR_MIGRATE_" #name_, option_ }
+    F(LIVE, "--live"),
+    F(NON_SHARED_DISK, "--copy-storage-all"),
+    F(NON_SHARED_INC, "--copy-storage-inc"),
+    F(COMPRESSED, "--compressed"),
+    F(AUTO_CONVERGE, "--auto-converge"),
+    F(RDMA_PIN_ALL, "--rdma-pin-all"),
+    F(POSTCOPY, "--postcopy"),
+    F(TLS, "--tls"),
+    F(PARALLEL, "--parallel"),
+    F(ZEROCOPY, "--zerocopy"),
+#undef F
+};
+
+const MtLowerRow *
+mt_lower_row(const MtRow *row)
+{
+    MtParamId id = mt_row_id(row);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(lower_rows); i++) {
+        if (lower_rows[i].id == id)
+            return &lower_rows[i];
+    }
+
+    return NULL;
+}
+
+const MtLowerRow *
+mt_lower_method(const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(lower_methods); i++) {
+        if (strcmp(lower_methods[i].name, name) == 0)
+            return &lower_methods[i];
+    }
+
+    return NULL;
+}
+
+const char *
+mt_lower_flag_name(unsigned int flag)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(lower_flags); i++) {
+        if (lower_flags[i].flag == flag)
+            return lower_flags[i].name;
+    }
+
+    return NULL;
+}
+
+const char *
+mt_lower_flag_option(unsigned int flag)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(lower_flags); i++) {
+        if (lower_flags[i].flag == flag)
+            return lower_flags[i].option;
+    }
+
+    return NULL;
+}
