@@ -442,7 +442,7 @@ plans_print_lowering(Tool *tool, MigtunePlan *plan,
         migtune_lowering_get_params(lowering, &n_params);
 
     if (!plans_is_exact(plan)) {
-        plans_print_verdicts(tool, plan, TRUE);
+        plans_print_verdicts(tool, plan, FALSE);
         out_text("\n");
     }
     for (guint i = 0; i < json_array_get_length(flags); i++) {

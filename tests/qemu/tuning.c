@@ -363,6 +363,7 @@ tuning_set_environment(const Tuning *tuning)
 
     g_setenv("XDG_STATE_HOME", tuning->dir, TRUE);
     g_setenv("XDG_CACHE_HOME", tuning->dir, TRUE);
+    g_setenv("XDG_CONFIG_HOME", tuning->dir, TRUE);
     g_setenv("MIGTUNE_DRIVER_PATH", drivers, TRUE);
 }
 
@@ -428,6 +429,7 @@ main(int argc, char **argv)
     tuning_add_faults(&tuning);
     tuning_add_busy(&tuning);
     tuning_add_rivals(&tuning);
+    tuning_add_kept(&tuning);
     status = g_test_run();
     tuning_print_counts(&tuning);
 

@@ -32,6 +32,7 @@ void tuning_add_conflicts(Tuning *tuning);
 void tuning_add_faults(Tuning *tuning);
 void tuning_add_busy(Tuning *tuning);
 void tuning_add_rivals(Tuning *tuning);
+void tuning_add_kept(Tuning *tuning);
 
 /* "tuning --tune PATH WORD...": sets and says "done" or what went wrong. */
 int tuning_child(char **args);

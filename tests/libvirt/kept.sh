@@ -1,0 +1,241 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Kept settings of guests of a real libvirt: in the metadata, beside that of
+# others; over a restart of the guest; by the hook; by two at once.
+#     kept.sh SOURCE-ROOT BUILD-ROOT
+set -eu
+source=$1 build=$2
+
+skip() {
+    echo "1..0 # SKIP $*"
+    exit 0
+}
+for program in libvirtd virsh unshare nsenter qemu-system-x86_64 python3; do
+    command -v $program >/dev/null || skip "there is no $program"
+done
+[ "$(id -u)" -eq 0 ] || skip "only root may make namespaces"
+unshare --mount --net --uts true 2>/dev/null ||
+    skip "namespaces cannot be made here"
+
+scratch=$(mktemp -d)
+host=
+cleanup() {
+    [ -z "$host" ] || kill "$host" 2>/dev/null || :
+    wait 2>/dev/null || :
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
+    XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
+# The leak sanitizer crashes now and then when a thread of libvirt's ends while
+# it looks ("Tracer caught signal 11"); all else of the sanitizers is on.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+mkdir "$scratch/home" "$scratch/host"
+uri="qemu+unix:///system?socket=$scratch/host/sock/libvirt-sock"
+rounds=${MIGTUNE_TEST_ROUNDS:-100}
+
+migtune() { "$build/run" migtune -c "$uri" "$@"; }
+virsh() { command virsh -q -c "$uri" "$@"; }
+metadata() {
+    virsh metadata web1 "http://migtune.org/schemas/domain/1.0" "$@" 2>&1
+}
+# What others have with the guest, as it is dumped.
+foreign() { virsh dumpxml --inactive web1 | sed -n '/<x:y/,/<\/x:y>/p'; }
+asked() { virsh qemu-monitor-command web1 "{\"execute\":\"$1\"}"; }
+
+# The hook, as migtune(1) says, before the daemon looks for it.
+mkdir -p "$scratch/host/etc/hooks"
+cat >"$scratch/host/etc/hooks/qemu" <<END
+#!/bin/sh
+[ -e "$scratch/hook-is-on" ] || exit 0
+MIGTUNE_HOOK_COMMAND="$scratch/migtune" MIGTUNE_HOOK_URI="$uri" \\
+    MIGTUNE_HOOK_PAUSE=0.5 exec "$build/tools/libvirt/libvirt-hook" "\$@"
+END
+printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/migtune"
+chmod +x "$scratch/host/etc/hooks/qemu" "$scratch/migtune"
+
+"$source/tests/libvirt/host.sh" "$scratch/host" kept 10.99.99.7 \
+    >"$scratch/host.log" 2>&1 &
+host=$!
+n=0
+until virsh list >/dev/null 2>&1; do
+    n=$((n + 1))
+    [ $n -lt 300 ] || skip "no libvirt daemon can be started here"
+    sleep 0.2
+done
+
+cat >"$scratch/web1.xml" <<END
+<domain type='qemu'>
+  <name>web1</name>
+  <uuid>11111111-2222-3333-4444-555555555577</uuid>
+  <metadata>
+    <x:y xmlns:x='urn:x'><x:z a='1'>&lt;ü&gt;</x:z></x:y>
+  </metadata>
+  <memory unit='MiB'>32</memory>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <devices>
+    <emulator>$(command -v qemu-system-x86_64)</emulator>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+END
+virsh define "$scratch/web1.xml" >/dev/null
+foreign >"$scratch/foreign"
+[ -s "$scratch/foreign" ]
+
+count=0
+# Run a function as one case.
+try() {
+    count=$((count + 1))
+    # Within "if" the shell would go on behind what fails.
+    set +e
+    (
+        set -ex
+        "$2"
+    ) >"$scratch/out" 2>&1
+    status=$?
+    set -e
+    if [ $status -eq 0 ]; then
+        echo "ok $count - $1"
+    else
+        echo "not ok $count - $1"
+        sed 's/^/# /' "$scratch/out"
+    fi
+}
+
+says() {
+    said_status=0
+    migtune "$@" >"$scratch/said" 2>&1 || said_status=$?
+    cat "$scratch/said"
+    return $said_status
+}
+refuses() { if says "$@"; then return 1; fi; }
+# LINE-PATTERN: in what was said last
+said() { grep -Eq "$1" "$scratch/said"; }
+others_are_as_before() { foreign | cmp - "$scratch/foreign"; }
+
+shut_off() {
+    refuses migrate-setparameters web1 --live downtime=400
+    said 'web1 is not running: start it, or use --config'
+    says migrate-setparameters web1 --config downtime=400 \
+        compression=xbzrle compression.xbzrle.cache=128MiB
+    said '^downtime .* kept'
+    metadata --config | grep -F 'name="downtime" value="400ms"'
+    says migrate-getparameters web1
+    said '^downtime +400 ms .* kept'
+    others_are_as_before
+}
+
+started() {
+    virsh start web1
+    says migrate-getparameters web1 --live --config
+    said '^downtime +300 ms +400 ms +(default|libvirt) +differs'
+    says apply-config web1
+    said '^downtime +400 ms +400 ms +in-force'
+    said '^compression +xbzrle +xbzrle +in-force'
+    says migrate-getparameters web1 downtime xbzrle compression.xbzrle.cache
+    said '^downtime +400 ms .* kept'
+    said '^compression.xbzrle.cache +128 MiB .* kept'
+}
+
+virsh_agrees() {
+    virsh migrate-getmaxdowntime web1 | grep -Fx 400
+    virsh migrate-compcache web1 | grep -F '128.000 MiB'
+    asked query-migrate-parameters | grep -F '"downtime-limit":400'
+    asked query-migrate-capabilities |
+        grep -F '{"state":true,"capability":"xbzrle"}'
+    metadata --live | grep -F 'name="downtime" value="400ms"'
+}
+
+set_by_hand() {
+    says migrate-setparameters web1 downtime=500
+    says migrate-getparameters web1 downtime events --live --config
+    said '^downtime +500 ms +400 ms +set +differs'
+    metadata --live | grep -F 'name="downtime" value="500ms"'
+    metadata --config | grep -F 'name="downtime" value="400ms"'
+    others_are_as_before
+}
+
+restarted() {
+    virsh destroy web1
+    virsh start web1
+    asked query-migrate-parameters | grep -F '"downtime-limit":300'
+    says apply-config --all
+    said '^web1 .* in-force'
+    asked query-migrate-parameters | grep -F '"downtime-limit":400'
+}
+
+by_the_hook() {
+    virsh destroy web1
+    : >"$scratch/hook-is-on"
+    virsh start web1
+    n=0
+    until asked query-migrate-parameters | grep -F '"downtime-limit":400'; do
+        n=$((n + 1))
+        [ $n -lt 100 ] || return 1
+        sleep 0.2
+    done
+    rm "$scratch/hook-is-on"
+}
+
+edited_into_nonsense() {
+    metadata --config --set \
+        '<settings><parameter nam="downtime" value="1"/><newer/></settings>' \
+        --key migtune
+    metadata --config >"$scratch/nonsense"
+    says migrate-getparameters web1 downtime
+    said 'the metadata of web1, line 2: <parameter> without a name'
+    says migrate-setparameters web1 downtime=333
+    refuses migrate-setparameters web1 --config downtime=334
+    said 'it was left as it is'
+    refuses apply-config web1
+    metadata --config | cmp - "$scratch/nonsense"
+    metadata --config --set \
+        '<settings><parameter name="downtime" value="4ms" new="1"/><newer/></settings>' \
+        --key migtune
+    says migrate-setparameters web1 --config downtime=335 bandwidth=7
+    metadata --config | grep -F 'value="335ms" new="1"'
+    metadata --config | grep -F '<newer/>'
+    metadata --config --remove
+    others_are_as_before
+}
+
+reset_all() {
+    says migrate-setparameters web1 --live --config downtime=400
+    says reset web1 --live --config --defaults
+    said '^downtime +300 ms +300 ms +in-force'
+    asked query-migrate-parameters | grep -F '"downtime-limit":300'
+    metadata --config | grep -i 'not found'
+    others_are_as_before
+}
+
+# Two at once, which keep another parameter each.
+two_at_once() {
+    virsh destroy web1
+    round=0
+    while [ "$round" -lt "$rounds" ]; do
+        round=$((round + 1))
+        value=$((round % 80 + 10))
+        migtune migrate-setparameters web1 --config downtime=$value &
+        first=$!
+        migtune migrate-setparameters web1 --config bandwidth=$value &
+        second=$!
+        wait $first
+        wait $second
+        metadata --config >"$scratch/now"
+        grep -F "name=\"downtime\" value=\"${value}ms\"" "$scratch/now"
+        grep -F "name=\"bandwidth\" value=\"${value}MiB/s\"" "$scratch/now"
+        others_are_as_before
+    done
+}
+
+echo 1..9
+try 'a guest that is shut off keeps settings' shut_off
+try 'they are brought into force when it runs' started
+try 'virsh agrees' virsh_agrees
+try 'what is set by hand is noted with the guest that runs' set_by_hand
+try 'a restart loses what was in force and not what is kept' restarted
+try 'the hook brings it into force' by_the_hook
+try 'nonsense is told with its line and left alone' edited_into_nonsense
+try 'reset forgets it' reset_all
+try 'two at once lose nothing' two_at_once
