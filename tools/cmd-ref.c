@@ -177,13 +177,16 @@ ref_find_socket(char **sockets, const char *name)
 
     for (char **word = sockets; *word; word++) {
         const char *address = *word + length + 1;
+        g_autofree char *path = NULL;
 
         if (strncmp(*word, name, length) != 0 || (*word)[length] != '=')
             continue;
-        if (g_str_has_prefix(address, "unix:") ||
-            g_str_has_prefix(address, "tcp:"))
+        if (g_str_has_prefix(address, "tcp:"))
             return g_strdup(address);
-        return g_strconcat("unix:", address, NULL);
+        if (g_str_has_prefix(address, "unix:"))
+            address += strlen("unix:");
+        path = g_canonicalize_filename(address, NULL);
+        return g_strconcat("unix:", path, NULL);
     }
 
     return NULL;

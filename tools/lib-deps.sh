@@ -9,7 +9,7 @@
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config gettext
     python3-docutils libglib2.0-dev libjson-glib-dev libvirt-dev
     libreadline-dev zlib1g-dev libzstd-dev libxml2-dev"
-# To run the main job and the tests that need a QEMU.
+# To run the tests that need a QEMU.
 PACKAGES_QEMU="qemu-system-x86"
 # To run every test.
 PACKAGES_CHECK="$PACKAGES_BUILD $PACKAGES_QEMU g++ binutils bash-completion

@@ -197,14 +197,47 @@ plans_take_wishes(const CmdLine *line, PlansWishes *wishes, GError **error)
 unsigned int
 plans_get_flags(const CmdLine *line)
 {
+    static const unsigned int policies[] = {
+        MIGTUNE_SET_STRICT, MIGTUNE_SET_SUBSTITUTE, MIGTUNE_SET_BEST_EFFORT
+    };
     const char *policy = cmd_line_get(line, "policy");
+    unsigned int flags = 0;
 
-    if (g_strcmp0(policy, "strict") == 0)
-        return MIGTUNE_SET_STRICT;
-    if (g_strcmp0(policy, "best-effort") == 0)
-        return MIGTUNE_SET_BEST_EFFORT;
+    for (guint i = 0; plans_policies[i]; i++)
+        if (g_strcmp0(policy, plans_policies[i]) == 0)
+            flags |= policies[i];
+    if (cmd_line_has(line, "live"))
+        flags |= MIGTUNE_SET_LIVE;
+    if (cmd_line_has(line, "config"))
+        flags |= MIGTUNE_SET_CONFIG;
 
-    return 0;
+    return flags;
+}
+
+gboolean
+plans_check_targets(const CmdLine *line, GError **error)
+{
+    if (!cmd_line_has(line, "current") ||
+        (!cmd_line_has(line, "live") && !cmd_line_has(line, "config")))
+        return TRUE;
+
+    tool_usage_error(error, _("%s: --current excludes --live and --config"),
+                     line->cmd->name);
+    return FALSE;
+}
+
+/* Whether @document is about @target: "live" or "config". */
+static gboolean
+plans_affects(JsonObject *document, const char *target)
+{
+    JsonArray *affects = out_get_array(document, "affects");
+
+    for (guint i = 0; affects && i < json_array_get_length(affects); i++)
+        if (g_strcmp0(json_array_get_string_element(affects, i),
+                      target) == 0)
+            return TRUE;
+
+    return FALSE;
 }
 
 static const OutStyle plans_styles[] = {
@@ -213,13 +246,15 @@ static const OutStyle plans_styles[] = {
     [MIGTUNE_VERDICT_IGNORED] = OUT_FAIR,
     [MIGTUNE_VERDICT_DROPPED] = OUT_FAIR,
     [MIGTUNE_VERDICT_REFUSED] = OUT_BAD,
+    [MIGTUNE_VERDICT_KEPT] = OUT_GOOD,
 };
 
 static void
-plans_print_verdicts(Tool *tool, MigtunePlan *plan)
+plans_print_verdicts(Tool *tool, MigtunePlan *plan, gboolean later)
 {
     const char *titles[] = {
-        _("Parameter"), _("Asked"), _("Now"), _("Verdict"), _("Why"), NULL
+        _("Parameter"), _("Asked"), later ? _("Later") : _("Now"),
+        _("Verdict"), _("Why"), NULL
     };
     g_autoptr(OutTable) table = out_table_new(titles);
 
@@ -269,6 +304,29 @@ plans_print_steps(Tool *tool, JsonObject *document)
     }
 }
 
+/* What a plan would change in what is kept. */
+static void
+plans_print_kept(Tool *tool, JsonObject *document)
+{
+    JsonArray *kept = out_get_array(document, "kept");
+    guint n = kept ? json_array_get_length(kept) : 0;
+
+    if (n > 0 && !tool->quiet) {
+        out_text("\n");
+        out_line("%s", _("This would be kept for later starts:"));
+    }
+    for (guint i = 0; i < n; i++) {
+        JsonObject *entry = json_array_get_object_element(kept, i);
+        const char *name = out_get_string(entry, "name");
+        const char *value = out_get_string(entry, "value");
+
+        if (value)
+            out_line("%s=%s", name, value);
+        else
+            out_line(_("%s no longer"), name);
+    }
+}
+
 static void
 plans_print_warnings(Tool *tool, JsonObject *document)
 {
@@ -287,8 +345,11 @@ static gboolean
 plans_is_exact(MigtunePlan *plan)
 {
     for (guint i = 0; i < migtune_plan_get_n_verdicts(plan); i++) {
-        if (migtune_plan_get_verdict(plan, i, NULL, NULL, NULL, NULL) !=
-            MIGTUNE_VERDICT_IN_FORCE)
+        MigtuneVerdict verdict =
+            migtune_plan_get_verdict(plan, i, NULL, NULL, NULL, NULL);
+
+        if (verdict != MIGTUNE_VERDICT_IN_FORCE &&
+            verdict != MIGTUNE_VERDICT_KEPT)
             return FALSE;
     }
 
@@ -334,9 +395,11 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     gboolean refused = !migtune_plan_check(plan, NULL);
     g_autoptr(GError) failure = NULL;
     g_autoptr(JsonNode) document = NULL;
+    JsonObject *object;
     int status;
 
     document = plans_run_quietly(line, plan, dry_run, &status, &failure);
+    object = json_node_get_object(document);
 
     if (tool->json) {
         out_json(document);
@@ -346,10 +409,14 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     /* After a failure in the middle there are no verdicts to speak of: the
      * error says what is in force. */
     if (!failure || refused)
-        plans_print_verdicts(tool, plan);
-    if (!failure && dry_run)
-        plans_print_steps(tool, json_node_get_object(document));
-    plans_print_warnings(tool, json_node_get_object(document));
+        plans_print_verdicts(tool, plan,
+                             plans_affects(object, "config") &&
+                                 !plans_affects(object, "live"));
+    if (!failure && dry_run) {
+        plans_print_steps(tool, object);
+        plans_print_kept(tool, object);
+    }
+    plans_print_warnings(tool, object);
 
     if (!failure)
         return status;
@@ -375,7 +442,7 @@ plans_print_lowering(Tool *tool, MigtunePlan *plan,
         migtune_lowering_get_params(lowering, &n_params);
 
     if (!plans_is_exact(plan)) {
-        plans_print_verdicts(tool, plan);
+        plans_print_verdicts(tool, plan, TRUE);
         out_text("\n");
     }
     for (guint i = 0; i < json_array_get_length(flags); i++) {

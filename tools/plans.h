@@ -28,8 +28,11 @@ gboolean plans_take_wishes(const CmdLine *line, PlansWishes *wishes,
 gboolean plans_take_wish(const char *word, PlansWishes *wishes,
                          GError **error);
 
-/* The flags that --policy means. */
+/* The flags that --policy, --live and --config mean. */
 unsigned int plans_get_flags(const CmdLine *line);
+
+/* Whether --live, --config and --current go together. */
+gboolean plans_check_targets(const CmdLine *line, GError **error);
 
 /* Applies @plan unless --dry-run was given, and prints what became of it;
  * returns the exit status. */

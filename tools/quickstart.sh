@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Installs what is missing, builds, and shows the main job on a guest of the
-# distribution's own QEMU: what migration tuning is in force, and how to set
-# it.  The guest has no machine and no disk; it lives in a scratch directory
-# and ends with this script.
+# Installs what is missing, builds, and shows the main job on guests of the
+# reference engine, which are in the command itself: what each QEMU can do, how
+# it is tuned, and a migration.  No QEMU is needed; nothing is left behind.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
@@ -13,26 +12,23 @@ here=$(dirname "$(readlink -f "$0")")
 cd "$here/.."
 
 BUILD=${BUILD:-build-quickstart}
-QEMU=${QEMU:-qemu-system-x86_64}
+URI=ref:///default
 
 # shellcheck disable=SC2086 # a list of words
 need_packages $PACKAGES_BUILD
-command -v "$QEMU" >/dev/null 2>&1 || need_packages "$PACKAGES_QEMU"
 
 scratch=$(mktemp -d)
-qemu_pid=
 cleanup() {
-    [ -z "$qemu_pid" ] || kill "$qemu_pid" 2>/dev/null || :
-    [ -z "$qemu_pid" ] || wait "$qemu_pid" 2>/dev/null || :
     rm -rf "$scratch"
     release_proc
 }
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-# What is found out about this QEMU is of no use later.
+# What is found out about these guests is of no use later.
 XDG_CACHE_HOME=$scratch/cache
-export XDG_CACHE_HOME
+XDG_RUNTIME_DIR=$scratch
+export XDG_CACHE_HOME XDG_RUNTIME_DIR
 need_proc
 
 say "Building in $BUILD/ ..."
@@ -44,42 +40,37 @@ if ! { { [ -f "$BUILD/build.ninja" ] ||
     die "the build failed"
 fi
 
-socket=$scratch/web1.sock
-"$QEMU" -name web1 -machine none -nodefaults -display none -S \
-    -qmp "unix:$socket,server=on,wait=off" 2>"$scratch/qemu.log" &
-qemu_pid=$!
-tries=0
-until [ -S "$socket" ]; do
-    tries=$((tries + 1))
-    if [ "$tries" -gt 100 ] || ! kill -0 "$qemu_pid" 2>/dev/null; then
-        cat "$scratch/qemu.log" >&2
-        die "$QEMU did not open its monitor"
-    fi
-    sleep 0.1
-done
-
+# Each word after the URI is a command; all run in one process, in which the
+# guests live.
 show() {
-    printf '\n$ migtune'
+    printf '\n$ migtune -c %s' "$URI"
     for word in "$@"; do
         # The scratch directory in place of its long name.
-        printf ' %s' "$(printf '%s' "$word" | sed "s|$scratch|DIR|")"
+        printf ' "%s"' "$(printf '%s' "$word" | sed "s|$scratch|DIR|")"
     done
     printf '\n'
-    "$BUILD/run" migtune "$@"
+    all=
+    for word in "$@"; do
+        all="$all; $word"
+    done
+    "$BUILD/run" migtune -c "$URI" "${all#; }"
 }
 
-echo "A guest, web1, of $("$QEMU" --version | sed -n '1s/ (.*//p')"
-show -c "qmp://$scratch/" list
-show -c "qmp://$scratch/" migrate-getparameters web1
-show -c "qmp://$scratch/" migrate-setparameters web1 \
-    compression=mt --level 3 --threads 4
-show -c "qmp://$scratch/" migrate-getparameters web1 \
-    compression compression.mt.level compression.mt.threads
-show explain --qemu 10.0 compression=mt
+echo "Guests of the reference engine, as QEMU of several releases has them"
+show list
+show "probe web1" | sed -n '1,16p; 17s/.*/.../p'
+show "migrate-getparameters db1 compression bandwidth downtime parallel"
+show "migrate-setparameters web1 compression=mt --level 3 --threads 4" \
+    "migrate-setparameters db1 compression=mt --level 3 --threads 4" \
+    "migrate web1 unix:$scratch/link --incoming-domain web1-dest --verbose"
 
 cat <<EOF
 
 It works. To go on:
+  $BUILD/run migtune -c $URI
+        a shell on these guests
+  $BUILD/run migtune ref
+        the same guests, each with a monitor for any client of QMP
   $BUILD/run migtune -c qmp:///path/to/monitor.sock
         a shell on a guest of yours
   $BUILD/run migtune help

@@ -110,11 +110,16 @@ JsonNode *migtune_catalogue_to_json(const char *release, GError **error);
 /**
  * MigtuneGetFlags:
  * @MIGTUNE_GET_CAPABILITIES: only capabilities
+ * @MIGTUNE_GET_LIVE: what is in force in the guest that runs
+ * @MIGTUNE_GET_CONFIG: what is kept for its later starts; without either it is
+ *   the former if it runs, else the latter
  *
  * Since: 0.1
  */
 typedef enum {
     MIGTUNE_GET_CAPABILITIES = 1 << 0,
+    MIGTUNE_GET_LIVE = 1 << 1,
+    MIGTUNE_GET_CONFIG = 1 << 2,
 } MigtuneGetFlags;
 
 /**
@@ -127,10 +132,14 @@ typedef enum {
  * @error: return location
  *
  * Asks QEMU what is in force now.  Costs one round trip when the probe is
- * cached.  Parameters that this QEMU has but cannot tell are left out.
+ * cached.  Parameters that this QEMU has but cannot tell are left out, as are
+ * those that are not kept with %MIGTUNE_GET_CONFIG.  %MIGTUNE_GET_LIVE and
+ * %MIGTUNE_GET_CONFIG exclude each other here.
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_UNKNOWN_PARAMETER,
- *   %MIGTUNE_ERROR_UNSUPPORTED (not in this QEMU) or a failure to talk to it.
+ *   %MIGTUNE_ERROR_UNSUPPORTED (not in this QEMU),
+ *   %MIGTUNE_ERROR_NOT_RUNNING, %MIGTUNE_ERROR_INVALID_VALUE (what is kept is
+ *   damaged) or a failure to talk to it.
  * Since: 0.1
  */
 gboolean migtune_domain_get_parameters(MigtuneDomain *domain,
@@ -148,11 +157,22 @@ gboolean migtune_domain_get_parameters(MigtuneDomain *domain,
  *
  * The same with all that is known of each.
  *
- * Returns: (transfer full): a JSON object with the members `domain`, `qemu`
- *   and `parameters`, an array of objects with `name`, `qmp`, `kind`, `value`
- *   (null when QEMU cannot tell), `unit` (null without one), `text` (value and
- *   unit as people read them), `default` (null when not known), `deprecated`
+ * With both %MIGTUNE_GET_LIVE and %MIGTUNE_GET_CONFIG it is what is in force,
+ * compared with what is kept.
+ *
+ * Returns: (transfer full): a JSON object with the members `domain`, `qemu`,
+ *   `shows` (an array of "live" and "config"), `findings`, an array of texts
+ *   about what is wrong with what is kept, and `parameters`, an array of
+ *   objects with `name`, `qmp`, `kind`, `value` (null when QEMU cannot tell),
+ *   `unit` (null without one), `text` (value and unit as people read them),
+ *   `default` (null when not known), `from`, `kept`, `differs`, `deprecated`
  *   and `unstable`.
+ *
+ *   `from` says where the value comes from: "default", QEMU's own; "kept",
+ *   from what is kept for later starts; "set", changed by hand; the name of
+ *   who manages the guest, such as "libvirt"; null when that cannot be told.
+ *   `kept` is what a later start would make of it, as text, null when nothing
+ *   is kept about it, and `differs` whether that is not what is in force.
  * Since: 0.1
  */
 JsonNode *migtune_domain_report(MigtuneDomain *domain,
@@ -167,6 +187,11 @@ JsonNode *migtune_domain_report(MigtuneDomain *domain,
  *   unless leaving it out is harmless
  * @MIGTUNE_SET_DEFAULTS: for migtune_domain_plan_reset(): QEMU's defaults
  *   instead of the state before the last set
+ * @MIGTUNE_SET_LIVE: change the guest that runs
+ * @MIGTUNE_SET_CONFIG: keep it for later starts; without either of them the
+ *   guest is changed if it runs, else it is kept
+ * @MIGTUNE_SET_SUBSTITUTE: the policy that holds without a flag, said so; what
+ *   is said about the policy is kept as well
  *
  * Since: 0.1
  */
@@ -174,6 +199,9 @@ typedef enum {
     MIGTUNE_SET_STRICT = 1 << 0,
     MIGTUNE_SET_BEST_EFFORT = 1 << 1,
     MIGTUNE_SET_DEFAULTS = 1 << 2,
+    MIGTUNE_SET_LIVE = 1 << 3,
+    MIGTUNE_SET_CONFIG = 1 << 4,
+    MIGTUNE_SET_SUBSTITUTE = 1 << 5,
 } MigtuneSetFlags;
 
 /**
@@ -181,7 +209,7 @@ typedef enum {
  * @domain: a domain
  * @params: what is wished
  * @nparams: how many
- * @flags: %MIGTUNE_SET_STRICT or %MIGTUNE_SET_BEST_EFFORT or 0
+ * @flags: as for migtune_domain_plan()
  * @error: return location
  *
  * Plans and applies in one go: all or nothing.  Use migtune_domain_plan() to

@@ -23,6 +23,8 @@ typedef struct _MigtunePlan MigtunePlan;
  * @MIGTUNE_VERDICT_IGNORED: QEMU accepted it and reads back another value
  * @MIGTUNE_VERDICT_DROPPED: it cannot be had, and was left out
  * @MIGTUNE_VERDICT_REFUSED: it cannot be had, and nothing was changed
+ * @MIGTUNE_VERDICT_KEPT: it is kept for later starts of the guest, of which
+ *   each will say what it makes of it; the one that runs is not changed
  *
  * What became, or would become, of a wish.
  *
@@ -34,14 +36,15 @@ typedef enum {
     MIGTUNE_VERDICT_IGNORED,
     MIGTUNE_VERDICT_DROPPED,
     MIGTUNE_VERDICT_REFUSED,
+    MIGTUNE_VERDICT_KEPT,
 } MigtuneVerdict;
 
 /**
  * migtune_verdict_to_string:
  * @verdict: a verdict
  *
- * Returns: its stable name: "in-force", "substituted", "ignored", "dropped" or
- *   "refused".
+ * Returns: its stable name: "in-force", "substituted", "ignored", "dropped",
+ *   "refused" or "kept".
  * Since: 0.1
  */
 const char *migtune_verdict_to_string(MigtuneVerdict verdict);
@@ -51,7 +54,7 @@ const char *migtune_verdict_to_string(MigtuneVerdict verdict);
  * @domain: a domain
  * @params: what is wished
  * @nparams: how many
- * @flags: %MIGTUNE_SET_STRICT or %MIGTUNE_SET_BEST_EFFORT or 0
+ * @flags: a policy, %MIGTUNE_SET_LIVE, %MIGTUNE_SET_CONFIG
  * @error: return location
  *
  * Probes @domain if that was not done yet, reads what is in force and plans.
@@ -59,8 +62,15 @@ const char *migtune_verdict_to_string(MigtuneVerdict verdict);
  * verdict %MIGTUNE_VERDICT_REFUSED and its reason, as has every other, and
  * migtune_plan_check() fails.
  *
+ * With %MIGTUNE_SET_CONFIG the wishes are kept for every later start of the
+ * guest, beside those that are kept already: see
+ * migtune_domain_plan_kept().  What would become of them is judged by the
+ * QEMU that runs now; for a guest that does not run only names, types and
+ * ranges are checked.
+ *
  * Returns: (transfer full): a plan, or %NULL when the domain could not be
- *   asked.
+ *   asked, %MIGTUNE_ERROR_NOT_RUNNING, or %MIGTUNE_ERROR_INVALID_VALUE when
+ *   what is kept is damaged.
  * Since: 0.1
  */
 MigtunePlan *migtune_domain_plan(MigtuneDomain *domain,
@@ -70,10 +80,13 @@ MigtunePlan *migtune_domain_plan(MigtuneDomain *domain,
 /**
  * migtune_domain_plan_reset:
  * @domain: a domain
- * @flags: %MIGTUNE_SET_DEFAULTS for QEMU's defaults; 0 for the state before
- *   the last set that this user made, which is remembered for as long as the
- *   QEMU process runs
+ * @flags: %MIGTUNE_SET_LIVE, %MIGTUNE_SET_CONFIG, %MIGTUNE_SET_DEFAULTS
  * @error: return location
+ *
+ * For the guest that runs: back to the state before the last set that this
+ * user made, which is remembered for as long as the QEMU process runs, or with
+ * %MIGTUNE_SET_DEFAULTS to QEMU's defaults.  With %MIGTUNE_SET_CONFIG nothing
+ * is kept for later starts any more.
  *
  * Returns: (transfer full): a plan, or %NULL with %MIGTUNE_ERROR_NOT_FOUND
  *   when no former state is remembered, or as migtune_domain_plan().
@@ -81,6 +94,47 @@ MigtunePlan *migtune_domain_plan(MigtuneDomain *domain,
  */
 MigtunePlan *migtune_domain_plan_reset(MigtuneDomain *domain,
                                        unsigned int flags, GError **error);
+
+/**
+ * migtune_domain_plan_forget:
+ * @domain: a domain
+ * @names: which parameters, %NULL-terminated
+ * @error: return location
+ *
+ * Keeps these parameters no longer for later starts.
+ *
+ * Returns: (transfer full): a plan, or %NULL with %MIGTUNE_ERROR_NOT_FOUND
+ *   when one of them is not kept, or as migtune_domain_plan().
+ * Since: 0.1
+ */
+MigtunePlan *migtune_domain_plan_forget(MigtuneDomain *domain,
+                                        const char *const *names,
+                                        GError **error);
+
+/**
+ * migtune_domain_plan_kept:
+ * @domain: a domain that runs
+ * @flags: a policy instead of the one that is kept; %MIGTUNE_SET_LIVE for what
+ *   is kept with the guest that runs instead of with its definition
+ * @error: return location
+ *
+ * Brings kept settings into force in the QEMU that runs now, whose release
+ * need not be that for which they were kept: they are kept as wishes and
+ * planned anew.  When nothing is kept the plan is empty.
+ *
+ * Where the domain's driver keeps settings with the domain, as libvirt does in
+ * the metadata, that is where they are, and what is set in the guest that runs
+ * is kept with it as well and goes along when it migrates.  For all others
+ * they are in one XML file a domain below `$XDG_CONFIG_HOME/migtune`, and
+ * nothing is kept with the guest that runs but what is in force in it.
+ *
+ * Returns: (transfer full): a plan, or %NULL with
+ *   %MIGTUNE_ERROR_NOT_RUNNING, %MIGTUNE_ERROR_INVALID_VALUE when what is kept
+ *   is damaged, or as migtune_domain_plan().
+ * Since: 0.1
+ */
+MigtunePlan *migtune_domain_plan_kept(MigtuneDomain *domain,
+                                      unsigned int flags, GError **error);
 
 /**
  * migtune_explain:
@@ -150,7 +204,9 @@ gboolean migtune_plan_apply(MigtunePlan *plan, GError **error);
  *
  * Returns: (transfer full): a JSON object with the members `domain` (null
  *   without one), `qemu`, `policy` ("strict", "substitute" or "best-effort"),
- *   `applied`, `steps`, an array of objects with `side`, `execute` and
+ *   `affects` (an array of "live" and "config"), `applied`, `kept`, an array
+ *   of objects with `name` and `value` of what is to be kept (null for what
+ *   no longer is), `steps`, an array of objects with `side`, `execute` and
  *   `arguments`; `verdicts`, an array of objects with `name`, `asked`, `now`
  *   (null when it cannot be told), `verdict`, `becomes` (an array of objects
  *   with `name` and `value`), `reason` (null when there is nothing to say),

@@ -20,21 +20,12 @@ migtune_get_version(void)
 }
 
 static void
-catalogue_set_text(JsonObject *object, const char *member, const char *text)
-{
-    if (text)
-        json_object_set_string_member(object, member, text);
-    else
-        json_object_set_null_member(object, member);
-}
-
-static void
 catalogue_set_release(JsonObject *object, const char *member,
                       MtRelease release)
 {
     g_autofree char *text = mt_release_format(release);
 
-    catalogue_set_text(object, member, text);
+    mt_json_set_text(object, member, text);
 }
 
 static void
@@ -104,12 +95,12 @@ catalogue_row_to_json(const MtRow *row, MtRelease release)
     JsonArray *values;
 
     json_object_set_string_member(object, "name", row->name);
-    catalogue_set_text(object, "qmp", row->qmp);
+    mt_json_set_text(object, "qmp", row->qmp);
     json_object_set_string_member(object, "kind",
                                   mt_kind_to_string(row->kind));
     json_object_set_string_member(object, "type",
                                   mt_type_to_string(row->type));
-    catalogue_set_text(object, "unit", mt_unit_to_string(row->unit));
+    mt_json_set_text(object, "unit", mt_unit_to_string(row->unit));
     if (row->type == MT_TYPE_INT || row->type == MT_TYPE_ULLONG) {
         catalogue_set_number(object, "min", row, row->min);
         /* No number in JSON is larger than that. */

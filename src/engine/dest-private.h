@@ -52,6 +52,8 @@ struct MtDest {
     MtBitmap *inflating;        /* pages that it may still be writing */
     GArray *inflating_list;     /* their indexes */
 
+    guint passes;               /* ends of sections since all RAM came */
+
     GBytes *sections;
     GBytes *vmdesc;
 };

@@ -297,6 +297,28 @@ ram_page_record(MtDest *dest, guint64 head, GError **error)
     }
 }
 
+/* Dies at the end of the pass that it is asked to die at.  A destination sees
+ * sections, not passes: the first pass is over when there were as many pages
+ * as RAM has, and every section after it counts as one more. */
+static gboolean
+ram_lives_on(MtDest *dest, GError **error)
+{
+    const MtCounters *c = dest->counters;
+    guint64 pages = mt_counted(c->normal) + mt_counted(c->duplicate) +
+                    mt_counted(c->xbzrle_pages) +
+                    mt_counted(c->compression_pages);
+
+    if (!dest->settings->fail_at_pass ||
+        pages < mt_ram_bytes(dest->ram) / MT_PAGE_SIZE ||
+        ++dest->passes < dest->settings->fail_at_pass)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                      "the destination died at the end of pass %u, as asked",
+                      dest->passes);
+    return FALSE;
+}
+
 gboolean
 mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error)
 {
@@ -347,7 +369,9 @@ mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error)
             if (is_start)
                 dest->per_round = flushed;
             return ram_inflate_flush(dest, error) &&
-                   (dest->per_round || dest->mapped || ram_sync(dest, error));
+                   (dest->per_round || dest->mapped ||
+                    ram_sync(dest, error)) &&
+                   ram_lives_on(dest, error);
         default:
             migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                               "record 0x%03x is not known", flags);

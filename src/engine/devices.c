@@ -429,14 +429,14 @@ mt_devices_finish(MtDevices *d, gboolean need_description, GError **error)
             return TRUE;
     }
 
-    if (mt_devices_may_end(d) && (d->footers || !need_description)) {
+    if (!need_description && mt_devices_may_end(d)) {
         d->sections_len = d->bytes->len - 1;
         return TRUE;
     }
 
     migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                      "the stream ends inside the device state, after %u "
-                      "bytes of it", d->bytes->len);
+                      "the stream ends inside the device state or its "
+                      "description, after %u bytes", d->bytes->len);
     return FALSE;
 }
 

@@ -40,7 +40,8 @@ gboolean mt_devices_may_end(const MtDevices *devices);
 
 /*
  * Nothing more comes.  What is there may be without description only if
- * @need_description is FALSE or the last section's footer is in place.
+ * @need_description is FALSE: a source that sends one and dies before it has
+ * goes on with its guest.
  */
 gboolean mt_devices_finish(MtDevices *devices, gboolean need_description,
                            GError **error);

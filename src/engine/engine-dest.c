@@ -45,12 +45,14 @@ dest_classify(DestRun *run, guint i, GError **error)
 {
     MtIo *io = g_ptr_array_index(run->silent, i);
     guint8 first[4];
+    gboolean hung_up = mt_io_is_hung_up(io);
     gssize n = mt_io_peek(io, first, sizeof(first));
     guint32 magic;
 
-    if (n < 0) {
+    if (n < 0 || (n < (gssize)sizeof(first) && hung_up)) {
         migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                          "a connection was closed before it said anything");
+                          "a connection was closed before it said what it "
+                          "is");
         return FALSE;
     }
     if (n < (gssize)sizeof(first))
@@ -80,6 +82,7 @@ dest_accept_multifd(DestRun *run, GError **error)
     MtEngine *e = run->engine;
     guint n_wanted = e->settings.multifd_channels + 1;
     guint n_accepted = 0;
+    gboolean hung_up = FALSE;   /* main, before the last look for channels */
     gint64 begin = 0;
 
     run->channels = mt_multifd_recv_new(
@@ -87,6 +90,7 @@ dest_accept_multifd(DestRun *run, GError **error)
         &e->settings, &e->counters, e->failure);
     while (!run->io || !mt_multifd_recv_is_full(run->channels)) {
         guint wait_ms = begin ? PEEK_MS : 0;
+        guint n_before = n_accepted;
         GError *local = NULL;
 
         if (n_accepted < n_wanted) {
@@ -114,6 +118,14 @@ dest_accept_multifd(DestRun *run, GError **error)
             if (!dest_classify(run, i - 1, error))
                 return FALSE;
         }
+        /* A source connects all channels before it ends main. */
+        if (hung_up && n_accepted == n_before && n_accepted < n_wanted) {
+            migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                              "the main channel was closed when %u of %u "
+                              "connections had come", n_accepted, n_wanted);
+            return FALSE;
+        }
+        hung_up = run->io && mt_io_is_hung_up(run->io);
         if (e->settings.timeout_ms && g_get_monotonic_time() - begin >
             e->settings.timeout_ms * (gint64)1000) {
             migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,

@@ -34,7 +34,9 @@ typedef enum {
     MT_GENERATION_NEW,      /* 10.0 and later */
 } MtGeneration;
 
-/* The switches of the stream that differ between releases: a source's. */
+/* The switches of the stream that differ between releases: a source's.  Of
+ * these a destination looks at @send_vmdesc: without it, device state may end
+ * without a description. */
 typedef struct {
     gboolean send_configuration;
     gboolean send_footers;
@@ -101,7 +103,7 @@ typedef struct {
                                      * guest again */
     MtIoFault fault;                /* of the main channel, writing */
     int fault_channel;              /* -1: main; else that multifd channel */
-    guint fail_at_pass;             /* the source dies when it ends; 0: no */
+    guint fail_at_pass;             /* this side dies when it ends; 0: no */
 } MtEngineSettings;
 
 /* The defaults of the newest release, with `-machine none`. */

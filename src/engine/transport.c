@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "engine/link.h"
 #include "engine/transport.h"
 #include "migtune/migtune-error.h"
 
@@ -38,6 +39,7 @@ struct MtTransport {
     gboolean good;      /* the verdict, once verdict_fd is readable */
     int verdict_fd;
     guint n_opened;
+    MtLink *link;       /* NULL: it is as it is */
 };
 
 static const struct {
@@ -196,6 +198,7 @@ mt_transport_unref(MtTransport *t)
     if (t->verdict_fd >= 0)
         close(t->verdict_fd);
     g_queue_clear_full(&t->waiting, (GDestroyNotify)mt_io_free);
+    mt_link_unref(t->link);
     g_mutex_clear(&t->lock);
     g_free(t->uri);
     g_free(t->host);
@@ -301,9 +304,16 @@ mt_transport_reopen(MtTransport *t, gboolean write, gboolean direct,
                            MT_IO_FILE_READ, direct, error);
 }
 
-MtIo *
-mt_transport_connect(MtTransport *t, guint timeout_ms, MtCancel *cancel,
-                     GError **error)
+void
+mt_transport_set_link(MtTransport *t, guint64 bytes_per_s, guint latency_ms)
+{
+    mt_link_unref(t->link);
+    t->link = mt_link_new(bytes_per_s, latency_ms);
+}
+
+static MtIo *
+transport_connect(MtTransport *t, guint timeout_ms, MtCancel *cancel,
+                  GError **error)
 {
     g_autoptr(MtIo) io = NULL;
 
@@ -335,6 +345,16 @@ mt_transport_connect(MtTransport *t, guint timeout_ms, MtCancel *cancel,
             return NULL;
         return g_steal_pointer(&io);
     }
+}
+
+MtIo *
+mt_transport_connect(MtTransport *t, guint timeout_ms, MtCancel *cancel,
+                     GError **error)
+{
+    MtIo *io = transport_connect(t, timeout_ms, cancel, error);
+
+    return io && t->link && mt_io_is_socket(io) ?
+           mt_link_extend(t->link, io, cancel, error) : io;
 }
 
 gboolean

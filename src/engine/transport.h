@@ -45,6 +45,14 @@ guint64 mt_transport_get_offset(const MtTransport *transport);
 MtIo *mt_transport_connect(MtTransport *transport, guint timeout_ms,
                            MtCancel *cancel, GError **error);
 
+/*
+ * What connects from now on is a link of this speed (bytes a second; 0: no
+ * limit) and this length one way.  Sockets only: files and commands are what
+ * they are.
+ */
+void mt_transport_set_link(MtTransport *transport, guint64 bytes_per_s,
+                           guint latency_ms);
+
 /* Another handle of a file. */
 MtIo *mt_transport_reopen(MtTransport *transport, gboolean write,
                           gboolean direct, GError **error);

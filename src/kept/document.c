@@ -9,7 +9,8 @@
  * findings, each with its line; a document that only the schema faults gets
  * the schema's words.
  *
- * Nothing is loaded for a document: no network, no DTD, no entities.
+ * Nothing is loaded for a document: no network, no DTD, no entities.  It is
+ * UTF-8, whatever it says of itself.
  */
 #include "config.h"
 
@@ -106,11 +107,14 @@ static void G_GNUC_PRINTF(3, 4)
 kept_find_fault(MtKept *kept, guint line, const char *format, ...)
 {
     MtKeptFinding *finding = g_new0(MtKeptFinding, 1);
+    g_autofree char *text = NULL;
     va_list args;
 
     va_start(args, format);
-    finding->message = g_strdup_vprintf(format, args);
+    text = g_strdup_vprintf(format, args);
     va_end(args);
+    /* What libxml2 says quotes what it found. */
+    finding->message = g_utf8_make_valid(text, -1);
     finding->line = line;
     g_ptr_array_add(kept->findings, finding);
 }
@@ -273,13 +277,15 @@ kept_refuse(GError **error, const char *where, guint line, const char *format,
             ...)
 {
     g_autofree char *text = NULL;
+    g_autofree char *valid = NULL;
     va_list args;
 
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
+    valid = g_utf8_make_valid(text, -1);
     migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                      _("%s, line %u: %s"), where, line, text);
+                      _("%s, line %u: %s"), where, line, valid);
 }
 
 /* A document type is the way to entities and to other files. */
@@ -307,7 +313,7 @@ kept_read(const char *text, gsize length, const char *where, GError **error)
     parser = xmlNewParserCtxt();
     parser->_private = &doctype_line;
     parser->sax->internalSubset = kept_refuse_doctype;
-    doc = xmlCtxtReadMemory(parser, text, length, NULL, NULL,
+    doc = xmlCtxtReadMemory(parser, text, length, NULL, "UTF-8",
                             XML_PARSE_NONET | XML_PARSE_NOERROR |
                                 XML_PARSE_NOWARNING);
     if (doctype_line) {
@@ -333,6 +339,7 @@ mt_kept_parse(const char *text, gsize length, const char *where,
               GError **error)
 {
     g_autoptr(MtKept) kept = NULL;
+    const char *end;
     xmlNode *root;
     xmlDoc *doc;
 
@@ -341,6 +348,14 @@ mt_kept_parse(const char *text, gsize length, const char *where,
                     _("%" G_GSIZE_FORMAT " bytes are too many; accepted: up "
                       "to %d"),
                     length, MT_KEPT_MAX_BYTES);
+        return NULL;
+    }
+    if (!g_utf8_validate(text, length, &end)) {
+        guint line = 1;
+
+        for (const char *at = text; at < end; at++)
+            line += *at == '\n';
+        kept_refuse(error, where, line, _("this is not UTF-8"));
         return NULL;
     }
     doc = kept_read(text, length, where, error);

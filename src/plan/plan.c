@@ -112,13 +112,13 @@ plan_has_already(const MtPlan *plan, const MtWish *wish)
 
 /* One that is refused holds back all others: it is all or nothing. */
 static void
-plan_hold_back(MtPlan *plan)
+plan_refuse_others(MtPlan *plan)
 {
     for (guint i = 0; i < plan->wishes->len; i++) {
         MtWish *wish = g_ptr_array_index(plan->wishes, i);
 
         if (wish->error || wish->verdict == MIGTUNE_VERDICT_DROPPED ||
-            plan_has_already(plan, wish))
+            (plan_has_already(plan, wish) && !plan->later))
             continue;
         wish->verdict = MIGTUNE_VERDICT_REFUSED;
         g_string_assign(wish->reason,
@@ -144,7 +144,7 @@ plan_finish(MtPlan *plan)
                 mt_set_put(expected, a->row, mt_value_copy(a->value));
         }
     } else {
-        plan_hold_back(plan);
+        plan_refuse_others(plan);
     }
     plan->steps = mt_steps_build(plan->caps, plan->before->values, wanted);
     plan_show(plan, expected);
@@ -183,6 +183,55 @@ mt_plan_new_restore(const char *domain, const char *qemu, MtCaps *caps,
     mt_translate_restore(plan);
     plan_finish(plan);
     return plan;
+}
+
+MtPlan *
+mt_plan_new_unseen(const char *domain, const virTypedParameter *params,
+                   int n_params, MtPolicy policy)
+{
+    g_autoptr(MtCaps) caps = mt_caps_new_for_release(MT_RELEASE_LAST);
+    MtPlan *plan = plan_alloc(domain, "unknown", caps,
+                              mt_state_new_default(caps), policy);
+
+    plan->wishes = mt_wishes_new(caps, params, n_params);
+    plan->steps = g_ptr_array_new_with_free_func((GDestroyNotify)mt_step_free);
+    for (guint i = 0; i < plan->wishes->len; i++) {
+        MtWish *wish = g_ptr_array_index(plan->wishes, i);
+
+        wish->shown = NULL;
+    }
+    mt_plan_postpone(plan);
+    return plan;
+}
+
+void
+mt_plan_hold_back(MtPlan *plan)
+{
+    g_ptr_array_set_size(plan->steps, 0);
+    plan_refuse_others(plan);
+    plan_show(plan, plan->before->values);
+}
+
+void
+mt_plan_postpone(MtPlan *plan)
+{
+    plan->later = TRUE;
+    g_ptr_array_set_size(plan->steps, 0);
+    if (!mt_plan_check(plan, NULL))
+        plan_refuse_others(plan);
+    for (guint i = 0; i < plan->wishes->len; i++) {
+        MtWish *wish = g_ptr_array_index(plan->wishes, i);
+
+        if (wish->verdict == MIGTUNE_VERDICT_IN_FORCE)
+            wish->verdict = MIGTUNE_VERDICT_KEPT;
+    }
+}
+
+void
+mt_plan_add_forgotten(MtPlan *plan, const char *name, const MtRow *row,
+                      const char *value)
+{
+    g_ptr_array_add(plan->wishes, mt_wish_new_forgotten(name, row, value));
 }
 
 gboolean

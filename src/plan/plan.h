@@ -76,6 +76,7 @@ typedef struct {
     GPtrArray *steps;           /* MtStep, in the order they are sent */
     GPtrArray *warnings;        /* texts */
     gboolean applied;
+    gboolean later;             /* about later starts alone: sends nothing */
 } MtPlan;
 
 /*
@@ -90,6 +91,24 @@ MtPlan *mt_plan_new(const char *domain, const char *qemu, MtCaps *caps,
 MtPlan *mt_plan_new_restore(const char *domain, const char *qemu,
                             MtCaps *caps, MtState *before,
                             const MtSet *values);
+
+/*
+ * Checks wishes for a QEMU that is not there: by name, type and range, as the
+ * catalogue has them.
+ */
+MtPlan *mt_plan_new_unseen(const char *domain,
+                           const virTypedParameter *params, int n_params,
+                           MtPolicy policy);
+
+/* After a wish was refused: nothing is sent for any of the others. */
+void mt_plan_hold_back(MtPlan *plan);
+
+/* Makes it a plan about later starts alone. */
+void mt_plan_postpone(MtPlan *plan);
+
+/* Adds that a wish is no longer kept; @row is NULL if nobody knows it. */
+void mt_plan_add_forgotten(MtPlan *plan, const char *name, const MtRow *row,
+                           const char *value);
 
 MtPlan *mt_plan_ref(MtPlan *plan);
 void mt_plan_unref(MtPlan *plan);

@@ -38,20 +38,11 @@ report_steps(const MtPlan *plan)
 }
 
 static void
-report_set_text(JsonObject *object, const char *member, const char *text)
-{
-    if (text)
-        json_object_set_string_member(object, member, text);
-    else
-        json_object_set_null_member(object, member);
-}
-
-static void
 report_set_release(JsonObject *object, const char *member, MtRelease release)
 {
     g_autofree char *text = mt_release_format(release);
 
-    report_set_text(object, member, text);
+    mt_json_set_text(object, member, text);
 }
 
 /* What stands for the wish, unless that is the wish itself. */
@@ -107,7 +98,7 @@ report_verdict(const MtPlan *plan, const MtWish *wish)
                                   migtune_verdict_to_string(wish->verdict));
     json_object_set_array_member(object, "becomes",
                                  report_becomes(plan, wish));
-    report_set_text(object, "reason",
+    mt_json_set_text(object, "reason",
                     wish->reason->len ? wish->reason->str : NULL);
     report_set_release(object, "since",
                        wish->row ? wish->row->since : MT_RELEASE_NONE);
@@ -124,7 +115,7 @@ mt_plan_to_json(const MtPlan *plan)
     JsonArray *verdicts = json_array_new();
     JsonArray *warnings = json_array_new();
 
-    report_set_text(root, "domain", plan->domain);
+    mt_json_set_text(root, "domain", plan->domain);
     json_object_set_string_member(root, "qemu", plan->qemu);
     json_object_set_string_member(root, "policy",
                                   mt_policy_to_string(plan->policy));
@@ -147,7 +138,7 @@ const char *
 migtune_verdict_to_string(MigtuneVerdict verdict)
 {
     static const char *const names[] = { "in-force", "substituted", "ignored",
-                                         "dropped", "refused" };
+                                         "dropped",  "refused",     "kept" };
 
     if ((guint)verdict >= G_N_ELEMENTS(names))
         return "unknown";
@@ -175,8 +166,10 @@ report_cell(GString *table, const char *text, glong width, gboolean last)
 char *
 mt_plan_to_text(const MtPlan *plan)
 {
-    const char *titles[REPORT_COLUMNS] = { _("Parameter"), _("Asked"),
-                                           _("Now"), _("Verdict"), _("Why") };
+    const char *titles[REPORT_COLUMNS] = {
+        _("Parameter"), _("Asked"), plan->later ? _("Later") : _("Now"),
+        _("Verdict"), _("Why")
+    };
     guint n_rows = plan->wishes->len + 1;
     g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
     glong widths[REPORT_COLUMNS] = { 0 };

@@ -242,6 +242,18 @@ mt_wish_new_restore(const MtRow *row, const MtValue *value)
     return wish;
 }
 
+MtWish *
+mt_wish_new_forgotten(const char *name, const MtRow *row, const char *value)
+{
+    MtWish *wish = wish_new(name, row);
+
+    wish->shown = NULL;
+    wish->asked = g_strdup("-");
+    wish->verdict = MIGTUNE_VERDICT_KEPT;
+    mt_wish_say(wish, _("nothing is wished about it any more; it was %s"), value);
+    return wish;
+}
+
 static MtWish *
 wishes_find(GPtrArray *wishes, const MtRow *row)
 {

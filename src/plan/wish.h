@@ -16,6 +16,10 @@ GPtrArray *mt_wishes_new(const MtCaps *caps, const virTypedParameter *params,
 /* A wish that a restore has for one row. */
 MtWish *mt_wish_new_restore(const MtRow *row, const MtValue *value);
 
+/* What was kept as @value, and is no longer. */
+MtWish *mt_wish_new_forgotten(const char *name, const MtRow *row,
+                              const char *value);
+
 void mt_wish_free(MtWish *wish);
 
 /* Adds a sentence to the reason of @wish. */

@@ -603,6 +603,14 @@ mt_io_peek(MtIo *io, gpointer buf, gsize len)
 }
 
 gboolean
+mt_io_is_hung_up(const MtIo *io)
+{
+    struct pollfd poll_fd = { .fd = io->read_fd, .events = POLLRDHUP };
+
+    return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents;
+}
+
+gboolean
 mt_io_preadv(MtIo *io, struct iovec *iov, guint n_iov, guint64 offset,
              GError **error)
 {

@@ -106,6 +106,10 @@ gboolean mt_io_writev(MtIo *io, struct iovec *iov, guint n_iov,
  */
 gssize mt_io_peek(MtIo *io, gpointer buf, gsize len);
 
+/* Whether the other side has said its last byte (sockets only), of which some
+ * may still be here to be read. */
+gboolean mt_io_is_hung_up(const MtIo *io);
+
 /* Files: the position is given, the descriptor's own does not move. */
 gboolean mt_io_pread(MtIo *io, gpointer buf, gsize len, guint64 offset,
                      GError **error);

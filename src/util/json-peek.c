@@ -35,6 +35,15 @@ mt_json_node_new_uint64(guint64 number)
     return json_node_init_int(json_node_alloc(), (gint64)number);
 }
 
+void
+mt_json_set_text(JsonObject *object, const char *member, const char *text)
+{
+    if (text)
+        json_object_set_string_member(object, member, text);
+    else
+        json_object_set_null_member(object, member);
+}
+
 JsonNode *
 mt_json_node_new_object(JsonObject *object)
 {

@@ -31,6 +31,10 @@ const char *mt_json_node_peek_string(JsonNode *node);
 gboolean mt_json_node_peek_uint64(JsonNode *node, guint64 *ret);
 JsonNode *mt_json_node_new_uint64(guint64 number);
 
+/* Sets @member to @text, or to null for NULL. */
+void mt_json_set_text(JsonObject *object, const char *member,
+                      const char *text);
+
 /* A node that takes @object. */
 JsonNode *mt_json_node_new_object(JsonObject *object);
 JsonNode *mt_json_node_new_array(JsonArray *array);

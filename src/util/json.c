@@ -27,7 +27,14 @@ typedef struct {
     gboolean complete;          /* the one value has been seen */
     GString *rewritten;         /* NULL until something had to be */
     const char *copied;         /* up to here @rewritten is complete */
+    guint n_integers;
+    GArray *unsigned_integers;  /* which of them: guint; with @rewritten */
+    guint n_sealed, n_met;      /* of those, and of all, when parsing */
 } JsonScan;
+
+static void scan_clear(JsonScan *scan);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(JsonScan, scan_clear)
 
 G_GNUC_PRINTF(3, 4)
 static gboolean
@@ -153,7 +160,9 @@ scan_integer(JsonScan *scan, const char *from, GError **error)
     if (!scan->rewritten) {
         scan->rewritten = g_string_sized_new(scan->end - scan->start + 16);
         scan->copied = scan->start;
+        scan->unsigned_integers = g_array_new(FALSE, FALSE, sizeof(guint));
     }
+    g_array_append_val(scan->unsigned_integers, scan->n_integers);
     g_string_append_len(scan->rewritten, scan->copied, from - scan->copied);
     g_string_append_printf(scan->rewritten, "%" G_GINT64_FORMAT,
                            (gint64)value);
@@ -203,8 +212,10 @@ scan_number(JsonScan *scan, GError **error)
     if (scan->at < scan->end && (g_ascii_isalnum(*scan->at) ||
                                  *scan->at == '_' || *scan->at == '.'))
         return scan_fail(scan, error, "not a number");
-    if (integer)
+    if (integer) {
+        scan->n_integers++;
         return n_digits <= 18 || scan_integer(scan, from, error);
+    }
 
     return scan_fraction(scan, from, error);
 }
@@ -266,14 +277,80 @@ scan_token(JsonScan *scan, GError **error)
     }
 }
 
+/* Integers are met in the order of the text; those that were rewritten are
+ * marked. */
+static void
+parse_meet(JsonScan *scan, JsonNode *node)
+{
+    if (!JSON_NODE_HOLDS_VALUE(node) ||
+        json_node_get_value_type(node) != G_TYPE_INT64)
+        return;
+
+    scan->n_met++;
+    if (scan->n_sealed < scan->unsigned_integers->len &&
+        g_array_index(scan->unsigned_integers, guint, scan->n_sealed) ==
+            scan->n_met) {
+        json_node_seal(node);
+        scan->n_sealed++;
+    }
+}
+
+static void
+parse_on_member(JsonParser *parser, JsonObject *object, const char *name,
+                gpointer scan)
+{
+    parse_meet(scan, json_object_get_member(object, name));
+}
+
+static void
+parse_on_element(JsonParser *parser, JsonArray *array, int nth, gpointer scan)
+{
+    parse_meet(scan, json_array_get_element(array, nth));
+}
+
+/* What @scan has accepted; NULL with an error if json-glib does not. */
+static JsonNode *
+parse_scanned(JsonScan *scan, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    const char *text = scan->start;
+    gsize length = scan->end - scan->start;
+    g_autoptr(JsonNode) root = NULL;
+
+    if (scan->rewritten) {
+        g_string_append_len(scan->rewritten, scan->copied,
+                            scan->end - scan->copied);
+        text = scan->rewritten->str;
+        length = scan->rewritten->len;
+        g_signal_connect(parser, "object-member", G_CALLBACK(parse_on_member),
+                         scan);
+        g_signal_connect(parser, "array-element",
+                         G_CALLBACK(parse_on_element), scan);
+    }
+    if (!json_parser_load_from_data(parser, text, length, error))
+        return NULL;
+
+    root = json_parser_steal_root(parser);
+    if (root && scan->rewritten)
+        parse_meet(scan, root);
+
+    return g_steal_pointer(&root);
+}
+
+static void
+scan_clear(JsonScan *scan)
+{
+    if (scan->rewritten)
+        g_string_free(scan->rewritten, TRUE);
+    g_clear_pointer(&scan->unsigned_integers, g_array_unref);
+}
+
 JsonNode *
 mt_json_parse(const char *text, gssize length, GError **error)
 {
-    g_autoptr(JsonParser) parser = NULL;
+    g_auto(JsonScan) scan = { .start = text, .at = text };
     g_autoptr(GError) local = NULL;
-    g_autoptr(JsonNode) root = NULL;
-    JsonScan scan = { .start = text, .at = text };
-    gboolean ok = TRUE;
+    JsonNode *root;
 
     scan.end = text + (length < 0 ? strlen(text) : (gsize)length);
     if (scan.end > text &&
@@ -281,43 +358,17 @@ mt_json_parse(const char *text, gssize length, GError **error)
         scan_fail(&scan, error, "not UTF-8");
         return NULL;
     }
-    for (scan.at = text; ok && scan.at < scan.end; )
-        ok = scan_token(&scan, error);
-    if (!ok) {
-        if (scan.rewritten)
-            g_string_free(scan.rewritten, TRUE);
-        return NULL;
-    }
-    if (!scan.complete) {
-        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
-                          "bad JSON: there is no value in it");
-        return NULL;
+    for (scan.at = text; scan.at < scan.end; ) {
+        if (!scan_token(&scan, error))
+            return NULL;
     }
 
-    parser = json_parser_new();
-    if (scan.rewritten) {
-        g_string_append_len(scan.rewritten, scan.copied,
-                            scan.end - scan.copied);
-        ok = json_parser_load_from_data(parser, scan.rewritten->str,
-                                        scan.rewritten->len, &local);
-        g_string_free(scan.rewritten, TRUE);
-    } else {
-        ok = json_parser_load_from_data(parser, text, scan.end - text,
-                                        &local);
-    }
-    if (!ok) {
+    root = scan.complete ? parse_scanned(&scan, &local) : NULL;
+    if (!root)
         migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL, "bad JSON: %s",
-                          local->message);
-        return NULL;
-    }
-    root = json_parser_steal_root(parser);
-    if (!root) {
-        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
-                          "bad JSON: there is no value in it");
-        return NULL;
-    }
+                          local ? local->message : "there is no value in it");
 
-    return g_steal_pointer(&root);
+    return root;
 }
 
 JsonObject *
@@ -359,7 +410,10 @@ line_append_value(GString *line, JsonNode *node)
 
     switch (json_node_get_value_type(node)) {
     case G_TYPE_INT64:
-        g_string_append_printf(line, "%" G_GINT64_FORMAT,
+        g_string_append_printf(line,
+                               mt_json_node_is_unsigned(node)
+                                   ? "%" G_GUINT64_FORMAT
+                                   : "%" G_GINT64_FORMAT,
                                json_node_get_int(node));
         break;
     case G_TYPE_BOOLEAN:
@@ -494,6 +548,25 @@ static const struct {
 };
 
 /* TRUE with *ret NULL when an optional member is absent. */
+gboolean
+mt_json_node_is_unsigned(JsonNode *node)
+{
+    return json_node_is_immutable(node) && JSON_NODE_HOLDS_VALUE(node) &&
+           json_node_get_value_type(node) == G_TYPE_INT64 &&
+           json_node_get_int(node) < 0;
+}
+
+JsonNode *
+mt_json_node_new_unsigned(guint64 number)
+{
+    JsonNode *node = json_node_init_int(json_node_alloc(), (gint64)number);
+
+    if (number > G_MAXINT64)
+        json_node_seal(node);
+
+    return node;
+}
+
 static gboolean
 json_member(JsonObject *object, const char *member, JsonWant want,
             gboolean optional, JsonNode **ret, GError **error)

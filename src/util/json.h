@@ -20,13 +20,23 @@ G_BEGIN_DECLS
  * A node holds integers as gint64.  Those from 2^63 to 2^64 - 1, as QEMU
  * prints them for an unlimited bandwidth, are kept by their bit pattern, so
  * that mt_json_get_uint64() returns them exactly; it is the reader who knows
- * which of the two a member is.  An integer that fits neither is refused.
+ * which of the two a member is.  Who must know what stood in the text asks
+ * mt_json_node_is_unsigned().  An integer that fits neither is refused.
  */
 JsonNode *mt_json_parse(const char *text, gssize length, GError **error);
 
 /* The same, for a text that must be an object. */
 JsonObject *mt_json_parse_object(const char *text, gssize length,
                                  GError **error);
+
+/*
+ * Whether @node is an integer from 2^63 on, and no negative one: the node is
+ * sealed, which a copy of it is not.  Such a node is written as it was read.
+ */
+gboolean mt_json_node_is_unsigned(JsonNode *node);
+
+/* A node of @number that is written as that, however large. */
+JsonNode *mt_json_node_new_unsigned(guint64 number);
 
 /*
  * One line without a newline; members stand in the order of their names, so

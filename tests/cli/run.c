@@ -20,10 +20,29 @@
 #define NAME_UUID "--name web1 --uuid 11111111-2222-3333-4444-555555555555"
 #define WEB1(replies) "--replies " replies " --unix web1.sock " NAME_UUID
 
+/* Two guests that can migrate to each other in no time. */
+#define MIGRATE_SMALL "ref://$PWD/small.xml "
+#define MIGRATE_FAULT(fault)                                            \
+    "migtune -c 'ref://'$PWD'/small.xml?fault=x/" fault "' "            \
+    "migrate x unix:link --incoming-domain y"
+
+/* Guests that are held open in the background. */
+#define REF_HOLD(options)                                               \
+    "export MIGTUNE_DEFAULT_URI=qmp://$PWD/s/; rm -f out; "             \
+    "migtune ref --socket-dir s " options " > out & pid=$!; "           \
+    "until grep -qs ready out; do sleep 0.1; done; "
+#define REF_END "kill $pid; wait $pid; echo $?; ls"
+
+#define HOOK(command)                                        \
+    "env MIGTUNE_HOOK_PAUSE=0.1 MIGTUNE_HOOK_URI=qmp://$PWD/ " \
+    "MIGTUNE_HOOK_COMMAND=" command " libvirt-hook"
+#define UNTIL_DONE \
+    "n=0; until [ -s done ] || [ $((n += 1)) -gt 300 ]; do sleep 0.1; done; "
+
 typedef struct {
     const char *name;
     const char *peers[4];       /* command lines of fake-qmp, and NULL */
-    const char *commands[24];
+    const char *commands[26];
 } CliCase;
 
 static const CliCase cases[] = {
@@ -244,6 +263,115 @@ static const CliCase cases[] = {
         "migtune -c qmp://$PWD/web1.sock migrate-getparameters web1",
         "migtune -c qmp://$PWD/web1.sock --json dominfo web1",
     } },
+    { "kept", { WEB1("qemu-10.0") }, {
+        "migtune migrate-getparameters web1 --config",
+        "migtune migrate-setparameters web1 --config compression=mt --level 3 "
+            "--threads 4 max-bandwidth=1048576 --dry-run",
+        "migtune migrate-setparameters web1 --config compression=mt --level 3 "
+            "--threads 4 max-bandwidth=1048576",
+        "cat .config/migtune/*.xml; stat -c '%a %n' .config/migtune/*.xml",
+        "migtune migrate-getparameters web1 --config",
+        "migtune migrate-getparameters web1 --live --config parallel "
+            "compression compression.zlib.level bandwidth downtime",
+        "migtune migrate-setparameters web1 --config xbzrle=on",
+        "migtune apply-config web1 --dry-run",
+        "migtune apply-config web1 --strict-exit",
+        "migtune migrate-setparameters web1 downtime=500 bandwidth=5",
+        "migtune migrate-getparameters web1 compression parallel bandwidth "
+            "downtime events",
+        "migtune migrate-setparameters web1 --live --config downtime=400 "
+            "--policy best-effort",
+        "migtune -q migrate-getparameters web1 --config bandwidth downtime",
+        "migtune migrate-capabilities web1 events=on --config",
+        "migtune migrate-capabilities web1 --config",
+        "migtune reset web1 --config max-bandwidth",
+        "migtune reset web1 --config parallel",
+        "migtune reset web1 --live --config --defaults",
+        "migtune migrate-getparameters web1 --config",
+        "migtune apply-config web1; ls .config/migtune",
+    } },
+    { "kept-wrong", { WEB1("qemu-7.2") }, {
+        "migtune migrate-setparameters web1 --current --config downtime=3",
+        "migtune migrate-getparameters web1 --current --live",
+        "migtune reset web1 --config --defaults",
+        "migtune reset web1 downtime",
+        "migtune migrate-setparameters web1 --config downtime=soon bandwith=3 "
+            "xbzrle=on",
+        "migtune migrate-setparameters web1 --config downtime=400 "
+            "tls.destination=\"$(printf 'a\\001')\"",
+        "migtune apply-config web1 --live",
+        "migtune migrate-setparameters web1 --config downtime=400 && "
+            "sed -i 's/400ms/soon/; s/settings>$/&<!-- mine -->/' "
+            ".config/migtune/*.xml",
+        "migtune migrate-getparameters web1 --config",
+        "migtune -q migrate-getparameters web1 downtime --json | "
+            "grep -A2 findings",
+        "migtune apply-config web1",
+        "migtune migrate-setparameters web1 --config downtime=300",
+        "sed -i 's/name=/nam=/' .config/migtune/*.xml; "
+            "cp .config/migtune/*.xml broken",
+        "migtune migrate-getparameters web1 downtime",
+        "migtune migrate-setparameters web1 downtime=333",
+        "migtune migrate-setparameters web1 --config downtime=333",
+        "migtune reset web1 --config",
+        "migtune apply-config web1; cmp broken .config/migtune/*.xml",
+        "echo downtime=3 | tee broken > "
+            "$(echo .config/migtune/*.xml); migtune apply-config web1",
+        "migtune migrate-setparameters web1 --live --config downtime=334",
+        "migtune -q migrate-getparameters web1 downtime; "
+            "cmp broken .config/migtune/*.xml",
+    } },
+    { "kept-with", { WEB1("qemu-7.2") }, {
+        "printf '<domain>\n <metadata><a:b xmlns:a=\"urn:a\">\303\274"
+            "</a:b></metadata>\n</domain>\n' > off.domain; "
+            "cp off.domain web1.domain; cp off.domain before",
+        "migtune -c keeper://$PWD/ list",
+        "migtune -c keeper://$PWD/ dominfo off",
+        "migtune -c keeper://$PWD/ migrate-setparameters off --live "
+            "downtime=400",
+        "migtune -c keeper://$PWD/ probe off",
+        "migtune -c keeper://$PWD/ apply-config off",
+        "migtune -c keeper://$PWD/ migrate-setparameters off downtime=400 "
+            "xbzrle=on",
+        "migtune -c keeper://$PWD/ migrate-setparameters off downtime=soon "
+            "bandwith=3 xbzrle=on",
+        "migtune -c keeper://$PWD/ migrate-getparameters off",
+        "cat off.domain; migtune -c keeper://$PWD/ reset off; "
+            "cmp off.domain before",
+        "migtune -c keeper://$PWD/ migrate-setparameters web1 --config "
+            "downtime=400",
+        "migtune -c keeper://$PWD/ apply-config --all",
+        "migtune -c keeper://$PWD/ migrate-setparameters web1 bandwidth=7",
+        "migtune migrate-setparameters web1 events=on",
+        "migtune -c keeper://$PWD/ migrate-getparameters web1 downtime "
+            "bandwidth events xbzrle",
+        "cat web1.live; echo; cp web1.domain transient.domain; "
+            "mv web1.live transient.live; ln -s web1.sock transient.sock",
+        "migtune -c keeper://$PWD/ migrate-setparameters transient --config "
+            "downtime=3",
+        "migtune -c keeper://$PWD/ apply-config transient --dry-run",
+        "migtune -c keeper://$PWD/ reset transient --defaults; "
+            "cat transient.live",
+    } },
+    { "kept-hook", { WEB1("qemu-7.2") }, {
+        "migtune migrate-setparameters web1 --config downtime=444",
+        HOOK("migtune") " web1 prepare begin - < /dev/null; "
+            HOOK("migtune") " web1 release end - < /dev/null; "
+            HOOK("migtune") " < /dev/null",
+        "sleep 1; migtune -q migrate-getparameters web1 downtime",
+        /* It does not keep the caller's pipe open. */
+        "printf '#!/bin/sh\nsleep 2; migtune \"$@\"; echo done > done' "
+            "> slow; chmod +x slow; text=$(" HOOK("./slow")
+            " web1 started begin - < slow); echo \"$text\"; ls done",
+        UNTIL_DONE "migtune -q migrate-getparameters web1 downtime",
+        /* It asks again until the guest answers. */
+        "rm done; migtune -q reset web1; printf '#!/bin/sh\necho x >> asked; "
+            "[ $(wc -l < asked) -gt 2 ] && migtune \"$@\" && "
+            "echo done > done' > slow; "
+            HOOK("./slow") " web1 started begin - < slow",
+        UNTIL_DONE "wc -l < asked; "
+            "migtune -q migrate-getparameters web1 downtime",
+    } },
     { "shell", { WEB1("qemu-7.2") }, {
         "printf 'help shell\\nuri; uri\\n# a remark\\n\\nquit\\nuri\\n' | "
             "migtune",
@@ -274,6 +402,85 @@ static const CliCase cases[] = {
         "migtune complete -- explain --qemu 3",
         "migtune complete -- help p",
         "migtune complete -- nothing ''",
+    } },
+    { "ref", { NULL }, {
+        "migtune -c ref:///default list",
+        "migtune -c ref:///default list --keys",
+        "migtune -c ref:///default dominfo "
+            "2f4c1a52-6d0b-4a3e-9c57-07d1c0a97201",
+        "migtune -c ref:///default 'migrate-setparameters db1 "
+            "compression=mt; migrate-getparameters db1 compression; "
+            "reset db1; migrate-getparameters db1 compression'",
+        "migtune -c 'ref:///one?release=2.8&name=x' probe x | head -n 1",
+        "migtune -c 'ref:///one?release=9.9' list",
+        "migtune -c 'ref:///one?colour=red' list",
+        "migtune -c 'ref:///default?release=7.2' list",
+        "migtune -c 'ref:///default?fault=nobody/drop:at=3' list",
+        "migtune -c 'ref:///default?fault=fire' list",
+        "migtune -c ref://elsewhere/default list",
+        "migtune -c ref:///nothing/here.xml list",
+        "printf '<guests>\\n<guest name=\"a\">\\n"
+            "<qemu release=\"3.3\"/>\\n</guest></guests>' > a.xml; "
+            "migtune -c ref://$PWD/a.xml list",
+        "printf '<!DOCTYPE a [<!ENTITY b \"c\">]><guests/>' > a.xml; "
+            "migtune -c ref://$PWD/a.xml list --json",
+        "printf '<guests><guest name=\"a\"><qemu release=\"7.2\">"
+            "<row name=\"compress\" state=\"removed\"/></qemu></guest>"
+            "</guests>' > a.xml; migtune -c ref://$PWD/a.xml "
+            "migrate-setparameters a compression=mt --dry-run",
+    } },
+    { "migrate", { NULL }, {
+        "printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"
+            "<ram size=\"4MiB\" content=\"random\"/></guest>"
+            "<guest name=\"y\"><qemu release=\"7.2\"/>"
+            "<ram size=\"4MiB\"/><state>incoming</state></guest>"
+            "</guests>' > small.xml",
+        "migtune -c ref:///default migrate web1 unix:link --dry-run "
+            "--incoming-domain web1-dest",
+        "migtune -c ref:///default migrate web1 unix:link --dry-run --json",
+        "migtune -c ref:///default migrate-incoming web1-dest unix:link "
+            "--dry-run",
+        "migtune -c ref:///default domjobinfo web1",
+        "migtune -c ref:///default domjobinfo web1-dest --json",
+        "migtune -c ref:///default domjobabort web1",
+        "migtune -c " MIGRATE_SMALL "'migrate x unix:link "
+            "--incoming-domain y' | sed -n '1p; /^memory_total/p; $p'",
+        "migtune -c " MIGRATE_SMALL "'migrate x unix:link --incoming-domain "
+            "y --json' | grep -c '\"name\" : \"memory_'",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:nobody",
+        "migtune -c " MIGRATE_SMALL "migrate x nonsense",
+        "migtune -c " MIGRATE_SMALL "migrate x",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:a unix:b",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:a --timeout soon",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:a --timeout-action abort",
+        "migtune -c " MIGRATE_SMALL "migrate-incoming x unix:link",
+        MIGRATE_FAULT("refuse:command=migrate"),
+        MIGRATE_FAULT("hangup:command=migrate"),
+        MIGRATE_FAULT("drop:at=100000"),
+        MIGRATE_FAULT("stall:at=100000") " --timeout 1 "
+            "--timeout-action abort",
+        MIGRATE_FAULT("stall:at=100000") " & pid=$!; sleep 1; "
+            "kill -TERM $pid; wait $pid",
+    } },
+    { "ref-sockets", { NULL }, {
+        REF_HOLD("--qemu 7.2 --name x --ram 1MiB --incoming")
+            "migtune list; stat -c '%a %n' s/*; ls s; " REF_END,
+        REF_HOLD("--json --qemu 7.2 --name x --ram 1MiB --with "
+                 "state=paused --socket x=mine.sock")
+            "cat out; migtune -c qmp://$PWD/mine.sock dominfo x; " REF_END,
+        REF_HOLD("") "grep -c sock out; " REF_END,
+        REF_HOLD("--qemu 11.1 --fault refuse:command=query-migrate --socket "
+                 "guest=tcp:127.0.0.1:0")
+            "uri=qmp+$(sed -n 's/.*tcp:/tcp:\\/\\//p' out); "
+            "migtune -c $uri dominfo guest; migtune -c $uri dominfo guest | "
+            "sed '/^Key/d'; " REF_END,
+        "migtune ref nothing.xml",
+        "migtune ref a.xml --qemu 7.2",
+        "migtune ref --qemu 7.9",
+        "migtune ref --with colour",
+        "migtune ref --with colour=red",
+        "migtune ref --socket nobody=x",
+        "migtune ref --qemu 7.2 --socket guest=tcp:0.0.0.0:0",
     } },
     { "examples", { WEB1("qemu-7.2"),
                     "--replies made-2.8 --unix old.sock --name old" }, {
@@ -307,10 +514,14 @@ cli_launcher(const char *directory, GSubprocessFlags flags)
     GSubprocessLauncher *launcher = g_subprocess_launcher_new(flags);
     const char *root = cli_build_root();
     g_autofree char *path = g_strdup_printf(
-        "%s/tools:%s/docs/examples:%s", root, root, g_getenv("PATH"));
-    g_autofree char *drivers = g_strdup_printf("%s/src/drivers/qmp", root);
+        "%s/tools:%s/tools/libvirt:%s/docs/examples:%s", root, root, root,
+        g_getenv("PATH"));
+    g_autofree char *drivers = g_strdup_printf(
+        "%s/src/drivers/qmp:%s/src/drivers/ref:%s/tests/drivers/modules/keeper",
+        root, root, root);
     g_autofree char *uri = g_strdup_printf("qmp://%s/", directory);
     g_autofree char *cache = g_build_filename(directory, ".cache", NULL);
+    g_autofree char *config = g_build_filename(directory, ".config", NULL);
     g_autofree char *locale = g_build_filename(root, "po", NULL);
     const char *const unset[] = { "LANGUAGE", "NO_COLOR", NULL };
     const char *const set[][2] = {
@@ -319,6 +530,7 @@ cli_launcher(const char *directory, GSubprocessFlags flags)
         { "MIGTUNE_DEFAULT_URI", uri },
         { "MIGTUNE_LOCALE_DIR", locale },
         { "XDG_CACHE_HOME", cache },
+        { "XDG_CONFIG_HOME", config },
         { "XDG_RUNTIME_DIR", cache },
         { "XDG_STATE_HOME", cache },
         { "HOME", directory },
@@ -522,8 +734,11 @@ cli_members(JsonNode *node, const char *path)
     return g_string_free(text, FALSE);
 }
 
-#define PLAN "applied domain policy qemu steps verdicts warnings"
+#define PLAN "affects applied domain kept policy qemu steps verdicts warnings"
 #define VERDICT "asked becomes name now reason removed since verdict"
+#define REPORT "domain findings parameters qemu shows"
+#define PARAMETER \
+    "default deprecated differs from kept kind name qmp text unit unstable value"
 #define ERROR "code command message parameter qemu"
 
 /* Names of members are a promise to other programs. */
@@ -535,10 +750,18 @@ test_json_members(void)
         const char *path;
         const char *members;
     } promises[] = {
-        { "migrate-getparameters web1", "", "domain parameters qemu" },
-        { "migrate-getparameters web1", "parameters",
-          "default deprecated kind name qmp text unit unstable value" },
-        { "migrate-capabilities web1", "", "domain parameters qemu" },
+        { "migrate-getparameters web1", "", REPORT },
+        { "migrate-getparameters web1", "parameters", PARAMETER },
+        { "migrate-capabilities web1", "", REPORT },
+        { "migrate-setparameters web1 --config xbzrle=on compression.mt.wait=on",
+          "", PLAN },
+        { "migrate-setparameters web1 --config xbzrle=on --dry-run", "kept",
+          "name value" },
+        { "migrate-getparameters web1 --config", "", REPORT },
+        { "migrate-getparameters web1 --config", "parameters", PARAMETER },
+        { "migrate-getparameters web1 --config --live", "parameters",
+          PARAMETER },
+        { "apply-config web1 --dry-run", "", PLAN },
         { "migrate-setparameters web1 compression=mt", "", PLAN },
         { "migrate-setparameters web1 xbzrle=on --dry-run", "steps",
           "arguments execute side" },
@@ -554,7 +777,8 @@ test_json_members(void)
         { "explain --qemu 9.1 compression=mt", "verdicts/becomes",
           "name value" },
         { "explain --qemu 9.1 compression=mt --policy strict", "",
-          "applied domain error policy qemu steps verdicts warnings" },
+          "affects applied domain error kept policy qemu steps verdicts "
+          "warnings" },
         { "explain --qemu 9.1 compression=mt --policy strict", "error",
           ERROR },
         { "migrate-setparameters web1 nothing=3", "error", ERROR },

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <glib/gstdio.h>
 #include <gmodule.h>
@@ -30,7 +31,7 @@ static const MigtuneDriverOptions options = {
 };
 
 static void
-setup_qmp(Setup *setup)
+setup_qmp(Setup *setup, const char *release)
 {
     static const struct {
         const char *file;
@@ -72,14 +73,64 @@ teardown_qmp(Setup *setup)
     g_rmdir(setup->directory);
 }
 
+/* Two guests of a release, from a file. */
+static void
+setup_ref(Setup *setup, const char *release)
+{
+    g_autofree char *file = NULL;
+    g_autofree char *text = g_strdup_printf(
+        "<guests>\n"
+        "  <guest name=\"one\">\n"
+        "    <uuid>6f1b4f0e-9a1c-4dbe-8a0c-9a7f7b1ff001</uuid>\n"
+        "    <qemu release=\"%s\"/>\n"
+        "    <ram size=\"4MiB\"/>\n"
+        "  </guest>\n"
+        "  <guest name=\"two\">\n"
+        "    <qemu release=\"%s\"/>\n"
+        "    <ram size=\"4MiB\"/>\n"
+        "    <state>incoming</state>\n"
+        "  </guest>\n"
+        "</guests>\n", release, release);
+
+    setup->directory = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    file = g_build_filename(setup->directory, "guests.xml", NULL);
+    g_assert_true(g_file_set_contents(file, text, -1, NULL));
+    setup->uri = g_strdup_printf("ref://%s", file);
+    setup->absent_uri = g_strdup_printf("ref://%s/absent.xml",
+                                        setup->directory);
+}
+
+static void
+teardown_ref(Setup *setup)
+{
+    g_autofree char *file = g_build_filename(setup->directory, "guests.xml",
+                                             NULL);
+
+    g_unlink(file);
+    g_rmdir(setup->directory);
+}
+
 static const struct {
     const char *name;
+    const char *path;           /* of the test */
     const char *file;           /* below the build directory's src/drivers */
     const char *foreign_uri;    /* of a scheme that it serves, and wrong */
-    void (*setup)(Setup *setup);
+    void (*setup)(Setup *setup, const char *release);
     void (*teardown)(Setup *setup);
+    const char *release;        /* NULL: of no matter */
 } drivers[] = {
-    { "qmp", "qmp/qmp.so", "qmp://host/path", setup_qmp, teardown_qmp },
+    { "qmp", "qmp", "qmp/qmp.so", "qmp://host/path", setup_qmp,
+      teardown_qmp },
+#define REF(release)                                                    \
+    { "ref", "ref-" release, "ref/ref.so", "ref://host/default",        \
+      setup_ref, teardown_ref, release }
+    REF("2.4"), REF("2.5"), REF("2.6"), REF("2.7"), REF("2.8"), REF("2.9"),
+    REF("2.10"), REF("2.11"), REF("2.12"), REF("3.0"), REF("3.1"),
+    REF("4.0"), REF("4.1"), REF("4.2"), REF("5.0"), REF("5.1"), REF("5.2"),
+    REF("6.0"), REF("6.1"), REF("6.2"), REF("7.0"), REF("7.1"), REF("7.2"),
+    REF("8.0"), REF("8.1"), REF("8.2"), REF("9.0"), REF("9.1"), REF("9.2"),
+    REF("10.0"), REF("10.1"), REF("10.2"), REF("11.0"), REF("11.1"),
+#undef REF
 };
 
 static const MigtuneDriver *
@@ -115,7 +166,8 @@ fixture_up(Fixture *fixture, gconstpointer data)
 
     fixture->row = GPOINTER_TO_SIZE(data);
     fixture->driver = load(fixture->row);
-    drivers[fixture->row].setup(&fixture->setup);
+    drivers[fixture->row].setup(&fixture->setup,
+                                drivers[fixture->row].release);
     fixture->conn = fixture->driver->open(fixture->setup.uri, &options, NULL,
                                           &error);
     g_assert_no_error(error);
@@ -236,6 +288,37 @@ test_unknown_key(Fixture *fixture, gconstpointer data)
     g_assert_null(identity.name);
 }
 
+/* Something that a release can set and tell; the first that it has. */
+static const struct {
+    const char *parameter;
+    const char *set;            /* a command */
+    gint64 value;
+} settable[] = {
+    { "downtime-limit", "migrate-set-parameters", 1234 },
+    /* Before 2.8. */
+    { "decompress-threads", "migrate-set-parameters", 3 },
+};
+
+/* The row of the table above that this guest can do. */
+static gsize
+find_settable(Fixture *fixture, gpointer domain)
+{
+    g_autoptr(GError) error = NULL;
+    MigtuneDriverCommand command = { .name = "query-migrate-parameters" };
+    gsize i = 0;
+
+    fixture->driver->execute(domain, &command, 1, NULL, &error);
+    g_assert_no_error(error);
+    while (!json_object_has_member(json_node_get_object(command.result),
+                                   settable[i].parameter)) {
+        i++;
+        g_assert_cmpuint(i, <, G_N_ELEMENTS(settable));
+    }
+    json_node_unref(command.result);
+
+    return i;
+}
+
 /* The usual pair of commands, a refused one between them, and a change that
  * is read back. */
 static void
@@ -244,16 +327,18 @@ test_execute(Fixture *fixture, gconstpointer data)
     enum { QUERY, REFUSED, SET, AGAIN, N };
     MigtuneDriverIdentity identity = { NULL };
     gpointer domain = open_domain(fixture, 0, &identity);
+    gsize row = find_settable(fixture, domain);
     g_autoptr(JsonObject) arguments = json_object_new();
     g_autoptr(GError) error = NULL;
     MigtuneDriverCommand commands[N] = {
         [QUERY] = { .name = "query-migrate-parameters" },
         [REFUSED] = { .name = "no-such-command" },
-        [SET] = { .name = "migrate-set-parameters", .arguments = arguments },
+        [SET] = { .name = settable[row].set, .arguments = arguments },
         [AGAIN] = { .name = "query-migrate-parameters" },
     };
 
-    json_object_set_int_member(arguments, "downtime-limit", 1234);
+    json_object_set_int_member(arguments, settable[row].parameter,
+                               settable[row].value);
     fixture->driver->execute(domain, commands, N, NULL, &error);
     g_assert_no_error(error);
     for (guint i = 0; i < N; i++) {
@@ -270,8 +355,8 @@ test_execute(Fixture *fixture, gconstpointer data)
         commands[REFUSED].error, MIGTUNE_ERROR_FIELD_COMMAND), ==,
         "no-such-command");
     g_assert_cmpint(json_object_get_int_member(
-        json_node_get_object(commands[AGAIN].result), "downtime-limit"), ==,
-        1234);
+        json_node_get_object(commands[AGAIN].result),
+        settable[row].parameter), ==, settable[row].value);
 
     for (guint i = 0; i < N; i++) {
         g_clear_pointer(&commands[i].result, json_node_unref);
@@ -347,6 +432,94 @@ test_through_the_library(Fixture *fixture, gconstpointer data)
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
 }
 
+/* The first domain, through the library. */
+static MigtuneDomain *
+open_through_library(const char *uri)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneConn) conn = migtune_conn_open(
+        uri, MIGTUNE_CONN_NO_CACHE, &error);
+    g_auto(GStrv) keys = NULL;
+    MigtuneDomain *domain;
+
+    g_assert_no_error(error);
+    keys = migtune_conn_list(conn, &error);
+    g_assert_no_error(error);
+    domain = migtune_conn_open_domain(conn, keys[0], &error);
+    g_assert_no_error(error);
+
+    return domain;
+}
+
+/* A probe succeeds, and finds the release, where that is known. */
+static void
+test_release(Fixture *fixture, gconstpointer data)
+{
+    const char *release = drivers[fixture->row].release;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneDomain) domain =
+        open_through_library(fixture->setup.uri);
+    g_autoptr(JsonNode) found = migtune_domain_probe(domain, TRUE, &error);
+    g_autofree char *qemu = NULL;
+
+    g_assert_no_error(error);
+    if (!release)
+        return;
+    qemu = g_strdup_printf("%s.0", release);
+    g_assert_cmpstr(migtune_domain_get_qemu(domain), ==, qemu);
+    g_assert_cmpstr(json_object_get_string_member(
+        json_node_get_object(found), "release"), ==, release);
+}
+
+/* What is served at @address is the domain of @identity. */
+static void
+check_served(const MigtuneDriver *driver, gpointer domain, const char *path,
+             const MigtuneDriverIdentity *identity)
+{
+    g_autofree char *address = g_strconcat("unix:", path, NULL);
+    g_autofree char *uri = g_strconcat("qmp://", path, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneDomain) same = NULL;
+    g_autofree char *served = driver->serve(domain, address, &error);
+    struct stat st;
+
+    g_assert_no_error(error);
+    g_assert_cmpstr(served, ==, address);
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    g_assert_cmpint(st.st_mode & 0777, ==, 0600);
+    same = open_through_library(uri);
+    g_assert_cmpstr(migtune_domain_get_name(same), ==, identity->name);
+    g_assert_cmpstr(migtune_domain_get_uuid(same), ==, identity->uuid);
+    g_assert_null(driver->serve(domain, address, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY);
+}
+
+/* Who offers a monitor to others offers the same guest, for as long as it is
+ * open. */
+static void
+test_serve(Fixture *fixture, gconstpointer data)
+{
+    MigtuneDriverIdentity identity = { NULL };
+    gpointer domain = open_domain(fixture, 0, &identity);
+    g_autofree char *path = g_build_filename(fixture->setup.directory,
+                                             "served.sock", NULL);
+    struct stat st;
+
+    if (fixture->driver->serve) {
+        check_served(fixture->driver, domain, path, &identity);
+    } else {
+        g_autoptr(MigtuneDomain) other =
+            open_through_library(fixture->setup.uri);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(migtune_domain_serve(other, "unix:/nowhere", &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_UNSUPPORTED);
+    }
+    fixture->driver->domain_close(domain);
+    g_assert_cmpint(stat(path, &st), !=, 0);
+    migtune_driver_identity_clear(&identity);
+}
+
 static const struct {
     const char *name;
     void (*func)(Fixture *fixture, gconstpointer data);
@@ -359,6 +532,8 @@ static const struct {
     { "execute", test_execute },
     { "cancelled", test_cancelled },
     { "through-the-library", test_through_the_library },
+    { "release", test_release },
+    { "serve", test_serve },
 };
 
 int
@@ -372,13 +547,15 @@ main(int argc, char **argv)
     for (gsize i = 0; i < G_N_ELEMENTS(drivers); i++) {
         g_autofree char *directory = g_path_get_dirname(drivers[i].file);
 
+        if (i > 0 && strcmp(drivers[i].file, drivers[i - 1].file) == 0)
+            continue;
         g_string_append_printf(search, "%s%s/%s", i ? ":" : "", top, directory);
     }
     g_setenv("MIGTUNE_DRIVER_PATH", search->str, TRUE);
     for (gsize i = 0; i < G_N_ELEMENTS(drivers); i++) {
         for (gsize j = 0; j < G_N_ELEMENTS(promises); j++) {
             g_autofree char *path = g_strdup_printf(
-                "/conformance/%s/%s", drivers[i].name, promises[j].name);
+                "/conformance/%s/%s", drivers[i].path, promises[j].name);
 
             g_test_add(path, Fixture, GSIZE_TO_POINTER(i), fixture_up,
                        promises[j].func, fixture_down);

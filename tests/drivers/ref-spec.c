@@ -330,7 +330,7 @@ test_faults(void)
         { "kill:at=2", TRUE },
         { "", FALSE },
         { "none", FALSE },
-        { "drop:", FALSE },
+        { "drop:", TRUE },
         { "drop:at", FALSE },
         { "drop:at=", FALSE },
         { "drop:at=1,,channel=2", FALSE },

@@ -59,7 +59,17 @@ start_qemu() {
 command_is_installed() { [ "$(command -v migtune)" = "$prefix/bin/migtune" ]; }
 driver_is_found() { migtune --version | grep 'qmp+tcp'; }
 driver_directory_is_told() {
-    [ -f "$(pkg-config --variable=driverdir migtune)/qmp.so" ]
+    [ -f "$(pkg-config --variable=driverdir migtune)/qmp.so" ] &&
+        [ -f "$(pkg-config --variable=driverdir migtune)/ref.so" ]
+}
+schema_is_there() {
+    grep 'relaxng.org' "$prefix/share/migtune/migtune-ref.rng"
+}
+guest_migrates() {
+    migtune -c ref:///default migrate db1 "unix:$scratch/link" \
+        --incoming-domain db1-dest | tee "$scratch/migrated"
+    grep -q '^db1: migration completed' "$scratch/migrated"
+    grep -q '^db1-dest: guest running' "$scratch/migrated"
 }
 program_is_built() {
     # shellcheck disable=SC2046 # lists of words
@@ -81,7 +91,7 @@ driver_is_built_elsewhere() {
 }
 pages_are_there() {
     for page in man1/migtune.1 man7/migtune-params.7 man3/libmigtune.3 \
-        man3/migtune-driver.3; do
+        man3/migtune-driver.3 man5/migtune-ref.5; do
         grep -q '^\.TH' "$prefix/share/man/$page" || {
             echo "$page"
             return 1
@@ -103,7 +113,18 @@ value_is_set() {
         "$scratch/get" "qmp://$scratch/web1.sock" web1 downtime | grep 1234
 }
 
-echo 1..10
+kept_schema_is_there() {
+    grep -q 'http://migtune.org/schemas/domain/1.0' \
+        "$prefix/share/migtune/migtune-settings-1.0.rng"
+}
+hook_is_off() {
+    [ -x "$prefix/share/migtune/libvirt-hook" ]
+    [ ! -e "$prefix/etc/libvirt" ]
+    grep -qF "$prefix/bin/migtune" "$prefix/share/migtune/libvirt-hook"
+    "$prefix/share/migtune/libvirt-hook" web1 prepare begin - </dev/null
+}
+
+echo 1..14
 try 'the command is found' command_is_installed
 try 'it finds the driver' driver_is_found
 try 'pkg-config tells where drivers are' driver_directory_is_told
@@ -112,6 +133,8 @@ try 'a driver is built out of tree and loaded' \
     driver_is_built_elsewhere "$@"
 try 'explain works without a guest' \
     migtune explain --qemu 10.0 compression=mt
+try 'the schema of guests is there' schema_is_there
+try 'a guest of its own migrates' guest_migrates
 try 'the manual pages are there' pages_are_there
 if command -v man >/dev/null; then
     try 'man shows one' page_is_shown
@@ -120,6 +143,8 @@ else
     echo "ok $n - man shows one # SKIP there is no man"
 fi
 try 'the translation is used' translation_is_used
+try 'the schema of kept settings is there' kept_schema_is_there
+try 'the hook for libvirt is there and off' hook_is_off
 if start_qemu; then
     try 'the command sets and the program gets' value_is_set
 else

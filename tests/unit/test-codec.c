@@ -171,6 +171,63 @@ test_one_byte_a_page(void)
     }
 }
 
+/* Pages that cannot become smaller among such that can: none is sent larger
+ * than it is, and what can be compressed is. */
+static void
+test_dense_pages(gconstpointer data)
+{
+    const MtCodec *codec = data;
+    static const struct {
+        const char *what;
+        guint dense_each;       /* one page of so many is random */
+        guint copy_at;          /* from there on pages are a copy of their
+                                 * own beginning; 0: none */
+        guint most;             /* bytes a page, of N pages */
+    } cases[] = {
+        { "all random", 1, 0, 4104 },
+        { "every other random", 2, 0, 3000 },
+        { "one in five random", 5, 0, 2400 },
+        { "halves alike", 1, 2048, 2300 },
+        { "a copy at any distance", 1, 2307, 2600 },
+        { "a copy that is shorter", 1, 2900, 3500 },
+    };
+
+    for (guint i = 0; codec->decode && i < G_N_ELEMENTS(cases); i++) {
+        gpointer encoder = codec->encoder_new(1, NULL);
+        gpointer decoder = codec->decoder_new(NULL);
+        Pages p;
+
+        pages_init(&p, 1);
+        for (guint packet = 0; packet < 3; packet++) {
+            g_autoptr(GByteArray) payload = NULL;
+            GError *error = NULL;
+
+            for (guint j = 0; j < N; j++) {
+                gboolean dense = j % cases[i].dense_each == 0;
+                guint8 *page = p.from_pages[j];
+
+                mt_content_fill(dense ? MT_CONTENT_RANDOM : MT_CONTENT_TEXT,
+                                packet, j, page);
+                if (cases[i].copy_at)
+                    memcpy(page + cases[i].copy_at, page,
+                           MT_PAGE_SIZE - cases[i].copy_at);
+            }
+            payload = encode(codec, encoder, p.from_pages, N);
+            if (payload->len > N * cases[i].most)
+                g_error("%s, %s: %u bytes", codec->name, cases[i].what,
+                        payload->len);
+            codec->decode(decoder, payload->data, payload->len, p.to_pages, N,
+                          &error);
+            g_assert_no_error(error);
+            g_assert_cmpmem(p.to, N * MT_PAGE_SIZE, p.from,
+                            N * MT_PAGE_SIZE);
+        }
+        pages_clear(&p);
+        codec->encoder_free(encoder);
+        codec->decoder_free(decoder);
+    }
+}
+
 static void
 test_list(void)
 {
@@ -198,9 +255,12 @@ main(int argc, char **argv)
                                                 codec->name);
         g_autofree char *size = g_strdup_printf("/codec/wrong-size/%s",
                                                 codec->name);
+        g_autofree char *dense = g_strdup_printf("/codec/dense-pages/%s",
+                                                 codec->name);
 
         g_test_add_data_func(trip, codec, test_round_trip);
         g_test_add_data_func(size, codec, test_wrong_size);
+        g_test_add_data_func(dense, codec, test_dense_pages);
     }
     g_test_add_func("/codec/one-byte-a-page", test_one_byte_a_page);
     g_test_add_func("/codec/list", test_list);

@@ -51,6 +51,34 @@ test_integers_are_exact(void)
     }
 }
 
+/* -1 and 2^64 - 1 are the same number in a node, and yet not the same text. */
+static void
+test_integers_are_written_as_they_were_read(void)
+{
+    static const char *const cases[] = {
+        "18446744073709551615",
+        "-1",
+        "[-1, 18446744073709551615, 9223372036854775807, 1.5, "
+        "9223372036854775808, [], [18446744073709551614], "
+        "-9223372036854775808]",
+        "{\"a\": 1, \"b\": {\"c\": 9223372036854775808, \"d\": -1}, "
+        "\"e\": [18446744073709551615, {\"f\": -2}]}",
+    };
+    g_autoptr(JsonNode) built = mt_json_node_new_unsigned(G_MAXUINT64);
+    g_autoptr(JsonNode) small = mt_json_node_new_unsigned(7);
+    g_autofree char *built_line = mt_json_to_line(built);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(JsonNode) node = mt_json_parse(cases[i], -1, NULL);
+        g_autofree char *line = mt_json_to_line(node);
+
+        g_assert_cmpstr(line, ==, cases[i]);
+    }
+    g_assert_cmpstr(built_line, ==, "18446744073709551615");
+    g_assert_true(mt_json_node_is_unsigned(built));
+    g_assert_false(mt_json_node_is_unsigned(small));
+}
+
 static void
 test_what_is_not_json_is_refused(void)
 {
@@ -234,6 +262,8 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/json/integers-are-exact", test_integers_are_exact);
+    g_test_add_func("/json/integers-are-written-as-they-were-read",
+                    test_integers_are_written_as_they_were_read);
     g_test_add_func("/json/what-is-not-json-is-refused",
                     test_what_is_not_json_is_refused);
     g_test_add_func("/json/a-nul-is-no-end", test_a_nul_is_no_end);

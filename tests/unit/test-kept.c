@@ -101,6 +101,8 @@ test_what_is_no_document_is_refused(void)
           "line 1: a document type is not accepted" },
         { OPEN "><migtune:parameter name='a' value='&a;'/>" CLOSE,
           "line 1: this is no XML" },
+        { "<?xml version='1.0' encoding='ISO-8859-1'?>\n<!-- \xfc -->" OPEN
+          "/>", "line 2: this is not UTF-8" },
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -2,10 +2,12 @@
 /*
  * Measures the engine.
  *
- *     migtune-bench [--repeats N] [--size MIB] [--quick] [SCENARIO…]
+ *     migtune-bench [--repeats N] [--size MIB] [--row TEXT] [--quick]
+ *                   [SCENARIO…]
  *
  * A figure without its circumstances says nothing: the first lines name the
- * machine, and every line has its spread and its number of repetitions.
+ * machine and the libraries, and every line has its spread and its number of
+ * repetitions.
  */
 #include "config.h"
 
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -25,6 +28,15 @@ double
 bench_now(void)
 {
     return mt_clock_now(mt_clock_system()) / (double)MT_NS_PER_S;
+}
+
+double
+bench_cpu_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec + now.tv_nsec / 1e9;
 }
 
 void
@@ -212,6 +224,8 @@ main(int argc, char **argv)
           "measure each figure so often", "N" },
         { "size", 's', 0, G_OPTION_ARG_INT, &size_mib,
           "guests of so many MiB", "MIB" },
+        { "row", 'r', 0, G_OPTION_ARG_STRING, &bench.row,
+          "of the migrations, only those with TEXT in their name", "TEXT" },
         { "quick", 'q', 0, G_OPTION_ARG_NONE, &bench.quick,
           "once, with small guests", NULL },
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, NULL,
@@ -238,9 +252,7 @@ main(int argc, char **argv)
     if (size_mib > 0)
         bench.ram_bytes = (guint64)size_mib << 20;
 
-    template = g_strdup_printf(
-        "%s/migtune-bench-XXXXXX",
-        g_access("/dev/shm", W_OK) == 0 ? "/dev/shm" : g_get_tmp_dir());
+    template = g_build_filename(g_get_tmp_dir(), "migtune-bench-XXXXXX", NULL);
     bench.dir = g_mkdtemp(template);
     if (!bench.dir) {
         fprintf(stderr, "%s: %s\n", template, g_strerror(errno));

@@ -12,7 +12,8 @@ typedef struct {
     guint repeats;
     guint64 ram_bytes; /* of the guests that are migrated */
     gboolean quick;    /* small enough for a smoke test */
-    char *dir;         /* for images and sockets; memory if there is such */
+    char *row;         /* NULL: all; else what their names contain */
+    char *dir;         /* for sockets and what QEMU writes */
 } Bench;
 
 typedef struct {
@@ -43,5 +44,6 @@ typedef struct {
 /* Ends with an entry without a name. */
 extern const Scenario bench_scenarios[];
 
-/* Seconds since some moment. */
+/* Seconds since some moment, and those that the calling thread has run. */
 double bench_now(void);
+double bench_cpu_now(void);

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "moves.h"
@@ -19,6 +20,12 @@ typedef struct {
     guint channels;
     int level;
 } Row;
+
+static gboolean
+row_wanted(const Bench *bench, const Row *row)
+{
+    return !bench->row || strstr(row->name, bench->row);
+}
 
 /* One row's figures of one kind of ends. */
 typedef struct {
@@ -64,9 +71,36 @@ figures_print(const Figures *figures, const char *row, const char *who)
     bench_print(cpu, &figures->cpu, "s");
 }
 
+/* One line of the table that stands below all rows. */
+static void
+migrate_note(GString *table, const char *name, const Figures *ours,
+             const Figures *theirs)
+{
+    double speed = series_median(&theirs->speed);
+
+    g_string_append_printf(table, "  %-34s %8.3f %9.3f %8.2f %8.3f %8.2f\n",
+                           name, series_median(&ours->speed), speed,
+                           series_median(&ours->speed) / speed,
+                           series_median(&ours->sent) /
+                               series_median(&theirs->sent),
+                           series_median(&ours->cpu) /
+                               series_median(&theirs->cpu));
+}
+
+static GString *
+migrate_table(const char *ours, const char *theirs)
+{
+    GString *table = g_string_new(NULL);
+
+    g_string_append_printf(table, "\n  %-34s %8s %9s %8s %8s %8s\n",
+                           "medians", ours, theirs, "ratio", "bytes",
+                           "cpu");
+    return table;
+}
+
 static gboolean
 migrate_row(Bench *bench, const Row *row, Image *image, const char *qemu,
-            GError **error)
+            GString *table, GError **error)
 {
     g_auto(Figures) ours = { { NULL } };
     g_auto(Figures) theirs = { { NULL } };
@@ -93,6 +127,7 @@ migrate_row(Bench *bench, const Row *row, Image *image, const char *qemu,
                           &theirs.sent);
         bench_print_ratio("  processor time, engine to QEMU", &ours.cpu,
                           &theirs.cpu);
+        migrate_note(table, row->name, &ours, &theirs);
     }
     return TRUE;
 }
@@ -113,16 +148,20 @@ migrate_find_qemu(void)
 static gboolean
 migrate_rows(Bench *bench, const Row *rows, guint n, GError **error)
 {
-    g_auto(Image) image = { NULL };
+    g_auto(Image) image = IMAGE_INIT;
     const char *qemu = migrate_find_qemu();
+    g_autoptr(GString) table = migrate_table("engine", "QEMU");
 
     if (!image_make(&image, bench, MT_CONTENT_MIXED, error))
         return FALSE;
 
     for (guint i = 0; i < n; i++) {
-        if (!migrate_row(bench, &rows[i], &image, qemu, error))
+        if (row_wanted(bench, &rows[i]) &&
+            !migrate_row(bench, &rows[i], &image, qemu, table, error))
             return FALSE;
     }
+    if (qemu)
+        printf("%s", table->str);
     return TRUE;
 }
 
@@ -155,45 +194,83 @@ scenario_channels(Bench *bench, GError **error)
     return migrate_rows(bench, rows, G_N_ELEMENTS(rows), error);
 }
 
+/* Who may be at the two ends; the first is what the others are compared to. */
+static const struct {
+    const char *name;
+    gboolean qemu_source;
+    gboolean qemu_dest;
+} mixed_ends[] = {
+    { "QEMU to QEMU", TRUE, TRUE },
+    { "QEMU to engine", TRUE, FALSE },
+    { "engine to QEMU", FALSE, TRUE },
+    { "engine to engine", FALSE, FALSE },
+};
+
+#define N_ENDS G_N_ELEMENTS(mixed_ends)
+
+static gboolean
+mixed_row(Bench *bench, const Row *row, Move *move, Image *image,
+          GString *table, GError **error)
+{
+    Figures figures[N_ENDS] = { { { NULL } } };
+    gboolean ok = TRUE;
+
+    /* In turn: the machine may not be equally quiet all the time. */
+    for (guint n = 0; ok && n < bench->repeats; n++) {
+        for (guint i = 0; ok && i < N_ENDS; i++) {
+            move->qemu_source = mixed_ends[i].qemu_source;
+            move->qemu_dest = mixed_ends[i].qemu_dest;
+            ok = figures_measure(&figures[i], bench, move, image, error);
+        }
+    }
+    for (guint i = 0; i < N_ENDS; i++) {
+        g_autofree char *name =
+            g_strdup_printf("%s, %s", row->name, mixed_ends[i].name);
+
+        if (ok) {
+            figures_print(&figures[i], row->name, mixed_ends[i].name);
+            migrate_note(table, name, &figures[i], &figures[0]);
+        }
+    }
+    for (guint i = 0; i < N_ENDS; i++)
+        figures_clear(&figures[i]);
+    return ok;
+}
+
 gboolean
 scenario_mixed(Bench *bench, GError **error)
 {
     static const Row rows[] = {
         { "no multifd", NULL, 0, 0 },
         { "multifd none x2", "none", 2, 0 },
+        { "multifd zlib 1 x2", "zlib", 2, 1 },
         { "multifd zstd 1 x2", "zstd", 2, 1 },
     };
-    g_auto(Image) image = { NULL };
+    g_auto(Image) image = IMAGE_INIT;
     const char *release = NULL;
     const char *qemu = move_find_qemu(&release);
+    g_autoptr(GString) table = migrate_table("these", "QEMUs");
 
     if (!qemu) {
         bench_note("there is no QEMU: MIGTUNE_QEMU_10_0 is not set");
         return TRUE;
     }
+    bench_note("QEMU is %s", release);
     if (!image_make(&image, bench, MT_CONTENT_MIXED, error))
         return FALSE;
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-        for (guint to = 0; to < 2; to++) {
-            g_auto(Figures) figures = { { NULL } };
-            g_autofree char *who = NULL;
-            Move move = { .load = { .kind = MT_WORKLOAD_IDLE }, .qemu = qemu,
-                          .qemu_source = !to, .qemu_dest = to };
+        Move move = { .load = { .kind = MT_WORKLOAD_IDLE }, .qemu = qemu };
 
-            move_settings(&move, rows[i].codec, rows[i].channels,
-                          rows[i].level);
-            if (strcmp(release, "10.0") != 0)
-                mt_engine_settings_speak(&move.settings, MT_GENERATION_OLD);
-            for (guint n = 0; n < bench->repeats; n++) {
-                if (!figures_measure(&figures, bench, &move, &image, error))
-                    return FALSE;
-            }
-            who = g_strdup_printf(to ? "engine to QEMU %s"
-                                     : "QEMU %s to engine", release);
-            figures_print(&figures, rows[i].name, who);
-        }
+        if (!row_wanted(bench, &rows[i]))
+            continue;
+        move_settings(&move, rows[i].codec, rows[i].channels, rows[i].level);
+        if (strcmp(release, "10.0") != 0)
+            mt_engine_settings_speak(&move.settings, MT_GENERATION_OLD);
+        if (!mixed_row(bench, &rows[i], &move, &image, table, error))
+            return FALSE;
     }
+    printf("%s", table->str);
     return TRUE;
 }
 
@@ -242,7 +319,7 @@ scenario_memory(Bench *bench, GError **error)
         { { "multifd zstd 3 x16", "zstd", 16, 3 }, 0 },
         { { "xbzrle, cache of 64 MiB", NULL, 0, 0 }, 64 << 20 },
     };
-    g_auto(Image) image = { NULL };
+    g_auto(Image) image = IMAGE_INIT;
     g_autoptr(MtRam) copy = NULL;
 
     if (!image_make(&image, bench, MT_CONTENT_MIXED, error))
@@ -253,7 +330,8 @@ scenario_memory(Bench *bench, GError **error)
     memset(mt_ram_block(copy, 0)->host, 1, bench->ram_bytes);
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-        if (!memory_row(bench, &rows[i].row, rows[i].cache_bytes, &image, copy,
+        if (row_wanted(bench, &rows[i].row) &&
+            !memory_row(bench, &rows[i].row, rows[i].cache_bytes, &image, copy,
                         error))
             return FALSE;
     }

@@ -8,9 +8,10 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -40,7 +41,13 @@ image_make(Image *image, const Bench *bench, MtContent content, GError **error)
 {
     MtRamBlockSpec spec = { .name = "ram", .length = bench->ram_bytes };
 
-    image->path = g_build_filename(bench->dir, "source.ram", NULL);
+    image->fd = memfd_create("migtune-bench", MFD_CLOEXEC);
+    if (image->fd < 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "no memory for an image: %s", g_strerror(errno));
+        return FALSE;
+    }
+    image->path = g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), image->fd);
     image->ram = mt_ram_new();
     spec.path = image->path;
     if (!mt_ram_add(image->ram, &spec, error))
@@ -54,9 +61,10 @@ void
 image_clear(Image *image)
 {
     g_clear_pointer(&image->ram, mt_ram_free);
-    if (image->path)
-        g_unlink(image->path);
     g_clear_pointer(&image->path, g_free);
+    if (image->fd >= 0)
+        close(image->fd);
+    image->fd = -1;
 }
 
 void
@@ -150,6 +158,7 @@ typedef struct {
     MtDirty *dirty;
     MtThrottle *throttle;
     MtWorkload *load;
+    MtWorkload *background;
     gboolean stopped; /* the guest */
     MtTransport *links[2];
     MtEngine *source, *dest;
@@ -163,6 +172,7 @@ moving_clear(Moving *m)
     mt_engine_free(m->source);
     mt_engine_free(m->dest);
     mt_workload_free(m->load);
+    mt_workload_free(m->background);
     mt_throttle_free(m->throttle);
     mt_dirty_free(m->dirty);
     mt_ram_free(m->ram);
@@ -280,6 +290,7 @@ moving_stop_writers(gpointer data)
 
     m->stopped = TRUE;
     mt_workload_stop(m->load);
+    mt_workload_stop(m->background);
 }
 
 static void
@@ -290,6 +301,7 @@ moving_start_writers(gpointer data)
     m->stopped = FALSE;
     if (!m->move->steps_per_pass)
         mt_workload_start(m->load);
+    mt_workload_start(m->background);
 }
 
 static void
@@ -297,11 +309,9 @@ moving_listen(MtEngine *engine, MtEngineEvent event, guint64 value,
               gpointer data)
 {
     Moving *m = data;
-    gboolean pass = event == MT_ENGINE_EVENT_PASS ||
-                    (event == MT_ENGINE_EVENT_STATUS &&
-                     value == MT_STATUS_ACTIVE);
 
-    if (pass && m->move->steps_per_pass && !m->stopped)
+    if (event == MT_ENGINE_EVENT_PASS && value <= m->move->last_pass &&
+        m->move->steps_per_pass && !m->stopped)
         mt_workload_step(m->load, m->move->steps_per_pass);
 }
 
@@ -314,8 +324,10 @@ moving_by_engine(Moving *m, Image *image, MoveResult *result, GError **error)
     m->throttle = mt_throttle_new(&mt_throttle_defaults);
     m->load = mt_workload_new(&m->move->load, image->ram, m->dirty, m->throttle,
                               error);
+    m->background = mt_workload_new(&m->move->background, image->ram, m->dirty,
+                                    m->throttle, error);
     m->links[1] = mt_transport_new(m->address, error);
-    if (!m->load || !m->links[1])
+    if (!m->load || !m->background || !m->links[1])
         return FALSE;
 
     guest.throttle = m->throttle;

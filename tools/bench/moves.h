@@ -10,11 +10,17 @@
 #include "engine/engine.h"
 #include "engine/workload.h"
 
-/* Image of a guest's RAM, in a file that a QEMU can be given too. */
+/*
+ * Image of a guest's RAM, in memory that a QEMU can be given too: a file
+ * without a name, which goes with the last process that has it open.
+ */
 typedef struct {
-    char *path;
+    int fd;
+    char *path; /* for other processes, while this one lives */
     MtRam *ram;
 } Image;
+
+#define IMAGE_INIT { -1, NULL, NULL }
 
 gboolean image_make(Image *image, const Bench *bench, MtContent content,
                     GError **error);
@@ -31,6 +37,8 @@ typedef struct {
     MtWorkloadSpec load; /* idle, or writers of the engine's source */
     guint64 steps_per_pass; /* not 0: so many writes in each pass, whenever the
                              * machine would have let a thread make them */
+    guint64 last_pass;      /* with writes of @load */
+    MtWorkloadSpec background; /* besides, in a thread of its own */
 } Move;
 
 typedef struct {

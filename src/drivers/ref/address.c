@@ -157,11 +157,14 @@ mt_ref_address_parse(MtRefGuest *g, JsonObject *arguments, gboolean incoming,
     JsonArray *channels = mt_json_peek_array(arguments, "channels");
 
     *ret_uri = NULL;
+    /* Empty, they are as good as not given. */
+    if (channels && json_array_get_length(channels) == 0)
+        channels = NULL;
     if (uri && !channels) {
         *ret_uri = g_strdup(uri);
         return TRUE;
     }
-    if (!uri == !channels || json_array_get_length(channels) == 0)
+    if (!uri == !channels)
         return address_neither_nor(g, uri && channels, incoming, refusal);
 
     return address_from_channels(g, channels, ret_uri, refusal);
@@ -217,5 +220,8 @@ mt_ref_address_open(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
     transport = mt_transport_new(plain ? plain : uri, &error);
     if (!transport)
         mt_ref_refuse(refusal, "%s", error->message);
+    else if (g->spec->link_bandwidth || g->spec->link_latency_ms)
+        mt_transport_set_link(transport, g->spec->link_bandwidth,
+                              g->spec->link_latency_ms);
     return transport;
 }

@@ -100,6 +100,23 @@ run_query_none(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
 }
 
 static gboolean
+run_query_threads(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
+                  MtRefRefusal *refusal)
+{
+    JsonArray *threads = json_array_new();
+    JsonObject *one;
+
+    if (mt_ref_guest_is_migrating(g)) {
+        one = json_object_new();
+        json_object_set_string_member(one, "name", "migration");
+        json_object_set_int_member(one, "thread-id", getpid());
+        json_array_add_object_element(threads, one);
+    }
+    *ret_result = mt_json_node_new_array(threads);
+    return TRUE;
+}
+
+static gboolean
 run_query_colo(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                MtRefRefusal *refusal)
 {
@@ -112,7 +129,8 @@ run_query_colo(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
     return TRUE;
 }
 
-/* There is no network card whose address could be told. */
+/* There is no network card whose address could be told, and no limit to be
+ * lifted. */
 static gboolean
 run_nothing(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
             MtRefRefusal *refusal)
@@ -133,8 +151,13 @@ run_hmp(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
         MtRefRefusal *refusal)
 {
     const char *line = mt_json_peek_string(arguments, "command-line");
-    g_autofree char *text = mt_ref_guest_hmp(g, line ? line : "");
+    g_autofree char *text = NULL;
 
+    if (json_object_has_member(arguments, "cpu-index"))
+        return mt_ref_refuse(refusal,
+                             "Parameter 'cpu-index' expects a CPU number");
+
+    text = mt_ref_guest_hmp(g, line ? line : "");
     *ret_result = json_node_init_string(json_node_alloc(), text);
     return TRUE;
 }
@@ -172,10 +195,10 @@ run_closefd(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                          name);
 }
 
-static const MtRefCommand commands[] = {
+static const MtRefHandler commands[] = {
     { "announce-self", run_nothing },
     { "calc-dirty-rate", mt_ref_run_calc_rate },
-    { "cancel-vcpu-dirty-limit", run_dirty_limit },
+    { "cancel-vcpu-dirty-limit", run_nothing },
     { "closefd", run_closefd },
     { "cont", mt_ref_run_cont },
     { "human-monitor-command", run_hmp },
@@ -192,12 +215,12 @@ static const MtRefCommand commands[] = {
     { "query-events", run_query_events },
     { "query-kvm", run_query_kvm },
     { "query-migrate", run_query_migrate },
-    { "query-migrationthreads", run_query_none },
+    { "query-migrationthreads", run_query_threads },
     { "query-name", run_query_name },
     { "query-qmp-schema", run_query_schema },
     { "query-status", mt_ref_run_query_status },
     { "query-uuid", run_query_uuid },
-    { "query-vcpu-dirty-limit", run_dirty_limit },
+    { "query-vcpu-dirty-limit", run_query_none },
     { "query-version", run_query_version },
     { "quit", mt_ref_run_quit },
     { "set-vcpu-dirty-limit", run_dirty_limit },
@@ -205,7 +228,7 @@ static const MtRefCommand commands[] = {
 };
 
 MtRefRun
-mt_ref_command_run(const char *name)
+mt_ref_guest_find_command(const char *name)
 {
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         if (strcmp(name, commands[i].name) == 0)

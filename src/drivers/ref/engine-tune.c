@@ -13,6 +13,9 @@
 /* Where the stream changed, for a machine of the release's own type. */
 #define SYNC_EACH_SECTION_GONE MT_RELEASE(8, 1)
 #define GENERATION_NEW_SINCE MT_RELEASE(10, 0)
+/* From here on a destination acknowledges only what devices asked for, and
+ * there are none that do. */
+#define ACK_COUNTED_SINCE MT_RELEASE(11, 1)
 
 /* Silence that a source bears.  A destination waits for ever: whoever sends
  * may stand still for as long as it likes before it switches over. */
@@ -101,6 +104,9 @@ tune_dialect(MtRefGuest *g, MtEngineSettings *s)
     mt_engine_settings_speak(s, release < GENERATION_NEW_SINCE ?
                              MT_GENERATION_OLD : MT_GENERATION_NEW);
     s->wire.sync_each_section = release < SYNC_EACH_SECTION_GONE;
+    s->ack_rule = s->switchover_ack && release < ACK_COUNTED_SINCE ?
+        MT_ACK_ALWAYS : MT_ACK_NEVER;
+    s->switchover_ack = s->switchover_ack && release < ACK_COUNTED_SINCE;
     for (guint i = 0; i < G_N_ELEMENTS(tune_zero); i++) {
         if (g_strcmp0(zero, tune_zero[i].name) == 0)
             s->zero_detection = tune_zero[i].how;

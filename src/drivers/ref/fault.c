@@ -162,7 +162,7 @@ fault_kind(JsonObject *arguments, MtRefFaultKind *ret_kind,
 }
 
 gboolean
-mt_ref_fault_parse(JsonObject *arguments, MtRefFault *ret_fault,
+mt_ref_fault_read(JsonObject *arguments, MtRefFault *ret_fault,
                    MtRefRefusal *refusal)
 {
     static const char *const known[] = {

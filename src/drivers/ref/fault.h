@@ -38,7 +38,7 @@ void mt_ref_faults_load(MtRefFaults *faults, gboolean incoming,
                         MtEngineSettings *settings);
 
 /* Reads the arguments of x-migtune-fault.  NONE: disarm all. */
-gboolean mt_ref_fault_parse(JsonObject *arguments, MtRefFault *ret_fault,
+gboolean mt_ref_fault_read(JsonObject *arguments, MtRefFault *ret_fault,
                             MtRefRefusal *refusal);
 
 G_END_DECLS

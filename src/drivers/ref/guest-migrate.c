@@ -93,6 +93,13 @@ source_hides(MtRefGuest *g, MtStatus status)
 static void
 source_enter(MtRefGuest *g, MtStatus status)
 {
+    /* Who cancels and the engine that ends are two threads: either may be
+     * heard first. */
+    if (status == MT_STATUS_CANCELLING && status_is_final(g->outgoing.status))
+        return;
+    if (status == MT_STATUS_CANCELLED &&
+        g->outgoing.status != MT_STATUS_CANCELLING)
+        migration_event(g, "cancelling");
     if (status == MT_STATUS_ACTIVE)
         migration_pass(g, 1);
     if (status == MT_STATUS_FAILED)
@@ -327,6 +334,26 @@ migrate_rules(MtRefGuest *g, const char *uri, gboolean incoming,
                                        scheme, refusal);
 }
 
+/* From 8.0 on the rules refuse this; before, the migration fails, and only the
+ * log of QEMU says why. */
+static gboolean
+migrate_lacks_channels(MtRefGuest *g, const char *uri)
+{
+    static const MtParamId caps[] = { MT_PARAM_MULTIFD, MT_PARAM_X_MULTIFD,
+                                      MT_PARAM_POSTCOPY_PREEMPT };
+    static const char *const several[] = { "tcp", "unix", "vsock", NULL };
+    g_autofree char *scheme = g_strndup(uri, strcspn(uri, ":"));
+
+    if (mt_ref_profile_release(g->profile) >= TRANSPORT_FIRST_SINCE ||
+        g_strv_contains(several, scheme))
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(caps); i++) {
+        if (mt_ref_tunables_cap(g->tunables, caps[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean
 migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
 {
@@ -334,8 +361,14 @@ migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
     g_autoptr(GError) error = NULL;
     MtEngineSettings settings;
 
+    /* Where addresses are read first, only a descriptor is looked for later. */
+    if (!transport && !g_str_has_prefix(uri, "fd:") &&
+        !mt_ref_profile_has_quirk(g->profile, "bad-scheme-fails-job"))
+        return FALSE;
     if (!transport)
         return migrate_failed_early(g, refusal->desc);
+    if (migrate_lacks_channels(g, uri))
+        return !migrate_failed_early(g, NULL);
 
     mt_engine_wait(g->source, OVER_NS, NULL);
     mt_ref_guest_tune(g, &settings);
@@ -353,6 +386,40 @@ migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
     return migrate_failed_early(g, refusal->desc);
 }
 
+static gboolean
+migrate_has_cpr_channel(JsonObject *arguments)
+{
+    JsonArray *channels = mt_json_peek_array(arguments, "channels");
+
+    for (guint i = 0; channels && i < json_array_get_length(channels); i++) {
+        JsonObject *one = json_array_get_object_element(channels, i);
+
+        if (g_strcmp0(mt_json_peek_string(one, "channel-type"), "cpr") == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Nothing here goes on in another process with the same memory. */
+static gboolean
+migrate_check_mode(MtRefGuest *g, JsonObject *arguments,
+                   MtRefRefusal *refusal)
+{
+    const char *mode = mt_ref_tunables_text(g->tunables, MT_PARAM_MODE);
+    const char *reason = mt_ref_guest_blocked_reason(g);
+
+    if (g_strcmp0(mode, "cpr-transfer") == 0 &&
+        !migrate_has_cpr_channel(arguments))
+        return mt_ref_refuse(refusal, "missing 'cpr' migration channel");
+    if (reason)
+        return mt_ref_refuse(refusal, "%s", reason);
+    if (g_strcmp0(mode, "cpr-transfer") == 0 ||
+        g_strcmp0(mode, "cpr-exec") == 0)
+        return mt_ref_refuse(refusal, "a reference guest does not migrate by "
+                             "mode %s", mode);
+    return TRUE;
+}
+
 gboolean
 mt_ref_run_migrate(MtRefGuest *g, JsonObject *arguments,
                    JsonNode **ret_result, MtRefRefusal *refusal)
@@ -368,6 +435,8 @@ mt_ref_run_migrate(MtRefGuest *g, JsonObject *arguments,
     if (scheme_first && !migrate_scheme(g, uri, FALSE, refusal))
         return FALSE;
     if (rules_first && !migrate_rules(g, uri, FALSE, refusal))
+        return FALSE;
+    if (!migrate_check_mode(g, arguments, refusal))
         return FALSE;
     if (!migrate_check_state(g, arguments, refusal))
         return FALSE;
@@ -405,6 +474,9 @@ incoming_begin(MtRefGuest *g, JsonObject *arguments, const char *uri,
     g_mutex_lock(&g->lock);
     if (!g->incoming.any)
         g->incoming.any = g->incoming.by_engine = TRUE;
+    /* The engine's thread may not have come to say so. */
+    if (g->incoming.status == MT_STATUS_NONE)
+        g->incoming.status = MT_STATUS_SETUP;
     g->incoming_address = mt_transport_dup_address(transport);
     g_mutex_unlock(&g->lock);
     return TRUE;

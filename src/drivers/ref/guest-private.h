@@ -144,8 +144,10 @@ gboolean mt_ref_guest_take_fd(MtRefGuest *guest, JsonObject *arguments,
 /* engine-tune.c: what the tunables mean to the engine. */
 void mt_ref_guest_tune(MtRefGuest *guest, MtEngineSettings *settings);
 
-/* query-migrate.c, hmp.c, dirty-rate.c */
+/* query-migrate.c, hmp.c, dirty-rate.c.  _blocked_reason: why the mode that is
+ * set cannot be, NULL if it can. */
 JsonObject *mt_ref_guest_query_migrate(MtRefGuest *guest);
+const char *mt_ref_guest_blocked_reason(MtRefGuest *guest);
 char *mt_ref_guest_hmp(MtRefGuest *guest, const char *line);
 void mt_ref_guest_stop_rate(MtRefGuest *guest);
 
@@ -160,10 +162,10 @@ typedef gboolean (*MtRefRun)(MtRefGuest *guest, JsonObject *arguments,
 typedef struct {
     const char *name;
     MtRefRun run;
-} MtRefCommand;
+} MtRefHandler;
 
 /* NULL: none such. */
-MtRefRun mt_ref_command_run(const char *name);
+MtRefRun mt_ref_guest_find_command(const char *name);
 
 /* The commands themselves, by file. */
 gboolean mt_ref_run_migrate(MtRefGuest *guest, JsonObject *arguments,

@@ -124,6 +124,7 @@ mt_ref_guest_new(const MtRefGuestSpec *spec, GError **error)
         return NULL;
 
     g->tunables = mt_ref_tunables_new(g->profile);
+    mt_ref_tunables_set_machine(g->tunables, spec->machine);
     mt_ref_guest_make_engines(g);
     g->autostart = !spec->paused;
     g->state = spec->incoming ? MT_REF_INMIGRATE :
@@ -242,7 +243,7 @@ static gboolean
 guest_dispatch(MtRefGuest *g, const char *command, JsonObject *arguments,
                int *fd, JsonNode **ret_result, MtRefRefusal *refusal)
 {
-    MtRefRun run = mt_ref_command_run(command);
+    MtRefRun run = mt_ref_guest_find_command(command);
 
     if (strcmp(command, "x-migtune-fault") == 0)
         return mt_ref_run_fault(g, arguments, ret_result, refusal);
@@ -343,7 +344,7 @@ mt_ref_run_fault(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
 {
     MtRefFault fault;
 
-    if (!mt_ref_fault_parse(arguments, &fault, refusal))
+    if (!mt_ref_fault_read(arguments, &fault, refusal))
         return FALSE;
 
     g_mutex_lock(&g->lock);

@@ -28,6 +28,7 @@ struct MtJsonFeed {
     int braces;
     int brackets;
     GString *value;             /* so far */
+    guint n_colons;             /* in it: as many as it has members */
     gboolean done;              /* nobody listens any more */
 };
 
@@ -57,6 +58,7 @@ feed_begin_again(MtJsonFeed *feed, FeedState state)
 {
     feed->state = state;
     feed->braces = feed->brackets = 0;
+    feed->n_colons = 0;
     /* A large value's memory is not kept for the small ones. */
     if (feed->value->allocated_len > 64 * 1024) {
         g_string_free(feed->value, TRUE);
@@ -73,16 +75,51 @@ feed_wrong(MtJsonFeed *feed, const char *what, FeedState next)
         feed->done = TRUE;
 }
 
-/* A value is complete. */
+static guint feed_count_members(JsonNode *node);
+
+static void
+feed_count_member(JsonObject *object, const char *name, JsonNode *node,
+                  gpointer n)
+{
+    *(guint *)n += 1 + feed_count_members(node);
+}
+
+static void
+feed_count_element(JsonArray *array, guint nth, JsonNode *node, gpointer n)
+{
+    *(guint *)n += feed_count_members(node);
+}
+
+/* All that are in it. */
+static guint
+feed_count_members(JsonNode *node)
+{
+    guint n = 0;
+
+    if (JSON_NODE_HOLDS_OBJECT(node))
+        json_object_foreach_member(json_node_get_object(node),
+                                   feed_count_member, &n);
+    else if (JSON_NODE_HOLDS_ARRAY(node))
+        json_array_foreach_element(json_node_get_array(node),
+                                   feed_count_element, &n);
+    return n;
+}
+
+/* A value is complete.  Of members of one name the last is left in it. */
 static void
 feed_emit(MtJsonFeed *feed)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(JsonNode) node = mt_json_parse(feed->value->str,
                                              feed->value->len, &error);
+    const char *wrong = node ? NULL : error->message;
 
+    if (node && feed_count_members(node) < feed->n_colons) {
+        g_clear_pointer(&node, json_node_unref);
+        wrong = "duplicate key";
+    }
     feed_begin_again(feed, FEED_BETWEEN);
-    if (!feed->func(node, node ? NULL : error->message, feed->user_data))
+    if (!feed->func(node, wrong, feed->user_data))
         feed->done = TRUE;
 }
 
@@ -120,6 +157,7 @@ feed_between(MtJsonFeed *feed, guchar c)
         feed_bracket(feed, c);
     } else if (c == ',' || c == ':') {
         g_string_append_c(feed->value, c);
+        feed->n_colons += c == ':';
         if (!feed_inside(feed))
             feed_emit(feed);
     } else if (c == '"' || c == '\'') {

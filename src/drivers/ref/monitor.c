@@ -282,6 +282,11 @@ monitor_execute(MtRefMonitor *m, const MonitorRequest *request,
     if (negotiation && !m->ready)
         return monitor_negotiate(m, request->arguments, ret_result, refusal) ?
                MT_REF_ANSWERED : MT_REF_REFUSED;
+    if (negotiation && !mt_ref_input_check(
+                           mt_ref_guest_get_profile(m->guest),
+                           request->command, request->arguments, FALSE,
+                           refusal))
+        return MT_REF_REFUSED;
     if (negotiation || !m->ready) {
         monitor_refuse_unfound(m, request->command, m->ready, refusal);
         return MT_REF_REFUSED;

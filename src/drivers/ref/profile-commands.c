@@ -51,7 +51,8 @@ const MtRefCommand mt_ref_commands[] = {
 
     { "query-commands", NULL, "[NamedInfo]" },
     { "query-events", NULL, "[NamedInfo]", RETIRED_6_0 },
-    { "query-qmp-schema", NULL, "[SchemaInfo]", SINCE(2, 5) },
+    { "query-qmp-schema", NULL, "[SchemaInfo]", SINCE(2, 5),
+      .careless_until = R(5, 2) },
     { "qmp_capabilities", "qmp_capabilities-arg" },
     { "query-version", NULL, "VersionInfo" },
     { "query-name", NULL, "NameInfo" },

@@ -56,6 +56,7 @@ typedef struct {
     const char *returns;        /* NULL: nothing */
     MtRefSpan span;
     gboolean out_of_band;       /* the schema says so where it can */
+    MtRelease careless_until;   /* up to there it takes any argument */
 } MtRefCommand;
 
 typedef struct {
@@ -69,6 +70,7 @@ typedef struct {
     MtParamId id;
     const char *type;           /* "uint8", "size", ... as from 6.0 on */
     const char *told_as;        /* NULL: the same */
+    gboolean always;            /* the type is that before 6.0, too */
 } MtRefRowType;
 
 /* All end with an entry without a name (an id of MT_PARAM_NONE). */

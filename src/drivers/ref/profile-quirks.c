@@ -56,6 +56,8 @@ static const QuirkRange quirks[] = {
     /* A scheme that there is not makes the migration fail, not only the
      * command. */
     { "bad-scheme-fails-job", R(2, 4), R(8, 1) },
+    /* query-qmp-schema does not look at arguments. */
+    { "schema-takes-anything", R(2, 5), R(5, 2) },
     /* query-migrate of the destination stays empty. */
     { "no-status-when-incoming", R(2, 4), R(2, 12) },
     { NULL },

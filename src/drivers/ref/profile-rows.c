@@ -3,8 +3,8 @@
  * How the parameters of the catalogue look on the wire, in the order in which
  * QEMU lists, reads and tells them.
  *
- * The types are those of 6.0 and later.  Before, every number to be set was an
- * int, see profile.c, and what the narrower type behind it did to a value is
+ * The types are those of 6.0 and later.  Before, most numbers to be set were
+ * ints, see profile.c, and what the narrower type behind one did to a value is
  * said in tunables-params.c.
  */
 #include "config.h"
@@ -12,10 +12,10 @@
 #include "drivers/ref/profile-private.h"
 
 const MtRefRowType mt_ref_row_types[] = {
-    { MT_PARAM_ANNOUNCE_INITIAL, "size" },
-    { MT_PARAM_ANNOUNCE_MAX, "size" },
-    { MT_PARAM_ANNOUNCE_ROUNDS, "size" },
-    { MT_PARAM_ANNOUNCE_STEP, "size" },
+    { MT_PARAM_ANNOUNCE_INITIAL, "size", .always = TRUE },
+    { MT_PARAM_ANNOUNCE_MAX, "size", .always = TRUE },
+    { MT_PARAM_ANNOUNCE_ROUNDS, "size", .always = TRUE },
+    { MT_PARAM_ANNOUNCE_STEP, "size", .always = TRUE },
     { MT_PARAM_COMPRESS_LEVEL, "uint8" },
     { MT_PARAM_COMPRESS_THREADS, "uint8" },
     { MT_PARAM_COMPRESS_WAIT_THREAD, "bool" },
@@ -37,8 +37,8 @@ const MtRefRowType mt_ref_row_types[] = {
     { MT_PARAM_X_MULTIFD_CHANNELS, "uint8" },
     { MT_PARAM_X_MULTIFD_PAGE_COUNT, "uint32" },
     { MT_PARAM_MULTIFD_CHANNELS, "uint8" },
-    { MT_PARAM_XBZRLE_CACHE_SIZE, "size" },
-    { MT_PARAM_MAX_POSTCOPY_BANDWIDTH, "size" },
+    { MT_PARAM_XBZRLE_CACHE_SIZE, "size", .always = TRUE },
+    { MT_PARAM_MAX_POSTCOPY_BANDWIDTH, "size", .always = TRUE },
     { MT_PARAM_MAX_CPU_THROTTLE, "uint8" },
     { MT_PARAM_MULTIFD_COMPRESSION, "MultiFDCompression" },
     { MT_PARAM_MULTIFD_ZLIB_LEVEL, "uint8" },

@@ -129,8 +129,8 @@ profile_fields_of_capabilities(const MtRefProfile *profile)
     return fields;
 }
 
-/* The type of a parameter in the release: what 6.0 gave a width was an int
- * before, and null was no text before 2.10. */
+/* The type of a parameter in the release: most of what has a width from 6.0
+ * on was an int before, and null was no text before 2.10. */
 static const char *
 profile_row_type(const MtRefProfile *profile, const MtRefRowType *row_type,
                  gboolean told)
@@ -141,7 +141,7 @@ profile_row_type(const MtRefProfile *profile, const MtRefRowType *row_type,
         return row_type->told_as;
     if (type == MT_TYPE_STRING && profile->release < MT_RELEASE(2, 10))
         return "str";
-    if ((type == MT_TYPE_INT || type == MT_TYPE_ULLONG) &&
+    if ((type == MT_TYPE_INT || type == MT_TYPE_ULLONG) && !row_type->always &&
         profile->release < MT_RELEASE(6, 0))
         return "int";
 

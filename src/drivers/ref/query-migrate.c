@@ -264,6 +264,36 @@ query_incoming(MtRefGuest *g, JsonObject *info, MtStatus status,
                                   mt_status_to_string(status));
 }
 
+/* Modes that hand memory over need memory that can be shared. */
+const char *
+mt_ref_guest_blocked_reason(MtRefGuest *g)
+{
+    static const char *const modes[] = { "cpr-transfer", "cpr-exec", NULL };
+    const char *mode = mt_ref_tunables_text(g->tunables, MT_PARAM_MODE);
+
+    if (g->spec->ram_file || !mode || !g_strv_contains(modes, mode))
+        return NULL;
+    return "Memory region ram is not compatible with CPR. share=on is "
+           "required for memory-backend objects, and aux-ram-share=on is "
+           "required.";
+}
+
+static void
+query_blocked(MtRefGuest *g, JsonObject *info)
+{
+    const char *reason = mt_ref_guest_blocked_reason(g);
+    JsonArray *reasons;
+
+    if (mt_ref_profile_has_member(g->profile, "blocked"))
+        json_object_set_boolean_member(info, "blocked", reason != NULL);
+    if (!reason || !mt_ref_profile_has_member(g->profile, "blocked-reasons"))
+        return;
+
+    reasons = json_array_new();
+    json_array_add_string_element(reasons, reason);
+    json_object_set_array_member(info, "blocked-reasons", reasons);
+}
+
 JsonObject *
 mt_ref_guest_query_migrate(MtRefGuest *g)
 {
@@ -279,8 +309,7 @@ mt_ref_guest_query_migrate(MtRefGuest *g)
     address = g_strdup(g->incoming_address);
     g_mutex_unlock(&g->lock);
 
-    if (mt_ref_profile_has_member(g->profile, "blocked"))
-        json_object_set_boolean_member(info, "blocked", FALSE);
+    query_blocked(g, info);
     if (out.any)
         query_outgoing(g, info, out.status, out.by_engine, error_desc);
     else if (in.any)

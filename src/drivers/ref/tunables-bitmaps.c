@@ -39,14 +39,20 @@ bitmaps_refuse(MtRefRefusal *refusal, const char *format, ...)
         refusal, "Invalid mapping given for block-bitmap-mapping: %s", reason);
 }
 
+/* One way of looking names up: by what they are here, or by the alias. */
+typedef struct {
+    gboolean by_alias;
+    GHashTable *nodes;          /* those met */
+} BitmapsPass;
+
 static gboolean
-bitmaps_check_node(JsonObject *node, MtRefRefusal *refusal)
+bitmaps_check_node(const BitmapsPass *pass, JsonObject *node,
+                   MtRefRefusal *refusal)
 {
     JsonArray *bitmaps = json_object_get_array_member(node, "bitmaps");
     const char *node_name = json_object_get_string_member(node, "node-name");
     const char *node_alias = json_object_get_string_member(node, "alias");
-    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GHashTable) aliases = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) met = g_hash_table_new(g_str_hash, g_str_equal);
 
     for (guint i = 0; i < json_array_get_length(bitmaps); i++) {
         JsonObject *bitmap = json_array_get_object_element(bitmaps, i);
@@ -55,27 +61,25 @@ bitmaps_check_node(JsonObject *node, MtRefRefusal *refusal)
 
         if (strlen(alias) > MAX_ALIAS)
             return bitmaps_refuse(
-                refusal, "The bitmap alias '%s' is longer than %d bytes", alias,
-                MAX_ALIAS);
-        if (!g_hash_table_add(names, (gpointer)name))
-            return bitmaps_refuse(refusal,
-                                  "The bitmap '%s'/'%s' is mapped twice",
-                                  node_name, name);
-        if (!g_hash_table_add(aliases, (gpointer)alias))
+                refusal, "The bitmap alias '%s' is longer than %d bytes",
+                alias, MAX_ALIAS);
+        if (g_hash_table_add(met, (gpointer)(pass->by_alias ? alias : name)))
+            continue;
+        if (pass->by_alias)
             return bitmaps_refuse(refusal,
                                   "The bitmap alias '%s'/'%s' is used twice",
                                   node_alias, alias);
+        return bitmaps_refuse(refusal, "The bitmap '%s'/'%s' is mapped twice",
+                              node_name, name);
     }
 
     return TRUE;
 }
 
-gboolean
-mt_ref_bitmaps_check(JsonArray *mapping, MtRefRefusal *refusal)
+static gboolean
+bitmaps_check_pass(const BitmapsPass *pass, JsonArray *mapping,
+                   MtRefRefusal *refusal)
 {
-    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GHashTable) aliases = g_hash_table_new(g_str_hash, g_str_equal);
-
     for (guint i = 0; i < json_array_get_length(mapping); i++) {
         JsonObject *node = json_array_get_object_element(mapping, i);
         const char *name = json_object_get_string_member(node, "node-name");
@@ -85,18 +89,34 @@ mt_ref_bitmaps_check(JsonArray *mapping, MtRefRefusal *refusal)
             return bitmaps_refuse(
                 refusal, "The node alias '%s' is not well-formed", alias);
         if (strlen(alias) > MAX_ALIAS)
-            return bitmaps_refuse(refusal,
-                                  "The node alias '%s' is longer than %d bytes",
-                                  alias, MAX_ALIAS);
-        if (!g_hash_table_add(names, (gpointer)name))
-            return bitmaps_refuse(refusal, "The node name '%s' is mapped twice",
-                                  name);
-        if (!g_hash_table_add(aliases, (gpointer)alias))
-            return bitmaps_refuse(refusal, "The node alias '%s' is used twice",
-                                  alias);
-        if (!bitmaps_check_node(node, refusal))
+            return bitmaps_refuse(
+                refusal, "The node alias '%s' is longer than %d bytes", alias,
+                MAX_ALIAS);
+        if (!g_hash_table_add(pass->nodes,
+                              (gpointer)(pass->by_alias ? alias : name)))
+            return pass->by_alias
+                       ? bitmaps_refuse(refusal,
+                                        "The node alias '%s' is used twice",
+                                        alias)
+                       : bitmaps_refuse(refusal,
+                                        "The node name '%s' is mapped twice",
+                                        name);
+        if (!bitmaps_check_node(pass, node, refusal))
             return FALSE;
     }
 
     return TRUE;
+}
+
+/* QEMU makes a table for each way, and complains of what it meets first. */
+gboolean
+mt_ref_bitmaps_check(JsonArray *mapping, MtRefRefusal *refusal)
+{
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) aliases = g_hash_table_new(g_str_hash, g_str_equal);
+    const BitmapsPass by_name = { FALSE, names };
+    const BitmapsPass by_alias = { TRUE, aliases };
+
+    return bitmaps_check_pass(&by_name, mapping, refusal) &&
+           bitmaps_check_pass(&by_alias, mapping, refusal);
 }

@@ -23,8 +23,8 @@ typedef enum {
     CHECK_NEEDS,                /* @other */
     CHECK_BUILD,                /* the build option @option */
     CHECK_PLAIN,                /* no compression and no TLS in channels */
-    CHECK_CHANNELS,             /* an address with room for more than one */
-    CHECK_NOT_STARTED,          /* before migrate-incoming */
+    CHECK_CHANNELS,             /* no migrate-incoming with one channel only */
+    CHECK_NOT_STARTED,          /* before migrate-incoming has a socket */
     CHECK_DIRTY_RING,           /* KVM's, which no reference guest has */
 } CheckKind;
 
@@ -150,7 +150,7 @@ caps_check_fails(const MtRefTunables *tunables,
         return tunables->one_channel;
     case CHECK_NOT_STARTED:
         /* Before 10.0 even when it was on already. */
-        return situation->incoming_started &&
+        return situation->incoming_started && tunables->listens &&
                (release < R(10, 0) ||
                 !mt_ref_value_is_on(tunables, before, check->cap));
     case CHECK_DIRTY_RING:

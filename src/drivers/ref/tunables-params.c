@@ -11,6 +11,7 @@
 
 #include "drivers/ref/tunables-private.h"
 #include "util/json-peek.h"
+#include "util/json.h"
 
 #define R(major, minor) MT_RELEASE(major, minor)
 #define STILL MT_RELEASE_MAX
@@ -341,7 +342,8 @@ params_to_json(const MtRow *row, const MtRefValue *value)
         return json_node_init_boolean(node, value->number != 0);
     case MT_TYPE_INT:
     case MT_TYPE_ULLONG:
-        return json_node_init_int(node, value->number);
+        json_node_free(node);
+        return mt_json_node_new_unsigned(value->number);
     case MT_TYPE_ENUM:
     case MT_TYPE_STRING:
         return json_node_init_string(node, value->text);

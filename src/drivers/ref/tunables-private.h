@@ -22,7 +22,9 @@ struct MtRefTunables {
     MtRefProfile *profile;
     MtRefValue values[MT_N_PARAMS];
     gboolean changed[MT_N_PARAMS];
-    gboolean one_channel;       /* the last address had no room for more */
+    gboolean one_channel;       /* migrate-incoming had an address without room
+                                 * for more than one */
+    gboolean listens;           /* it had one that somebody connects to */
 };
 
 void mt_ref_value_copy(MtRefValue *value, const MtRefValue *from);

@@ -66,17 +66,17 @@ static const StartCheck checks[] = {
 };
 
 static gboolean
-scheme_is_one_of(const char *scheme, const char *const *schemes)
+scheme_is_socket(const char *scheme)
 {
-    return scheme && g_strv_contains(schemes, scheme);
+    static const char *const sockets[] = { "tcp", "unix", "vsock", NULL };
+
+    return scheme && g_strv_contains(sockets, scheme);
 }
 
 static gboolean
 start_has_channels(const MtRefTunables *tunables, const char *scheme)
 {
-    static const char *const several[] = { "tcp", "unix", "vsock", NULL };
-
-    return scheme_is_one_of(scheme, several) ||
+    return scheme_is_socket(scheme) ||
            (g_strcmp0(scheme, "file") == 0 &&
             mt_ref_tunables_cap(tunables, MT_PARAM_MAPPED_RAM));
 }
@@ -112,17 +112,21 @@ mt_ref_tunables_check_start(MtRefTunables *tunables,
                             const MtRefSituation *situation, gboolean incoming,
                             const char *scheme, MtRefRefusal *refusal)
 {
-    static const char *const several[] = { "tcp", "unix", "vsock", NULL };
     MtRelease release = tunables->profile->release;
     StartSide side = incoming ? SIDE_IN : SIDE_OUT;
 
-    tunables->one_channel = !scheme_is_one_of(scheme, several);
     for (const StartCheck *c = checks; c->kind; c++) {
         if (release < c->from || release > c->until || !(c->sides & side) ||
             !mt_ref_value_is_on(tunables, tunables->values, c->cap))
             continue;
         if (start_check_fails(tunables, c, scheme))
             return mt_ref_refuse(refusal, "%s", c->text);
+    }
+    /* Rules of later capabilities ask for these. */
+    if (incoming) {
+        tunables->one_channel = !scheme_is_socket(scheme);
+        tunables->listens = scheme_is_socket(scheme) ||
+                            g_strcmp0(scheme, "rdma") == 0;
     }
 
     return TRUE;

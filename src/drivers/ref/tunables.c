@@ -15,6 +15,10 @@
 
 #define R(major, minor) MT_RELEASE(major, minor)
 
+/* The default that depends on the machine; "none" is as new as can be. */
+#define ZERO_PAGE_DETECTION_NEW "multifd"
+#define ZERO_PAGE_DETECTION_OLD "legacy"
+
 void
 mt_ref_value_copy(MtRefValue *value, const MtRefValue *from)
 {
@@ -45,8 +49,7 @@ value_init(MtRefValue *value, const MtRow *row, MtRelease release)
         break;
     case MT_TYPE_ENUM:
     case MT_TYPE_STRING:
-        /* zero-page-detection depends on the machine; "none" is as new. */
-        value->text = g_strdup(def ? def : "multifd");
+        value->text = g_strdup(def ? def : ZERO_PAGE_DETECTION_NEW);
         break;
     case MT_TYPE_JSON:
         value->json = def ? mt_json_parse(def, -1, NULL) : NULL;
@@ -76,6 +79,20 @@ mt_ref_tunables_free(MtRefTunables *tunables)
         mt_ref_value_clear(&tunables->values[i]);
     mt_ref_profile_unref(tunables->profile);
     g_free(tunables);
+}
+
+void
+mt_ref_tunables_set_machine(MtRefTunables *tunables, const char *machine)
+{
+    MtRefValue *value = &tunables->values[MT_PARAM_ZERO_PAGE_DETECTION];
+    const char *dash = machine ? strrchr(machine, '-') : NULL;
+    MtRelease version = dash ? mt_release_parse(dash + 1) : MT_RELEASE_NONE;
+
+    if (!version || version >= R(9, 0))
+        return;
+
+    g_free(value->text);
+    value->text = g_strdup(ZERO_PAGE_DETECTION_OLD);
 }
 
 gboolean
@@ -144,7 +161,7 @@ mt_ref_tunables_text(const MtRefTunables *tunables, MtParamId id)
         return tunables_value(tunables, id)->text;
 
     def = mt_row_default(mt_row(id), tunables->profile->release);
-    return def ? def : "multifd";
+    return def ? def : ZERO_PAGE_DETECTION_NEW;
 }
 
 gboolean
@@ -247,8 +264,10 @@ run_query_cache_size(MtRefTunables *tunables, const MtRefSituation *situation,
                      JsonObject *arguments, JsonNode **ret_result,
                      MtRefRefusal *refusal)
 {
-    *ret_result = mt_json_node_new_uint64(
-        tunables->values[MT_PARAM_XBZRLE_CACHE_SIZE].number);
+    guint64 size = tunables->values[MT_PARAM_XBZRLE_CACHE_SIZE].number;
+
+    /* An int: the largest size is told as a negative one. */
+    *ret_result = json_node_init_int(json_node_alloc(), size);
 
     return TRUE;
 }

@@ -29,6 +29,10 @@ void mt_ref_tunables_free(MtRefTunables *tunables);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtRefTunables, mt_ref_tunables_free)
 
+/* The type of the guest's machine, of which a default depends: a versioned one
+ * ("pc-q35-8.2") before 9.0 has another zero-page-detection.  NULL: none. */
+void mt_ref_tunables_set_machine(MtRefTunables *tunables, const char *machine);
+
 /* Whether @command is one of those that set or tell them, the single-knob
  * ones of old releases among them. */
 gboolean mt_ref_tunables_knows(const char *command);

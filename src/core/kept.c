@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is kept with a domain.
+ *
+ * It is changed by name and under a lock: the present document is read, only
+ * what the change is about is touched, and it is written.  Locks end at this
+ * host, and virsh takes none: so it is read once more right before it is
+ * written, and afterwards, and if somebody else was at it, all is done again.
+ */
+#include "config.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "core/kept.h"
+#include "kept/store.h"
+#include "util/i18n.h"
+#include "util/json-peek.h"
+#include "util/lock.h"
+
+/* How often others may get in between. */
+#define KEPT_MAX_TRIES 20
+
+MtKeptChange *
+mt_kept_change_new(void)
+{
+    MtKeptChange *change = g_new0(MtKeptChange, 1);
+
+    change->names = g_ptr_array_new_with_free_func(g_free);
+    change->values =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return change;
+}
+
+void
+mt_kept_change_free(MtKeptChange *change)
+{
+    if (!change)
+        return;
+
+    g_ptr_array_unref(change->names);
+    g_hash_table_unref(change->values);
+    g_free(change->policy);
+    g_free(change);
+}
+
+void
+mt_kept_change_put(MtKeptChange *change, const char *name, const char *value)
+{
+    if (!g_hash_table_contains(change->values, name))
+        g_ptr_array_add(change->names, g_strdup(name));
+    g_hash_table_insert(change->values, g_strdup(name), g_strdup(value));
+}
+
+/* "64MiB", "300ms": with a unit, so that a bare number's does not matter. */
+static char *
+kept_value_text(const MtRow *row, const MtValue *value)
+{
+    char *text;
+
+    if (value->type != MT_TYPE_INT && value->type != MT_TYPE_ULLONG &&
+        value->type != MT_TYPE_BOOL)
+        return g_strdup(value->text);
+
+    text = mt_value_format(row, value);
+    for (char *from = text, *to = text;; from++) {
+        if (*from != ' ')
+            *to++ = *from;
+        if (!*from)
+            return text;
+    }
+}
+
+void
+mt_kept_change_add_wishes(MtKeptChange *change, const MtPlan *plan)
+{
+    for (guint i = 0; i < plan->wishes->len; i++) {
+        const MtWish *wish = g_ptr_array_index(plan->wishes, i);
+        g_autofree char *text = NULL;
+
+        if (!wish->value)
+            continue;
+        text = kept_value_text(wish->row, wish->value);
+        mt_kept_change_put(change, wish->row->name, text);
+    }
+}
+
+JsonArray *
+mt_kept_change_to_json(const MtKeptChange *change)
+{
+    JsonArray *array = json_array_new();
+
+    for (guint i = 0; change && i < change->names->len; i++) {
+        const char *name = g_ptr_array_index(change->names, i);
+        const char *value = g_hash_table_lookup(change->values, name);
+        JsonObject *object = json_object_new();
+
+        json_object_set_string_member(object, "name", name);
+        if (value)
+            json_object_set_string_member(object, "value", value);
+        else
+            json_object_set_null_member(object, "value");
+        json_array_add_object_element(array, object);
+    }
+
+    return array;
+}
+
+/* The file of a domain that has no better place.  What names a monitor and
+ * not a guest is no name: two guests would share it. */
+static char *
+kept_path(const MigtuneDomain *domain)
+{
+    const MigtuneDriverIdentity *identity = &domain->identity;
+
+    return mt_store_path(identity->uuid, identity->name && *identity->name
+                                             ? identity->name
+                                             : domain->key);
+}
+
+/* Where it is, for people. */
+static char *
+kept_where(const MigtuneDomain *domain, MigtuneDriverKept which)
+{
+    if (!domain->conn->driver->kept_get)
+        return kept_path(domain);
+    if (which == MIGTUNE_DRIVER_KEPT_LIVE)
+        return g_strdup_printf(_("the live metadata of %s"), domain->name);
+
+    return g_strdup_printf(_("the metadata of %s"), domain->name);
+}
+
+gboolean
+mt_domain_keeps_live(const MigtuneDomain *domain)
+{
+    const MigtuneDriver *driver = domain->conn->driver;
+
+    return driver->kept_get && driver->kept_set && !domain->identity.inactive;
+}
+
+/* The text; NULL in @ret_text when there is none. */
+static gboolean
+kept_read(MigtuneDomain *domain, MigtuneDriverKept which, char **ret_text,
+          GError **error)
+{
+    const MigtuneDriver *driver = domain->conn->driver;
+    g_autofree char *path = NULL;
+    GError *cause = NULL;
+    gsize length;
+
+    if (driver->kept_get) {
+        *ret_text = driver->kept_get(domain->handle, which, &cause);
+        if (!cause)
+            return TRUE;
+        g_propagate_error(error, cause);
+        return FALSE;
+    }
+
+    path = kept_path(domain);
+    *ret_text = NULL;
+    return which == MIGTUNE_DRIVER_KEPT_LIVE ||
+           mt_store_read(path, ret_text, &length, error);
+}
+
+static gboolean
+kept_write(MigtuneDomain *domain, MigtuneDriverKept which, const MtKept *kept,
+           GError **error)
+{
+    const MigtuneDriver *driver = domain->conn->driver;
+    gboolean empty = mt_kept_is_empty(kept);
+    g_autofree char *path = NULL;
+    g_autofree char *text = NULL;
+
+    if (driver->kept_get) {
+        if (!empty)
+            text = mt_kept_to_element(kept);
+        return driver->kept_set(domain->handle, which, text, error);
+    }
+
+    path = kept_path(domain);
+    if (!empty)
+        text = mt_kept_to_file(kept);
+    return mt_store_write(path, text, error);
+}
+
+static MtKept *
+kept_parse(MigtuneDomain *domain, MigtuneDriverKept which, const char *text,
+           GError **error)
+{
+    g_autofree char *where = NULL;
+
+    if (!text)
+        return mt_kept_new();
+
+    where = kept_where(domain, which);
+    return mt_kept_parse(text, strlen(text), where, error);
+}
+
+MtKept *
+mt_domain_kept_load(MigtuneDomain *domain, MigtuneDriverKept which,
+                    GError **error)
+{
+    g_autofree char *text = NULL;
+
+    if (!kept_read(domain, which, &text, error))
+        return NULL;
+
+    return kept_parse(domain, which, text, error);
+}
+
+/* Passes on what is wrong with what is kept, and says what is to be done. */
+static void
+kept_fail(GError **error, GError *cause)
+{
+    if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_VALUE)) {
+        char *message = g_strdup_printf(
+            _("%s; it was left as it is: repair or remove it by hand"),
+            cause->message);
+
+        g_free(cause->message);
+        cause->message = message;
+    }
+    g_propagate_error(error, cause);
+}
+
+MtKept *
+mt_domain_kept_load_valid(MigtuneDomain *domain, MigtuneDriverKept which,
+                          GError **error)
+{
+    GError *cause = NULL;
+    g_autoptr(MtKept) kept = mt_domain_kept_load(domain, which, &cause);
+
+    if (kept && mt_kept_check(kept, &cause))
+        return g_steal_pointer(&kept);
+
+    kept_fail(error, cause);
+    return NULL;
+}
+
+/* Only a lock that somebody else keeps is a failure where there is another
+ * way to notice a collision. */
+static gboolean
+kept_lock(MigtuneDomain *domain, int *ret_lock, GError **error)
+{
+    const MigtuneConn *conn = domain->conn;
+    guint timeout_ms = conn->options.command_timeout_ms;
+    g_autofree char *path = NULL;
+    g_autoptr(GError) cause = NULL;
+
+    if (conn->driver->kept_get) {
+        g_autofree char *id =
+            g_strdup_printf("kept %s", domain->identity.uuid
+                                           ? domain->identity.uuid
+                                           : domain->key);
+        g_autofree char *digest =
+            g_compute_checksum_for_string(G_CHECKSUM_SHA256, id, -1);
+        g_autofree char *dir = mt_lock_state_dir();
+
+        path = g_strdup_printf("%s/kept-%.32s.lock", dir, digest);
+        g_mkdir_with_parents(dir, 0700);
+        *ret_lock = mt_lock_take(path, timeout_ms, conn->cancellable, &cause);
+        if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_IO))
+            return TRUE;
+    } else {
+        path = kept_path(domain);
+        *ret_lock = mt_store_lock(path, timeout_ms, conn->cancellable, &cause);
+    }
+    if (!cause)
+        return TRUE;
+
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return FALSE;
+}
+
+const MtRow *
+mt_kept_row(const char *name)
+{
+    gboolean qmp;
+
+    return mt_row_find(name, &qmp);
+}
+
+/* The same parameter under another name gives way. */
+static void
+kept_remove_aliases(MtKept *kept, const char *name, MtKeptChange *inverse)
+{
+    const MtRow *row = mt_kept_row(name);
+
+    for (guint i = mt_kept_size(kept); row && i-- > 0;) {
+        const MtKeptEntry *entry = mt_kept_nth(kept, i);
+
+        if (mt_kept_row(entry->name) != row || strcmp(entry->name, name) == 0)
+            continue;
+        mt_kept_change_put(inverse, entry->name, entry->value);
+        mt_kept_remove(kept, mt_kept_nth(kept, i)->name);
+    }
+}
+
+static gboolean
+kept_edit(MtKept *kept, const MtKeptChange *change, MtKeptChange *inverse,
+          GError **error)
+{
+    for (guint i = 0; i < change->names->len; i++) {
+        const char *name = g_ptr_array_index(change->names, i);
+        const char *value = g_hash_table_lookup(change->values, name);
+        const MtKeptEntry *entry = mt_kept_find(kept, name);
+
+        mt_kept_change_put(inverse, name, entry ? entry->value : NULL);
+        if (!value) {
+            mt_kept_remove(kept, name);
+            continue;
+        }
+        kept_remove_aliases(kept, name, inverse);
+        if (!mt_kept_put(kept, name, value, error))
+            return FALSE;
+    }
+    if (change->policy) {
+        inverse->policy = g_strdup(mt_kept_policy(kept)
+                                       ? mt_kept_policy(kept)
+                                       : mt_policy_to_string(0));
+        mt_kept_set_policy(kept, change->policy);
+    }
+
+    return TRUE;
+}
+
+/* Whether the change is in what is there now. */
+static gboolean
+kept_has(MigtuneDomain *domain, MigtuneDriverKept which,
+         const MtKeptChange *change)
+{
+    g_autoptr(MtKept) kept = mt_domain_kept_load(domain, which, NULL);
+
+    for (guint i = 0; kept && i < change->names->len; i++) {
+        const char *name = g_ptr_array_index(change->names, i);
+        const MtKeptEntry *entry = mt_kept_find(kept, name);
+
+        if (g_strcmp0(entry ? entry->value : NULL,
+                      g_hash_table_lookup(change->values, name)) != 0)
+            return FALSE;
+    }
+
+    return kept != NULL;
+}
+
+typedef enum {
+    KEPT_FAILED,
+    KEPT_DONE,
+    KEPT_AGAIN,                 /* somebody else was at it */
+} KeptOutcome;
+
+static KeptOutcome
+kept_try(MigtuneDomain *domain, MigtuneDriverKept which,
+         const MtKeptChange *change, MtKeptChange *inverse, GError **error)
+{
+    g_autofree char *before = NULL;
+    g_autofree char *again = NULL;
+    g_autoptr(MtKept) kept = NULL;
+    GError *cause = NULL;
+
+    if (!kept_read(domain, which, &before, error))
+        return KEPT_FAILED;
+    kept = kept_parse(domain, which, before, &cause);
+    if (!kept || !mt_kept_check(kept, &cause)) {
+        kept_fail(error, cause);
+        return KEPT_FAILED;
+    }
+    if (!kept_edit(kept, change, inverse, error))
+        return KEPT_FAILED;
+
+    if (!kept_read(domain, which, &again, error))
+        return KEPT_FAILED;
+    if (g_strcmp0(before, again) != 0)
+        return KEPT_AGAIN;
+    if (!kept_write(domain, which, kept, error))
+        return KEPT_FAILED;
+
+    return kept_has(domain, which, change) ? KEPT_DONE : KEPT_AGAIN;
+}
+
+gboolean
+mt_domain_kept_change(MigtuneDomain *domain, MigtuneDriverKept which,
+                      const MtKeptChange *change, MtKeptChange **ret_inverse,
+                      GError **error)
+{
+    KeptOutcome outcome = KEPT_AGAIN;
+    int lock = -1;
+
+    if (!kept_lock(domain, &lock, error))
+        return FALSE;
+
+    for (guint i = 0; i < KEPT_MAX_TRIES && outcome == KEPT_AGAIN; i++) {
+        g_autoptr(MtKeptChange) inverse = mt_kept_change_new();
+
+        outcome = kept_try(domain, which, change, inverse, error);
+        if (outcome == KEPT_DONE && ret_inverse)
+            *ret_inverse = g_steal_pointer(&inverse);
+    }
+    if (outcome == KEPT_AGAIN) {
+        g_autofree char *where = kept_where(domain, which);
+
+        migtune_error_set(error, MIGTUNE_ERROR_BUSY,
+                          _("%s was changed by somebody else each of %d "
+                            "times"),
+                          where, KEPT_MAX_TRIES);
+    }
+    if (lock >= 0)
+        close(lock);
+
+    return outcome == KEPT_DONE;
+}
+
+virTypedParameterPtr
+mt_kept_to_params(const MtKept *kept, int *n_params)
+{
+    virTypedParameterPtr params =
+        g_new0(virTypedParameter, MAX(mt_kept_size(kept), 1));
+
+    *n_params = mt_kept_size(kept);
+    for (int i = 0; i < *n_params; i++) {
+        const MtKeptEntry *entry = mt_kept_nth(kept, i);
+
+        g_strlcpy(params[i].field, entry->name, sizeof(params[i].field));
+        params[i].type = VIR_TYPED_PARAM_STRING;
+        params[i].value.s = g_strdup(entry->value);
+    }
+
+    return params;
+}
+
+MtPolicy
+mt_kept_get_policy(const MtKept *kept, unsigned int flags)
+{
+    if (flags & MIGTUNE_SET_STRICT)
+        return MT_POLICY_STRICT;
+    if (flags & MIGTUNE_SET_BEST_EFFORT)
+        return MT_POLICY_BEST_EFFORT;
+
+    for (MtPolicy p = MT_POLICY_SUBSTITUTE;
+         !(flags & MIGTUNE_SET_SUBSTITUTE) && p <= MT_POLICY_BEST_EFFORT; p++) {
+        if (g_strcmp0(mt_kept_policy(kept), mt_policy_to_string(p)) == 0)
+            return p;
+    }
+
+    return MT_POLICY_SUBSTITUTE;
+}

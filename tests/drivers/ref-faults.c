@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What goes wrong between two reference guests: whatever it is, the guest runs
+ * on one side at most, and can run on exactly one.
+ *
+ * A table has each kind of fault at places that matter, and the outcomes that
+ * are right; then come faults at random, each from a seed that is printed.
+ * MIGTUNE_TEST_SEED=N runs that one again.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "lib/ref-client.h"
+#include "util/json-peek.h"
+#include "util/json.h"
+
+#define RAM_BYTES (1 << 20)
+#define N_RANDOM 50
+#define N_RANDOM_SLOW 1000
+
+/* A link that stands still is given up after as long. */
+#define STALL_US 250000
+/* A source that has sent everything waits for its answer as long as 30 s, and
+ * cannot be cancelled meanwhile. */
+#define WAIT_US (60 * G_USEC_PER_SEC)
+
+/* Where the guest can run afterwards; bits. */
+enum {
+    HERE = 1 << 0,              /* it runs at the source */
+    THERE = 1 << 1,             /* it runs at the destination */
+    BY_HAND = 1 << 2,           /* the destination is dead, but the source
+                                 * thinks that all went well: there `cont`
+                                 * starts it */
+    ANY = HERE | THERE | BY_HAND,
+};
+
+typedef struct {
+    MtRelease release;
+    const char *capability;     /* NULL: none */
+    gboolean return_path;
+    gboolean at_destination;    /* the fault is */
+    MtRefFault fault;
+    gboolean busy;              /* the guest writes */
+} Scene;
+
+static RefClient *
+scene_guest(const Scene *scene, gboolean incoming)
+{
+    g_autoptr(MtRefGuestSpec) spec =
+        mt_ref_guest_spec_new("guest", scene->release);
+    const char *const capabilities[] = {
+        scene->capability, scene->return_path ? "return-path" : NULL,
+    };
+    RefClient *c;
+
+    spec->ram_bytes = RAM_BYTES;
+    spec->content = MT_CONTENT_MIXED;
+    spec->incoming = incoming;
+    if (scene->busy && !incoming) {
+        spec->workload.kind = MT_WORKLOAD_HOT;
+        spec->workload.pages_per_s = 5000;
+    }
+    c = ref_client_new(spec);
+    for (guint i = 0; i < G_N_ELEMENTS(capabilities); i++) {
+        if (capabilities[i])
+            ref_client_run(c, "migrate-set-capabilities", "{'capabilities': "
+                           "[{'capability': '%s', 'state': true}]}",
+                           capabilities[i]);
+    }
+    return c;
+}
+
+static void
+scene_arm(const Scene *scene, RefClient *c)
+{
+    const MtRefFault *f = &scene->fault;
+    g_autofree char *command = f->command ?
+        g_strdup_printf(", 'command': '%s'", f->command) : g_strdup("");
+
+    ref_client_run(c, "x-migtune-fault", "{'kind': '%s', 'at': %"
+                   G_GUINT64_FORMAT ", 'ms': %" G_GUINT64_FORMAT
+                   ", 'channel': %d%s}", mt_ref_fault_to_string(f->kind),
+                   f->at, f->ms, f->channel, command);
+}
+
+/*
+ * A client that tries again: a refusal is not the last word, and a monitor
+ * that hangs up is opened anew.  TRUE when the command was carried out.
+ */
+static gboolean
+scene_insist(RefClient **client, RefClient **spare, const char *line)
+{
+    for (guint i = 0; i < 3; i++) {
+        g_autofree char *answer = ref_client_say(*client, line, -1);
+
+        if (strstr(answer, "\"return\""))
+            return TRUE;
+        if (ref_client_is_closed(*client) &&
+            !mt_ref_guest_has_quit(ref_client_guest(*client))) {
+            g_assert_null(*spare);
+            *spare = ref_client_new_second(*client);
+            client = spare;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean
+scene_is_final(const char *status)
+{
+    static const char *const final[] = {
+        "completed", "failed", "cancelled", NULL
+    };
+
+    return g_strv_contains(final, status);
+}
+
+/* How far it has come; -1: it is over. */
+static gint64
+scene_progress(MtRefGuest *guest)
+{
+    g_autoptr(JsonNode) info = NULL;
+    g_auto(MtRefRefusal) refusal = { 0 };
+    JsonObject *ram;
+    const char *status;
+    gint64 bytes = 0;
+
+    if (mt_ref_guest_execute(guest, "query-migrate", NULL, &info, &refusal) !=
+        MT_REF_ANSWERED)
+        return 0;
+    status = mt_json_peek_string(json_node_get_object(info), "status");
+    if (!status || scene_is_final(status))
+        return -1;
+    ram = mt_json_peek_object(json_node_get_object(info), "ram");
+    if (ram)
+        mt_json_peek_int(ram, "transferred", &bytes);
+    return bytes;
+}
+
+static char *
+scene_ask(MtRefGuest *guest, const char *command)
+{
+    g_autoptr(JsonNode) result = NULL;
+    g_auto(MtRefRefusal) refusal = { 0 };
+
+    if (mt_ref_guest_execute(guest, command, NULL, &result, &refusal) !=
+        MT_REF_ANSWERED)
+        return g_strdup("no answer");
+    return mt_json_to_line(result);
+}
+
+static void
+scene_wait(const Scene *scene, MtRefGuest *source)
+{
+    gint64 end = g_get_monotonic_time() + WAIT_US;
+    gint64 moved_at = g_get_monotonic_time();
+    gint64 last = 0;
+    gboolean cancelled = FALSE;
+
+    for (;;) {
+        gint64 now = g_get_monotonic_time();
+        gint64 progress = scene_progress(source);
+
+        if (progress < 0)
+            return;
+        if (progress != last) {
+            last = progress;
+            moved_at = now;
+        }
+        if (scene->fault.kind == MT_REF_FAULT_STALL && !cancelled &&
+            now - moved_at > STALL_US) {
+            g_autoptr(JsonNode) result = NULL;
+            g_auto(MtRefRefusal) refusal = { 0 };
+
+            mt_ref_guest_execute(source, "migrate_cancel", NULL, &result,
+                                 &refusal);
+            cancelled = TRUE;
+        }
+        if (now > end) {
+            g_autofree char *all = scene_ask(source, "query-migrate");
+
+            g_error("it does not end%s: %s",
+                    cancelled ? " after migrate_cancel" : "", all);
+        }
+        g_usleep(500);
+    }
+}
+
+/* A fault may be about this question, too: it is asked again. */
+static char *
+scene_state(MtRefGuest *guest)
+{
+    g_autoptr(JsonNode) info = NULL;
+    g_auto(MtRefRefusal) refusal = { 0 };
+
+    while (!mt_ref_guest_has_quit(guest)) {
+        if (mt_ref_guest_execute(guest, "query-status", NULL, &info,
+                                 &refusal) == MT_REF_ANSWERED)
+            return g_strdup(mt_json_peek_string(json_node_get_object(info),
+                                                "status"));
+    }
+    return g_strdup("dead");
+}
+
+/* A destination that was connected to comes up, or dies. */
+static void
+scene_settle(MtRefGuest *dest)
+{
+    gint64 end = g_get_monotonic_time() + WAIT_US;
+
+    for (;;) {
+        g_autofree char *state = scene_state(dest);
+
+        if (strcmp(state, "inmigrate") != 0)
+            return;
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(500);
+    }
+}
+
+static guint
+scene_outcome(const Scene *scene, MtRefGuest *source, MtRefGuest *dest,
+              gboolean began)
+{
+    g_autofree char *here = NULL;
+    g_autofree char *there = NULL;
+    g_autoptr(JsonNode) result = NULL;
+    g_auto(MtRefRefusal) refusal = { 0 };
+
+    if (began)
+        scene_settle(dest);
+    here = scene_state(source);
+    there = scene_state(dest);
+    g_test_message("source %s, destination %s", here, there);
+    if (strcmp(there, "running") == 0) {
+        g_assert_cmpstr(here, !=, "running");
+        if (scene->fault.kind != MT_REF_FAULT_CORRUPT) {
+            g_autofree char *where = NULL;
+
+            if (!mt_ram_equal(mt_ref_guest_get_ram(source),
+                              mt_ref_guest_get_ram(dest), &where))
+                g_error("RAM differs: %s", where);
+        }
+        return THERE;
+    }
+
+    /* What did not come up never will. */
+    if (began)
+        g_assert_cmpstr(there, ==, "dead");
+    if (strcmp(here, "running") == 0)
+        return HERE;
+    g_assert_cmpstr(here, ==, "postmigrate");
+    while (mt_ref_guest_execute(source, "cont", NULL, &result, &refusal) !=
+           MT_REF_ANSWERED)
+        g_assert_false(mt_ref_guest_has_quit(source));
+    return BY_HAND;
+}
+
+/* The whole scene: where the guest can run afterwards. */
+static guint
+scene_play(const Scene *scene)
+{
+    RefClient *from = scene_guest(scene, FALSE);
+    RefClient *to = scene_guest(scene, TRUE);
+    RefClient *spare_from = NULL;
+    RefClient *spare_to = NULL;
+    g_autofree char *path = ref_client_path("fault");
+    g_autofree char *listen =
+        g_strdup_printf("{'execute': 'migrate-incoming', 'arguments': "
+                        "{'uri': 'unix:%s'}}\n", path);
+    g_autofree char *go =
+        g_strdup_printf("{'execute': 'migrate', 'arguments': "
+                        "{'uri': 'unix:%s'}}\n", path);
+    gboolean began;
+    guint outcome;
+
+    scene_arm(scene, scene->at_destination ? to : from);
+    began = scene_insist(&to, &spare_to, listen) &&
+            scene_insist(&from, &spare_from, go);
+    if (began)
+        scene_wait(scene, ref_client_guest(from));
+    outcome = scene_outcome(scene, ref_client_guest(from),
+                            ref_client_guest(to), began);
+
+    ref_client_free(spare_from);
+    ref_client_free(spare_to);
+    ref_client_free(from);
+    ref_client_free(to);
+    g_unlink(path);
+    return outcome;
+}
+
+#define R7_2 MT_RELEASE(7, 2)
+#define R10_0 MT_RELEASE(10, 0)
+
+/* Of a link, `at` counts bytes; the stream is some 600 KiB, and a channel has
+ * about half of that.  Without a return path a source learns that its
+ * destination died only as long as it has something to write. */
+static const struct {
+    const char *name;
+    guint outcomes;
+    Scene scene;
+} scenes[] = {
+    { "refused", THERE, { R7_2, .return_path = TRUE, .fault = {
+        MT_REF_FAULT_REFUSE, (char *)"migrate", 1 } } },
+    { "refused-there", THERE, { R7_2, .at_destination = TRUE, .fault = {
+        MT_REF_FAULT_REFUSE, (char *)"migrate-incoming", 1 } } },
+    { "delayed", THERE, { R10_0, .fault = {
+        MT_REF_FAULT_DELAY, NULL, 1, 60 } } },
+    { "hang-up", THERE, { R10_0, .fault = {
+        MT_REF_FAULT_HANGUP, (char *)"migrate", 1 } } },
+    { "hang-up-there", THERE, { R10_0, .at_destination = TRUE, .fault = {
+        MT_REF_FAULT_HANGUP, NULL, 1 } } },
+
+    { "drop-at-once", HERE, { R7_2, .fault = {
+        MT_REF_FAULT_DROP, NULL, 0, 0, -1 } } },
+    { "drop-midway", HERE, { R7_2, .fault = {
+        MT_REF_FAULT_DROP, NULL, 300000, 0, -1 } } },
+    { "drop-midway-return-path", HERE, { R10_0, NULL, TRUE, .fault = {
+        MT_REF_FAULT_DROP, NULL, 300000, 0, -1 }, .busy = TRUE } },
+    { "drop-channel", HERE, { R10_0, "multifd", TRUE, .fault = {
+        MT_REF_FAULT_DROP, NULL, 300, 0, 1 } } },
+    { "drop-beyond", THERE, { R7_2, NULL, TRUE, .fault = {
+        MT_REF_FAULT_DROP, NULL, 1 << 30, 0, -1 } } },
+
+    { "stall-at-once", HERE, { R10_0, NULL, TRUE, .fault = {
+        MT_REF_FAULT_STALL, NULL, 0, 0, -1 } } },
+    { "stall-midway", HERE, { R7_2, .fault = {
+        MT_REF_FAULT_STALL, NULL, 300000, 0, -1 } } },
+    { "stall-channel", HERE, { R7_2, "multifd", .fault = {
+        MT_REF_FAULT_STALL, NULL, 300, 0, 0 } } },
+
+    { "corrupt-head", HERE | BY_HAND, { R7_2, .fault = {
+        MT_REF_FAULT_CORRUPT, NULL, 0, 0, -1 } } },
+    { "corrupt-head-return-path", HERE, { R10_0, NULL, TRUE, .fault = {
+        MT_REF_FAULT_CORRUPT, NULL, 0, 0, -1 } } },
+    { "corrupt-midway-return-path", HERE | THERE, { R10_0, NULL, TRUE,
+      .fault = { MT_REF_FAULT_CORRUPT, NULL, 300000, 0, -1 } } },
+    { "corrupt-channel", HERE, { R10_0, "multifd", TRUE, .fault = {
+        MT_REF_FAULT_CORRUPT, NULL, 0, 0, 0 } } },
+
+    { "kill-source", HERE, { R10_0, NULL, TRUE, .fault = {
+        MT_REF_FAULT_KILL, NULL, 1 }, .busy = TRUE } },
+    { "kill-source-multifd", HERE, { R7_2, "multifd", .fault = {
+        MT_REF_FAULT_KILL, NULL, 1 } } },
+    { "kill-destination", HERE | BY_HAND, { R7_2, .at_destination = TRUE,
+      .fault = { MT_REF_FAULT_KILL, NULL, 1 } } },
+    { "kill-destination-return-path", HERE, { R10_0, NULL, TRUE, TRUE,
+      { MT_REF_FAULT_KILL, NULL, 1 } } },
+};
+
+static void
+test_scene(gconstpointer data)
+{
+    guint i = GPOINTER_TO_UINT(data);
+
+    g_assert_cmpuint(scene_play(&scenes[i].scene) & scenes[i].outcomes, !=, 0);
+}
+
+static void
+play_seed(guint32 seed)
+{
+    static const MtRelease releases[] = {
+        MT_RELEASE(4, 2), R7_2, MT_RELEASE(9, 0), R10_0, MT_RELEASE(11, 1),
+    };
+    static const char *const capabilities[] = { NULL, "xbzrle", "multifd" };
+    static char *const commands[] = {
+        NULL, (char *)"migrate", (char *)"migrate-incoming",
+    };
+    g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+    gboolean link;
+    Scene scene = {
+        .release = releases[g_rand_int_range(rand, 0, 5)],
+        .capability = capabilities[g_rand_int_range(rand, 0, 3)],
+        .return_path = g_rand_boolean(rand),
+        .at_destination = g_rand_int_range(rand, 0, 3) == 0,
+        .busy = g_rand_boolean(rand),
+        .fault.kind = g_rand_int_range(rand, 1, MT_REF_N_FAULTS),
+        .fault.ms = g_rand_int_range(rand, 0, 20),
+    };
+
+    link = scene.fault.kind == MT_REF_FAULT_DROP ||
+           scene.fault.kind == MT_REF_FAULT_STALL ||
+           scene.fault.kind == MT_REF_FAULT_CORRUPT;
+    scene.fault.channel = g_rand_int_range(rand, -1, 2);
+    scene.fault.at = link ? g_rand_int_range(rand, 0, 700000) >>
+                     g_rand_int_range(rand, 0, 18) :
+                     (guint)g_rand_int_range(rand, 1, 4);
+    if (!link && scene.fault.kind != MT_REF_FAULT_KILL)
+        scene.fault.command = commands[g_rand_int_range(rand, 0, 3)];
+    g_test_message("seed %u: %s at %" G_GUINT64_FORMAT " channel %d %s%s%s%s",
+                   seed, mt_ref_fault_to_string(scene.fault.kind),
+                   scene.fault.at, scene.fault.channel,
+                   scene.capability ? scene.capability : "plain",
+                   scene.return_path ? " return-path" : "",
+                   scene.at_destination ? " there" : "",
+                   scene.busy ? " busy" : "");
+    g_assert_cmpuint(scene_play(&scene) & ANY, !=, 0);
+}
+
+static void
+test_random(void)
+{
+    const char *one = g_getenv("MIGTUNE_TEST_SEED");
+    guint n = g_test_slow() ? N_RANDOM_SLOW : N_RANDOM;
+    guint32 first = g_test_rand_int();
+
+    if (one) {
+        play_seed(strtoul(one, NULL, 10));
+        return;
+    }
+    for (guint i = 0; i < n; i++)
+        play_seed(first + i);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(scenes); i++) {
+        g_autofree char *path = g_strdup_printf("/ref/faults/%s",
+                                                scenes[i].name);
+
+        g_test_add_data_func(path, GUINT_TO_POINTER(i), test_scene);
+    }
+    g_test_add_func("/ref/faults/random", test_random);
+    return g_test_run();
+}

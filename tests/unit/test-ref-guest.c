@@ -1,0 +1,756 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A reference guest behind its monitor: states, migrations from one to another,
+ * and what query-migrate says of them.
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "lib/ref-client.h"
+#include "util/json-peek.h"
+#include "util/json.h"
+
+#define RAM_BYTES (4 << 20)
+
+/* A guest with something in its RAM, or one that waits for it. */
+static RefClient *
+make_guest(MtRelease release, gboolean incoming)
+{
+    g_autoptr(MtRefGuestSpec) spec = mt_ref_guest_spec_new("guest", release);
+    RefClient *c;
+
+    spec->ram_bytes = RAM_BYTES;
+    spec->content = MT_CONTENT_MIXED;
+    spec->content_seed = 7;
+    spec->incoming = incoming;
+    c = ref_client_new(spec);
+    ref_client_run(c, "migrate-set-capabilities", "{'capabilities': "
+                   "[{'capability': 'events', 'state': true}]}");
+    return c;
+}
+
+static void
+assert_state(RefClient *c, const char *wanted)
+{
+    g_autofree char *state = ref_client_run_state(c);
+
+    g_assert_cmpstr(state, ==, wanted);
+}
+
+static void
+assert_same_ram(RefClient *a, RefClient *b)
+{
+    g_autofree char *where = NULL;
+
+    if (!mt_ram_equal(mt_ref_guest_get_ram(ref_client_guest(a)),
+                      mt_ref_guest_get_ram(ref_client_guest(b)), &where))
+        g_error("RAM differs: %s", where);
+}
+
+/* From one to the other, through @scheme. */
+static void
+migrate(RefClient *from, RefClient *to, const char *scheme)
+{
+    g_autofree char *path = ref_client_path("link");
+    g_autofree char *uri = g_strdup_printf("unix:%s", path);
+
+    if (strcmp(scheme, "tcp") == 0) {
+        g_autoptr(JsonNode) info = NULL;
+        JsonArray *list;
+        JsonObject *address;
+
+        ref_client_run(to, "migrate-incoming", "{'uri': 'tcp:127.0.0.1:0'}");
+        info = ref_client_get(to, "query-migrate", NULL);
+        list = mt_json_peek_array(json_node_get_object(info),
+                                  "socket-address");
+        g_assert_nonnull(list);
+        address = json_array_get_object_element(list, 0);
+        g_free(uri);
+        uri = g_strdup_printf("tcp:%s:%s",
+                              mt_json_peek_string(address, "host"),
+                              mt_json_peek_string(address, "port"));
+    } else {
+        ref_client_run(to, "migrate-incoming", "{'uri': '%s'}", uri);
+    }
+    ref_client_run(from, "migrate", "{'uri': '%s'}", uri);
+}
+
+static const MtRelease releases[] = {
+    MT_RELEASE(2, 4), MT_RELEASE(2, 11), MT_RELEASE(4, 2), MT_RELEASE(5, 2),
+    MT_RELEASE(7, 2), MT_RELEASE(9, 0), MT_RELEASE(10, 0), MT_RELEASE(11, 1),
+};
+
+/* Every release moves a guest to one of its own kind. */
+static void
+test_migrate(gconstpointer data)
+{
+    MtRelease release = GPOINTER_TO_UINT(data);
+    g_autoptr(RefClient) from = make_guest(release, FALSE);
+    g_autoptr(RefClient) to = make_guest(release, TRUE);
+    g_autofree char *events = NULL;
+
+    assert_state(from, "running");
+    assert_state(to, "inmigrate");
+    migrate(from, to, "unix");
+    ref_client_wait(from, "completed");
+    assert_state(from, "postmigrate");
+    for (guint i = 0; i < 5000; i++) {
+        g_autofree char *state = ref_client_run_state(to);
+
+        if (strcmp(state, "inmigrate") != 0)
+            break;
+        g_usleep(1000);
+    }
+    assert_state(to, "running");
+    assert_same_ram(from, to);
+    events = ref_client_events(from);
+    g_test_message("%s", events);
+    g_assert_nonnull(strstr(events, "MIGRATION:setup"));
+    g_assert_nonnull(strstr(events, "MIGRATION:active"));
+    g_assert_nonnull(strstr(events, "STOP"));
+    g_assert_true(g_str_has_suffix(events, "MIGRATION:completed"));
+}
+
+static void
+test_tcp(void)
+{
+    g_autoptr(RefClient) from = make_guest(MT_RELEASE(7, 2), FALSE);
+    g_autoptr(RefClient) to = make_guest(MT_RELEASE(7, 2), TRUE);
+
+    migrate(from, to, "tcp");
+    ref_client_wait(from, "completed");
+    ref_client_wait(to, "completed");
+    assert_same_ram(from, to);
+}
+
+/* Ways to send, as a client sets them on both sides. */
+static const struct {
+    const char *name;
+    MtRelease release;
+    const char *capabilities[4];
+    const char *parameters;
+    const char *scheme;         /* NULL: unix */
+    const char *told;           /* a member that is above zero afterwards */
+} methods[] = {
+    { "return-path", MT_RELEASE(7, 2), { "return-path" } },
+    { "xbzrle-2.4", MT_RELEASE(2, 4), { "xbzrle" } },
+    { "xbzrle", MT_RELEASE(10, 0), { "xbzrle", "return-path" },
+      "{'xbzrle-cache-size': 1048576}", NULL, "xbzrle-cache.cache-size" },
+    { "compress-2.4", MT_RELEASE(2, 4), { "compress" },
+      "{'compress-level': 9, 'compress-threads': 3, 'decompress-threads': 1}" },
+    { "compress", MT_RELEASE(7, 2), { "compress" }, NULL, NULL,
+      "compression.pages" },
+    { "x-multifd", MT_RELEASE(3, 1), { "x-multifd" },
+      "{'x-multifd-channels': 3}" },
+    { "multifd-5.2", MT_RELEASE(5, 2), { "multifd" },
+      "{'multifd-compression': 'zlib'}" },
+    { "multifd-7.2", MT_RELEASE(7, 2), { "multifd", "return-path" },
+      "{'multifd-channels': 4, 'multifd-compression': 'zstd'}", "tcp",
+      "ram.multifd-bytes" },
+    { "multifd-8.1", MT_RELEASE(8, 1), { "multifd" },
+      "{'multifd-channels': 3}" },
+    { "multifd-9.0", MT_RELEASE(9, 0), { "multifd" },
+      "{'zero-page-detection': 'legacy'}" },
+    { "multifd-10.0", MT_RELEASE(10, 0), { "multifd",
+      "return-path", "switchover-ack" }, "{'multifd-compression': 'zlib'}", "tcp",
+      "ram.multifd-bytes" },
+    { "multifd-and-xbzrle-7.2", MT_RELEASE(7, 2), { "multifd", "xbzrle" } },
+    { "multifd-and-compress-5.2", MT_RELEASE(5, 2), { "multifd", "compress" } },
+    { "auto-converge", MT_RELEASE(7, 2), { "auto-converge" },
+      "{'cpu-throttle-initial': 50, 'max-cpu-throttle': 60}" },
+    { "validate-uuid", MT_RELEASE(4, 2), { "validate-uuid" } },
+    { "file", MT_RELEASE(9, 0), { NULL }, NULL, "file" },
+    { "mapped-ram", MT_RELEASE(9, 0), { "mapped-ram" }, NULL, "file" },
+    { "mapped-ram-multifd", MT_RELEASE(11, 1), { "mapped-ram", "multifd" },
+      NULL, "file" },
+    { "exec", MT_RELEASE(2, 11), { NULL }, NULL, "exec" },
+};
+
+static void
+set_up(RefClient *c, guint i)
+{
+    for (guint k = 0; k < 4 && methods[i].capabilities[k]; k++)
+        ref_client_run(c, "migrate-set-capabilities", "{'capabilities': "
+                       "[{'capability': '%s', 'state': true}]}",
+                       methods[i].capabilities[k]);
+    if (methods[i].parameters)
+        ref_client_run(c, "migrate-set-parameters", "%s",
+                       methods[i].parameters);
+}
+
+static gint64
+info_number(RefClient *c, const char *path)
+{
+    g_autoptr(JsonNode) info = ref_client_get(c, "query-migrate", NULL);
+    JsonObject *object = json_node_get_object(info);
+    const char *dot = strchr(path, '.');
+    gint64 number = 0;
+
+    if (dot) {
+        g_autofree char *parent = g_strndup(path, dot - path);
+
+        object = mt_json_peek_object(object, parent);
+        g_assert_nonnull(object);
+    }
+    if (!mt_json_peek_int(object, dot ? dot + 1 : path, &number))
+        g_error("query-migrate has no %s", path);
+    return number;
+}
+
+/* Until it is no longer waiting; @wanted NULL: as what does not matter. */
+static void
+wait_come_in(RefClient *c, const char *wanted)
+{
+    for (guint i = 0; i < 10000; i++) {
+        g_autofree char *state = ref_client_run_state(c);
+
+        if (strcmp(state, "inmigrate") != 0)
+            break;
+        g_usleep(1000);
+    }
+    if (wanted)
+        assert_state(c, wanted);
+}
+
+static void
+test_method(gconstpointer data)
+{
+    guint i = GPOINTER_TO_UINT(data);
+    g_autoptr(RefClient) from = make_guest(methods[i].release, FALSE);
+    g_autoptr(RefClient) to = make_guest(methods[i].release, TRUE);
+    const char *scheme = methods[i].scheme ? methods[i].scheme : "unix";
+    g_autofree char *path = ref_client_path("stream");
+
+    set_up(from, i);
+    set_up(to, i);
+    if (strcmp(scheme, "file") == 0) {
+        ref_client_run(from, "migrate", "{'uri': 'file:%s'}", path);
+        ref_client_wait(from, "completed");
+        ref_client_run(to, "migrate-incoming", "{'uri': 'file:%s'}", path);
+    } else if (strcmp(scheme, "exec") == 0) {
+        ref_client_run(from, "migrate", "{'uri': 'exec:cat > %s'}", path);
+        ref_client_wait(from, "completed");
+        ref_client_run(to, "migrate-incoming", "{'uri': 'exec:cat %s'}", path);
+    } else {
+        migrate(from, to, scheme);
+    }
+    ref_client_wait(from, "completed");
+    wait_come_in(to, "running");
+    assert_same_ram(from, to);
+    g_assert_cmpint(info_number(from, "ram.total"), ==, RAM_BYTES);
+    if (methods[i].told)
+        g_assert_cmpint(info_number(from, methods[i].told), >, 0);
+    g_unlink(path);
+}
+
+/* A guest that never ends migrating, because little is sent at a time. */
+static RefClient *
+make_slow(MtRelease release, const char *bandwidth)
+{
+    RefClient *c = make_guest(release, FALSE);
+
+    ref_client_run(c, "migrate-set-parameters", "{'max-bandwidth': %s}",
+                   bandwidth);
+    return c;
+}
+
+static void
+test_cancel(void)
+{
+    g_autoptr(RefClient) from = make_slow(MT_RELEASE(7, 2), "1048576");
+    g_autoptr(RefClient) to = make_guest(MT_RELEASE(7, 2), TRUE);
+    g_autoptr(RefClient) other = make_guest(MT_RELEASE(7, 2), TRUE);
+    g_autofree char *busy = NULL;
+    g_autofree char *caps = NULL;
+    g_autofree char *words = NULL;
+    g_autofree char *again = NULL;
+    g_autofree char *events = NULL;
+
+    ref_client_run(from, "migrate_cancel", NULL);
+    migrate(from, to, "unix");
+    ref_client_wait(from, "active");
+    busy = ref_client_refused(from, "migrate", "{'uri': 'tcp:127.0.0.1:1'}");
+    g_assert_cmpstr(busy, ==, "There's a migration process in progress");
+    caps = ref_client_refused(from, "migrate-set-capabilities",
+                              "{'capabilities': []}");
+    g_assert_cmpstr(caps, ==, busy);
+    ref_client_run(from, "migrate_cancel", NULL);
+    ref_client_wait(from, "cancelled");
+    assert_state(from, "running");
+    events = ref_client_events(from);
+    g_assert_true(g_str_has_suffix(events, "MIGRATION:cancelling "
+                                   "MIGRATION:cancelled"));
+
+    /* The destination is gone, as QEMU's is. */
+    for (guint i = 0; i < 5000 && !ref_client_is_closed(to); i++)
+        g_usleep(1000);
+    g_assert_true(mt_ref_guest_has_quit(ref_client_guest(to)));
+    words = mt_ref_guest_dup_last_words(ref_client_guest(to));
+    g_assert_nonnull(words);
+
+    ref_client_run(from, "migrate-set-parameters",
+                   "{'max-bandwidth': 1000000000}");
+    migrate(from, other, "tcp");
+    ref_client_wait(from, "completed");
+    wait_come_in(other, "running");
+    assert_same_ram(from, other);
+    again = ref_client_refused(from, "migrate",
+                               "{'uri': 'tcp:127.0.0.1:1'}");
+    g_assert_cmpstr(again, ==, "Can't migrate the vm that was paused due to "
+                    "previous migration");
+    ref_client_run(from, "cont", NULL);
+    assert_state(from, "running");
+}
+
+/* Up to 5.2 a guest that went may go again. */
+static void
+test_again(void)
+{
+    g_autoptr(RefClient) from = make_guest(MT_RELEASE(5, 2), FALSE);
+    g_autoptr(RefClient) to = make_guest(MT_RELEASE(5, 2), TRUE);
+    g_autoptr(RefClient) next = make_guest(MT_RELEASE(5, 2), TRUE);
+    g_autoptr(RefClient) last = make_guest(MT_RELEASE(5, 2), TRUE);
+
+    migrate(from, to, "unix");
+    ref_client_wait(from, "completed");
+    wait_come_in(to, "running");
+    migrate(from, next, "unix");
+    ref_client_wait(from, "completed");
+    wait_come_in(next, "postmigrate");
+    /* And one that came goes on. */
+    migrate(to, last, "unix");
+    ref_client_wait(to, "completed");
+    wait_come_in(last, "running");
+    assert_same_ram(from, last);
+}
+
+static void
+test_fails(void)
+{
+    g_autoptr(RefClient) c = make_guest(MT_RELEASE(7, 2), FALSE);
+    g_autofree char *path = ref_client_path("nobody");
+    g_autoptr(JsonNode) info = NULL;
+    g_autofree char *events = NULL;
+
+    ref_client_run(c, "migrate", "{'uri': 'unix:%s'}", path);
+    ref_client_wait(c, "failed");
+    assert_state(c, "running");
+    info = ref_client_get(c, "query-migrate", NULL);
+    g_assert_nonnull(mt_json_peek_string(json_node_get_object(info),
+                                         "error-desc"));
+    events = ref_client_events(c);
+    g_assert_cmpstr(events, ==, "MIGRATION:setup MIGRATION:failed");
+}
+
+static const struct {
+    MtRelease release;
+    const char *uri;
+    const char *refused;
+    const char *status;
+} bad_addresses[] = {
+    { MT_RELEASE(7, 2), "bogus:1",
+      "Parameter 'uri' expects a valid migration protocol", "failed" },
+    { MT_RELEASE(8, 2), "bogus:1", "unknown migration protocol: bogus:1",
+      "none" },
+    { MT_RELEASE(8, 1), "file:/nowhere",
+      "Parameter 'uri' expects a valid migration protocol", "failed" },
+    { MT_RELEASE(7, 2), "fd:a",
+      "File descriptor named 'a' has not been found", "failed" },
+    { MT_RELEASE(10, 0), "fd:0",
+      "File descriptor named '0' has not been found", "failed" },
+    { MT_RELEASE(10, 0), "tcp:127.0.0.1",
+      "error parsing address '127.0.0.1'", "none" },
+};
+
+static void
+test_bad_addresses(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(bad_addresses); i++) {
+        g_autoptr(RefClient) c = make_guest(bad_addresses[i].release, FALSE);
+        g_autofree char *arguments =
+            g_strdup_printf("{'uri': '%s'}", bad_addresses[i].uri);
+        g_autofree char *refused = ref_client_refused(c, "migrate", arguments);
+        g_autofree char *status = ref_client_status(c);
+
+        g_assert_cmpstr(refused, ==, bad_addresses[i].refused);
+        g_assert_cmpstr(status, ==, bad_addresses[i].status);
+        assert_state(c, "running");
+    }
+}
+
+static void
+test_pause_before_switchover(void)
+{
+    g_autoptr(RefClient) from = make_guest(MT_RELEASE(7, 2), FALSE);
+    g_autoptr(RefClient) to = make_guest(MT_RELEASE(7, 2), TRUE);
+    g_autofree char *early = NULL;
+    g_autofree char *wrong = NULL;
+    g_autofree char *cont = NULL;
+    g_autofree char *events = NULL;
+
+    ref_client_run(from, "migrate-set-capabilities", "{'capabilities': [{"
+                   "'capability': 'pause-before-switchover', 'state': true}]}");
+    early = ref_client_refused(from, "migrate-continue",
+                               "{'state': 'pre-switchover'}");
+    g_assert_cmpstr(early, ==, "Migration not in expected state: none");
+    migrate(from, to, "unix");
+    ref_client_wait(from, "pre-switchover");
+    assert_state(from, "finish-migrate");
+    cont = ref_client_refused(from, "cont", NULL);
+    g_assert_cmpstr(cont, ==, "Migration is not finalized yet");
+    wrong = ref_client_refused(from, "migrate-continue",
+                               "{'state': 'device'}");
+    g_assert_cmpstr(wrong, ==,
+                    "Migration not in expected state: pre-switchover");
+    ref_client_run(from, "migrate-continue", "{'state': 'pre-switchover'}");
+    ref_client_wait(from, "completed");
+    wait_come_in(to, "running");
+    events = ref_client_events(from);
+    g_assert_nonnull(strstr(events, "STOP MIGRATION:pre-switchover "
+                            "MIGRATION:device"));
+    events[strlen("MIGRATION:setup")] = 0;
+    g_assert_cmpstr(events, ==, "MIGRATION:setup");
+}
+
+/* A guest that was paused is paused over there, and one that should not start
+ * by itself does not. */
+static void
+test_paused(void)
+{
+    static const struct {
+        gboolean stop_source, stop_destination;
+        const char *arrives;
+    } cases[] = {
+        { TRUE, FALSE, "paused" },
+        { FALSE, TRUE, "paused" },
+        { FALSE, FALSE, "running" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(RefClient) from = make_guest(MT_RELEASE(10, 0), FALSE);
+        g_autoptr(RefClient) to = make_guest(MT_RELEASE(10, 0), TRUE);
+
+        if (cases[i].stop_source)
+            ref_client_run(from, "stop", NULL);
+        if (cases[i].stop_destination)
+            ref_client_run(to, "stop", NULL);
+        migrate(from, to, "unix");
+        ref_client_wait(from, "completed");
+        wait_come_in(to, cases[i].arrives);
+        ref_client_run(to, "cont", NULL);
+        assert_state(to, "running");
+    }
+}
+
+/* What is set while it runs is obeyed while it runs. */
+static void
+test_retune(void)
+{
+    g_autoptr(RefClient) from = make_slow(MT_RELEASE(7, 2), "65536");
+    g_autoptr(RefClient) to = make_guest(MT_RELEASE(7, 2), TRUE);
+    gint64 begin = g_get_monotonic_time();
+
+    migrate(from, to, "unix");
+    ref_client_wait(from, "active");
+    g_usleep(200000);
+    g_assert_cmpint(info_number(from, "ram.transferred"), <, 2 << 20);
+    ref_client_run(from, "migrate-set-parameters",
+                   "{'max-bandwidth': 1000000000}");
+    ref_client_wait(from, "completed");
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, 8 * G_USEC_PER_SEC);
+    wait_come_in(to, "running");
+    assert_same_ram(from, to);
+}
+
+static RefClient *
+make_busy(MtRelease release, MtWorkloadKind kind, guint64 pages_per_s)
+{
+    g_autoptr(MtRefGuestSpec) spec = mt_ref_guest_spec_new("busy", release);
+    RefClient *c;
+
+    spec->ram_bytes = RAM_BYTES;
+    spec->content = MT_CONTENT_TEXT;
+    spec->workload.kind = kind;
+    spec->workload.content = MT_CONTENT_RANDOM;
+    spec->workload.pages_per_s = pages_per_s;
+    c = ref_client_new(spec);
+    mt_ref_guest_get_ram(ref_client_guest(c));
+    ref_client_run(c, "migrate-set-capabilities", "{'capabilities': "
+                   "[{'capability': 'events', 'state': true}]}");
+    return c;
+}
+
+/* A guest that writes faster than can be sent is slowed until it can go. */
+static void
+test_auto_converge(void)
+{
+    g_autoptr(RefClient) from = make_busy(MT_RELEASE(7, 2),
+                                          MT_WORKLOAD_SEQUENTIAL, 16000);
+    g_autoptr(RefClient) to = make_guest(MT_RELEASE(7, 2), TRUE);
+    gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    gboolean slowed = FALSE;
+
+    ref_client_run(from, "migrate-set-capabilities", "{'capabilities': "
+                   "[{'capability': 'auto-converge', 'state': true}]}");
+    ref_client_run(from, "migrate-set-parameters", "{'max-bandwidth': 33554432,"
+                   " 'cpu-throttle-initial': 90, 'downtime-limit': 10}");
+    migrate(from, to, "unix");
+    while (!slowed && g_get_monotonic_time() < end) {
+        g_autoptr(JsonNode) info = ref_client_get(from, "query-migrate", NULL);
+        gint64 percent = 0;
+
+        slowed = mt_json_peek_int(json_node_get_object(info),
+                                  "cpu-throttle-percentage", &percent) &&
+                 percent >= 90;
+        g_usleep(2000);
+    }
+    g_assert_true(slowed);
+    ref_client_run(from, "migrate_cancel", NULL);
+    ref_client_wait(from, "cancelled");
+}
+
+static void
+test_dirty_rate(void)
+{
+    g_autoptr(RefClient) c = make_busy(MT_RELEASE(10, 0),
+                                       MT_WORKLOAD_SEQUENTIAL, 2560);
+    g_autofree char *busy = NULL;
+    g_autoptr(JsonNode) before = ref_client_get(c, "query-dirty-rate", NULL);
+    g_autoptr(JsonNode) after = NULL;
+    gint64 rate = 0;
+
+    g_assert_cmpstr(mt_json_peek_string(json_node_get_object(before),
+                                        "status"), ==, "unstarted");
+    ref_client_run(c, "calc-dirty-rate", "{'calc-time': 500, "
+                   "'calc-time-unit': 'millisecond'}");
+    busy = ref_client_refused(c, "calc-dirty-rate", "{'calc-time': 1}");
+    for (guint i = 0; i < 5000; i++) {
+        g_clear_pointer(&after, json_node_unref);
+        after = ref_client_get(c, "query-dirty-rate",
+                               "{'calc-time-unit': 'millisecond'}");
+        if (mt_json_peek_int(json_node_get_object(after), "dirty-rate", &rate))
+            break;
+        g_usleep(1000);
+    }
+    g_assert_cmpstr(mt_json_peek_string(json_node_get_object(after),
+                                        "status"), ==, "measured");
+    /* 2560 pages a second are 10 MiB a second; a busy machine gives it less
+     * time. */
+    g_assert_cmpint(rate, >=, 2);
+    g_assert_cmpint(rate, <=, 11);
+}
+
+static void
+test_hmp(void)
+{
+    g_autoptr(RefClient) c = make_guest(MT_RELEASE(7, 2), FALSE);
+    static const struct {
+        const char *line;
+        const char *has;
+    } lines[] = {
+        { "info status", "VM status: running\r\n" },
+        { "info migrate", "" },
+        { "info migrate_capabilities", "events: on\r\n" },
+        { "info migrate_parameters", "max-bandwidth: 134217728 bytes/second" },
+        { "foo bar", "unknown command: 'foo'\r\n" },
+        { "info bar", "unknown command: 'info bar'\r\n" },
+        { "", "" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_autofree char *arguments =
+            g_strdup_printf("{'command-line': '%s'}", lines[i].line);
+        g_autoptr(JsonNode) text =
+            ref_client_get(c, "human-monitor-command", arguments);
+
+        g_assert_nonnull(strstr(json_node_get_string(text), lines[i].has));
+    }
+}
+
+static const char *
+file_sha256(const char *path, GChecksum *sum)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *data = NULL;
+    gsize n;
+
+    g_file_get_contents(path, &data, &n, &error);
+    g_assert_no_error(error);
+    g_checksum_update(sum, (const guint8 *)data, n);
+    return g_checksum_get_string(sum);
+}
+
+/* A recorded stream comes in by @how, into RAM that is a file. */
+static void
+load_stream(JsonObject *entry, const char *path, const char *how)
+{
+    JsonArray *blocks = mt_json_peek_array(entry, "blocks");
+    JsonObject *block = json_array_get_object_element(blocks, 0);
+    JsonArray *capabilities = mt_json_peek_array(entry, "capabilities");
+    MtRelease release = mt_release_parse(mt_json_peek_string(entry, "qemu"));
+    g_autoptr(MtRefGuestSpec) spec = mt_ref_guest_spec_new("load", release);
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_autofree char *ram_file = ref_client_path("ram");
+    g_autofree char *uri = NULL;
+    g_autoptr(RefClient) c = NULL;
+    gint64 bytes = 0;
+
+    mt_json_peek_int(block, "size", &bytes);
+    spec->ram_bytes = bytes;
+    spec->ram_file = g_strdup(ram_file);
+    spec->incoming = TRUE;
+    c = ref_client_new(spec);
+    for (guint i = 0; i < json_array_get_length(capabilities); i++)
+        ref_client_run(c, "migrate-set-capabilities", "{'capabilities': "
+                       "[{'capability': '%s', 'state': true}]}",
+                       json_array_get_string_element(capabilities, i));
+
+    if (strcmp(how, "fd") == 0) {
+        g_free(ref_client_say_fd(
+            c, "{'execute': 'getfd', 'arguments': {'fdname': 'stream'}}",
+            open(path, O_RDONLY | O_CLOEXEC)));
+        uri = g_strdup("fd:stream");
+    } else {
+        uri = g_strdup_printf(strcmp(how, "exec") ? "file:%s" : "exec:cat %s",
+                              path);
+    }
+    ref_client_run(c, "migrate-incoming", "{'uri': '%s'}", uri);
+    wait_come_in(c, NULL);
+    g_assert_cmpstr(file_sha256(ram_file, sum), ==,
+                    mt_json_peek_string(block, "sha256"));
+    g_unlink(ram_file);
+}
+
+/* What a real QEMU sent once. */
+static void
+test_recorded(void)
+{
+    static const char *const names[] = {
+        "plain-5.2", "plain-7.2", "plain-10.0", "plain-11.1", "compress-5.2",
+        "compress-7.2", "allzero-7.2", NULL
+    };
+    const char *data = g_getenv("MIGTUNE_TEST_DATA");
+    g_autofree char *manifest = NULL;
+    g_autofree char *text = NULL;
+    g_autoptr(JsonNode) root = NULL;
+    g_autoptr(GError) error = NULL;
+    JsonArray *entries;
+    guint n = 0;
+    gsize len;
+
+    if (!data) {
+        g_test_skip("MIGTUNE_TEST_DATA does not say where streams are");
+        return;
+    }
+    manifest = g_build_filename(data, "streams", "manifest.json", NULL);
+    g_file_get_contents(manifest, &text, &len, &error);
+    g_assert_no_error(error);
+    root = mt_json_parse(text, len, &error);
+    g_assert_no_error(error);
+    entries = json_node_get_array(root);
+    for (guint i = 0; i < json_array_get_length(entries); i++) {
+        JsonObject *entry = json_array_get_object_element(entries, i);
+        const char *name = mt_json_peek_string(entry, "name");
+        g_autofree char *file = g_strdup_printf("%s.mig", name);
+        g_autofree char *path = g_build_filename(data, "streams", file, NULL);
+        MtRelease release =
+            mt_release_parse(mt_json_peek_string(entry, "qemu"));
+
+        if (!g_strv_contains(names, name) ||
+            !g_file_test(path, G_FILE_TEST_EXISTS))
+            continue;
+        g_test_message("%s", name);
+        load_stream(entry, path, "exec");
+        load_stream(entry, path, "fd");
+        if (release >= MT_RELEASE(8, 2))
+            load_stream(entry, path, "file");
+        n++;
+    }
+    g_assert_cmpuint(n, >=, 5);
+}
+
+/* A link has a speed and a length, and both can be measured. */
+static void
+test_link(void)
+{
+    static const struct {
+        guint64 bandwidth;
+        guint latency_ms;
+        gboolean multifd;
+        gint64 least_ms;
+    } links[] = {
+        { 8 << 20, 0, FALSE, 400 },
+        { 8 << 20, 0, TRUE, 400 },
+        /* The answer of the destination takes the way there and back. */
+        { 0, 120, FALSE, 240 },
+        { 8 << 20, 100, FALSE, 600 },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(links); i++) {
+        g_autoptr(MtRefGuestSpec) spec =
+            mt_ref_guest_spec_new("far", MT_RELEASE(10, 0));
+        g_autoptr(RefClient) from = NULL;
+        g_autoptr(RefClient) to = NULL;
+
+        spec->ram_bytes = 4 << 20;
+        spec->content = MT_CONTENT_RANDOM;
+        spec->link_bandwidth = links[i].bandwidth;
+        spec->link_latency_ms = links[i].latency_ms;
+        from = ref_client_new(spec);
+        spec->incoming = TRUE;
+        to = ref_client_new(spec);
+        ref_client_run(from, "migrate-set-capabilities", "{'capabilities': ["
+                       "{'capability': 'return-path', 'state': true},"
+                       "{'capability': 'multifd', 'state': %s}]}",
+                       links[i].multifd ? "true" : "false");
+        ref_client_run(to, "migrate-set-capabilities", "{'capabilities': ["
+                       "{'capability': 'return-path', 'state': true},"
+                       "{'capability': 'multifd', 'state': %s}]}",
+                       links[i].multifd ? "true" : "false");
+        migrate(from, to, "unix");
+        ref_client_wait(from, "completed");
+        wait_come_in(to, "running");
+        assert_same_ram(from, to);
+        g_test_message("%" G_GINT64_FORMAT " ms",
+                       info_number(from, "total-time"));
+        g_assert_cmpint(info_number(from, "total-time"), >=,
+                        links[i].least_ms);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(releases); i++) {
+        g_autofree char *name = mt_release_format(releases[i]);
+        g_autofree char *path = g_strdup_printf("/ref/guest/migrate/%s", name);
+
+        g_test_add_data_func(path, GUINT_TO_POINTER(releases[i]),
+                             test_migrate);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(methods); i++) {
+        g_autofree char *path = g_strdup_printf("/ref/guest/method/%s",
+                                                methods[i].name);
+
+        g_test_add_data_func(path, GUINT_TO_POINTER(i), test_method);
+    }
+    g_test_add_func("/ref/guest/tcp", test_tcp);
+    g_test_add_func("/ref/guest/cancel", test_cancel);
+    g_test_add_func("/ref/guest/again", test_again);
+    g_test_add_func("/ref/guest/fails", test_fails);
+    g_test_add_func("/ref/guest/bad-addresses", test_bad_addresses);
+    g_test_add_func("/ref/guest/pause-before-switchover",
+                    test_pause_before_switchover);
+    g_test_add_func("/ref/guest/paused", test_paused);
+    g_test_add_func("/ref/guest/retune", test_retune);
+    g_test_add_func("/ref/guest/auto-converge", test_auto_converge);
+    g_test_add_func("/ref/guest/dirty-rate", test_dirty_rate);
+    g_test_add_func("/ref/guest/hmp", test_hmp);
+    g_test_add_func("/ref/guest/recorded", test_recorded);
+    g_test_add_func("/ref/guest/link", test_link);
+    return g_test_run();
+}
