@@ -69,6 +69,7 @@ static const struct {
     { "migrate-set-capabilities", { "query-migrate-capabilities" } },
     { "migrate-set-parameters", { "query-migrate-parameters" } },
     { "query-", { NULL } },
+    { "quit", { NULL } },
     { "migrate ", { "query-migrate-capabilities",
                     "query-migrate-parameters" } },
     { "migrate-continue ", { "query-migrate-capabilities" } },
