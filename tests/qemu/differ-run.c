@@ -21,7 +21,7 @@
 #include "util/json-peek.h"
 #include "util/json.h"
 
-#define WAIT_SECONDS 20
+#define WAIT_SECONDS 60
 #define N_SPARE 2
 #define MAX_SAME 4096
 
