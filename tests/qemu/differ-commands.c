@@ -201,6 +201,7 @@ static const char *const single[] = {
     "calc-dirty-rate {'calc-time': 49, 'calc-time-unit': 'millisecond'}",
     "query-dirty-rate {'calc-time-unit': 'millisecond'}",
     "query-dirty-rate {'calc-time-unit': 'nonsense'}",
+    "client_migrate_info {'protocol': 'spice', 'hostname': 'h'}",
     "human-monitor-command",
     "human-monitor-command {'command-line': 'info migrate'}",
     "human-monitor-command {'command-line': 5}",
