@@ -30,14 +30,6 @@ version_of() {
         sed -n 's/^QEMU emulator version \([0-9]*\.[0-9]*\).*/\1/p' || :
 }
 
-# The mirror that this machine gets its own packages from, if it is a Debian.
-mirror() {
-    # shellcheck disable=SC2016 # apt's own variable
-    apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' \
-        'Component: main' 'Identifier: Packages' 2>/dev/null |
-        grep -v security | head -n 1 || :
-}
-
 # A command that runs the QEMU of a root, from outside.
 write_wrapper() {
     root=$1
@@ -91,7 +83,7 @@ make_root() {
     say "  making a root of Debian $suite with a QEMU in $root"
     # shellcheck disable=SC2046 # no mirror, no argument
     if as_root debootstrap --variant=minbase "$suite" "$root.new" \
-            $(mirror) >"$log" 2>&1 &&
+            $(debian_mirror) >"$log" 2>&1 &&
         as_root env DEBIAN_FRONTEND=noninteractive chroot "$root.new" \
             apt-get -qq -y -o Dpkg::Use-Pty=0 install \
             --no-install-recommends qemu-system-x86 >>"$log" 2>&1 &&

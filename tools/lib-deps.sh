@@ -14,9 +14,12 @@ PACKAGES_QEMU="qemu-system-x86"
 # To run every test.
 PACKAGES_CHECK="$PACKAGES_BUILD $PACKAGES_QEMU g++ binutils bash-completion
     python3 valgrind libc6-dbg man-db"
+# To run the tests with a real libvirt.
+PACKAGES_LIBVIRT="$PACKAGES_QEMU libvirt-daemon libvirt-daemon-driver-qemu
+    libvirt-clients iproute2 util-linux"
 # To get QEMUs of other releases.
 PACKAGES_DEBOOTSTRAP="debootstrap"
-: "$PACKAGES_BUILD" "$PACKAGES_CHECK" "$PACKAGES_DEBOOTSTRAP"
+: "$PACKAGES_BUILD" "$PACKAGES_CHECK" "$PACKAGES_LIBVIRT" "$PACKAGES_DEBOOTSTRAP"
 
 say() {
     printf '%s\n' "$*" >&2
@@ -36,6 +39,14 @@ as_root() {
     else
         return 1
     fi
+}
+
+# The mirror that this machine gets its own packages from, if it is a Debian.
+debian_mirror() {
+    # shellcheck disable=SC2016 # apt's own variable
+    apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' \
+        'Component: main' 'Identifier: Packages' 2>/dev/null |
+        grep -v security | head -n 1 || :
 }
 
 missing_packages() {

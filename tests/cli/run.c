@@ -444,7 +444,7 @@ static const CliCase cases[] = {
         "migtune -c ref:///default domjobinfo web1-dest --json",
         "migtune -c ref:///default domjobabort web1",
         "migtune -c " MIGRATE_SMALL "'migrate x unix:link "
-            "--incoming-domain y' | sed -n '1p; /^memory_total/p; $p'",
+            "--incoming-domain y' | tr -s ' ' | sed -n '1p; /^memory_total/p; $p'",
         "migtune -c " MIGRATE_SMALL "'migrate x unix:link --incoming-domain "
             "y --json' | grep -c '\"name\" : \"memory_'",
         "migtune -c " MIGRATE_SMALL "migrate x unix:nobody",

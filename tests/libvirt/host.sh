@@ -5,12 +5,12 @@
 # finds directories, a name, a UUID, users and a network that are all its own,
 # and nothing of this machine's libvirt.  Needs root.
 #
-#     host.sh DIRECTORY NAME ADDRESS [PID PEER-ADDRESS]
+#     host.sh DIRECTORY alpha|beta ADDRESS [PID PEER-ADDRESS]
 #
 # The socket of the daemon is DIRECTORY/sock/libvirt-sock, its log
 # DIRECTORY/log/libvirtd.log.  ADDRESS (10.99.99.N) is the host's in a network
-# that it shares with the one whose host.sh has the process number PID.  When
-# the daemon ends it is started again, unless DIRECTORY/stay-away is there.
+# that it shares with the one whose host.sh has the process number PID.  While
+# DIRECTORY/stay-away is there, the daemon is killed; else it is started again.
 # All that runs on the host ends with this process.
 set -eu
 self=$(readlink -f "$0")
@@ -18,10 +18,14 @@ self=$(readlink -f "$0")
 if [ "${1:-}" = --inside ]; then
     directory=$2
     # A guest outlives its daemon, not the host.
+    daemon=
     while :; do
-        if [ ! -e "$directory/stay-away" ]; then
+        if [ -e "$directory/stay-away" ]; then
+            [ -z "$daemon" ] || kill -9 "$daemon" 2>/dev/null || :
+        elif [ -z "$daemon" ] || ! kill -0 "$daemon" 2>/dev/null; then
             libvirtd -f "$directory/etc/libvirtd.conf" -p /run/libvirtd.pid \
-                </dev/null >>"$directory/log/stderr" 2>&1 || :
+                </dev/null >>"$directory/log/stderr" 2>&1 &
+            daemon=$!
         fi
         sleep 0.05
     done
@@ -70,7 +74,7 @@ for file in passwd group; do
         group) echo 'libvirt-qemu:x:64055:' >>$file ;;
         esac
 done
-printf '127.0.0.1 localhost\n%s %s\n' "$address" "$name" >hosts
+printf "127.0.0.1 localhost\n10.99.99.1 alpha\n10.99.99.2 beta\n" >hosts
 printf '%s\n' "$uuid" | tr -d - >machine-id
 
 for file in passwd group hosts; do

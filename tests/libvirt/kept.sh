@@ -20,7 +20,8 @@ unshare --mount --net --uts true 2>/dev/null ||
 scratch=$(mktemp -d)
 host=
 cleanup() {
-    [ -z "$host" ] || kill "$host" 2>/dev/null || :
+    # unshare lets SIGTERM pass by while it waits.
+    [ -z "$host" ] || kill -KILL "$host" 2>/dev/null || :
     wait 2>/dev/null || :
     rm -rf "$scratch"
 }

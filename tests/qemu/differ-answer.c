@@ -49,8 +49,10 @@ answer_exact(const char *text)
     while (*text) {
         gsize n = *text == '"' ? string_end(text) - text
                                : strspn(text, "0123456789");
-        const char *quote =
-            *text != '"' && n >= MANY_DIGITS ? "\"" : "";
+        /* Behind a point they are of a fraction. */
+        gboolean large = *text != '"' && n >= MANY_DIGITS && out->len > 0 &&
+                         out->str[out->len - 1] != '.';
+        const char *quote = large ? "\"" : "";
 
         if (n == 0)
             n = 1;

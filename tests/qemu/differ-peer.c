@@ -25,7 +25,7 @@
 #include "lib/qemu-guest.h"
 
 /* Longer silence is taken for death. */
-#define SILENCE_MS 30000
+#define SILENCE_MS 120000
 
 /* More than a socket takes unread. */
 #define CONTENT_BYTES (1u << 20)

@@ -21,7 +21,7 @@
 #include "util/json-peek.h"
 #include "util/json.h"
 
-#define WAIT_SECONDS 20
+#define WAIT_SECONDS 60
 #define N_SPARE 2
 #define MAX_SAME 4096
 
@@ -69,6 +69,7 @@ static const struct {
     { "migrate-set-capabilities", { "query-migrate-capabilities" } },
     { "migrate-set-parameters", { "query-migrate-parameters" } },
     { "query-", { NULL } },
+    { "quit", { NULL } },
     { "migrate ", { "query-migrate-capabilities",
                     "query-migrate-parameters" } },
     { "migrate-continue ", { "query-migrate-capabilities" } },

@@ -168,6 +168,13 @@ static const Story stories[] = {
         "migrate {'uri': '$SINK'}", "@settle", "query-migrate",
         "migrate {'uri': 'file:$DIR/state'}", "@settle", "query-migrate",
     } },
+    { "post-copy", PEER_FILLED, {
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'postcopy-ram', 'state': true}]}",
+        "migrate {'uri': '$STALL'}", "@wait active", QUERIES,
+        "migrate-pause", "migrate-start-postcopy", "query-status",
+        "migrate-recover {'uri': '$SINK'}",
+    } },
     { "multifd after what cannot do it", 0, {
         "migrate {'uri': 'exec:cat >/dev/null'}", "@wait completed",
         "migrate-set-capabilities {'capabilities': "

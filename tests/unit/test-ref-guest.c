@@ -570,6 +570,75 @@ test_hmp(void)
     }
 }
 
+static void
+test_fault_command(void)
+{
+    static const char *const bad[] = {
+        "{}", "{'kind': 'bogus'}", "{'kind': 1}", "{'kind': 'drop', 'at': -1}",
+        "{'kind': 'drop', 'channel': 300}", "{'kind': 'delay', 'ms': 'x'}",
+        "{'kind': 'refuse', 'command': 3}", "{'kind': 'refuse', 'more': 3}",
+    };
+    g_autoptr(MtRefGuestSpec) spec =
+        mt_ref_guest_spec_new("faulty", MT_RELEASE(7, 2));
+    MtRefFault fault = { MT_REF_FAULT_REFUSE, (char *)"query-name", 2 };
+    g_autoptr(RefClient) c = NULL;
+    g_autofree char *second = NULL;
+    gint64 begin;
+
+    spec->ram_bytes = 1 << 20;
+    mt_ref_guest_spec_add_fault(spec, &fault);
+    c = ref_client_new(spec);
+    for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *why = ref_client_refused(c, "x-migtune-fault",
+                                                  bad[i]);
+    }
+
+    /* The second of its name, and no other. */
+    ref_client_run(c, "query-name", NULL);
+    ref_client_run(c, "query-uuid", NULL);
+    second = ref_client_refused(c, "query-name", NULL);
+    ref_client_run(c, "query-name", NULL);
+    ref_client_run(c, "query-name", NULL);
+
+    ref_client_run(c, "x-migtune-fault", "{'kind': 'delay', 'ms': 120}");
+    begin = g_get_monotonic_time();
+    ref_client_run(c, "query-name", NULL);
+    g_assert_cmpint(g_get_monotonic_time() - begin, >=, 120000);
+
+    ref_client_run(c, "x-migtune-fault", "{'kind': 'refuse'}");
+    ref_client_run(c, "x-migtune-fault", "{'kind': 'clear'}");
+    ref_client_run(c, "query-name", NULL);
+}
+
+/* A side that ends ends the migration, too. */
+static void
+test_quit(void)
+{
+    for (guint i = 0; i < 3; i++) {
+        g_autoptr(RefClient) from = make_slow(MT_RELEASE(10, 0), "1048576");
+        g_autoptr(RefClient) to = make_guest(MT_RELEASE(10, 0), TRUE);
+        RefClient *ends = i ? to : from;
+        g_autofree char *path = ref_client_path("quit");
+
+        ref_client_run(to, "migrate-incoming", "{'uri': 'unix:%s'}", path);
+        if (i < 2) {
+            ref_client_run(from, "migrate", "{'uri': 'unix:%s'}", path);
+            ref_client_wait(from, "active");
+        }
+        ref_client_run(ends, "quit", NULL);
+        if (i == 0) {
+            while (!ref_client_is_closed(to))
+                g_usleep(1000);
+        } else if (i == 1) {
+            ref_client_wait(from, "failed");
+            assert_state(from, "running");
+        } else {
+            while (g_file_test(path, G_FILE_TEST_EXISTS))
+                g_usleep(1000);
+        }
+    }
+}
+
 static const char *
 file_sha256(const char *path, GChecksum *sum)
 {
@@ -750,6 +819,8 @@ main(int argc, char **argv)
     g_test_add_func("/ref/guest/auto-converge", test_auto_converge);
     g_test_add_func("/ref/guest/dirty-rate", test_dirty_rate);
     g_test_add_func("/ref/guest/hmp", test_hmp);
+    g_test_add_func("/ref/guest/fault-command", test_fault_command);
+    g_test_add_func("/ref/guest/quit", test_quit);
     g_test_add_func("/ref/guest/recorded", test_recorded);
     g_test_add_func("/ref/guest/link", test_link);
     return g_test_run();

@@ -384,6 +384,7 @@ test_overrides(void)
         { (char *)"xbzrle", MT_REF_ABSENT },
         { (char *)"auto-converge", MT_REF_STUBBED },
         { (char *)"compress", MT_REF_PRESENT },
+        { (char *)"block", MT_REF_PRESENT },
         { (char *)"migrate-pause", MT_REF_ABSENT },
         { (char *)"multifd-compression=zstd", MT_REF_ABSENT },
         { (char *)"multifd-compression=uadk", MT_REF_DEPRECATED },
@@ -394,7 +395,7 @@ test_overrides(void)
     g_autoptr(RefBare) bare = ref_bare_new(
         mt_ref_profile_new(MT_RELEASE(11, 1), NULL, overrides, &error));
     g_autoptr(MtCaps) caps = NULL;
-    g_autofree char *value = NULL;
+    g_autofree char *value = NULL, *block = NULL;
     RefBareExec exec;
     const MtCapsEntry *compression;
 
@@ -411,6 +412,9 @@ test_overrides(void)
     g_assert_true(
         g_strv_contains((const char *const *)compression->members, "uadk"));
     g_assert_false(ref_bare_run(bare, "migrate-pause", NULL, NULL));
+
+    block = ref_bare_dup_value(bare, "block");
+    g_assert_cmpstr(block, ==, "false");
 
     /* Kept and told, and without any effect. */
     g_assert_true(ref_bare_run(bare, "migrate-set-capabilities",

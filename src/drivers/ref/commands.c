@@ -12,6 +12,11 @@
 #include "drivers/ref/schema.h"
 #include "util/json-peek.h"
 
+/* Since when texts are as they are now; seen in 7.2 and 10.0, and otherwise in
+ * the one before. */
+#define CLIENT_TEXT_SINCE MT_RELEASE(7, 2)
+#define COLO_TEXT_SINCE MT_RELEASE(10, 0)
+
 #define NO_UUID "00000000-0000-0000-0000-000000000000"
 
 static gboolean
@@ -146,6 +151,34 @@ run_dirty_limit(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                          "accelerator property 'dirty-ring-size' set'");
 }
 
+/* Nobody looks at a reference guest's screen. */
+static gboolean
+run_client_info(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
+                MtRefRefusal *refusal)
+{
+    if (g_strcmp0(mt_json_peek_string(arguments, "protocol"), "spice") == 0) {
+        mt_ref_refuse(refusal, "SPICE is not in use");
+        refusal->error_class = "DeviceNotActive";
+        return FALSE;
+    }
+
+    return mt_ref_refuse(refusal,
+                         mt_ref_profile_release(g->profile) <
+                                 CLIENT_TEXT_SINCE
+                             ? "Parameter 'protocol' expects spice"
+                             : "Parameter 'protocol' expects 'spice'");
+}
+
+static gboolean
+run_lost_heartbeat(MtRefGuest *g, JsonObject *arguments,
+                   JsonNode **ret_result, MtRefRefusal *refusal)
+{
+    return mt_ref_refuse(refusal,
+                         mt_ref_profile_release(g->profile) < COLO_TEXT_SINCE
+                             ? "The feature 'colo' is not enabled"
+                             : "VM is not in COLO mode");
+}
+
 static gboolean
 run_hmp(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
         MtRefRefusal *refusal)
@@ -199,6 +232,7 @@ static const MtRefHandler commands[] = {
     { "announce-self", run_nothing },
     { "calc-dirty-rate", mt_ref_run_calc_rate },
     { "cancel-vcpu-dirty-limit", run_nothing },
+    { "client_migrate_info", run_client_info },
     { "closefd", run_closefd },
     { "cont", mt_ref_run_cont },
     { "human-monitor-command", run_hmp },
@@ -225,6 +259,7 @@ static const MtRefHandler commands[] = {
     { "quit", mt_ref_run_quit },
     { "set-vcpu-dirty-limit", run_dirty_limit },
     { "stop", mt_ref_run_stop },
+    { "x-colo-lost-heartbeat", run_lost_heartbeat },
 };
 
 MtRefRun

@@ -40,6 +40,12 @@ status_is_final(MtStatus status)
 }
 
 gboolean
+mt_ref_side_is_over(const MtRefSide *side)
+{
+    return !side->by_engine || status_is_final(side->status);
+}
+
+gboolean
 mt_ref_guest_is_migrating(MtRefGuest *g)
 {
     gboolean migrating;
@@ -93,6 +99,10 @@ source_hides(MtRefGuest *g, MtStatus status)
 static void
 source_enter(MtRefGuest *g, MtStatus status)
 {
+    if (g->quit) {
+        g->outgoing.status = status;
+        return;
+    }
     /* Who cancels and the engine that ends are two threads: either may be
      * heard first. */
     if (status == MT_STATUS_CANCELLING && status_is_final(g->outgoing.status))

@@ -129,6 +129,9 @@ void mt_ref_guest_retune(MtRefGuest *guest);
 void mt_ref_guest_unset_blk(MtRefGuest *guest);
 void mt_ref_side_clear(MtRefSide *side);
 
+/* Nothing runs, or ever did. */
+gboolean mt_ref_side_is_over(const MtRefSide *side);
+
 /* address.c: the address of migrate or migrate-incoming, for the engine's
  * transport.  FALSE with @refusal. */
 gboolean mt_ref_address_parse(MtRefGuest *guest, JsonObject *arguments,

@@ -18,6 +18,9 @@
 /* Between two looks whether the guest was freed meanwhile. */
 #define FILL_PAGES 1024
 
+/* Threads that fill one guest, with at least as many pages each. */
+#define MAX_FILLERS 8
+
 static gboolean
 guest_is_over(MtRefGuest *g)
 {
@@ -29,18 +32,48 @@ guest_is_over(MtRefGuest *g)
     return over;
 }
 
-static gpointer
-guest_fill(gpointer data)
-{
-    MtRefGuest *g = data;
-    guint64 n = mt_ram_n_pages(g->ram);
+/* A share of the RAM, for one thread. */
+typedef struct {
+    MtRefGuest *guest;
+    guint64 first, end;
+} FillShare;
 
-    for (guint64 i = 0; i < n; i++) {
+static gpointer
+guest_fill_share(gpointer data)
+{
+    const FillShare *share = data;
+    MtRefGuest *g = share->guest;
+
+    for (guint64 i = share->first; i < share->end; i++) {
         if (i % FILL_PAGES == 0 && guest_is_over(g))
             break;
         mt_content_fill(g->spec->content, g->spec->content_seed, i,
                         mt_ram_page(g->ram, i, NULL));
     }
+    return NULL;
+}
+
+static gpointer
+guest_fill(gpointer data)
+{
+    MtRefGuest *g = data;
+    FillShare shares[MAX_FILLERS];
+    GThread *threads[MAX_FILLERS] = { NULL };
+    guint64 n_pages = mt_ram_n_pages(g->ram);
+    guint n = CLAMP(MIN(g_get_num_processors(), n_pages / FILL_PAGES), 1,
+                    MAX_FILLERS);
+
+    for (guint i = 0; i < n; i++) {
+        shares[i].guest = g;
+        shares[i].first = n_pages * i / n;
+        shares[i].end = n_pages * (i + 1) / n;
+        if (i)
+            threads[i] = g_thread_new("ref-fill", guest_fill_share,
+                                      &shares[i]);
+    }
+    guest_fill_share(&shares[0]);
+    for (guint i = 1; i < n; i++)
+        g_thread_join(threads[i]);
 
     g_mutex_lock(&g->lock);
     g->filled = TRUE;

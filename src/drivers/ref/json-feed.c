@@ -28,6 +28,7 @@ struct MtJsonFeed {
     int braces;
     int brackets;
     GString *value;             /* so far */
+    gsize word;                 /* where in it the word begins */
     guint n_colons;             /* in it: as many as it has members */
     gboolean done;              /* nobody listens any more */
 };
@@ -166,6 +167,7 @@ feed_between(MtJsonFeed *feed, guchar c)
         g_string_append_c(feed->value, '"');
     } else if (feed_is_word(c)) {
         feed->state = FEED_WORD;
+        feed->word = feed->value->len;
         g_string_append_c(feed->value, c);
     } else {
         feed_wrong(feed, "a byte stands there that begins nothing",
@@ -205,6 +207,24 @@ feed_escape(MtJsonFeed *feed, guchar c)
     g_string_append_c(feed->value, c);
 }
 
+/* An integer that needs more than 64 bits is read as one that has a fraction,
+ * as QEMU does. */
+static void
+feed_end_word(MtJsonFeed *feed)
+{
+    const char *word = feed->value->str + feed->word;
+    gboolean negative = *word == '-';
+
+    if (strspn(word + negative, "0123456789") != strlen(word + negative) ||
+        (negative ? g_ascii_string_to_signed(word, 10, G_MININT64, G_MAXINT64,
+                                             NULL, NULL)
+                  : g_ascii_string_to_unsigned(word, 10, 0, G_MAXUINT64, NULL,
+                                               NULL)))
+        return;
+    if (strlen(word + negative) > 18)
+        g_string_append(feed->value, "e0");
+}
+
 static void
 feed_word(MtJsonFeed *feed, guchar c)
 {
@@ -213,6 +233,7 @@ feed_word(MtJsonFeed *feed, guchar c)
         return;
     }
 
+    feed_end_word(feed);
     feed->state = FEED_BETWEEN;
     if (!feed_inside(feed))
         feed_emit(feed);

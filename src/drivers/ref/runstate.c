@@ -149,11 +149,13 @@ mt_ref_guest_die(MtRefGuest *g, const char *reason)
 {
     MtRelease release = mt_ref_profile_release(g->profile);
     JsonObject *data = NULL;
-    gboolean first;
+    gboolean first, cancel_in;
 
     g_mutex_lock(&g->run);
     g_mutex_lock(&g->lock);
     first = !g->quit;
+    /* It may be the end of an incoming migration that calls. */
+    cancel_in = first && !mt_ref_side_is_over(&g->incoming);
     g->quit = TRUE;
     if (first && reason && release >= SHUTDOWN_GUEST_SINCE) {
         data = json_object_new();
@@ -169,6 +171,10 @@ mt_ref_guest_die(MtRefGuest *g, const char *reason)
     g_mutex_unlock(&g->lock);
     mt_workload_stop(g->load);
     g_mutex_unlock(&g->run);
+    if (first)
+        mt_engine_cancel(g->source);
+    if (cancel_in)
+        mt_engine_cancel(g->dest);
 }
 
 gboolean

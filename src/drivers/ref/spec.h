@@ -18,7 +18,8 @@ typedef enum {
     MT_REF_FAULT_DROP,          /* the link goes after @at bytes */
     MT_REF_FAULT_STALL,         /* it stands still from there on */
     MT_REF_FAULT_CORRUPT,       /* one byte there is flipped */
-    MT_REF_FAULT_KILL,          /* this side dies when pass @at ends */
+    MT_REF_FAULT_KILL,          /* this side dies when pass @at ends: see
+                                 * fault.h */
     MT_REF_N_FAULTS
 } MtRefFaultKind;
 

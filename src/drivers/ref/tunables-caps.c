@@ -231,7 +231,7 @@ caps_row_is_told(const MtRefProfile *profile, MtParamId id)
 {
     if (id == MT_PARAM_X_COLO && profile->release < R(2, 10))
         return mt_ref_profile_has_build_option(profile, "replication");
-    if (id == MT_PARAM_BLOCK)
+    if (id == MT_PARAM_BLOCK && profile->release <= R(9, 0))
         return mt_ref_profile_has_build_option(profile,
                                                "live-block-migration");
 

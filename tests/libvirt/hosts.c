@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Hosts for the tests of this folder.
+ *
+ * A host ends with the process that holds it, and that one with the test; so
+ * nothing is left behind but a directory.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+
+#include <libvirt/virterror.h>
+
+#include "hosts.h"
+
+#define HOST_SECONDS 60
+#define GUEST_SECONDS 60
+
+const char *
+hosts_missing(void)
+{
+    static const char *const programs[] = { "libvirtd", "virsh", "unshare",
+                                            "nsenter", "ip",
+                                            "qemu-system-x86_64" };
+    const char *path = g_getenv("PATH");
+
+    if (!path || !strstr(path, "/usr/sbin")) {
+        g_autofree char *longer = g_strdup_printf(
+            "%s:/usr/sbin:/sbin", path ? path : "/usr/bin:/bin");
+
+        g_setenv("PATH", longer, TRUE);
+    }
+    if (geteuid() != 0)
+        return "namespaces need root";
+    for (gsize i = 0; i < G_N_ELEMENTS(programs); i++) {
+        g_autofree char *found = g_find_program_in_path(programs[i]);
+
+        if (!found)
+            return programs[i];
+    }
+
+    return NULL;
+}
+
+static void
+hosts_child_setup(gpointer data)
+{
+    setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static void
+hosts_be_quiet(void *data, virErrorPtr error)
+{
+}
+
+/* Connects as soon as the daemon answers. */
+static void
+host_connect(Host *host)
+{
+    gint64 end = g_get_monotonic_time() + HOST_SECONDS * G_USEC_PER_SEC;
+
+    virSetErrorFunc(NULL, hosts_be_quiet);
+    while (!(host->conn = virConnectOpen(host->uri))) {
+        if (g_get_monotonic_time() > end || kill(host->pid, 0) != 0)
+            g_error("the daemon in %s does not answer: %s", host->dir,
+                    virGetLastErrorMessage());
+        g_usleep(20000);
+    }
+}
+
+Host *
+host_new(const char *name, guint nth, const Host *peer)
+{
+    Host *host = g_new0(Host, 1);
+    g_autofree char *script =
+        g_test_build_filename(G_TEST_DIST, "host.sh", NULL);
+    g_autofree char *peer_pid = peer ? g_strdup_printf("%d", peer->pid) : NULL;
+    g_autoptr(GError) error = NULL;
+
+    host->dir = g_dir_make_tmp("migtune-host-XXXXXX", &error);
+    g_assert_no_error(error);
+    host->address = g_strdup_printf("10.99.99.%u", nth);
+    host->uri = g_strdup_printf("qemu+unix:///system?socket=%s/sock/"
+                                "libvirt-sock", host->dir);
+    {
+        const char *argv[] = { script, host->dir, name, host->address,
+                               peer_pid, peer ? peer->address : NULL, NULL };
+
+        g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+                      hosts_child_setup, NULL, &host->pid, &error);
+        g_assert_no_error(error);
+    }
+    host_connect(host);
+
+    return host;
+}
+
+static void
+hosts_remove(const char *path)
+{
+    g_autoptr(GDir) dir = NULL;
+    const char *name;
+
+    if (!g_file_test(path, G_FILE_TEST_IS_SYMLINK) &&
+        (dir = g_dir_open(path, 0, NULL))) {
+        while ((name = g_dir_read_name(dir))) {
+            g_autofree char *inner = g_build_filename(path, name, NULL);
+
+            hosts_remove(inner);
+        }
+    }
+    g_remove(path);
+}
+
+void
+host_free(Host *host)
+{
+    if (!host)
+        return;
+
+    if (host->conn)
+        virConnectClose(host->conn);
+    kill(host->pid, SIGKILL);
+    waitpid(host->pid, NULL, 0);
+    g_spawn_close_pid(host->pid);
+    if (g_getenv("MIGTUNE_TEST_KEEP"))
+        g_printerr("# kept: %s\n", host->dir);
+    else
+        hosts_remove(host->dir);
+    g_free(host->dir);
+    g_free(host->uri);
+    g_free(host->address);
+    g_free(host);
+}
+
+void
+host_kill_daemon(Host *host)
+{
+    g_autofree char *marker = g_build_filename(host->dir, "stay-away", NULL);
+    gint64 end = g_get_monotonic_time() + HOST_SECONDS * G_USEC_PER_SEC;
+    virConnectPtr conn;
+
+    g_clear_pointer(&host->conn, virConnectClose);
+    g_assert_true(g_file_set_contents(marker, "", 0, NULL));
+    while ((conn = virConnectOpen(host->uri))) {
+        virConnectClose(conn);
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(50000);
+    }
+}
+
+void
+host_revive(Host *host)
+{
+    g_autofree char *marker = g_build_filename(host->dir, "stay-away", NULL);
+
+    g_remove(marker);
+    host_connect(host);
+}
+
+/*
+ * A floppy whose first sector is a program: it adds one to the first byte of
+ * every page from 64 KiB to 636 KiB, for ever, with a pause after each.
+ *
+ * Before each round it changes a bit of CR0, so that QEMU forgets what it has
+ * translated: QEMU 7.2 with TCG notes a write to a page once only, as long as
+ * it has the page's address at hand.
+ *
+ *     0   cli
+ *     1   mov eax, cr0
+ *     4   xor eax, 0x10000
+ *    10   mov cr0, eax
+ *    13   mov ax, 0x1000
+ *    16   mov ds, ax
+ *    18   inc byte [0]
+ *    22   mov cx, 0x1000
+ *    25   loop 25
+ *    27   add ax, 0x100
+ *    30   cmp ax, 0x9f00
+ *    33   jb 16
+ *    35   jmp 1
+ */
+static char *
+host_make_floppy(const Host *host)
+{
+    static const guint8 program[] = {
+        0xfa, 0x0f, 0x20, 0xc0, 0x66, 0x35, 0x00, 0x00, 0x01, 0x00,
+        0x0f, 0x22, 0xc0, 0xb8, 0x00, 0x10, 0x8e, 0xd8, 0xfe, 0x06,
+        0x00, 0x00, 0xb9, 0x00, 0x10, 0xe2, 0xfe, 0x05, 0x00, 0x01,
+        0x3d, 0x00, 0x9f, 0x72, 0xed, 0xeb, 0xdc,
+    };
+    g_autofree guint8 *image = g_malloc0(1440 * 1024);
+    char *path = g_build_filename(host->dir, "guests", "floppy", NULL);
+
+    memcpy(image, program, sizeof(program));
+    image[510] = 0x55;
+    image[511] = 0xaa;
+    g_assert_true(g_file_set_contents(path, (char *)image, 1440 * 1024, NULL));
+
+    return path;
+}
+
+virDomainPtr
+host_add_guest(Host *host, const char *name, gboolean run)
+{
+    g_autofree char *floppy = host_make_floppy(host);
+    g_autofree char *qemu = g_find_program_in_path("qemu-system-x86_64");
+    g_autofree char *xml = g_strdup_printf(
+        "<domain type='qemu'>"
+        "<name>%s</name>"
+        "<memory unit='MiB'>64</memory>"
+        "<metadata><other:thing xmlns:other='urn:other' kept='yes'/>"
+        "</metadata>"
+        "<os><type arch='x86_64' machine='pc'>hvm</type>"
+        "<boot dev='fd'/></os>"
+        "<features><acpi/></features>"
+        "<devices>"
+        "<emulator>%s</emulator>"
+        "<disk type='file' device='floppy'><driver name='qemu' type='raw'/>"
+        "<source file='%s'/><target dev='fda'/><readonly/></disk>"
+        "<controller type='usb' model='none'/>"
+        "<memballoon model='none'/>"
+        "</devices>"
+        "</domain>", name, qemu, floppy);
+    virDomainPtr domain = virDomainDefineXML(host->conn, xml);
+
+    if (!domain || (run && virDomainCreate(domain) < 0))
+        g_error("%s: %s", name, virGetLastErrorMessage());
+
+    return domain;
+}
+
+void
+host_wait_busy(Host *host, const char *name)
+{
+    gint64 end = g_get_monotonic_time() + GUEST_SECONDS * G_USEC_PER_SEC;
+
+    for (;;) {
+        g_autofree char *text = host_virsh(host, "qemu-monitor-command", name,
+                                           "--hmp", "xp /1xb 0x20000", NULL);
+
+        if (strstr(text, ": 0x") && !strstr(text, ": 0x00"))
+            return;
+        if (g_get_monotonic_time() > end)
+            g_error("%s does nothing: %s", name, text);
+        g_usleep(50000);
+    }
+}
+
+char *
+hosts_run(const char *const *words)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *out = NULL;
+    int status = 0;
+    g_autoptr(GSubprocess) process = g_subprocess_newv(
+        words, G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+                   G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
+
+    g_assert_no_error(error);
+    g_subprocess_communicate_utf8(process, NULL, NULL, &out, NULL, &error);
+    g_assert_no_error(error);
+    status = g_subprocess_get_exit_status(process);
+    g_strchomp(out);
+
+    return status ? g_strdup_printf("exit %d\n%s", status, out)
+                  : g_steal_pointer(&out);
+}
+
+static char *
+host_run_listed(const char *first, const char *uri, va_list args)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    const char *word;
+
+    g_ptr_array_add(words, (char *)first);
+    g_ptr_array_add(words, (char *)"-c");
+    g_ptr_array_add(words, (char *)uri);
+    while ((word = va_arg(args, const char *)))
+        g_ptr_array_add(words, (char *)word);
+    g_ptr_array_add(words, NULL);
+
+    return hosts_run((const char *const *)words->pdata);
+}
+
+char *
+host_virsh(const Host *host, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, host);
+    text = host_run_listed("virsh", host->uri, args);
+    va_end(args);
+
+    return text;
+}
+
+char *
+host_migtune(const Host *host, ...)
+{
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    va_list args;
+    char *text;
+
+    va_start(args, host);
+    text = host_run_listed(tool, host->uri, args);
+    va_end(args);
+
+    return text;
+}

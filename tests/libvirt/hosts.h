@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Hosts with a libvirt of their own, in namespaces: see host.sh.  Guests are
+ * real QEMUs with TCG that write to 143 pages of their memory for ever.
+ */
+
+#include <glib.h>
+#include <libvirt/libvirt.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+    char *dir;
+    char *uri;
+    char *address;
+    GPid pid;
+    virConnectPtr conn;
+} Host;
+
+/* What is missing for a host on this machine; NULL when nothing is. */
+const char *hosts_missing(void);
+
+/* Starts a host, in a network with @peer unless that is NULL; what fails ends
+ * the program. */
+Host *host_new(const char *name, guint nth, const Host *peer);
+void host_free(Host *host);
+
+/* Kills the daemon, while its guests run on, and starts it again. */
+void host_kill_daemon(Host *host);
+void host_revive(Host *host);
+
+/* Defines a guest, and starts it if it is to @run. */
+virDomainPtr host_add_guest(Host *host, const char *name, gboolean run);
+
+/* Waits until the guest writes to its memory. */
+void host_wait_busy(Host *host, const char *name);
+
+/* What a command prints, both streams, after "exit STATUS" if that is not 0;
+ * for g_free(). */
+char *host_virsh(const Host *host, ...) G_GNUC_NULL_TERMINATED;
+char *host_migtune(const Host *host, ...) G_GNUC_NULL_TERMINATED;
+char *hosts_run(const char *const *words);
+
+G_END_DECLS

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A guest that runs is moved from one libvirt to another by
+ * virDomainMigrate3(), with nothing but what the wishes were lowered to; what
+ * libvirt tells of the finished job shows the method at work.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <glib.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "hosts.h"
+#include "migtune/migtune.h"
+
+#define CASE_SECONDS 60
+
+static Host *alpha;
+static Host *beta;
+
+/* A migration on its way, in a thread of its own. */
+typedef struct {
+    virDomainPtr domain;
+    virConnectPtr to;
+    virTypedParameterPtr params;
+    int n_params;
+    unsigned int flags;
+
+    gint done;                  /* atomic */
+    virDomainPtr moved;
+    char *error;
+} Move;
+
+/* Over a connection of its own, so that others can be used meanwhile. */
+static gpointer
+move_run(gpointer data)
+{
+    Move *move = data;
+    virConnectPtr from = virConnectOpen(alpha->uri);
+    virDomainPtr domain = virDomainLookupByName(from, "mover");
+
+    move->moved = virDomainMigrate3(domain, move->to, move->params,
+                                    move->n_params, move->flags);
+    if (!move->moved)
+        move->error = g_strdup(virGetLastErrorMessage());
+    virDomainFree(domain);
+    virConnectClose(from);
+    g_atomic_int_set(&move->done, TRUE);
+
+    return NULL;
+}
+
+/* A number that libvirt tells of the job; -1 when it does not. */
+static gint64
+job_number(virDomainPtr domain, const char *name, unsigned int flags)
+{
+    virTypedParameterPtr params = NULL;
+    int n_params = 0;
+    int type;
+    gint64 result = -1;
+
+    if (virDomainGetJobStats(domain, &type, &params, &n_params, flags) < 0)
+        return -1;
+    for (int i = 0; i < n_params; i++) {
+        if (strcmp(params[i].field, name) != 0)
+            continue;
+        result = params[i].type == VIR_TYPED_PARAM_INT
+                     ? params[i].value.i : (gint64)params[i].value.ul;
+    }
+    virTypedParamsFree(params, n_params);
+
+    return result;
+}
+
+/* Connections of the migration itself that the host has open. */
+static guint
+count_connections(const Host *host)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/net/tcp", host->pid);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    guint n = 0;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    lines = g_strsplit(text, "\n", -1);
+    for (char **at = lines; *at; at++) {
+        unsigned int remote, state;
+
+        if (sscanf(*at, " %*d: %*x:%*x %*x:%x %x", &remote, &state) == 2 &&
+            state == 1 && remote >= 49152 && remote <= 49215)
+            n++;
+    }
+
+    return n;
+}
+
+/* What was seen of a migration while it ran. */
+typedef struct {
+    guint n_connections;
+    gint64 throttle;            /* the highest */
+    gint64 iteration;
+    gint64 compressed;          /* pages, by XBZRLE */
+    gboolean postcopy;          /* the guest ran on the other side already */
+} Seen;
+
+typedef struct {
+    const char *name;
+    const char *wishes[8];
+    /* Whether enough was seen, so that it may end; NULL: it ends by itself. */
+    gboolean (*enough)(const Seen *seen);
+    gboolean postcopy;          /* it is to end by post-copy */
+    /* What libvirt tells afterwards, and what was seen, show the method. */
+    void (*proof)(virDomainPtr moved, const Seen *seen);
+    const char *not_before;     /* libvirt's release; else it is refused */
+    const char *gone_with;      /* the message where this QEMU has it not */
+} Case;
+
+static gboolean
+enough_passes(const Seen *seen)
+{
+    return seen->iteration >= 3;
+}
+
+static gboolean
+enough_compressed(const Seen *seen)
+{
+    return seen->compressed >= 143;
+}
+
+static gboolean
+enough_connections(const Seen *seen)
+{
+    return seen->n_connections >= 5;
+}
+
+static gboolean
+enough_throttle(const Seen *seen)
+{
+    return seen->throttle >= 50;
+}
+
+static gboolean
+enough_some_throttle(const Seen *seen)
+{
+    return seen->throttle > 45 || seen->iteration >= 30;
+}
+
+static gint64
+completed(virDomainPtr moved, const char *name)
+{
+    return job_number(moved, name, VIR_DOMAIN_JOB_STATS_COMPLETED |
+                                       VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED);
+}
+
+static void
+proof_plain(virDomainPtr moved, const Seen *seen)
+{
+    /* Every busy page once in every pass. */
+    g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_MEMORY_NORMAL), >, 2 * 143);
+    g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_COMPRESSION_PAGES), <=, 0);
+    g_assert_cmpuint(seen->n_connections, ==, 1);
+}
+
+static void
+proof_xbzrle(virDomainPtr moved, const Seen *seen)
+{
+    g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_COMPRESSION_CACHE), ==,
+                    16 * 1024 * 1024);
+    g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_COMPRESSION_PAGES), >, 0);
+}
+
+/* Pages that threads have compressed are no normal ones. */
+static void
+proof_mt(virDomainPtr moved, const Seen *seen)
+{
+    g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_MEMORY_NORMAL), <, 100);
+    g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_MEMORY_ITERATION), >, 1);
+}
+
+static void
+proof_parallel(virDomainPtr moved, const Seen *seen)
+{
+    /* Four, and the one of everything that is no RAM. */
+    g_assert_cmpuint(seen->n_connections, ==, 5);
+}
+
+static void
+proof_zstd(virDomainPtr moved, const Seen *seen)
+{
+    gint64 pages = completed(moved, VIR_DOMAIN_JOB_MEMORY_NORMAL);
+
+    g_assert_cmpint(pages, >, 143);
+    g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_MEMORY_PROCESSED), <,
+                    pages * 4096 / 2);
+}
+
+static void
+proof_throttle(virDomainPtr moved, const Seen *seen)
+{
+    g_assert_cmpint(seen->throttle, >=, 50);
+    /* 30 at first, and 20 more each time. */
+    g_assert_cmpint(seen->throttle % 20, ==, 10);
+}
+
+static void
+proof_limited_throttle(virDomainPtr moved, const Seen *seen)
+{
+    g_assert_cmpint(seen->throttle, ==, 45);
+}
+
+static void
+proof_postcopy(virDomainPtr moved, const Seen *seen)
+{
+    g_assert_true(seen->postcopy);
+}
+
+#define SLOW "bandwidth=1MiB/s", "downtime=10"
+
+static const Case cases[] = {
+    { "plain", { SLOW, NULL }, enough_passes, FALSE, proof_plain },
+    { "xbzrle", { "compression=xbzrle", "compression.xbzrle.cache=16MiB",
+                  SLOW, NULL }, enough_compressed, FALSE, proof_xbzrle },
+    { "mt", { "compression=mt", "compression.mt.level=9",
+              "compression.mt.threads=2", "compression.mt.dthreads=1",
+              NULL }, NULL, FALSE, proof_mt, NULL,
+      "compress was removed" },
+    { "parallel", { "parallel=on", "parallel.connections=4", SLOW, NULL },
+      enough_connections, FALSE, proof_parallel },
+    { "zstd", { "compression=zstd", "parallel.connections=4",
+                "compression.zstd.level=3", NULL }, NULL, FALSE, proof_zstd,
+      "9.4" },
+    { "auto-converge", { "auto_converge=on", "auto_converge.initial=30",
+                         "auto_converge.increment=20", SLOW, NULL },
+      enough_throttle, FALSE, proof_throttle },
+    /* The limit is set over the monitor, just before. */
+    { "auto-converge-limited", { "auto_converge=on",
+                                 "auto_converge.initial=30",
+                                 "auto_converge.increment=10",
+                                 "auto_converge.max=45", SLOW, NULL },
+      enough_some_throttle, FALSE, proof_limited_throttle },
+    { "postcopy", { "postcopy=on", "bandwidth.postcopy=1", SLOW, NULL }, enough_passes, TRUE,
+      proof_postcopy },
+};
+
+/* Watches the move, has it end when enough was seen. */
+static void
+watch(const Case *c, Move *move, Seen *seen)
+{
+    gint64 end = g_get_monotonic_time() + CASE_SECONDS * G_USEC_PER_SEC;
+    gboolean ending = !c->enough;
+
+    while (!g_atomic_int_get(&move->done)) {
+        guint n = count_connections(alpha);
+        gint64 throttle = job_number(move->domain,
+            VIR_DOMAIN_JOB_AUTO_CONVERGE_THROTTLE, 0);
+        gint64 iteration = job_number(move->domain,
+                                      VIR_DOMAIN_JOB_MEMORY_ITERATION, 0);
+
+        gint64 compressed = job_number(move->domain,
+                                       VIR_DOMAIN_JOB_COMPRESSION_PAGES, 0);
+
+        int state = 0;
+        int reason = 0;
+
+        virDomainGetState(move->domain, &state, &reason, 0);
+        if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_POSTCOPY)
+            seen->postcopy = TRUE;
+        seen->n_connections = MAX(seen->n_connections, n);
+        seen->compressed = MAX(seen->compressed, compressed);
+        seen->throttle = MAX(seen->throttle, throttle);
+        seen->iteration = MAX(seen->iteration, iteration);
+        if (!ending && c->enough(seen)) {
+            if (c->postcopy)
+                g_assert_cmpint(virDomainMigrateStartPostCopy(move->domain, 0),
+                                ==, 0);
+            else
+                g_assert_cmpint(virDomainMigrateSetMaxSpeed(move->domain, 1000,
+                                                            0), ==, 0);
+            ending = TRUE;
+        }
+        if (g_get_monotonic_time() > end) {
+            g_test_message("too long: %u connections, throttle %d, pass %d",
+                           seen->n_connections, (int)seen->throttle,
+                           (int)seen->iteration);
+            virDomainAbortJob(move->domain);
+            break;
+        }
+        g_usleep(5000);
+    }
+}
+
+static gboolean
+libvirt_is_older(const char *release)
+{
+    unsigned long version;
+    int major, minor;
+
+    g_assert_cmpint(virConnectGetLibVersion(alpha->conn, &version), ==, 0);
+    g_assert_cmpint(sscanf(release, "%d.%d", &major, &minor), ==, 2);
+
+    return version < major * 1000000ul + minor * 1000ul;
+}
+
+static void
+test_move(gconstpointer data)
+{
+    const Case *c = data;
+    virDomainPtr domain = host_add_guest(alpha, "mover", TRUE);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) tuned = NULL;
+    g_autoptr(MigtunePlan) plan = NULL;
+    g_autoptr(MigtuneLowering) lowering = NULL;
+    virTypedParameterPtr params = NULL;
+    g_autofree char *info = NULL;
+    Move move = { .domain = domain, .to = beta->conn };
+    Seen seen = { 0 };
+    GThread *thread;
+    int n = 0;
+
+    host_wait_busy(alpha, "mover");
+    conn = migtune_conn_open(alpha->uri, 0, &error);
+    g_assert_no_error(error);
+    tuned = migtune_conn_lookup(conn, "mover", &error);
+    g_assert_no_error(error);
+    g_assert_true(migtune_typed_params_parse(c->wishes, &params, &n, &error));
+    plan = migtune_domain_plan(tuned, params, n,
+                               c->gone_with ? MIGTUNE_SET_STRICT : 0, &error);
+    g_assert_no_error(error);
+    migtune_typed_params_free(params, n);
+    lowering = migtune_plan_lower(plan, NULL, &error);
+    g_assert_no_error(error);
+
+    if (!migtune_lowering_check(lowering, &error)) {
+        /* Before anything is sent, and for no other reason. */
+        g_test_message("refused: %s", error->message);
+        if (c->gone_with)
+            g_assert_nonnull(strstr(error->message, c->gone_with));
+        else
+            g_assert_true(c->not_before && libvirt_is_older(c->not_before) &&
+                          strstr(error->message, c->not_before));
+        goto out;
+    }
+    g_assert_false(c->not_before && libvirt_is_older(c->not_before));
+    g_assert_true(migtune_lowering_prepare(lowering, &error));
+    g_assert_no_error(error);
+
+    move.flags = migtune_lowering_get_flags(lowering);
+    move.params = migtune_lowering_get_params(lowering, &move.n_params);
+    thread = g_thread_new("move", move_run, &move);
+    watch(c, &move, &seen);
+    g_thread_join(thread);
+    g_assert_cmpstr(move.error, ==, NULL);
+
+    info = host_virsh(beta, "domjobinfo", "--completed", "--keep-completed",
+                      "mover", NULL);
+    g_test_message("%s", info);
+    if (c->postcopy) {
+        /* Here it is the source that remembers. */
+        g_autofree char *source = host_virsh(alpha, "domjobinfo",
+                                             "--completed", "mover", NULL);
+
+        g_test_message("%s", source);
+    }
+    c->proof(move.moved, &seen);
+    virDomainDestroy(move.moved);
+    virDomainFree(move.moved);
+
+out:
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *missing;
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    missing = hosts_missing();
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_strdup_printf("/libvirt/move/%s",
+                                                cases[i].name);
+
+        if (!missing)
+            g_test_add_data_func(path, &cases[i], test_move);
+    }
+    if (missing) {
+        g_print("1..0 # SKIP %s\n", missing);
+        return 0;
+    }
+
+    alpha = host_new("alpha", 1, NULL);
+    beta = host_new("beta", 2, alpha);
+    status = g_test_run();
+    host_free(alpha);
+    host_free(beta);
+
+    return status;
+}

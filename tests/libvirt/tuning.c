@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading and changing the tuning of guests of a real libvirt, with the
+ * command as a person uses it: what virsh reports agrees each time.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <gio/gio.h>
+
+#include "hosts.h"
+
+#define N_CROWD 100
+
+static Host *alpha;
+
+static void
+assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        g_error("expected '%s' in:\n%s", part, text);
+}
+
+static void
+assert_lacks(const char *text, const char *part)
+{
+    if (strstr(text, part))
+        g_error("expected no '%s' in:\n%s", part, text);
+}
+
+/* What migtune prints has, and what virsh prints is. */
+#define MIGTUNE_HAS(part, ...)                                         \
+    do {                                                               \
+        g_autofree char *text_ = host_migtune(alpha, __VA_ARGS__, NULL); \
+        assert_has(text_, part);                                       \
+    } while (0)
+#define VIRSH_IS(expected, ...)                                        \
+    do {                                                               \
+        g_autofree char *text_ = host_virsh(alpha, __VA_ARGS__, NULL); \
+        g_strstrip(text_);                                             \
+        g_assert_cmpstr(text_, ==, expected);                          \
+    } while (0)
+#define VIRSH_HAS(part, ...)                                           \
+    do {                                                               \
+        g_autofree char *text_ = host_virsh(alpha, __VA_ARGS__, NULL); \
+        assert_has(text_, part);                                       \
+    } while (0)
+
+#define QUERY "{\"execute\":\"query-migrate-parameters\"}"
+
+static void
+test_set_and_get(void)
+{
+    virDomainPtr domain = host_add_guest(alpha, "one", TRUE);
+
+    MIGTUNE_HAS("one", "list", "--name");
+    MIGTUNE_HAS("4 in-force", "migrate-setparameters", "--all",
+                "downtime=450", "bandwidth=64MiB/s",
+                "compression.xbzrle.cache=128MiB", "bandwidth.postcopy=7");
+    /* virsh agrees, because it was told through libvirt. */
+    VIRSH_IS("450", "migrate-getmaxdowntime", "one");
+    VIRSH_IS("64", "migrate-getspeed", "one");
+    VIRSH_IS("7", "migrate-getspeed", "one", "--postcopy");
+    VIRSH_HAS("128.000 MiB", "migrate-compcache", "one");
+    VIRSH_HAS("\"xbzrle-cache-size\":134217728", "qemu-monitor-command", "one",
+              QUERY);
+    MIGTUNE_HAS("450 ms", "migrate-getparameters", "one", "downtime");
+
+    /* And the other way round. */
+    g_free(host_virsh(alpha, "migrate-setmaxdowntime", "one", "222", NULL));
+    g_free(host_virsh(alpha, "migrate-setspeed", "one", "33", NULL));
+    MIGTUNE_HAS("222 ms", "migrate-getparameters", "one", "downtime");
+    MIGTUNE_HAS("33 MiB/s", "migrate-getparameters", "one", "bandwidth");
+
+    /* What libvirt has no words for goes to the monitor. */
+    MIGTUNE_HAS("512 KiB/s", "migrate-setparameters", "one",
+                "bandwidth=512KiB/s", "auto_converge.max=77",
+                "downtime=100");
+    VIRSH_HAS("\"max-bandwidth\":524288", "qemu-monitor-command", "one",
+              QUERY);
+    VIRSH_HAS("\"max-cpu-throttle\":77", "qemu-monitor-command", "one",
+              QUERY);
+    VIRSH_IS("100", "migrate-getmaxdowntime", "one");
+
+    MIGTUNE_HAS("in-force", "reset", "one");
+    VIRSH_IS("222", "migrate-getmaxdowntime", "one");
+    MIGTUNE_HAS("in-force", "reset", "one", "--defaults");
+    VIRSH_IS("300", "migrate-getmaxdowntime", "one");
+    VIRSH_HAS("\"max-cpu-throttle\":99", "qemu-monitor-command", "one",
+              QUERY);
+
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
+static void
+test_lookups(void)
+{
+    virDomainPtr domain = host_add_guest(alpha, "seek", TRUE);
+    g_autofree char *id = g_strdup_printf("%u", virDomainGetID(domain));
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    virDomainGetUUIDString(domain, uuid);
+    MIGTUNE_HAS(uuid, "dominfo", "seek");
+    MIGTUNE_HAS("seek", "dominfo", uuid);
+    MIGTUNE_HAS("seek", "dominfo", id);
+    MIGTUNE_HAS("exit 1", "dominfo", "nobody");
+    MIGTUNE_HAS("no domain with the name, UUID or number 'nobody'", "dominfo",
+                "nobody");
+    MIGTUNE_HAS("exit 1", "dominfo", "9999");
+
+    /* One that does not run. */
+    virDomainDestroy(domain);
+    MIGTUNE_HAS("shut off", "dominfo", "seek");
+    MIGTUNE_HAS("is not running: start it", "migrate-getparameters", "seek");
+    virDomainUndefine(domain);
+    MIGTUNE_HAS("exit 1", "dominfo", "seek");
+    virDomainFree(domain);
+}
+
+/* The daemon is restarted, the guest runs on: an open shell goes on, too. */
+static void
+test_restart(void)
+{
+    virDomainPtr domain = host_add_guest(alpha, "lasting", TRUE);
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    g_autofree char *script = NULL;
+    g_autofree char *text = NULL;
+    const char *argv[] = { "sh", "-c", NULL, NULL };
+
+    virDomainFree(domain);
+    MIGTUNE_HAS("in-force", "migrate-setparameters", "lasting",
+                "downtime=700");
+    script = g_strdup_printf(
+        "{ echo 'migrate-getparameters lasting downtime'; sleep 1;"
+        "  touch %s/asked; i=0; while [ ! -e %s/revived ] && [ $i -lt 600 ]; do"
+        "  sleep 0.05; i=$((i + 1)); done;"
+        "  echo 'migrate-getparameters lasting downtime';"
+        "  echo 'list --name'; echo 'reset lasting'; } |"
+        " %s -c '%s' 2>&1", alpha->dir, alpha->dir, tool, alpha->uri);
+    argv[2] = script;
+
+    {
+        g_autofree char *asked = g_build_filename(alpha->dir, "asked", NULL);
+        g_autofree char *revived = g_build_filename(alpha->dir, "revived",
+                                                    NULL);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GSubprocess) shell = g_subprocess_newv(
+            argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error);
+
+        g_assert_no_error(error);
+        while (!g_file_test(asked, G_FILE_TEST_EXISTS))
+            g_usleep(20000);
+        host_kill_daemon(alpha);
+        /* Nobody is there now, and that is said. */
+        MIGTUNE_HAS("the daemon does not run", "list");
+        MIGTUNE_HAS("exit 1", "list");
+        host_revive(alpha);
+        g_assert_true(g_file_set_contents(revived, "", 0, NULL));
+        g_subprocess_communicate_utf8(shell, NULL, NULL, &text, NULL, &error);
+        g_assert_no_error(error);
+    }
+    {
+        const char *second = strstr(text, "700 ms");
+
+        g_assert_nonnull(second);
+        assert_has(second + 1, "700 ms");
+        assert_has(text, "lasting");
+        /* It is the same process, so what was before is still known. */
+        assert_has(text, "300 ms");
+        assert_lacks(text, "error");
+    }
+    g_free(host_virsh(alpha, "destroy", "lasting", NULL));
+    g_free(host_virsh(alpha, "undefine", "lasting", NULL));
+}
+
+static void
+run_has(const char *uri, const char *command, const char *domain,
+        const char *part)
+{
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    const char *argv[] = { tool, "-c", uri, command, domain, NULL };
+    g_autofree char *text = hosts_run(argv);
+
+    assert_has(text, part);
+}
+
+static void
+test_bad_input(void)
+{
+    virDomainPtr domain = host_add_guest(alpha, "plain", TRUE);
+    g_autofree char *read_only = g_strdup_printf("%s-ro", alpha->uri);
+    g_autofree char *nowhere = g_strdup_printf(
+        "qemu+unix:///system?socket=%s/no-such-socket", alpha->dir);
+    g_autofree char *strange = g_strdup_printf(
+        "qemu+unix:///strange?socket=%s/sock/libvirt-sock", alpha->dir);
+
+    run_has(read_only, "dominfo", "plain", "this connection may only read");
+    run_has(nowhere, "list", NULL, "is the daemon running?");
+    run_has(strange, "list", NULL, "try qemu:///system");
+    run_has("test:///default", "dominfo", "test",
+            "libvirt reaches no QEMU behind this URI");
+    run_has("test:///default", "dominfo", "nobody", "'nobody'");
+    run_has("qemu+strange:///system", "list", NULL, "exit");
+    run_has("qemu+tcp://127.0.0.1:1/system", "list", NULL,
+            "the daemon does not run");
+    run_has("nonsense:///", "list", NULL, "there is no driver");
+    /* That is libvirt's to do. */
+    MIGTUNE_HAS("virsh migrate", "migrate", "plain", "tcp:127.0.0.1:1");
+
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
+static double
+timed(const char *what, const char *first, const char *second)
+{
+    gint64 begin = g_get_monotonic_time();
+    g_autofree char *text = host_migtune(alpha, first, second, "downtime",
+                                         NULL);
+    double seconds = (g_get_monotonic_time() - begin) / 1e6;
+
+    g_test_message("%s: %.3f s", what, seconds);
+    assert_lacks(text, "exit");
+
+    return seconds;
+}
+
+/* Many guests: each small, and paused so that they take no processor time. */
+static void
+test_crowd(void)
+{
+    guint n = g_test_slow() ? N_CROWD : 12;
+    double seconds;
+
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *name = g_strdup_printf("crowd%u", i);
+        virDomainPtr domain = host_add_guest(alpha, name, FALSE);
+
+        g_assert_cmpint(virDomainCreateWithFlags(domain,
+                                                 VIR_DOMAIN_START_PAUSED), ==,
+                        0);
+        virDomainFree(domain);
+    }
+    timed("get of all, first", "migrate-getparameters", "--all");
+    seconds = timed("get of all", "migrate-getparameters", "--all");
+    g_assert_cmpfloat(seconds, <, 2.0);
+    seconds = timed("get of one", "migrate-getparameters", "crowd1");
+    g_assert_cmpfloat(seconds, <, 1.0);
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *name = g_strdup_printf("crowd%u", i);
+
+        g_free(host_virsh(alpha, "destroy", name, NULL));
+        g_free(host_virsh(alpha, "undefine", name, NULL));
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *missing;
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    missing = hosts_missing();
+    if (missing) {
+        g_print("1..0 # SKIP %s\n", missing);
+        return 0;
+    }
+    g_test_add_func("/libvirt/set-and-get", test_set_and_get);
+    g_test_add_func("/libvirt/lookups", test_lookups);
+    g_test_add_func("/libvirt/bad-input", test_bad_input);
+    g_test_add_func("/libvirt/restart", test_restart);
+    g_test_add_func("/libvirt/crowd", test_crowd);
+
+    alpha = host_new("alpha", 1, NULL);
+    status = g_test_run();
+    host_free(alpha);
+
+    return status;
+}

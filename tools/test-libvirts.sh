@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Runs the tests of the suite libvirt: on this machine, and once more in a root
+# of Debian 13 with the libvirt and the QEMU of that release, where everything
+# is built anew.
+#
+#     tools/test-libvirts.sh [BUILD]
+#
+# debootstrap makes the root, once, beside those of tools/get-qemus.sh; that
+# needs root, as the tests do.  What cannot be had is left out, and said.  The
+# logs of the tests are BUILD/meson-logs/testlog-libvirt*.json
+# and testlog-trixie*.json.
+set -eu
+
+here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=tools/lib-deps.sh
+. "$here/lib-deps.sh"
+cd "$here/.."
+source=$PWD
+build=$(readlink -f "${1:-build}")
+roots=${MIGTUNE_QEMU_ROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/migtune/qemu}
+root=$roots/trixie-libvirt
+status=0
+
+make_libvirt_root() {
+    [ "$(id -u)" -eq 0 ] || {
+        say "a root of Debian 13 cannot be made: that needs root"
+        return 1
+    }
+    # shellcheck disable=SC2086 # a list of words
+    need_packages $PACKAGES_DEBOOTSTRAP
+    mkdir -p "$roots"
+    log=$root.log
+    rm -rf --one-file-system "$root.new"
+    say "Making a root of Debian 13 with a libvirt in $root"
+    # shellcheck disable=SC2046 # no mirror, no argument
+    debootstrap --variant=minbase trixie "$root.new" $(debian_mirror) \
+        >"$log" 2>&1 || return 1
+    # No service is started in there.
+    printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"
+    chmod +x "$root.new/usr/sbin/policy-rc.d"
+    # shellcheck disable=SC2086 # lists of words
+    env DEBIAN_FRONTEND=noninteractive chroot "$root.new" apt-get -qq -y \
+        -o Dpkg::Use-Pty=0 install --no-install-recommends $PACKAGES_BUILD \
+        $PACKAGES_LIBVIRT >>"$log" 2>&1 || return 1
+    mv "$root.new" "$root"
+}
+
+# Inside of namespaces of its own: what is mounted there ends with it.
+run_in_root() {
+    mkdir -p "$root/source" "$root/build"
+    unshare --mount --propagation private -- sh -eu -c '
+        root=$1 source=$2
+        mount --bind "$source" "$root/source"
+        mount -t proc proc "$root/proc"
+        mount --rbind /dev "$root/dev"
+        mount -t tmpfs tmpfs "$root/tmp"
+        exec chroot "$root" env -i HOME=/root \
+            PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+            LC_ALL=C.UTF-8 CI="${CI:-}" sh -eu -c "
+            cd /build
+            if [ -f build.ninja ]; then ninja reconfigure
+            else meson setup /build /source -Ddocs=disabled; fi >/dev/null
+            ninja >log 2>&1 || { tail -n 40 log; exit 1; }
+            rm -f meson-logs/testlog*
+            libvirtd --version
+            meson test --no-rebuild --print-errorlogs --setup all \
+                --suite libvirt --logbase testlog-trixie"
+    ' sh "$root" "$source"
+}
+
+# shellcheck disable=SC2086 # a list of words
+need_packages $PACKAGES_LIBVIRT
+trap release_proc EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+need_proc
+
+say "Testing with the libvirt that is installed"
+meson test -C "$build" --no-rebuild --print-errorlogs --setup all \
+    --suite libvirt --logbase testlog-libvirt || status=1
+
+if [ -d "$root" ] || make_libvirt_root; then
+    say "Testing with the libvirt of Debian 13"
+    run_in_root || status=1
+    cp "$root"/build/meson-logs/testlog-trixie*.json "$build/meson-logs/" ||
+        status=1
+else
+    say "the tests with the libvirt of Debian 13 are left out"
+    [ "${CI:-}" != true ] || status=1
+fi
+exit "$status"
