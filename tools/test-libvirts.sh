@@ -56,6 +56,7 @@ run_in_root() {
         mount --bind "$source" "$root/source"
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
+        mount --rbind /sys "$root/sys"
         mount -t tmpfs tmpfs "$root/tmp"
         exec chroot "$root" env -i HOME=/root \
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

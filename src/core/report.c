@@ -298,12 +298,12 @@ report_add_kept(const Report *report, JsonObject *object, const MtRow *row,
 static void
 report_add_why(const Report *report, JsonObject *object, const MtRow *row)
 {
-    const char *manager = report->domain->conn->driver->manager;
+    const MigtuneDriver *driver = report->domain->conn->driver;
     const MtLowerRow *how = mt_lower_row(row);
     const char *why = NULL;
 
-    if (manager && how &&
-        g_strcmp0(mt_json_peek_string(object, "from"), manager) == 0)
+    if (driver->manager && driver->manager_version && how &&
+        g_strcmp0(mt_json_peek_string(object, "from"), driver->manager) == 0)
         why = how->how == MT_LOWER_ITSELF
                   ? _(how->why)
                   : _("libvirt sets it for a migration, and puts back what "
@@ -369,6 +369,7 @@ report_kept_line(const Report *report, const MtWish *wish)
         json_object_set_boolean_member(object, "unstable", FALSE);
     }
     mt_json_set_text(object, "from", report->state ? NULL : "kept");
+    mt_json_set_text(object, "why", NULL);
     json_object_set_string_member(object, "kept", wish->asked);
     json_object_set_boolean_member(
         object, "differs",
