@@ -92,6 +92,8 @@ params_add_cells(OutTable *table, ParamsView view, JsonObject *row)
         note = _("deprecated");
     else if (out_get_bool(row, "unstable"))
         note = _("unstable");
+    else if (out_get_string(row, "why"))
+        note = out_get_string(row, "why");
 
     out_table_cell(table, OUT_PLAIN, out_get_string(row, "name"));
     if (view == PARAMS_BOTH) {

@@ -35,6 +35,9 @@ const CmdOption cmd_global_options[] = {
     { "no-cache", 0, CMD_OPT_FLAG,
       .help = N_("neither use nor keep on disk what was found out about a "
                  "QEMU") },
+    { "no-monitor", 0, CMD_OPT_FLAG,
+      .help = N_("with libvirt: use its own functions alone and never QEMU's "
+                 "monitor, which has libvirt mark the guest as tainted") },
     { "json", 0, CMD_OPT_FLAG,
       .help = N_("print results and errors as JSON") },
     { "no-colour", 0, CMD_OPT_FLAG,

@@ -100,6 +100,7 @@ main_take_globals(Tool *tool, GHashTable *values, GError **error)
         tool->timeout_ms = (guint)(seconds * 1000 + 0.5);
     }
 
+    tool->no_monitor = g_hash_table_contains(values, "no-monitor");
     tool->no_cache = g_hash_table_contains(values, "no-cache");
     tool->quiet = g_hash_table_contains(values, "quiet");
     tool->json_always = g_hash_table_contains(values, "json");

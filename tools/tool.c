@@ -70,7 +70,9 @@ tool_connect(Tool *tool, GError **error)
     }
 
     tool->conn = migtune_conn_open_full(
-        tool->uri, tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0,
+        tool->uri,
+        (tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0) |
+            (tool->no_monitor ? MIGTUNE_CONN_NO_MONITOR : 0),
         tool->timeout_ms, tool->cancellable, error);
     return tool->conn;
 }

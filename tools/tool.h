@@ -25,6 +25,7 @@ typedef struct {
     char *uri;              /* NULL: none was given */
     guint timeout_ms;       /* 0: the library's own */
     gboolean no_cache;
+    gboolean no_monitor;
     gboolean quiet;
     gboolean colour;
     gboolean json;          /* of this command */

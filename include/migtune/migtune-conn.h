@@ -41,11 +41,15 @@ JsonNode *migtune_get_drivers(void);
 /**
  * MigtuneConnFlags:
  * @MIGTUNE_CONN_NO_CACHE: neither read nor write probe results on disk
+ * @MIGTUNE_CONN_NO_MONITOR: with libvirt: use libvirt's own functions alone
+ *   and never QEMU's monitor, which has libvirt mark the domain as tainted;
+ *   %MIGTUNE_ERROR_UNSUPPORTED with other drivers
  *
  * Since: 0.1
  */
 typedef enum {
     MIGTUNE_CONN_NO_CACHE = 1 << 0,
+    MIGTUNE_CONN_NO_MONITOR = 1 << 1,
 } MigtuneConnFlags;
 
 /**

@@ -109,6 +109,8 @@ void migtune_driver_identity_clear(MigtuneDriverIdentity *identity);
  * @size: of this struct, as the library knows it
  * @connect_timeout_ms: how long a peer may take until it greets
  * @command_timeout_ms: how long it may take to answer a command
+ * @no_monitor: nothing may go through QEMU's monitor; only for a driver with
+ *   @remark
  *
  * Since: 0.1
  */
@@ -116,6 +118,7 @@ typedef struct {
     gsize size;
     guint connect_timeout_ms;
     guint command_timeout_ms;
+    gboolean no_monitor;
 } MigtuneDriverOptions;
 
 /* Where the element of kept settings is from, and its usual prefix. */
@@ -174,6 +177,9 @@ typedef enum {
  * @manager: (nullable): who else sets tuning of its guests, such as
  *   "libvirt": what neither a user nor QEMU's defaults account for is put
  *   down to it
+ * @remark: (nullable): what a user should know about a command that changes
+ *   something, such as that it goes through QEMU's monitor and what that
+ *   entails; for g_free(), %NULL when there is nothing
  * @manager_version: (nullable): of a driver whose guests are migrated by
  *   libvirt: the release of libvirt that does so, such as "9.0.0", for
  *   g_free(); of a client and a daemon the older one
@@ -214,6 +220,8 @@ struct _MigtuneDriver {
     char *(*lookup)(gpointer conn, const char *name,
                     GCancellable *cancellable, GError **error);
     const char *manager;
+    char *(*remark)(gpointer domain, const char *command,
+                    JsonObject *arguments);
     char *(*manager_version)(gpointer conn, GCancellable *cancellable,
                              GError **error);
 };

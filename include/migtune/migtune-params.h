@@ -165,14 +165,15 @@ gboolean migtune_domain_get_parameters(MigtuneDomain *domain,
  *   about what is wrong with what is kept, and `parameters`, an array of
  *   objects with `name`, `qmp`, `kind`, `value` (null when QEMU cannot tell),
  *   `unit` (null without one), `text` (value and unit as people read them),
- *   `default` (null when not known), `from`, `kept`, `differs`, `deprecated`
+ *   `default` (null when not known), `from`, `kept`, `differs`, `why`, `deprecated`
  *   and `unstable`.
  *
  *   `from` says where the value comes from: "default", QEMU's own; "kept",
  *   from what is kept for later starts; "set", changed by hand; the name of
  *   who manages the guest, such as "libvirt"; null when that cannot be told.
  *   `kept` is what a later start would make of it, as text, null when nothing
- *   is kept about it, and `differs` whether that is not what is in force.
+ *   is kept about it, and `differs` whether that is not what is in force;
+ *   `why` tells, where libvirt has set a value, why, else it is null.
  * Since: 0.1
  */
 JsonNode *migtune_domain_report(MigtuneDomain *domain,

@@ -38,7 +38,8 @@ migtune_conn_open_full(const char *uri, unsigned int flags,
 
     g_return_val_if_fail(uri != NULL, NULL);
 
-    if (!mt_core_check_flags(flags, MIGTUNE_CONN_NO_CACHE, error))
+    if (!mt_core_check_flags(flags, MIGTUNE_CONN_NO_CACHE |
+                                        MIGTUNE_CONN_NO_MONITOR, error))
         return NULL;
 
     conn = g_new0(MigtuneConn, 1);
@@ -52,11 +53,19 @@ migtune_conn_open_full(const char *uri, unsigned int flags,
         timeout_ms ? timeout_ms : CONN_CONNECT_TIMEOUT_MS;
     conn->options.command_timeout_ms =
         timeout_ms ? timeout_ms : CONN_COMMAND_TIMEOUT_MS;
-    if (!(flags & MIGTUNE_CONN_NO_CACHE))
+    conn->options.no_monitor = (flags & MIGTUNE_CONN_NO_MONITOR) != 0;
+    /* What is reached without the monitor is not all that QEMU can do. */
+    if (flags == 0)
         conn->cache_dir = mt_cache_default_dir();
     conn->driver = mt_registry_find(uri, error);
     if (!conn->driver)
         return NULL;
+    if (conn->options.no_monitor && !conn->driver->remark) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("%s: there is nothing but QEMU's monitor here; "
+                            "--no-monitor is for libvirt"), uri);
+        return NULL;
+    }
     conn->handle = conn->driver->open(uri, &conn->options, cancellable, error);
     if (!conn->handle)
         return NULL;

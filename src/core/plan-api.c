@@ -64,6 +64,40 @@ plan_get_policy(unsigned int flags)
                                              : MT_POLICY_SUBSTITUTE;
 }
 
+/* What the driver has to say about the commands, each thing once. */
+static void
+plan_remark(MtPlan *plan, MigtuneDomain *domain)
+{
+    const MigtuneDriver *driver = domain->conn->driver;
+
+    for (guint i = 0; driver->remark && i < plan->steps->len; i++) {
+        const MtStep *step = g_ptr_array_index(plan->steps, i);
+        char *text = driver->remark(domain->handle, step->execute,
+                                    step->arguments);
+
+        if (text && !g_ptr_array_find_with_equal_func(plan->warnings, text,
+                                                      g_str_equal, NULL))
+            g_ptr_array_add(plan->warnings, text);
+        else
+            g_free(text);
+    }
+}
+
+/* Why so little can be had. */
+static void
+plan_tell_scope(MtPlan *plan, MigtuneDomain *domain)
+{
+    for (guint i = 0; domain->conn->options.no_monitor &&
+         i < plan->wishes->len; i++) {
+        MtWish *wish = g_ptr_array_index(plan->wishes, i);
+
+        if (wish->error)
+            g_prefix_error(&wish->error, "%s",
+                           _("without QEMU's monitor (--no-monitor) there "
+                             "are libvirt's own functions alone: "));
+    }
+}
+
 static MigtunePlan *
 plan_wrap(MtPlan *inner, MigtuneDomain *domain, MtTargets targets)
 {
@@ -74,6 +108,11 @@ plan_wrap(MtPlan *inner, MigtuneDomain *domain, MtTargets targets)
     plan->domain = domain ? migtune_domain_ref(domain) : NULL;
     plan->targets = targets;
     plan->texts = g_ptr_array_new_with_free_func(g_free);
+    if (domain && inner) {
+        plan_remark(inner, domain);
+        plan_tell_scope(inner, domain);
+    }
+
     return plan;
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/plan-kept.h"
 #include "plan/wish.h"
+#include "plan/lower.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
@@ -293,6 +294,23 @@ report_add_kept(const Report *report, JsonObject *object, const MtRow *row,
     json_object_set_boolean_member(object, "differs", differs);
 }
 
+/* Where libvirt has set it: why. */
+static void
+report_add_why(const Report *report, JsonObject *object, const MtRow *row)
+{
+    const MigtuneDriver *driver = report->domain->conn->driver;
+    const MtLowerRow *how = mt_lower_row(row);
+    const char *why = NULL;
+
+    if (driver->manager && driver->manager_version && how &&
+        g_strcmp0(mt_json_peek_string(object, "from"), driver->manager) == 0)
+        why = how->how == MT_LOWER_ITSELF
+                  ? _(how->why)
+                  : _("libvirt sets it for a migration, and puts back what "
+                      "was there when that ends");
+    mt_json_set_text(object, "why", why);
+}
+
 static JsonObject *
 report_live_line(Report *report, const MtListed *listed)
 {
@@ -307,6 +325,7 @@ report_live_line(Report *report, const MtListed *listed)
                          ? report_row_from(report, row, listed->value)
                          : report_compression_from(report));
     report_add_kept(report, object, row, listed->value);
+    report_add_why(report, object, row);
     return object;
 }
 
@@ -350,6 +369,7 @@ report_kept_line(const Report *report, const MtWish *wish)
         json_object_set_boolean_member(object, "unstable", FALSE);
     }
     mt_json_set_text(object, "from", report->state ? NULL : "kept");
+    mt_json_set_text(object, "why", NULL);
     json_object_set_string_member(object, "kept", wish->asked);
     json_object_set_boolean_member(
         object, "differs",

@@ -34,7 +34,7 @@ typedef struct {
     int type;                   /* of the typed parameter */
     MtRelease since;            /* of libvirt */
     const char *option;         /* of virsh migrate, or a command of virsh */
-    const char *why;            /* N_(); why not */
+    const char *why;            /* why, to be translated */
 } MtLowerRow;
 
 /* How libvirt has it; NULL for a row that it does not know. */

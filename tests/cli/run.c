@@ -738,7 +738,8 @@ cli_members(JsonNode *node, const char *path)
 #define VERDICT "asked becomes name now reason removed since verdict"
 #define REPORT "domain findings parameters qemu shows"
 #define PARAMETER \
-    "default deprecated differs from kept kind name qmp text unit unstable value"
+    "default deprecated differs from kept kind name qmp text unit unstable value " \
+    "why"
 #define ERROR "code command message parameter qemu"
 
 /* Names of members are a promise to other programs. */

@@ -33,6 +33,7 @@ static const MigtuneDriverOptions options = {
     .command_timeout_ms = 30000,
 };
 
+#ifndef CONFORMANCE_LIBVIRT
 static void
 setup_qmp(Setup *setup, const char *release)
 {
@@ -150,6 +151,33 @@ teardown_ref(Setup *setup)
     g_rmdir(setup->directory);
 }
 
+#else
+#include "hosts.h"
+
+/* One for all promises: it takes a while to start. */
+static Host *libvirt_host;
+
+static void
+setup_libvirt(Setup *setup, const char *release)
+{
+    if (!libvirt_host) {
+        libvirt_host = host_new("alpha", 1, NULL);
+        virDomainFree(host_add_guest(libvirt_host, "one", TRUE));
+        virDomainFree(host_add_guest(libvirt_host, "two", TRUE));
+    }
+    setup->directory = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    setup->uri = g_strdup(libvirt_host->uri);
+    setup->absent_uri = g_strdup_printf(
+        "qemu+unix:///system?socket=%s/absent", setup->directory);
+}
+
+static void
+teardown_libvirt(Setup *setup)
+{
+    g_rmdir(setup->directory);
+}
+#endif
+
 static const struct {
     const char *name;
     const char *path;           /* of the test */
@@ -160,6 +188,10 @@ static const struct {
     const char *release;        /* NULL: of no matter */
     gboolean real;              /* a QEMU is needed */
 } drivers[] = {
+#ifdef CONFORMANCE_LIBVIRT
+    { "libvirt", "libvirt", "libvirt/libvirt.so", "qemu+nonsense:///system",
+      setup_libvirt, teardown_libvirt },
+#else
     { "qmp", "qmp", "qmp/qmp.so", "qmp://host/path", setup_qmp,
       teardown_qmp },
 #define REAL(release)                                                   \
@@ -177,6 +209,7 @@ static const struct {
     REF("8.0"), REF("8.1"), REF("8.2"), REF("9.0"), REF("9.1"), REF("9.2"),
     REF("10.0"), REF("10.1"), REF("10.2"), REF("11.0"), REF("11.1"),
 #undef REF
+#endif
 };
 
 static const MigtuneDriver *
@@ -619,5 +652,19 @@ main(int argc, char **argv)
         printf("1..0 # SKIP no real QEMU is named\n");
         return 0;
     }
+#ifdef CONFORMANCE_LIBVIRT
+    {
+        int status;
+
+        if (hosts_missing()) {
+            g_print("1..0 # SKIP %s\n", hosts_missing());
+            return 0;
+        }
+        status = g_test_run();
+        host_free(libvirt_host);
+        return status;
+    }
+#else
     return g_test_run();
+#endif
 }

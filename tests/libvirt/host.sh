@@ -32,13 +32,15 @@ if [ "${1:-}" = --inside ]; then
 fi
 
 if [ "${1:-}" != --own ]; then
-    exec unshare --mount --net --uts --propagation private -- \
+    exec unshare --mount --net --uts --propagation unchanged -- \
         "$self" --own "$@"
 fi
 shift
 directory=$1 name=$2 address=$3 peer=${4:-} peer_address=${5:-}
 
 umask 022
+# In a chroot there is no mount at the root.
+mount --make-rprivate / 2>/dev/null || :
 cd "$directory"
 mkdir -p etc sock lib cache log run guests
 n=${address##*.}

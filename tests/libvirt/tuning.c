@@ -115,7 +115,9 @@ test_lookups(void)
     /* One that does not run. */
     virDomainDestroy(domain);
     MIGTUNE_HAS("shut off", "dominfo", "seek");
-    MIGTUNE_HAS("is not running: start it", "migrate-getparameters", "seek");
+    MIGTUNE_HAS("is not running: start it", "migrate-setparameters", "seek",
+                "--live", "downtime=7");
+    MIGTUNE_HAS("Nothing is kept", "migrate-getparameters", "seek");
     virDomainUndefine(domain);
     MIGTUNE_HAS("exit 1", "dominfo", "seek");
     virDomainFree(domain);

@@ -52,6 +52,7 @@ conn_judge_uri(LvConn *conn, const MigtuneDriverOptions *options)
 
     conn->connect_timeout_ms = options->connect_timeout_ms;
     conn->command_timeout_ms = options->command_timeout_ms;
+    conn->no_monitor = options->no_monitor;
     if (!is_local)
         conn->connect_timeout_ms = MAX(conn->connect_timeout_ms,
                                        CONN_REMOTE_TIMEOUT_MS);

@@ -32,6 +32,7 @@ static const MigtuneDriver lv_driver = {
     .kept_set = lv_kept_set,
     .lookup = lv_lookup,
     .manager = "libvirt",
+    .remark = lv_remark,
     .manager_version = lv_version,
 };
 

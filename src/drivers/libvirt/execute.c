@@ -27,8 +27,10 @@ typedef struct {
     const LvNative *native[LV_N_NATIVE];
     guint64 values[LV_N_NATIVE];
     guint n_native;
+    const char *command;
     char *line;                 /* for the monitor; NULL: nothing left */
     char *reply;                /* of the monitor */
+    JsonNode *bare;             /* of libvirt, in place of the monitor */
     GError *refusal;            /* of a function of libvirt, or ours */
 } LvItem;
 
@@ -36,6 +38,7 @@ typedef struct {
 typedef struct {
     virDomainPtr domain;
     char *name;
+    gboolean no_monitor;
     LvItem *items;
     guint n_items;
     gint n_done;                /* atomic: items that are settled */
@@ -68,6 +71,7 @@ execute_batch_clear(gpointer data)
         g_free(batch->items[i].line);
         free(batch->items[i].reply);
         g_clear_error(&batch->items[i].refusal);
+        g_clear_pointer(&batch->items[i].bare, json_node_unref);
     }
     g_free(batch->items);
     g_free(batch->name);
@@ -110,6 +114,7 @@ execute_prepare(const LvDomain *domain, LvItem *item,
 {
     g_autoptr(JsonObject) rest = NULL;
 
+    item->command = g_intern_string(command->name);
     if (g_strv_contains(execute_forbidden, command->name)) {
         execute_forbid(item, command->name);
         return;
@@ -170,11 +175,29 @@ execute_refused_by_qemu(const LvItem *item)
     return message && message->kind == MT_MESSAGE_ERROR;
 }
 
+/* Answers without the monitor, or refuses. */
+static gboolean
+execute_bare(LvBatch *batch, LvItem *item, GError **error)
+{
+    item->bare = lv_bare_answer(batch->domain, item->command,
+                                &item->refusal);
+    if (item->refusal &&
+        g_error_matches(item->refusal, MIGTUNE_ERROR,
+                        MIGTUNE_ERROR_DISCONNECTED)) {
+        g_propagate_error(error, g_steal_pointer(&item->refusal));
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
 static gboolean
 execute_item(LvBatch *batch, LvItem *item, GError **error)
 {
     if (item->refusal)
         return TRUE;
+    if (item->line && batch->no_monitor)
+        return execute_bare(batch, item, error);
     if (item->line && !execute_monitor(batch, item, item->line, error))
         return FALSE;
     if (item->n_native > 0 && execute_refused_by_qemu(item))
@@ -211,6 +234,8 @@ execute_answer(LvItem *item, MigtuneDriverCommand *command, GError **error)
 
     if (item->refusal) {
         command->error = g_steal_pointer(&item->refusal);
+    } else if (item->bare) {
+        command->result = g_steal_pointer(&item->bare);
     } else if (item->reply) {
         message = mt_message_parse(item->reply, strlen(item->reply), error);
         if (!message)
@@ -244,6 +269,7 @@ execute_batch_new(const LvDomain *domain,
     batch->domain = domain->domain;
     virDomainRef(batch->domain);
     batch->name = g_strdup(domain->name);
+    batch->no_monitor = domain->conn->no_monitor;
     batch->n_items = n_commands;
     batch->items = g_new0(LvItem, n_commands);
     for (guint i = 0; i < n_commands; i++)
@@ -292,4 +318,25 @@ lv_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
         g_propagate_error(error, g_steal_pointer(&failure));
 
     return FALSE;
+}
+
+char *
+lv_remark(gpointer data, const char *command, JsonObject *arguments)
+{
+    LvDomain *domain = data;
+    LvItem item = { NULL };
+    const MigtuneDriverCommand asked = { .name = command,
+                                         .arguments = arguments };
+    char *text = NULL;
+
+    execute_prepare(domain, &item, &asked);
+    if (item.line && !domain->conn->no_monitor)
+        text = g_strdup("part of this goes through QEMU's monitor, as "
+                        "reading does: libvirt marks the guest as tainted "
+                        "(custom monitor control commands); --no-monitor "
+                        "refuses instead");
+    g_free(item.line);
+    g_clear_error(&item.refusal);
+
+    return text;
 }

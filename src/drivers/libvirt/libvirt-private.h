@@ -108,6 +108,14 @@ gboolean lv_execute(gpointer domain, MigtuneDriverCommand *commands,
                     guint n_commands, GCancellable *cancellable,
                     GError **error);
 
+/* What becomes of a command: NULL when libvirt's functions do all of it. */
+char *lv_remark(gpointer domain, const char *command, JsonObject *arguments);
+
+/* bare.c: what libvirt tells without the monitor, in QEMU's words; NULL with
+ * an error for a command that needs it. */
+JsonNode *lv_bare_answer(virDomainPtr domain, const char *command,
+                         GError **error);
+
 /* metadata.c */
 char *lv_kept_get(gpointer domain, MigtuneDriverKept which, GError **error);
 gboolean lv_kept_set(gpointer domain, MigtuneDriverKept which,
