@@ -30,6 +30,10 @@ static struct real {
     gpointer (*queue_pop)(GAsyncQueue *queue);
     gpointer (*queue_try_pop)(GAsyncQueue *queue);
     gpointer (*queue_timeout_pop)(GAsyncQueue *queue, guint64 timeout_us);
+    GThreadPool *(*pool_new)(GFunc func, gpointer user_data, gint max_threads,
+                             gboolean exclusive, GError **error);
+    gboolean (*pool_push)(GThreadPool *pool, gpointer data, GError **error);
+    void (*pool_free)(GThreadPool *pool, gboolean immediate, gboolean wait);
 } real;
 
 static const struct {
@@ -45,12 +49,15 @@ static const struct {
     { "g_async_queue_pop", &real.queue_pop },
     { "g_async_queue_try_pop", &real.queue_try_pop },
     { "g_async_queue_timeout_pop", &real.queue_timeout_pop },
+    { "g_thread_pool_new", &real.pool_new },
+    { "g_thread_pool_push", &real.pool_push },
+    { "g_thread_pool_free", &real.pool_free },
 };
 
 static const struct real *
 tsan_glib(void)
 {
-    if (G_UNLIKELY(!real.queue_timeout_pop)) {
+    if (G_UNLIKELY(!real.pool_free)) {
         for (gsize i = 0; i < G_N_ELEMENTS(real_names); i++)
             *(void **)real_names[i].where =
                 dlsym(RTLD_NEXT, real_names[i].name);
@@ -141,6 +148,54 @@ g_async_queue_timeout_pop(GAsyncQueue *queue, guint64 timeout_us)
 
     __tsan_acquire(queue);
     return data;
+}
+
+/* A pool's work begins after it was pushed, and has ended when the pool is
+ * freed with @wait. */
+typedef struct {
+    GFunc func;
+    gpointer user_data;
+} TsanPool;
+
+static void
+tsan_pool_run(gpointer data, gpointer user_data)
+{
+    TsanPool *ours = user_data;
+
+    __tsan_acquire(ours);
+    ours->func(data, ours->user_data);
+    __tsan_release(ours);
+}
+
+GThreadPool *
+g_thread_pool_new(GFunc func, gpointer user_data, gint max_threads,
+                  gboolean exclusive, GError **error)
+{
+    TsanPool *ours = g_new(TsanPool, 1);
+
+    ours->func = func;
+    ours->user_data = user_data;
+    return tsan_glib()->pool_new(tsan_pool_run, ours, max_threads, exclusive,
+                                 error);
+}
+
+gboolean
+g_thread_pool_push(GThreadPool *pool, gpointer data, GError **error)
+{
+    __tsan_release(pool->user_data);
+    return tsan_glib()->pool_push(pool, data, error);
+}
+
+void
+g_thread_pool_free(GThreadPool *pool, gboolean immediate, gboolean wait)
+{
+    TsanPool *ours = pool->user_data;
+
+    tsan_glib()->pool_free(pool, immediate, wait);
+    if (!wait)
+        return;             /* some of it may run yet */
+    __tsan_acquire(ours);
+    g_free(ours);
 }
 
 /* GLib builds the first error of a domain without a lock that is seen here. */
