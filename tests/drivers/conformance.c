@@ -633,7 +633,8 @@ main(int argc, char **argv)
 {
     g_autofree char *top = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
                                             "src", "drivers", NULL);
-    g_autofree char *search = g_strdup_printf("%s/qmp:%s/ref", top, top);
+    g_autofree char *search = g_strdup_printf("%s/qmp:%s/ref:%s/libvirt", top,
+                                              top, top);
     guint n_wanted = 0;
 
     g_test_init(&argc, &argv, NULL);
