@@ -36,6 +36,11 @@ assert_lacks(const char *text, const char *part)
         g_autofree char *text_ = host_migtune(alpha, __VA_ARGS__, NULL); \
         assert_has(text_, part);                                       \
     } while (0)
+#define MIGTUNE_LACKS(part, ...)                                       \
+    do {                                                               \
+        g_autofree char *text_ = host_migtune(alpha, __VA_ARGS__, NULL); \
+        assert_lacks(text_, part);                                     \
+    } while (0)
 #define VIRSH_IS(expected, ...)                                        \
     do {                                                               \
         g_autofree char *text_ = host_virsh(alpha, __VA_ARGS__, NULL); \
@@ -115,6 +120,11 @@ test_lookups(void)
     /* One that does not run. */
     virDomainDestroy(domain);
     MIGTUNE_HAS("shut off", "dominfo", "seek");
+    MIGTUNE_HAS("shut off", "list", "--all");
+    MIGTUNE_HAS("seek", "list", "--inactive", "--name");
+    MIGTUNE_HAS("seek", "list", "--all", "--keys");
+    MIGTUNE_LACKS("seek", "list");
+    MIGTUNE_LACKS("seek", "list", "--keys");
     MIGTUNE_HAS("is not running: start it", "migrate-setparameters", "seek",
                 "--live", "downtime=7");
     MIGTUNE_HAS("Nothing is kept", "migrate-getparameters", "seek");
