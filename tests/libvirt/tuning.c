@@ -101,6 +101,61 @@ test_set_and_get(void)
     virDomainFree(domain);
 }
 
+/* Whether libvirt says that somebody has used the monitor. */
+static gboolean
+is_tainted_by_us(virDomainPtr domain)
+{
+    char **messages = NULL;
+    int n = virDomainGetMessages(domain, &messages,
+                                 VIR_DOMAIN_MESSAGE_TAINTING);
+    gboolean tainted = FALSE;
+
+    g_assert_cmpint(n, >=, 0);
+    for (int i = 0; i < n; i++) {
+        g_test_message("%s", messages[i]);
+        tainted = tainted || strstr(messages[i], "monitor");
+        free(messages[i]);
+    }
+    free(messages);
+
+    return tainted;
+}
+
+/* Nothing but libvirt's functions, and nothing said of what those cannot see. */
+static void
+test_no_monitor(void)
+{
+    static const char *const beyond[] = { "xbzrle=on", "xbzrle=off",
+                                          "compression=none", "postcopy=on",
+                                          "bandwidth=512KiB/s" };
+    virDomainPtr domain = host_add_guest(alpha, "chaste", TRUE);
+
+    MIGTUNE_HAS("321 ms", "--no-monitor", "migrate-setparameters", "chaste",
+                "downtime=321");
+    VIRSH_IS("321", "migrate-getmaxdowntime", "chaste");
+    MIGTUNE_HAS("321 ms", "--no-monitor", "migrate-getparameters", "chaste");
+    for (gsize i = 0; i < G_N_ELEMENTS(beyond); i++) {
+        g_autofree char *text =
+            host_migtune(alpha, "--no-monitor", "migrate-setparameters",
+                         "chaste", beyond[i], "downtime=7", NULL);
+
+        g_test_message("%s", text);
+        assert_has(text, "exit 1");
+        assert_lacks(text, "this QEMU");
+        assert_has(text, "--no-monitor");
+    }
+    VIRSH_IS("321", "migrate-getmaxdowntime", "chaste");
+    g_assert_false(is_tainted_by_us(domain));
+
+    /* What was found out so is not kept for those who may use it. */
+    MIGTUNE_HAS("in-force", "migrate-setparameters", "chaste", "xbzrle=on");
+    g_assert_true(is_tainted_by_us(domain));
+
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
 static void
 test_lookups(void)
 {
@@ -286,6 +341,7 @@ main(int argc, char **argv)
         return 0;
     }
     g_test_add_func("/libvirt/set-and-get", test_set_and_get);
+    g_test_add_func("/libvirt/no-monitor", test_no_monitor);
     g_test_add_func("/libvirt/lookups", test_lookups);
     g_test_add_func("/libvirt/bad-input", test_bad_input);
     g_test_add_func("/libvirt/restart", test_restart);
