@@ -16,20 +16,6 @@
 
 static Host *alpha;
 
-static void
-assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        g_error("expected '%s' in:\n%s", part, text);
-}
-
-static void
-assert_lacks(const char *text, const char *part)
-{
-    if (strstr(text, part))
-        g_error("expected no '%s' in:\n%s", part, text);
-}
-
 /* What migtune prints has, and what virsh prints is. */
 #define MIGTUNE_HAS(part, ...)                                         \
     do {                                                               \
