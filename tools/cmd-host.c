@@ -19,29 +19,53 @@ host_get_info(MigtuneDomain *domain, gconstpointer data, int *status,
     return migtune_domain_get_info(domain, error);
 }
 
-/* Names or keys alone; keys cost no word with any guest. */
+/* As virsh has it: without an option those that run. */
+static EachWhich
+host_list_which(const CmdLine *line)
+{
+    if (cmd_line_has(line, "all"))
+        return EACH_ACTIVE | EACH_INACTIVE;
+
+    return cmd_line_has(line, "inactive") ? EACH_INACTIVE : EACH_ACTIVE;
+}
+
+typedef char **(*HostListFunc)(MigtuneConn *conn, GError **error);
+
+static gboolean
+host_add_keys(JsonArray *array, HostListFunc list, MigtuneConn *conn,
+              GError **error)
+{
+    g_auto(GStrv) keys = list(conn, error);
+
+    for (guint i = 0; keys && keys[i]; i++)
+        json_array_add_string_element(array, keys[i]);
+
+    return keys != NULL;
+}
+
+/* Keys cost no word with any guest. */
 static int
-host_list_keys(Tool *tool, GError **error)
+host_list_keys(Tool *tool, EachWhich which, GError **error)
 {
     MigtuneConn *conn = tool_connect(tool, error);
-    g_auto(GStrv) keys = conn ? migtune_conn_list(conn, error) : NULL;
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_ARRAY);
+    JsonArray *array = json_array_new();
 
-    if (!keys)
+    json_node_take_array(node, array);
+    if (!conn ||
+        ((which & EACH_ACTIVE) &&
+         !host_add_keys(array, migtune_conn_list, conn, error)) ||
+        ((which & EACH_INACTIVE) &&
+         !host_add_keys(array, migtune_conn_list_inactive, conn, error)))
         return TOOL_FAILED;
 
     if (tool->json) {
-        g_autoptr(JsonNode) node = json_node_new(JSON_NODE_ARRAY);
-        JsonArray *array = json_array_new();
-
-        for (guint i = 0; keys[i]; i++)
-            json_array_add_string_element(array, keys[i]);
-        json_node_take_array(node, array);
         out_json(node);
         return TOOL_DONE;
     }
 
-    for (guint i = 0; keys[i]; i++)
-        out_line("%s", keys[i]);
+    for (guint i = 0; i < json_array_get_length(array); i++)
+        out_line("%s", json_array_get_string_element(array, i));
     return TOOL_DONE;
 }
 
@@ -64,7 +88,7 @@ host_print_list(Tool *tool, GPtrArray *results)
             if (result->document)
                 text = out_get_string(
                     json_node_get_object(result->document), members[j]);
-            out_table_cell(table, OUT_PLAIN, text);
+            out_table_cell(table, OUT_PLAIN, text && *text ? text : "-");
         }
     }
     out_table_print(table, !tool->quiet, tool->colour);
@@ -74,12 +98,13 @@ host_print_list(Tool *tool, GPtrArray *results)
 static int
 host_list(Tool *tool, const CmdLine *line, GError **error)
 {
+    EachWhich which = host_list_which(line);
     g_autoptr(GPtrArray) results = NULL;
 
     if (cmd_line_has(line, "keys"))
-        return host_list_keys(tool, error);
+        return host_list_keys(tool, which, error);
 
-    results = each_domain(tool, host_get_info, NULL, error);
+    results = each_domain_of(tool, which, host_get_info, NULL, error);
     if (!results)
         return TOOL_FAILED;
 
@@ -260,6 +285,10 @@ host_probe(Tool *tool, const CmdLine *line, GError **error)
                  "it, 1 if not, 2 if nobody knows the name") }
 
 static const CmdOption host_list_options[] = {
+    { "all", 0, CMD_OPT_FLAG,
+      .help = N_("those that do not run, too, which libvirt has") },
+    { "inactive", 0, CMD_OPT_FLAG,
+      .help = N_("only those that do not run") },
     { "name", 0, CMD_OPT_FLAG,
       .help = N_("names alone, one a line") },
     { "keys", 0, CMD_OPT_FLAG,
@@ -284,8 +313,8 @@ static const CmdOption host_probe_options[] = {
 const Cmd cmd_host_commands[] = {
     { "list", 0, host_list_options, host_list,
       N_("list the guests of the connection"),
-      N_("Lists every guest with the version of its QEMU, its state and that "
-         "of its migration. A guest that cannot be asked is listed by its "
+      N_("Lists every guest that runs, with the version of its QEMU, its "
+         "state and that of its migration. A guest that cannot be asked is listed by its "
          "key, and standard error says why; it holds up none of the "
          "others.") },
     { "dominfo", 0, host_dominfo_options, host_dominfo,

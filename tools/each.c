@@ -61,20 +61,47 @@ each_take(const char *key, MigtuneDomain *domain, const GError *error,
     g_mutex_unlock(&each->lock);
 }
 
+/* None of these is asked anything, so one after the other will do. */
+static gboolean
+each_visit_inactive(Each *each, MigtuneConn *conn, GError **error)
+{
+    g_auto(GStrv) keys = migtune_conn_list_inactive(conn, error);
+
+    for (guint i = 0; keys && keys[i]; i++) {
+        g_autoptr(GError) failure = NULL;
+        g_autoptr(MigtuneDomain) domain =
+            migtune_conn_open_domain(conn, keys[i], &failure);
+
+        each_take(keys[i], domain, failure, each);
+    }
+
+    return keys != NULL;
+}
+
 GPtrArray *
 each_domain(Tool *tool, EachFunc func, gconstpointer data, GError **error)
+{
+    return each_domain_of(tool, EACH_ACTIVE, func, data, error);
+}
+
+GPtrArray *
+each_domain_of(Tool *tool, EachWhich which, EachFunc func, gconstpointer data,
+               GError **error)
 {
     MigtuneConn *conn = tool_connect(tool, error);
     g_autoptr(GPtrArray) results =
         g_ptr_array_new_with_free_func(each_result_free);
     Each each = { .func = func, .data = data, .results = results };
-    gboolean done;
+    gboolean done = TRUE;
 
     if (!conn)
         return NULL;
 
     g_mutex_init(&each.lock);
-    done = migtune_conn_foreach(conn, 0, each_take, &each, error);
+    if (which & EACH_ACTIVE)
+        done = migtune_conn_foreach(conn, 0, each_take, &each, error);
+    if (done && (which & EACH_INACTIVE))
+        done = each_visit_inactive(&each, conn, error);
     g_mutex_clear(&each.lock);
     if (!done)
         return NULL;

@@ -18,9 +18,18 @@ typedef struct {
 typedef JsonNode *(*EachFunc)(MigtuneDomain *domain, gconstpointer data,
                               int *status, GError **error);
 
-/* Does it; returns EachResult pointers sorted by key, NULL on error. */
+/* Which domains. */
+typedef enum {
+    EACH_ACTIVE = 1 << 0,
+    EACH_INACTIVE = 1 << 1,     /* defined, and they do not run */
+} EachWhich;
+
+/* Does it with those that run; returns EachResult pointers sorted by key, NULL
+ * on error. */
 GPtrArray *each_domain(Tool *tool, EachFunc func, gconstpointer data,
                        GError **error);
+GPtrArray *each_domain_of(Tool *tool, EachWhich which, EachFunc func,
+                          gconstpointer data, GError **error);
 
 /* The worst status of all. */
 int each_status(GPtrArray *results);

@@ -126,6 +126,20 @@ const char *migtune_conn_get_uri(MigtuneConn *conn);
 char **migtune_conn_list(MigtuneConn *conn, GError **error);
 
 /**
+ * migtune_conn_list_inactive:
+ * @conn: a connection
+ * @error: return location
+ *
+ * Lists the domains that are defined and do not run, where the driver knows
+ * such and migtune_conn_list() leaves them out, as with libvirt.
+ *
+ * Returns: (transfer full): keys for migtune_conn_open_domain(), sorted, for
+ *   g_strfreev(); an empty array where there are none; %NULL on error.
+ * Since: 0.1
+ */
+char **migtune_conn_list_inactive(MigtuneConn *conn, GError **error);
+
+/**
  * migtune_conn_open_domain:
  * @conn: a connection
  * @key: one of migtune_conn_list()

@@ -183,6 +183,8 @@ typedef enum {
  * @manager_version: (nullable): of a driver whose guests are migrated by
  *   libvirt: the release of libvirt that does so, such as "9.0.0", for
  *   g_free(); of a client and a daemon the older one
+ * @list_inactive: (nullable): as @list, of the domains that are defined and do
+ *   not run, which @list leaves out
  *
  * Since: 0.1
  */
@@ -224,6 +226,8 @@ struct _MigtuneDriver {
                     JsonObject *arguments);
     char *(*manager_version)(gpointer conn, GCancellable *cancellable,
                              GError **error);
+    char **(*list_inactive)(gpointer conn, GCancellable *cancellable,
+                            GError **error);
 };
 
 /* What a module exports is looked up under this name. */

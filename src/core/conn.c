@@ -110,18 +110,34 @@ conn_compare_keys(gconstpointer a, gconstpointer b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-char **
-migtune_conn_list(MigtuneConn *conn, GError **error)
+static char **
+conn_sort(char **keys)
 {
-    char **keys;
-
-    g_return_val_if_fail(conn != NULL, NULL);
-
-    keys = conn->driver->list(conn->handle, conn->cancellable, error);
     if (keys)
         qsort(keys, g_strv_length(keys), sizeof(*keys), conn_compare_keys);
 
     return keys;
+}
+
+char **
+migtune_conn_list(MigtuneConn *conn, GError **error)
+{
+    g_return_val_if_fail(conn != NULL, NULL);
+
+    return conn_sort(conn->driver->list(conn->handle, conn->cancellable,
+                                        error));
+}
+
+char **
+migtune_conn_list_inactive(MigtuneConn *conn, GError **error)
+{
+    g_return_val_if_fail(conn != NULL, NULL);
+
+    if (!conn->driver->list_inactive)
+        return g_new0(char *, 1);
+
+    return conn_sort(conn->driver->list_inactive(conn->handle,
+                                                 conn->cancellable, error));
 }
 
 MigtuneDomain *

@@ -221,14 +221,18 @@ mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh, GError **error)
     address = g_strdup_printf("%s %s", conn->uri, domain->key);
     key = mt_cache_key(domain->identity.version, domain->identity.binary,
                        address);
-    if (!refresh)
+    /* Without the monitor it is another, and nobody's but this one's. */
+    if (!refresh && !conn->options.no_monitor)
         caps = mt_cache_load(conn->cache_dir, key);
     if (!caps) {
         caps = mt_caps_probe(&domain->exec, mt_release_parse(domain->qemu),
                              conn->cancellable, error);
         if (!caps)
             return NULL;
-        mt_cache_save(conn->cache_dir, key, caps);
+        if (conn->options.no_monitor)
+            mt_caps_set_partial(caps);
+        else
+            mt_cache_save(conn->cache_dir, key, caps);
     }
     mt_caps_unref(domain->caps);
     domain->caps = caps;

@@ -83,21 +83,6 @@ plan_remark(MtPlan *plan, MigtuneDomain *domain)
     }
 }
 
-/* Why so little can be had. */
-static void
-plan_tell_scope(MtPlan *plan, MigtuneDomain *domain)
-{
-    for (guint i = 0; domain->conn->options.no_monitor &&
-         i < plan->wishes->len; i++) {
-        MtWish *wish = g_ptr_array_index(plan->wishes, i);
-
-        if (wish->error)
-            g_prefix_error(&wish->error, "%s",
-                           _("without QEMU's monitor (--no-monitor) there "
-                             "are libvirt's own functions alone: "));
-    }
-}
-
 static MigtunePlan *
 plan_wrap(MtPlan *inner, MigtuneDomain *domain, MtTargets targets)
 {
@@ -108,10 +93,8 @@ plan_wrap(MtPlan *inner, MigtuneDomain *domain, MtTargets targets)
     plan->domain = domain ? migtune_domain_ref(domain) : NULL;
     plan->targets = targets;
     plan->texts = g_ptr_array_new_with_free_func(g_free);
-    if (domain && inner) {
+    if (domain && inner)
         plan_remark(inner, domain);
-        plan_tell_scope(inner, domain);
-    }
 
     return plan;
 }

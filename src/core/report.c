@@ -193,6 +193,25 @@ report_is_nothing(const MtValue *value)
     return value->text && g_strv_contains(nothing, value->text);
 }
 
+/*
+ * Whether libvirt has undone what was set by hand: all capabilities that it
+ * knows are off after a migration, on both sides and however that ended.
+ */
+static gboolean
+report_is_undone(Report *report, const MtRow *row, const MtValue *value)
+{
+    const MigtuneDriver *driver = report->domain->conn->driver;
+    const MtLowerRow *how = mt_lower_row(row);
+    const MtValue *wanted;
+
+    if (!value || !driver->manager || !driver->manager_version || !how ||
+        how->how == MT_LOWER_NEVER || row->kind != MT_KIND_CAPABILITY)
+        return FALSE;
+    wanted = report_wanted(report_get_noted(report), row);
+
+    return wanted && !mt_value_equal(wanted, value);
+}
+
 static const char *
 report_row_from(Report *report, const MtRow *row, const MtValue *value)
 {
@@ -204,6 +223,8 @@ report_row_from(Report *report, const MtRow *row, const MtValue *value)
         return NULL;
     if (mt_value_equal(report_wanted(report->kept_plan, row), value))
         return "kept";
+    if (report_is_undone(report, row, value))
+        return manager;
     if (def ? mt_value_is(row, value, def) : report_is_nothing(value))
         return "default";
     if ((manager || !def) &&
@@ -228,7 +249,8 @@ report_compression_from(Report *report)
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
         const MtRow *row = mt_row(parts[i]);
 
-        if (mt_set_is_set(values, row))
+        if (mt_set_is_set(values, row) ||
+            report_is_undone(report, row, mt_set_get(values, row)))
             return report_row_from(report, row, mt_set_get(values, row));
     }
 
@@ -294,9 +316,22 @@ report_add_kept(const Report *report, JsonObject *object, const MtRow *row,
     json_object_set_boolean_member(object, "differs", differs);
 }
 
+static const char *
+report_why(const MtLowerRow *how, const MtRow *row, const MtValue *value)
+{
+    if (how->how == MT_LOWER_ITSELF)
+        return _(how->why);
+    if (row->kind == MT_KIND_CAPABILITY && mt_value_is(row, value, row->def))
+        return _("libvirt has it on only in a migration that asks for it");
+
+    return _("libvirt sets it for a migration, and puts back what was there "
+             "when that ends");
+}
+
 /* Where libvirt has set it: why. */
 static void
-report_add_why(const Report *report, JsonObject *object, const MtRow *row)
+report_add_why(const Report *report, JsonObject *object, const MtRow *row,
+               const MtValue *value)
 {
     const MigtuneDriver *driver = report->domain->conn->driver;
     const MtLowerRow *how = mt_lower_row(row);
@@ -304,10 +339,7 @@ report_add_why(const Report *report, JsonObject *object, const MtRow *row)
 
     if (driver->manager && driver->manager_version && how &&
         g_strcmp0(mt_json_peek_string(object, "from"), driver->manager) == 0)
-        why = how->how == MT_LOWER_ITSELF
-                  ? _(how->why)
-                  : _("libvirt sets it for a migration, and puts back what "
-                      "was there when that ends");
+        why = report_why(how, row, value);
     mt_json_set_text(object, "why", why);
 }
 
@@ -325,7 +357,7 @@ report_live_line(Report *report, const MtListed *listed)
                          ? report_row_from(report, row, listed->value)
                          : report_compression_from(report));
     report_add_kept(report, object, row, listed->value);
-    report_add_why(report, object, row);
+    report_add_why(report, object, row, listed->value);
     return object;
 }
 

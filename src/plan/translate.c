@@ -414,6 +414,23 @@ translate_row_equiv(Translation *t, const MtRow *row, const MtValue *value)
     }
 }
 
+/* Of what cannot be reached nobody knows whether it is there, or on. */
+static gboolean
+translate_out_of_reach(MtPlan *plan, MtWish *wish, const MtRow *row)
+{
+    g_autofree char *text = NULL;
+
+    if (!mt_caps_is_partial(plan->caps) || mt_caps_lookup(plan->caps, row))
+        return FALSE;
+
+    text = g_strdup_printf(_("libvirt has no function of its own for %s, and "
+                             "--no-monitor leaves nothing else"), row->name);
+    wish->shown = NULL;
+    translate_cannot(plan, wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, text);
+
+    return TRUE;
+}
+
 static void
 translate_row(Translation *t, MtWish *wish, const MtRow *row,
               const MtValue *value, guint depth)
@@ -424,6 +441,8 @@ translate_row(Translation *t, MtWish *wish, const MtRow *row,
     g_autofree char *absence = NULL;
     gboolean there = translate_has_row(plan, row);
 
+    if (translate_out_of_reach(plan, wish, row))
+        return;
     if (there && row->type == MT_TYPE_ENUM &&
         !mt_caps_has_member(plan->caps, row, value->text))
         there = FALSE;
@@ -564,6 +583,8 @@ translate_compression(Translation *t, MtWish *wish)
     const MtRow *by_multifd = mt_row(MT_PARAM_MULTIFD_COMPRESSION);
     const TranslateMethod *chosen = NULL;
 
+    if (translate_out_of_reach(plan, wish, wish->row))
+        return;
     for (char **name = names; *name; name++) {
         const TranslateMethod *method =
             translate_choose_method(t, wish, translate_find_method(*name));

@@ -23,6 +23,7 @@ struct _MtCaps {
     gint ref_count;
     MtRelease release;
     const char *source;
+    gboolean partial;
     GArray *entries;
     GPtrArray *own_rows;        /* of what the catalogue does not have */
 };
@@ -384,6 +385,18 @@ const char *
 mt_caps_source(const MtCaps *caps)
 {
     return caps->source;
+}
+
+void
+mt_caps_set_partial(MtCaps *caps)
+{
+    caps->partial = TRUE;
+}
+
+gboolean
+mt_caps_is_partial(const MtCaps *caps)
+{
+    return caps->partial;
 }
 
 guint

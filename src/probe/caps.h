@@ -73,7 +73,14 @@ const MtRow *mt_caps_find_row(const MtCaps *caps, const char *name,
 gboolean mt_caps_has_member(const MtCaps *caps, const MtRow *row,
                             const char *value);
 
-/* For the cache; from_json() returns NULL for anything it does not know. */
+/*
+ * Says that a row that is not in there is out of reach and not absent, as of a
+ * guest without its monitor.  Once, before others see @caps.
+ */
+void mt_caps_set_partial(MtCaps *caps);
+gboolean mt_caps_is_partial(const MtCaps *caps);
+
+/* For the cache, which is for those that are not partial; from_json() returns NULL for anything it does not know. */
 JsonNode *mt_caps_to_json(const MtCaps *caps);
 MtCaps *mt_caps_from_json(JsonNode *node);
 

@@ -319,3 +319,17 @@ host_migtune(const Host *host, ...)
 
     return text;
 }
+
+void
+assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        g_error("expected '%s' in:\n%s", part, text);
+}
+
+void
+assert_lacks(const char *text, const char *part)
+{
+    if (strstr(text, part))
+        g_error("expected no '%s' in:\n%s", part, text);
+}

@@ -43,4 +43,7 @@ char *host_virsh(const Host *host, ...) G_GNUC_NULL_TERMINATED;
 char *host_migtune(const Host *host, ...) G_GNUC_NULL_TERMINATED;
 char *hosts_run(const char *const *words);
 
+void assert_has(const char *text, const char *part);
+void assert_lacks(const char *text, const char *part);
+
 G_END_DECLS

@@ -26,10 +26,14 @@ cleanup() {
     rm -rf "$scratch"
 }
 trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
     XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
 # The leak sanitizer crashes now and then when a thread of libvirt's ends while
-# it looks ("Tracer caught signal 11"); all else of the sanitizers is on.
+# it looks ("Tracer caught signal 11").  That is no leak that could be named in
+# a list of suppressions; all else of the sanitizers is on.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 mkdir "$scratch/home" "$scratch/host"
 uri="qemu+unix:///system?socket=$scratch/host/sock/libvirt-sock"

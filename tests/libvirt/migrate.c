@@ -14,6 +14,7 @@
 #include <libvirt/virterror.h>
 
 #include "hosts.h"
+#include "migtune/migtune-driver.h"
 #include "migtune/migtune.h"
 
 #define CASE_SECONDS 60
@@ -375,6 +376,84 @@ out:
     virDomainFree(domain);
 }
 
+static char *
+get_metadata(virDomainPtr domain, const char *name)
+{
+    char *text = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT,
+                                      name, VIR_DOMAIN_AFFECT_LIVE);
+
+    if (!text)
+        g_error("%s: %s", name, virGetLastErrorMessage());
+
+    return text;
+}
+
+#define SHOW(host, ...)                                                   \
+    host_migtune(host, "migrate-getparameters", "mover", __VA_ARGS__, NULL)
+#define IN_FORCE(host, ...)                                               \
+    do {                                                                  \
+        g_autofree char *text_ = host_migtune(host, __VA_ARGS__, NULL);   \
+        assert_has(text_, "in-force");                                    \
+        assert_lacks(text_, "exit");                                      \
+    } while (0)
+
+/*
+ * What was set by hand goes along with the guest, beside what belongs to
+ * others; what libvirt does to it is explained, and it can be brought into
+ * force again.
+ */
+static void
+test_kept(void)
+{
+    virDomainPtr domain = host_add_guest(alpha, "mover", TRUE);
+    virDomainPtr moved;
+    g_autofree char *mine = NULL;
+    g_autofree char *mine_there = NULL;
+    g_autofree char *foreign = NULL;
+    g_autofree char *foreign_there = NULL;
+    g_autofree char *undone = NULL;
+    g_autofree char *itself = NULL;
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+    g_autofree char *again = NULL;
+
+    host_wait_busy(alpha, "mover");
+    IN_FORCE(alpha, "migrate-setparameters", "mover", "downtime=432",
+             "xbzrle=on");
+    mine = get_metadata(domain, MIGTUNE_DRIVER_KEPT_NAMESPACE);
+    foreign = get_metadata(domain, "urn:other");
+
+    moved = virDomainMigrate3(domain, beta->conn, NULL, 0, VIR_MIGRATE_LIVE);
+    if (!moved)
+        g_error("%s", virGetLastErrorMessage());
+    mine_there = get_metadata(moved, MIGTUNE_DRIVER_KEPT_NAMESPACE);
+    foreign_there = get_metadata(moved, "urn:other");
+    g_assert_cmpstr(mine_there, ==, mine);
+    g_assert_cmpstr(foreign_there, ==, foreign);
+
+    undone = SHOW(beta, "xbzrle", "compression");
+    g_test_message("%s", undone);
+    assert_has(undone, "libvirt has it on only in a migration that asks for it");
+    itself = SHOW(beta, "events");
+    g_test_message("%s", itself);
+    assert_has(itself, "libvirt needs the events of a migration");
+
+    before = host_virsh(beta, "migrate-getmaxdowntime", "mover", NULL);
+    g_assert_cmpstr(g_strstrip(before), ==, "300");
+    IN_FORCE(beta, "apply-config", "mover", "--live");
+    after = host_virsh(beta, "migrate-getmaxdowntime", "mover", NULL);
+    g_assert_cmpstr(g_strstrip(after), ==, "432");
+    again = SHOW(beta, "xbzrle");
+    g_test_message("%s", again);
+    assert_lacks(again, "libvirt");
+
+    virDomainDestroy(moved);
+    virDomainFree(moved);
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -394,6 +473,8 @@ main(int argc, char **argv)
         g_print("1..0 # SKIP %s\n", missing);
         return 0;
     }
+
+    g_test_add_func("/libvirt/move/kept", test_kept);
 
     alpha = host_new("alpha", 1, NULL);
     beta = host_new("beta", 2, alpha);

@@ -16,25 +16,16 @@
 
 static Host *alpha;
 
-static void
-assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        g_error("expected '%s' in:\n%s", part, text);
-}
-
-static void
-assert_lacks(const char *text, const char *part)
-{
-    if (strstr(text, part))
-        g_error("expected no '%s' in:\n%s", part, text);
-}
-
 /* What migtune prints has, and what virsh prints is. */
 #define MIGTUNE_HAS(part, ...)                                         \
     do {                                                               \
         g_autofree char *text_ = host_migtune(alpha, __VA_ARGS__, NULL); \
         assert_has(text_, part);                                       \
+    } while (0)
+#define MIGTUNE_LACKS(part, ...)                                       \
+    do {                                                               \
+        g_autofree char *text_ = host_migtune(alpha, __VA_ARGS__, NULL); \
+        assert_lacks(text_, part);                                     \
     } while (0)
 #define VIRSH_IS(expected, ...)                                        \
     do {                                                               \
@@ -96,6 +87,61 @@ test_set_and_get(void)
     virDomainFree(domain);
 }
 
+/* Whether libvirt says that somebody has used the monitor. */
+static gboolean
+is_tainted_by_us(virDomainPtr domain)
+{
+    char **messages = NULL;
+    int n = virDomainGetMessages(domain, &messages,
+                                 VIR_DOMAIN_MESSAGE_TAINTING);
+    gboolean tainted = FALSE;
+
+    g_assert_cmpint(n, >=, 0);
+    for (int i = 0; i < n; i++) {
+        g_test_message("%s", messages[i]);
+        tainted = tainted || strstr(messages[i], "monitor");
+        free(messages[i]);
+    }
+    free(messages);
+
+    return tainted;
+}
+
+/* Nothing but libvirt's functions, and nothing said of what those cannot see. */
+static void
+test_no_monitor(void)
+{
+    static const char *const beyond[] = { "xbzrle=on", "xbzrle=off",
+                                          "compression=none", "postcopy=on",
+                                          "bandwidth=512KiB/s" };
+    virDomainPtr domain = host_add_guest(alpha, "chaste", TRUE);
+
+    MIGTUNE_HAS("321 ms", "--no-monitor", "migrate-setparameters", "chaste",
+                "downtime=321");
+    VIRSH_IS("321", "migrate-getmaxdowntime", "chaste");
+    MIGTUNE_HAS("321 ms", "--no-monitor", "migrate-getparameters", "chaste");
+    for (gsize i = 0; i < G_N_ELEMENTS(beyond); i++) {
+        g_autofree char *text =
+            host_migtune(alpha, "--no-monitor", "migrate-setparameters",
+                         "chaste", beyond[i], "downtime=7", NULL);
+
+        g_test_message("%s", text);
+        assert_has(text, "exit 1");
+        assert_lacks(text, "this QEMU");
+        assert_has(text, "--no-monitor");
+    }
+    VIRSH_IS("321", "migrate-getmaxdowntime", "chaste");
+    g_assert_false(is_tainted_by_us(domain));
+
+    /* What was found out so is not kept for those who may use it. */
+    MIGTUNE_HAS("in-force", "migrate-setparameters", "chaste", "xbzrle=on");
+    g_assert_true(is_tainted_by_us(domain));
+
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
 static void
 test_lookups(void)
 {
@@ -115,6 +161,11 @@ test_lookups(void)
     /* One that does not run. */
     virDomainDestroy(domain);
     MIGTUNE_HAS("shut off", "dominfo", "seek");
+    MIGTUNE_HAS("shut off", "list", "--all");
+    MIGTUNE_HAS("seek", "list", "--inactive", "--name");
+    MIGTUNE_HAS("seek", "list", "--all", "--keys");
+    MIGTUNE_LACKS("seek", "list");
+    MIGTUNE_LACKS("seek", "list", "--keys");
     MIGTUNE_HAS("is not running: start it", "migrate-setparameters", "seek",
                 "--live", "downtime=7");
     MIGTUNE_HAS("Nothing is kept", "migrate-getparameters", "seek");
@@ -276,6 +327,7 @@ main(int argc, char **argv)
         return 0;
     }
     g_test_add_func("/libvirt/set-and-get", test_set_and_get);
+    g_test_add_func("/libvirt/no-monitor", test_no_monitor);
     g_test_add_func("/libvirt/lookups", test_lookups);
     g_test_add_func("/libvirt/bad-input", test_bad_input);
     g_test_add_func("/libvirt/restart", test_restart);

@@ -331,11 +331,10 @@ conn_ask(LvConn *conn, LvCallFunc func, const char *name, const char *what,
 }
 
 static gboolean
-conn_list_run(gpointer data, GError **error)
+conn_list_which(LvQuestion *question, unsigned int flags, GError **error)
 {
-    LvQuestion *question = data;
     int n = virConnectListAllDomains(question->conn, &question->domains,
-                                     VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+                                     flags);
 
     if (n < 0) {
         lv_error_take(error, LV_TO_ASK, "listing the domains");
@@ -346,10 +345,29 @@ conn_list_run(gpointer data, GError **error)
     return TRUE;
 }
 
+static gboolean
+conn_list_run(gpointer question, GError **error)
+{
+    return conn_list_which(question, VIR_CONNECT_LIST_DOMAINS_ACTIVE, error);
+}
+
+static gboolean
+conn_list_inactive_run(gpointer question, GError **error)
+{
+    return conn_list_which(question, VIR_CONNECT_LIST_DOMAINS_INACTIVE, error);
+}
+
 char **
 lv_list(gpointer data, GCancellable *cancellable, GError **error)
 {
     return conn_ask(data, conn_list_run, NULL, "list its domains",
+                    cancellable, error);
+}
+
+char **
+lv_list_inactive(gpointer data, GCancellable *cancellable, GError **error)
+{
+    return conn_ask(data, conn_list_inactive_run, NULL, "list its domains",
                     cancellable, error);
 }
 

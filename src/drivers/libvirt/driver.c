@@ -34,6 +34,7 @@ static const MigtuneDriver lv_driver = {
     .manager = "libvirt",
     .remark = lv_remark,
     .manager_version = lv_version,
+    .list_inactive = lv_list_inactive,
 };
 
 MIGTUNE_DRIVER_DEFINE(lv_driver)

@@ -70,6 +70,8 @@ gpointer lv_open(const char *uri, const MigtuneDriverOptions *options,
                  GCancellable *cancellable, GError **error);
 void lv_close(gpointer conn);
 char **lv_list(gpointer conn, GCancellable *cancellable, GError **error);
+char **lv_list_inactive(gpointer conn, GCancellable *cancellable,
+                        GError **error);
 char *lv_lookup(gpointer conn, const char *name, GCancellable *cancellable,
                 GError **error);
 
