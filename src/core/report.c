@@ -321,7 +321,8 @@ report_why(const MtLowerRow *how, const MtRow *row, const MtValue *value)
 {
     if (how->how == MT_LOWER_ITSELF)
         return _(how->why);
-    if (row->kind == MT_KIND_CAPABILITY && mt_value_is(row, value, row->def))
+    if (row->kind == MT_KIND_CAPABILITY && row->def &&
+        mt_value_is(row, value, row->def))
         return _("libvirt has it on only in a migration that asks for it");
 
     return _("libvirt sets it for a migration, and puts back what was there "

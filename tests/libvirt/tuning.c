@@ -9,10 +9,15 @@
 #include <string.h>
 
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 
 #include "hosts.h"
 
 #define N_CROWD 100
+
+/* To look it up, tell its process, read both kinds of settings, and see what
+ * is kept with it, now and for later. */
+#define MAX_GET_CALLS 8
 
 static Host *alpha;
 
@@ -285,6 +290,55 @@ timed(const char *what, const char *first, const char *second)
     return seconds;
 }
 
+/* Calls to the daemon that a command takes, as libvirt's client library writes
+ * them down when it is told to. */
+static guint
+count_calls(const char *command, const char *word)
+{
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    g_autofree char *log = g_build_filename(alpha->dir, "calls", NULL);
+    g_autofree char *output = g_strdup_printf("LIBVIRT_LOG_OUTPUTS=2:file:%s",
+                                              log);
+    const char *argv[] = { "env", "LIBVIRT_LOG_FILTERS=2:rpc.netclient",
+                           output, tool, "-c", alpha->uri, command, word,
+                           NULL };
+    g_autofree char *text = hosts_run(argv);
+    g_autofree char *calls = NULL;
+    guint n = 0;
+
+    assert_lacks(text, "exit");
+    g_assert_true(g_file_get_contents(log, &calls, NULL, NULL));
+    g_remove(log);
+    for (const char *at = calls;
+         (at = strstr(at, "RPC_CLIENT_MSG_TX_QUEUE")); at++)
+        n++;
+
+    return n;
+}
+
+/* A round trip is what costs over a network. */
+static void
+test_calls(void)
+{
+    virDomainPtr domain = host_add_guest(alpha, "thrifty", TRUE);
+    guint open;
+    guint get;
+
+    /* The first one probes. */
+    count_calls("migrate-getparameters", "thrifty");
+    open = count_calls("list", "--keys") - 1;
+    get = count_calls("migrate-getparameters", "thrifty") - open;
+    g_test_message("calls: %u to open, %u to get", open, get);
+    g_assert_cmpuint(open, >, 0);
+    g_assert_cmpuint(get, >, 0);
+    g_assert_cmpuint(get, <=, MAX_GET_CALLS);
+
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
 /* Many guests: each small, and paused so that they take no processor time. */
 static void
 test_crowd(void)
@@ -331,6 +385,7 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/lookups", test_lookups);
     g_test_add_func("/libvirt/bad-input", test_bad_input);
     g_test_add_func("/libvirt/restart", test_restart);
+    g_test_add_func("/libvirt/calls", test_calls);
     g_test_add_func("/libvirt/crowd", test_crowd);
 
     alpha = host_new("alpha", 1, NULL);
