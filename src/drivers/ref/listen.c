@@ -161,6 +161,11 @@ listen_tcp(MtRefListener *listener, const char *where, GError **error)
         return FALSE;
     }
 
+    /* A bare system has no /etc/hosts that would tell. */
+    if (strcmp(host, "localhost") == 0) {
+        g_free(host);
+        host = g_strdup("127.0.0.1");
+    }
     listener->fd = mt_io_listen_tcp(host, colon + 1, &port, error);
     if (listener->fd < 0)
         return FALSE;
