@@ -350,6 +350,7 @@ mt_json_parse(const char *text, gssize length, GError **error)
 {
     g_auto(JsonScan) scan = { .start = text, .at = text };
     g_autoptr(GError) local = NULL;
+    g_autofree char *what = NULL;
     JsonNode *root;
 
     scan.end = text + (length < 0 ? strlen(text) : (gsize)length);
@@ -364,9 +365,12 @@ mt_json_parse(const char *text, gssize length, GError **error)
     }
 
     root = scan.complete ? parse_scanned(&scan, &local) : NULL;
-    if (!root)
-        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL, "bad JSON: %s",
-                          local ? local->message : "there is no value in it");
+    if (!root) {
+        /* What json-glib quotes may end in the middle of a letter. */
+        what = g_utf8_make_valid(local ? local->message
+                                       : "there is no value in it", -1);
+        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL, "bad JSON: %s", what);
+    }
 
     return root;
 }
