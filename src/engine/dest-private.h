@@ -52,6 +52,14 @@ struct MtDest {
     MtBitmap *inflating;        /* pages that it may still be writing */
     GArray *inflating_list;     /* their indexes */
 
+    MtDestPostcopy postcopy;
+    gboolean advised;           /* it may come to post-copy */
+    gboolean listening;         /* pages are placed through the gate */
+    gboolean running;           /* the guest was told to run */
+    guint8 *placed;             /* a page on its way to its place */
+    const MtRamBlock *asked;    /* of the last request; under @say */
+    GMutex say;                 /* one message at a time */
+
     guint passes;               /* ends of sections since all RAM came */
 
     GBytes *sections;
@@ -61,6 +69,17 @@ struct MtDest {
 /* The page at @offset of the present block, and those that follow it. */
 gboolean mt_dest_page_run(MtDest *dest, guint64 offset, guint8 *page,
                           GError **error);
+
+/* dest-postcopy.c: commands, and a page that comes when the guest may run. */
+gboolean mt_dest_advise(MtDest *dest, const guint8 *payload, guint16 len,
+                        GError **error);
+gboolean mt_dest_discard(MtDest *dest, const guint8 *payload, guint16 len,
+                         GError **error);
+gboolean mt_dest_package(MtDest *dest, const guint8 *payload, guint16 len,
+                         GError **error);
+gboolean mt_dest_place(MtDest *dest, guint32 record, guint64 index,
+                       guint8 *page, GError **error);
+gboolean mt_dest_check_arrived(MtDest *dest, GError **error);
 
 /* The records of one RAM section, to its EOS. */
 gboolean mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error);

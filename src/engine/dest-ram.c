@@ -274,6 +274,9 @@ ram_page_record(MtDest *dest, guint64 head, GError **error)
 
     if (!page || !ram_inflate_settle(dest, index, error))
         return FALSE;
+    if (dest->listening)
+        return mt_dest_place(dest, flags & ~(guint32)MT_RECORD_CONTINUE,
+                             index, page, error);
     mt_bitmap_set(dest->received, index);
 
     switch (flags & ~(guint32)MT_RECORD_CONTINUE) {

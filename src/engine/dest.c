@@ -30,6 +30,7 @@ mt_dest_new(MtRam *ram, const MtEngineSettings *settings,
     dest->where = "header";
     dest->received = mt_bitmap_new(mt_ram_n_pages(ram));
     dest->credit = MT_DEST_CREDIT_MAX;
+    g_mutex_init(&dest->say);
     return dest;
 }
 
@@ -39,6 +40,10 @@ mt_dest_free(MtDest *dest)
     if (!dest)
         return;
 
+    if (dest->listening)
+        mt_gate_detach(dest->postcopy.gate);
+    g_mutex_clear(&dest->say);
+    g_free(dest->placed);
     mt_stream_in_clear(&dest->in);
     mt_legacy_decoder_free(dest->decoder);
     mt_bitmap_free(dest->inflating);
@@ -354,7 +359,8 @@ dest_wants_ack(MtDest *dest)
 }
 
 static gboolean
-dest_open_return_path(MtDest *dest, const guint8 *payload, GError **error)
+dest_open_return_path(MtDest *dest, const guint8 *payload, guint16 len,
+                      GError **error)
 {
     if (!mt_io_is_two_way(dest->io)) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
@@ -365,11 +371,11 @@ dest_open_return_path(MtDest *dest, const guint8 *payload, GError **error)
 
     dest->return_path = TRUE;
     return !dest_wants_ack(dest) ||
-           mt_return_send(dest->io, MT_RP_SWITCHOVER_ACK, NULL, 0, error);
+           mt_dest_say(dest, MT_RP_SWITCHOVER_ACK, NULL, 0, error);
 }
 
 static gboolean
-dest_ping(MtDest *dest, const guint8 *payload, GError **error)
+dest_ping(MtDest *dest, const guint8 *payload, guint16 len, GError **error)
 {
     if (!dest->return_path) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
@@ -377,30 +383,39 @@ dest_ping(MtDest *dest, const guint8 *payload, GError **error)
         return FALSE;
     }
 
-    return mt_return_send(dest->io, MT_RP_PONG, payload, 4, error);
+    return mt_dest_say(dest, MT_RP_PONG, payload, len, error);
 }
 
 static gboolean
-dest_note(MtDest *dest, const guint8 *payload, GError **error)
+dest_note(MtDest *dest, const guint8 *payload, guint16 len, GError **error)
 {
     return TRUE;
 }
+
+/* What is in it says how long it must be. */
+#define ANY_LENGTH G_MAXUINT16
 
 static const struct {
     const char *name;
     guint16 len;
     guint16 other_len;
-    gboolean (*run)(MtDest *dest, const guint8 *payload, GError **error);
+    gboolean (*run)(MtDest *dest, const guint8 *payload, guint16 len,
+                    GError **error);
 } dest_commands[] = {
     [MT_CMD_OPEN_RETURN_PATH] = {
         "OPEN_RETURN_PATH", 0, 0, dest_open_return_path
     },
     [MT_CMD_PING] = { "PING", 4, 4, dest_ping },
-    [MT_CMD_POSTCOPY_ADVISE] = { "POSTCOPY_ADVISE", 16, 0, dest_note },
+    [MT_CMD_POSTCOPY_ADVISE] = {
+        "POSTCOPY_ADVISE", 16, 0, mt_dest_advise
+    },
+    /* These two come in a package. */
     [MT_CMD_POSTCOPY_LISTEN] = { "POSTCOPY_LISTEN" },
     [MT_CMD_POSTCOPY_RUN] = { "POSTCOPY_RUN" },
-    [MT_CMD_POSTCOPY_RAM_DISCARD] = { "POSTCOPY_RAM_DISCARD" },
-    [MT_CMD_PACKAGED] = { "PACKAGED" },
+    [MT_CMD_POSTCOPY_RAM_DISCARD] = {
+        "POSTCOPY_RAM_DISCARD", ANY_LENGTH, 0, mt_dest_discard
+    },
+    [MT_CMD_PACKAGED] = { "PACKAGED", 4, 4, mt_dest_package },
     [MT_CMD_ENABLE_COLO] = { "ENABLE_COLO" },
     [MT_CMD_POSTCOPY_RESUME] = { "POSTCOPY_RESUME" },
     [MT_CMD_RECV_BITMAP] = { "RECV_BITMAP" },
@@ -427,11 +442,12 @@ dest_command(MtDest *dest, GError **error)
     if (!dest_commands[command].run) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
                           "command %s belongs to a kind of migration that "
-                          "is not possible here: only precopy is",
+                          "is not possible here",
                           dest_commands[command].name);
         return FALSE;
     }
-    if (len != dest_commands[command].len &&
+    if (dest_commands[command].len != ANY_LENGTH &&
+        len != dest_commands[command].len &&
         len != dest_commands[command].other_len) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "command %s has %u bytes, not %u",
@@ -441,7 +457,7 @@ dest_command(MtDest *dest, GError **error)
     }
 
     payload = mt_stream_in_take(&dest->in, len, error);
-    return payload && dest_commands[command].run(dest, payload, error);
+    return payload && dest_commands[command].run(dest, payload, len, error);
 }
 
 /* The head of a section that has a name. */
@@ -634,7 +650,8 @@ dest_sections(MtDest *dest, GError **error)
         case MT_SECTION_FULL:
             return dest_devices(dest, type, error);
         case MT_SECTION_EOF:
-            return dest_vmdesc(dest, error);
+            return dest->running ? mt_dest_check_arrived(dest, error) :
+                   dest_vmdesc(dest, error);
         default:
             migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                               "section type 0x%02x is not known", type);

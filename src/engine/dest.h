@@ -13,11 +13,13 @@
 #include <glib.h>
 
 #include "engine/failure.h"
+#include "engine/gate.h"
 #include "engine/multifd.h"
 #include "engine/ram.h"
 #include "engine/settings.h"
 #include "engine/stats.h"
 #include "engine/transport.h"
+#include "engine/wire.h"
 
 G_BEGIN_DECLS
 
@@ -32,6 +34,26 @@ MtDest *mt_dest_new(MtRam *ram, const MtEngineSettings *settings,
 void mt_dest_free(MtDest *dest);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtDest, mt_dest_free)
+
+/*
+ * What a post-copy needs at this side; without it, none is accepted.  @run is
+ * called once the devices have come: the guest is to run, and its writers pass
+ * @gate.  Both are borrowed.
+ */
+typedef struct {
+    MtGate *gate;
+    void (*run)(gpointer data, GBytes *sections);
+    gpointer data;
+} MtDestPostcopy;
+
+void mt_dest_set_postcopy(MtDest *dest, const MtDestPostcopy *postcopy);
+
+/* Whether it has come to that: the guest runs, or did. */
+gboolean mt_dest_is_postcopy(const MtDest *dest);
+
+/* Says @type on the return path, from any thread. */
+gboolean mt_dest_say(MtDest *dest, MtReturnMessage type,
+                     gconstpointer payload, guint16 len, GError **error);
 
 gboolean mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
                       MtTransport *transport, GError **error);

@@ -111,7 +111,7 @@ mt_dirty_take_next(MtDirty *dirty, guint64 from)
 }
 
 guint64
-mt_dirty_take_run(MtDirty *dirty, guint64 from, guint64 end, guint64 max_pages,
+mt_dirty_next_run(const MtDirty *dirty, guint64 from, guint64 end,
                   guint64 *ret_first)
 {
     guint64 last;
@@ -121,12 +121,23 @@ mt_dirty_take_run(MtDirty *dirty, guint64 from, guint64 end, guint64 max_pages,
         return 0;
 
     last = mt_bitmap_next_clear(dirty->pass, from);
-    last = MIN(last, MIN(end, dirty->pass->n_bits));
-    max_pages = MIN(max_pages, last - from);
-    mt_bitmap_clear_range(dirty->pass, from, max_pages);
-    __atomic_fetch_sub(&dirty->n_pass, max_pages, __ATOMIC_RELAXED);
     *ret_first = from;
-    return max_pages;
+    return MIN(last, MIN(end, dirty->pass->n_bits)) - from;
+}
+
+guint64
+mt_dirty_take_run(MtDirty *dirty, guint64 from, guint64 end, guint64 max_pages,
+                  guint64 *ret_first)
+{
+    guint64 n = mt_dirty_next_run(dirty, from, end, ret_first);
+
+    if (!n)
+        return 0;
+
+    n = MIN(n, max_pages);
+    mt_bitmap_clear_range(dirty->pass, *ret_first, n);
+    __atomic_fetch_sub(&dirty->n_pass, n, __ATOMIC_RELAXED);
+    return n;
 }
 
 void

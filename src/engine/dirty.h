@@ -55,6 +55,10 @@ guint64 mt_dirty_take_next(MtDirty *dirty, guint64 from);
 guint64 mt_dirty_take_run(MtDirty *dirty, guint64 from, guint64 end,
                           guint64 max_pages, guint64 *ret_first);
 
+/* The same without taking it. */
+guint64 mt_dirty_next_run(const MtDirty *dirty, guint64 from, guint64 end,
+                          guint64 *ret_first);
+
 /* Takes one page out of the pass; whether it was in. */
 gboolean mt_dirty_take(MtDirty *dirty, guint64 page);
 

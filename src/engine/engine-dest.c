@@ -168,6 +168,7 @@ dest_accept(DestRun *run, GError **error)
 static gboolean
 dest_commit(DestRun *run, GError **error)
 {
+    static const guint8 all_well[4];
     guint8 byte;
 
     if (!mt_dest_has_return_path(run->dest))
@@ -179,19 +180,39 @@ dest_commit(DestRun *run, GError **error)
         return FALSE;
     }
 
-    return mt_return_send_u32(run->io, MT_RP_SHUT, 0, error);
+    return mt_dest_say(run->dest, MT_RP_SHUT, all_well, sizeof(all_well),
+                       error);
+}
+
+/* The devices have come, and the guest runs with the RAM that there is. */
+static void
+dest_run_guest(gpointer data, GBytes *sections)
+{
+    MtEngine *e = data;
+
+    g_mutex_lock(&e->lock);
+    g_free(e->run_state);
+    e->run_state = mt_devices_dup_run_state(sections);
+    g_mutex_unlock(&e->lock);
+    mt_engine_enter_postcopy(e);
+    if (e->settings.guest_running)
+        mt_engine_start_guest(e);
 }
 
 static gboolean
 dest_run(DestRun *run, GError **error)
 {
     MtEngine *e = run->engine;
+    MtDestPostcopy postcopy = {
+        .gate = e->guest.gate, .run = dest_run_guest, .data = e,
+    };
 
     if (!dest_accept(run, error))
         return FALSE;
 
     mt_engine_set_status(e, MT_STATUS_ACTIVE);
     run->dest = mt_dest_new(e->ram, &e->settings, &e->counters, e->failure);
+    mt_dest_set_postcopy(run->dest, &postcopy);
     if (run->channels && !mt_multifd_recv_start(run->channels, error))
         return FALSE;
     if (!mt_dest_load(run->dest, run->io, run->channels, e->transport,
@@ -249,6 +270,7 @@ dest_keep(DestRun *run)
     g_clear_pointer(&e->machine, g_free);
     e->sections = mt_dest_ref_sections(run->dest);
     e->vmdesc = mt_dest_ref_vmdesc(run->dest);
+    g_free(e->run_state);
     e->run_state = e->sections ? mt_devices_dup_run_state(e->sections) : NULL;
     e->machine = g_strdup(mt_dest_get_machine(run->dest));
     e->device_bytes = mt_dest_get_device_bytes(run->dest);
@@ -264,13 +286,14 @@ mt_engine_dest_thread(gpointer data)
     GError *error = NULL;
     GError *first = NULL;
     MtStatus status = MT_STATUS_FAILED;
+    MtOutcome outcome = MT_OUTCOME_THERE;
 
     run.silent = g_ptr_array_new_with_free_func((GDestroyNotify)mt_io_free);
     mt_engine_set_status(e, MT_STATUS_SETUP);
     if (dest_run(&run, &error)) {
         mt_transport_give_verdict(e->transport, TRUE);
         dest_keep(&run);
-        if (e->settings.guest_running)
+        if (e->settings.guest_running && !mt_dest_is_postcopy(run.dest))
             mt_engine_start_guest(e);
         mt_engine_finish(e, MT_STATUS_COMPLETED, MT_OUTCOME_HERE, NULL);
         dest_part_gently(&run);
@@ -283,12 +306,16 @@ mt_engine_dest_thread(gpointer data)
     mt_failure_check(e->failure, &first);
     if (first->code == MIGTUNE_ERROR_CANCELLED)
         status = MT_STATUS_CANCELLED;
-    if (run.dest && mt_dest_has_return_path(run.dest) && !run.committed) {
+    if (run.dest && mt_dest_has_return_path(run.dest) && !run.committed &&
+        !mt_dest_is_postcopy(run.dest)) {
         mt_io_set_cancel(run.io, NULL);
         mt_io_set_timeout_ms(run.io, 1000);
         mt_return_send_u32(run.io, MT_RP_SHUT, 1, NULL);
     }
+    /* A guest that ran with a part of its RAM is nobody else's. */
+    if (run.dest && mt_dest_is_postcopy(run.dest))
+        outcome = MT_OUTCOME_UNKNOWN;
     dest_clear(&run);
-    mt_engine_finish(e, status, MT_OUTCOME_THERE, first);
+    mt_engine_finish(e, status, outcome, first);
     return NULL;
 }

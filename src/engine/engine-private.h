@@ -23,6 +23,7 @@ typedef struct {
     guint throttle_percent;
     guint64 downtime_from;      /* counters.transferred when the guest
                                  * stopped */
+    guint64 postcopy_from;      /* and when it ran over there */
     double xbzrle_miss_rate;
     double xbzrle_encoding_rate;
 } MtProgress;
@@ -37,6 +38,7 @@ struct MtEngine {
 
     /* Changed while a migration runs; atomic. */
     guint64 max_bandwidth;
+    guint64 max_postcopy_bandwidth;
     guint64 downtime_limit_ns;
 
     /* Of the migration that runs, or ran last: fixed while its thread is. */
@@ -57,11 +59,13 @@ struct MtEngine {
     gboolean over;
     gboolean committing;        /* too late to cancel */
     gboolean go_on;             /* after pre-switchover */
+    gboolean postcopy_wanted;
     gboolean guest_stopped;
     GError *error;
     gint64 begin_ns;
     gint64 setup_ns;
     gint64 stop_ns;
+    gint64 postcopy_ns;         /* 0: there was none */
     gint64 end_ns;
     MtProgress progress;
     MtXbzrle *xbzrle;           /* of the running source */
@@ -83,13 +87,27 @@ void mt_engine_finish(MtEngine *engine, MtStatus status, MtOutcome outcome,
 void mt_engine_stop_guest(MtEngine *engine);
 void mt_engine_start_guest(MtEngine *engine);
 
+/* The guest runs over there, and its RAM follows. */
+void mt_engine_enter_postcopy(MtEngine *engine);
+
 gpointer mt_engine_source_thread(gpointer engine);
 gpointer mt_engine_dest_thread(gpointer engine);
 
 /*
  * Sends RAM until it is time to switch over, stops the guest and sends the
  * rest: on success the last RAM section is out.  @path is NULL without a
- * return path.
+ * return path.  @ret_postcopy: post-copy was asked for, and what is left is in
+ * the pass instead.
  */
 gboolean mt_precopy_run(MtEngine *engine, MtSource *source,
-                        MtReturnPath *path, GError **error);
+                        MtReturnPath *path, gboolean *ret_postcopy,
+                        GError **error);
+
+/*
+ * Lets the guest run over there with these devices, and sends the pass: asked
+ * for pages first.  On success the stream is at its end.  *@ret_gone: the
+ * guest may run over there, also when it failed.
+ */
+gboolean mt_postcopy_run(MtEngine *engine, MtSource *source,
+                         MtReturnPath *path, GBytes *sections,
+                         gboolean *ret_gone, GError **error);

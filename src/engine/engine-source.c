@@ -21,6 +21,7 @@ typedef struct {
     MtSource *source;
     MtReturnPath *path;
     gboolean all_sent;      /* nothing but the destination decides now */
+    gboolean gone;          /* the guest may run over there */
 } SourceRun;
 
 static void
@@ -141,6 +142,8 @@ source_setup(SourceRun *run, GError **error)
     if (e->settings.return_path)
         run->path = mt_return_path_new(run->io, source_path_broken,
                                        e->failure);
+    if (e->settings.postcopy)
+        mt_return_path_allow_requests(run->path);
     return mt_source_send_start(run->source, error);
 }
 
@@ -179,6 +182,7 @@ source_run(SourceRun *run, GError **error)
     MtEngine *e = run->engine;
     g_autoptr(GBytes) sections = NULL;
     g_autoptr(GBytes) vmdesc = NULL;
+    gboolean postcopy = FALSE;
     gboolean ok;
 
     if (!source_setup(run, error))
@@ -189,15 +193,19 @@ source_run(SourceRun *run, GError **error)
     g_mutex_unlock(&e->lock);
     mt_engine_set_status(e, MT_STATUS_ACTIVE);
 
-    if (!mt_precopy_run(e, run->source, run->path, error))
+    if (!mt_precopy_run(e, run->source, run->path, &postcopy, error))
         return FALSE;
 
     source_get_devices(e, &sections, &vmdesc);
+    if (postcopy && !mt_postcopy_run(e, run->source, run->path, sections,
+                                     &run->gone, error))
+        return FALSE;
     g_mutex_lock(&e->lock);
     e->committing = mt_failure_check(e->failure, error);
     ok = e->committing;
     g_mutex_unlock(&e->lock);
-    if (!ok || !mt_source_send_devices(run->source, sections, vmdesc, error))
+    if (!ok || (!postcopy && !mt_source_send_devices(run->source, sections,
+                                                     vmdesc, error)))
         return FALSE;
 
     run->all_sent = TRUE;
@@ -215,6 +223,9 @@ source_run(SourceRun *run, GError **error)
 static MtOutcome
 source_failed_outcome(SourceRun *run, const GError *error)
 {
+    if (run->gone)
+        return MT_OUTCOME_UNKNOWN;
+
     return run->all_sent && error->code == MIGTUNE_ERROR_TIMEOUT ?
         MT_OUTCOME_UNKNOWN : MT_OUTCOME_HERE;
 }

@@ -16,6 +16,7 @@ static const char *const status_names[] = {
     [MT_STATUS_ACTIVE] = "active",
     [MT_STATUS_PRE_SWITCHOVER] = "pre-switchover",
     [MT_STATUS_DEVICE] = "device",
+    [MT_STATUS_POSTCOPY_ACTIVE] = "postcopy-active",
     [MT_STATUS_COMPLETED] = "completed",
     [MT_STATUS_CANCELLING] = "cancelling",
     [MT_STATUS_CANCELLED] = "cancelled",
@@ -224,6 +225,8 @@ engine_begin(MtEngine *e, gboolean is_source,
         return FALSE;
 
     engine_forget_run(e);
+    if (!is_source && e->guest.gate)
+        mt_gate_open(e->guest.gate);
     e->is_source = is_source;
     e->settings = *settings;
     e->transport = mt_transport_ref(transport);
@@ -233,6 +236,8 @@ engine_begin(MtEngine *e, gboolean is_source,
     memset(&e->progress, 0, sizeof(e->progress));
     __atomic_store_n(&e->max_bandwidth, settings->max_bandwidth,
                      __ATOMIC_RELAXED);
+    __atomic_store_n(&e->max_postcopy_bandwidth,
+                     settings->max_postcopy_bandwidth, __ATOMIC_RELAXED);
     __atomic_store_n(&e->downtime_limit_ns, settings->downtime_limit_ns,
                      __ATOMIC_RELAXED);
     e->rate = mt_rate_new(mt_clock_system(), settings->max_bandwidth);
@@ -250,6 +255,8 @@ engine_begin(MtEngine *e, gboolean is_source,
     e->status = MT_STATUS_NONE;
     e->outcome = MT_OUTCOME_PENDING;
     e->over = e->committing = e->go_on = e->guest_stopped = FALSE;
+    e->postcopy_wanted = FALSE;
+    e->postcopy_ns = 0;
     e->begin_ns = mt_clock_now(mt_clock_system());
     e->setup_ns = e->stop_ns = e->end_ns = 0;
     e->device_bytes = 0;
@@ -347,6 +354,13 @@ mt_engine_set_max_bandwidth(MtEngine *e, guint64 bytes_per_s)
 }
 
 void
+mt_engine_set_max_postcopy_bandwidth(MtEngine *e, guint64 bytes_per_s)
+{
+    __atomic_store_n(&e->max_postcopy_bandwidth, bytes_per_s,
+                     __ATOMIC_RELAXED);
+}
+
+void
 mt_engine_set_downtime_limit(MtEngine *e, gint64 limit_ns)
 {
     __atomic_store_n(&e->downtime_limit_ns, MAX(limit_ns, 0),
@@ -387,6 +401,33 @@ mt_engine_dup_run_state(MtEngine *e)
     run_state = g_strdup(e->run_state);
     g_mutex_unlock(&e->lock);
     return run_state;
+}
+
+gboolean
+mt_engine_start_postcopy(MtEngine *e, GError **error)
+{
+    gboolean ok;
+
+    g_mutex_lock(&e->lock);
+    ok = e->settings.postcopy && e->is_source && !e->over;
+    if (ok)
+        e->postcopy_wanted = TRUE;
+    g_mutex_unlock(&e->lock);
+    if (!ok)
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          "postcopy can be started for a source that runs "
+                          "and was told before that it may come to that");
+    return ok;
+}
+
+void
+mt_engine_enter_postcopy(MtEngine *e)
+{
+    g_mutex_lock(&e->lock);
+    e->postcopy_ns = mt_clock_now(mt_clock_system());
+    e->progress.postcopy_from = mt_counted(e->counters.transferred);
+    g_mutex_unlock(&e->lock);
+    mt_engine_set_status(e, MT_STATUS_POSTCOPY_ACTIVE);
 }
 
 void
@@ -470,7 +511,8 @@ mt_engine_get_stats(MtEngine *e, MtEngineStats *s)
                   0;
     s->setup_ns = e->setup_ns;
     if (e->status == MT_STATUS_COMPLETED && e->stop_ns)
-        s->downtime_ns = e->end_ns - e->stop_ns;
+        s->downtime_ns = (e->postcopy_ns ? e->postcopy_ns : e->end_ns) -
+                         e->stop_ns;
     s->expected_downtime_ns = e->progress.expected_downtime_ns;
     s->throttle_percent = e->progress.throttle_percent;
 
@@ -488,7 +530,11 @@ mt_engine_get_stats(MtEngine *e, MtEngineStats *s)
     s->pages_per_second = e->progress.pages_per_second;
     s->precopy_bytes = e->stop_ns ? e->progress.downtime_from :
                        s->transferred;
-    s->downtime_bytes = s->transferred - s->precopy_bytes;
+    s->postcopy_bytes = e->postcopy_ns ? s->transferred -
+                        e->progress.postcopy_from : 0;
+    s->downtime_bytes = s->transferred - s->precopy_bytes -
+                        s->postcopy_bytes;
+    s->postcopy_requests = mt_counted(c->postcopy_requests);
     s->multifd_packets = mt_counted(c->multifd_packets);
 
     stats_xbzrle(e, s);

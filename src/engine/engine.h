@@ -46,6 +46,7 @@
 #include <glib.h>
 
 #include "engine/dirty.h"
+#include "engine/gate.h"
 #include "engine/ram.h"
 #include "engine/settings.h"
 #include "engine/stats.h"
@@ -56,11 +57,13 @@ G_BEGIN_DECLS
 
 typedef struct MtEngine MtEngine;
 
-/* Who writes to the RAM.  All members may be NULL. */
+/* Who writes to the RAM.  All members may be NULL.  Without a gate that its
+ * writers pass, a destination refuses postcopy. */
 typedef struct {
     void (*stop)(gpointer data);    /* nobody writes once it returned */
     void (*start)(gpointer data);
     MtThrottle *throttle;           /* for auto-converge; borrowed */
+    MtGate *gate;                   /* for postcopy; borrowed */
     gpointer data;
 } MtEngineGuest;
 
@@ -125,8 +128,17 @@ gboolean mt_engine_wait(MtEngine *engine, gint64 timeout_ns, GError **error);
 /* The last moment is the destination's answer: a cancel after it is void. */
 void mt_engine_cancel(MtEngine *engine);
 
+/*
+ * The running source stops its guest as soon as it can, lets it run over there
+ * and sends what is left meanwhile.  It may complete before that.  The settings
+ * must have postcopy.
+ */
+gboolean mt_engine_start_postcopy(MtEngine *engine, GError **error);
+
 /* While it runs. */
 void mt_engine_set_max_bandwidth(MtEngine *engine, guint64 bytes_per_s);
+void mt_engine_set_max_postcopy_bandwidth(MtEngine *engine,
+                                          guint64 bytes_per_s);
 void mt_engine_set_downtime_limit(MtEngine *engine, gint64 limit_ns);
 gboolean mt_engine_set_xbzrle_cache(MtEngine *engine, guint64 bytes,
                                     GError **error);

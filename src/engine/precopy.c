@@ -254,7 +254,19 @@ precopy_idle(Precopy *p, GError **error)
 }
 
 static gboolean
-precopy_iterate(Precopy *p, GError **error)
+precopy_wants_postcopy(Precopy *p)
+{
+    gboolean wanted;
+
+    g_mutex_lock(&p->engine->lock);
+    wanted = p->engine->postcopy_wanted;
+    g_mutex_unlock(&p->engine->lock);
+    return wanted;
+}
+
+/* @ret_postcopy: it ended because that was asked for. */
+static gboolean
+precopy_iterate(Precopy *p, gboolean *ret_postcopy, GError **error)
 {
     MtEngine *e = p->engine;
 
@@ -264,6 +276,9 @@ precopy_iterate(Precopy *p, GError **error)
 
         if (!precopy_section(p, FALSE, &done, error))
             return FALSE;
+        *ret_postcopy = precopy_wants_postcopy(p);
+        if (*ret_postcopy)
+            return TRUE;
         if (!done)
             continue;
 
@@ -315,7 +330,7 @@ precopy_pause(Precopy *p, GError **error)
 
 gboolean
 mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
-               GError **error)
+               gboolean *ret_postcopy, GError **error)
 {
     Precopy p = {
         .engine = e,
@@ -335,7 +350,8 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
     g_mutex_unlock(&e->lock);
     mt_engine_emit(e, MT_ENGINE_EVENT_PASS, 1);
 
-    if (!precopy_iterate(&p, error))
+    if (!precopy_iterate(&p, ret_postcopy, error) ||
+        (*ret_postcopy && !mt_source_leave_precopy(source, error)))
         return FALSE;
 
     mt_engine_stop_guest(e);
@@ -345,5 +361,5 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
     precopy_sync(&p);
 
     return mt_source_switch_over(source, error) &&
-           precopy_section(&p, TRUE, &done, error);
+           (*ret_postcopy || precopy_section(&p, TRUE, &done, error));
 }

@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "engine/return-path.h"
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
@@ -42,6 +44,9 @@ struct MtReturnPath {
     GMutex lock;
     GCond changed;
     gboolean got_ack;
+    gboolean requests_allowed;
+    char asked_block[256];      /* which REQ_PAGES means */
+    GQueue requests;            /* of MtPageRequest */
     gboolean over;      /* SHUT came, or nothing more can come */
     gboolean got_shut;
     guint32 shut;
@@ -61,6 +66,38 @@ static const struct {
     [MT_RP_RESUME_ACK] = { 4, 4 },
     [MT_RP_SWITCHOVER_ACK] = { 0, 0 },
 };
+
+/* With the lock held.  A name comes with the first request for a block. */
+static gboolean
+return_path_request(MtReturnPath *path, const guint8 *payload, guint16 len,
+                    gboolean named, GError **error)
+{
+    MtPageRequest *request;
+
+    if (!path->requests_allowed) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          "pages are asked for, but postcopy was not "
+                          "announced");
+        return FALSE;
+    }
+    if (named && (payload[12] == 0 || len != 13 + payload[12])) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a request for pages has %u bytes and a name of "
+                          "%u", len, payload[12]);
+        return FALSE;
+    }
+    if (named) {
+        memcpy(path->asked_block, payload + 13, payload[12]);
+        path->asked_block[payload[12]] = '\0';
+    }
+
+    request = g_new0(MtPageRequest, 1);
+    g_strlcpy(request->block, path->asked_block, sizeof(request->block));
+    request->offset = mt_get_be64(payload);
+    request->length = mt_get_be32(payload + 8);
+    g_queue_push_tail(&path->requests, request);
+    return TRUE;
+}
 
 /* FALSE: it was the last one. */
 static gboolean
@@ -96,10 +133,15 @@ return_path_message(MtReturnPath *path, GError **error)
         break;
     case MT_RP_PONG:
         break;
+    case MT_RP_REQ_PAGES_ID:
+    case MT_RP_REQ_PAGES:
+        more = return_path_request(path, payload, len,
+                                   type == MT_RP_REQ_PAGES_ID, error);
+        break;
     default:
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          "message %u belongs to postcopy, which was not "
-                          "announced", type);
+                          "message %u belongs to the recovery of a postcopy "
+                          "that is not paused", type);
         more = FALSE;
     }
     g_cond_broadcast(&path->changed);
@@ -157,6 +199,7 @@ mt_return_path_new(MtIo *io, MtReturnBroken on_broken, gpointer data)
     path->io = io;
     path->on_broken = on_broken;
     path->data = data;
+    g_queue_init(&path->requests);
     g_mutex_init(&path->lock);
     g_cond_init(&path->changed);
     path->thread = g_thread_new("return-path", return_path_thread, path);
@@ -170,6 +213,7 @@ mt_return_path_free(MtReturnPath *path)
         return;
 
     g_thread_join(path->thread);
+    g_queue_clear_full(&path->requests, g_free);
     g_clear_error(&path->error);
     g_mutex_clear(&path->lock);
     g_cond_clear(&path->changed);
@@ -185,6 +229,42 @@ mt_return_path_got_ack(MtReturnPath *path)
     got = path->got_ack;
     g_mutex_unlock(&path->lock);
     return got;
+}
+
+void
+mt_return_path_allow_requests(MtReturnPath *path)
+{
+    g_mutex_lock(&path->lock);
+    path->requests_allowed = TRUE;
+    g_mutex_unlock(&path->lock);
+}
+
+gboolean
+mt_return_path_take_request(MtReturnPath *path, MtPageRequest *ret_request)
+{
+    MtPageRequest *request;
+
+    g_mutex_lock(&path->lock);
+    request = g_queue_pop_head(&path->requests);
+    g_mutex_unlock(&path->lock);
+    if (!request)
+        return FALSE;
+
+    *ret_request = *request;
+    g_free(request);
+    return TRUE;
+}
+
+void
+mt_return_path_wait_request(MtReturnPath *path, gint64 timeout_us)
+{
+    gint64 end = g_get_monotonic_time() + timeout_us;
+
+    g_mutex_lock(&path->lock);
+    while (g_queue_is_empty(&path->requests) && !path->over &&
+           g_cond_wait_until(&path->changed, &path->lock, end)) {
+    }
+    g_mutex_unlock(&path->lock);
 }
 
 gboolean

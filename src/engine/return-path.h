@@ -5,8 +5,9 @@
  * The return path: what a destination says to its source on the main channel.
  *
  * A destination writes messages as they come.  A source has a thread that
- * reads them for as long as the migration lasts and answers three questions:
- * is the path alive, may the guest be switched over, was the stream loaded.
+ * reads them for as long as the migration lasts and answers four questions:
+ * is the path alive, may the guest be switched over, which pages are waited for
+ * in post-copy, was the stream loaded.
  */
 
 #include <glib.h>
@@ -37,6 +38,23 @@ MtReturnPath *mt_return_path_new(MtIo *io, MtReturnBroken on_broken,
 
 /* @io must have been shut down, or the last message have come. */
 void mt_return_path_free(MtReturnPath *path);
+
+/* Pages that a guest in post-copy waits for. */
+typedef struct {
+    char block[256];
+    guint64 offset;             /* in the block, bytes */
+    guint64 length;
+} MtPageRequest;
+
+/* Before anybody can ask: asking is no error. */
+void mt_return_path_allow_requests(MtReturnPath *path);
+
+/* The oldest request that was not taken yet; FALSE: there is none. */
+gboolean mt_return_path_take_request(MtReturnPath *path,
+                                     MtPageRequest *ret_request);
+
+/* Until there is one, the path is over, or @timeout_us passed. */
+void mt_return_path_wait_request(MtReturnPath *path, gint64 timeout_us);
 
 gboolean mt_return_path_got_ack(MtReturnPath *path);
 

@@ -108,6 +108,8 @@ mt_engine_settings_check(const MtEngineSettings *s, GError **error)
         { "mapped-ram", s->mapped_ram, "multifd compression",
           s->multifd && packs },
         { "mapped-ram", s->mapped_ram, "return-path", s->return_path },
+        { "mapped-ram", s->mapped_ram, "postcopy", s->postcopy },
+        { "x-ignore-shared", s->ignore_shared, "postcopy", s->postcopy },
     };
     const struct {
         const char *name;
@@ -141,6 +143,11 @@ mt_engine_settings_check(const MtEngineSettings *s, GError **error)
     if (s->direct_io && !(s->mapped_ram && s->multifd)) {
         migtune_error_set(error, MIGTUNE_ERROR_CONFLICT,
                           "direct-io needs mapped-ram and multifd");
+        return FALSE;
+    }
+    if (s->postcopy && !s->return_path) {
+        migtune_error_set(error, MIGTUNE_ERROR_CONFLICT,
+                          "postcopy needs return-path");
         return FALSE;
     }
     if (s->switchover_ack && !s->return_path) {

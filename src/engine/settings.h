@@ -63,6 +63,8 @@ typedef struct {
     gboolean auto_converge;
     gboolean pause_before_switchover;
     gboolean direct_io;             /* with mapped_ram and multifd */
+    gboolean postcopy;              /* mt_engine_start_postcopy() can be; a
+                                     * destination accepts that it may */
 
     /* Parameters. */
     guint multifd_channels;         /* 1..255 */
@@ -77,6 +79,7 @@ typedef struct {
     gboolean xbzrle_in_bulk;        /* pages of the first pass enter the cache:
                                      * for measuring what that costs */
     guint64 max_bandwidth;          /* 0: no limit */
+    guint64 max_postcopy_bandwidth; /* of pages nobody asked for; 0: none */
     guint64 avail_switchover_bandwidth;     /* 0: measured */
     gint64 downtime_limit_ns;
     guint throttle_initial;         /* percent */

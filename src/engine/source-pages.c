@@ -135,8 +135,9 @@ pages_run_main(MtSource *s, const MtRamBlock *block, guint64 offset, guint n,
                GError **error)
 {
     gboolean find_zeros = s->settings->zero_detection != MT_ZERO_NONE;
-    gboolean delta = s->xbzrle && (!s->bulk || s->settings->xbzrle_in_bulk);
-    gboolean legacy = s->legacy && (s->bulk || !s->xbzrle);
+    gboolean delta = s->xbzrle && !s->postcopy &&
+        (!s->bulk || s->settings->xbzrle_in_bulk);
+    gboolean legacy = s->legacy && !s->postcopy && (s->bulk || !s->xbzrle);
 
     for (guint i = 0; i < n; i++, offset += MT_PAGE_SIZE) {
         gboolean ok;
@@ -230,6 +231,8 @@ pages_round_end(MtSource *s, GError **error)
 {
     s->block = 0;
     s->page = 0;
+    if (s->postcopy)
+        return TRUE;
     if (s->legacy && !mt_legacy_encoder_flush(s->legacy, error))
         return FALSE;
     if (s->multifd && !s->settings->wire.sync_each_section)
@@ -257,13 +260,23 @@ mt_source_send_run(MtSource *s, guint max_pages, guint *ret_n, GError **error)
         s->page = first + n;
         offset = (first - block->first_page) << MT_PAGE_SHIFT;
         *ret_n = n;
-        return s->pool || s->mapped ?
+        return (s->pool || s->mapped) && !s->postcopy ?
             pages_run_jobs(s, block, offset, n, error) :
             pages_run_main(s, block, offset, n, error);
     }
 
     *ret_n = 0;
     return pages_round_end(s, error);
+}
+
+gboolean
+mt_source_send_page(MtSource *s, guint64 index, GError **error)
+{
+    MtRamBlock *block;
+    guint8 *page = mt_ram_page(s->ram, index, &block);
+
+    return !page || !mt_dirty_take(s->dirty, index) ||
+           pages_run_main(s, block, page - block->host, 1, error);
 }
 
 static void

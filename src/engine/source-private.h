@@ -11,6 +11,7 @@
 #include "engine/multifd.h"
 #include "engine/source.h"
 #include "engine/stream-out.h"
+#include "engine/wire.h"
 
 struct MtSource {
     MtRam *ram;
@@ -33,12 +34,19 @@ struct MtSource {
     gboolean bulk;              /* not every page has been sent yet */
     gboolean last;              /* in the last section */
     gboolean stopped;           /* the guest stands still */
+    gboolean postcopy;          /* it runs over there */
     guint block;                /* where the pass is */
     guint64 page;
     const MtRamBlock *named;    /* block of the last record on main */
 };
 
 MtLegacyEncoder *mt_source_new_legacy(MtSource *source, GError **error);
+
+gboolean mt_source_command(MtSource *source, MtCommand command, guint16 len,
+                           gconstpointer payload, GError **error);
+
+/* source-postcopy.c: that it may come to that. */
+gboolean mt_source_advise(MtSource *source, GError **error);
 
 /* Hands out what is half full. */
 gboolean mt_source_settle(MtSource *source, GError **error);

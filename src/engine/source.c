@@ -127,9 +127,9 @@ mt_source_prepare(MtSource *s, MtTransport *transport, MtIo **channels,
     return TRUE;
 }
 
-static gboolean
-source_command(MtSource *s, MtCommand command, guint16 len,
-               gconstpointer payload, GError **error)
+gboolean
+mt_source_command(MtSource *s, MtCommand command, guint16 len,
+                  gconstpointer payload, GError **error)
 {
     return mt_stream_out_u8(&s->out, MT_SECTION_COMMAND, error) &&
            mt_stream_out_be16(&s->out, command, error) &&
@@ -178,8 +178,10 @@ mt_source_send_start(MtSource *s, GError **error)
     MtStreamOut *out = &s->out;
 
     if (s->settings->return_path &&
-        (!source_command(s, MT_CMD_OPEN_RETURN_PATH, 0, NULL, error) ||
-         !source_command(s, MT_CMD_PING, sizeof(one), one, error)))
+        (!mt_source_command(s, MT_CMD_OPEN_RETURN_PATH, 0, NULL, error) ||
+         !mt_source_command(s, MT_CMD_PING, sizeof(one), one, error)))
+        return FALSE;
+    if (s->settings->postcopy && !mt_source_advise(s, error))
         return FALSE;
 
     if (!mt_stream_out_u8(out, MT_SECTION_START, error) ||
@@ -202,6 +204,9 @@ gboolean
 mt_source_begin(MtSource *s, gboolean last, GError **error)
 {
     s->last = last;
+    /* Who reads pages after the switch knows of none before. */
+    if (s->postcopy)
+        s->named = NULL;
     return mt_stream_out_u8(&s->out, last ? MT_SECTION_END : MT_SECTION_PART,
                             error) &&
            mt_stream_out_be32(&s->out, s->settings->wire.ram_section_id,
@@ -237,7 +242,7 @@ mt_source_switch_over(MtSource *s, GError **error)
 {
     s->stopped = TRUE;
     return !s->settings->wire.send_switchover_start ||
-           source_command(s, MT_CMD_SWITCHOVER_START, 0, NULL, error);
+           mt_source_command(s, MT_CMD_SWITCHOVER_START, 0, NULL, error);
 }
 
 gboolean

@@ -70,6 +70,25 @@ gboolean mt_source_switch_over(MtSource *source, GError **error);
 gboolean mt_source_send_devices(MtSource *source, GBytes *sections,
                                 GBytes *vmdesc, GError **error);
 
+/*
+ * Post-copy, instead of the last section: nothing that was sent is under way
+ * any more; what the destination has to throw away, as the pass has it; and
+ * the devices, with the word to run.  From then on pages go as they are, and
+ * mt_source_send_eof() follows the last section.
+ */
+gboolean mt_source_leave_precopy(MtSource *source, GError **error);
+gboolean mt_source_discard(MtSource *source, GError **error);
+gboolean mt_source_send_package(MtSource *source, GBytes *sections,
+                                GError **error);
+gboolean mt_source_send_eof(MtSource *source, GError **error);
+
+/* Sends page @index, inside of a section, if it is still in the pass. */
+gboolean mt_source_send_page(MtSource *source, guint64 index,
+                             GError **error);
+
+/* What was sent so far leaves now. */
+gboolean mt_source_flush(MtSource *source, GError **error);
+
 /* Brings the counters that others keep up to date: cache and threads. */
 void mt_source_update_counters(MtSource *source);
 

@@ -20,6 +20,7 @@ typedef enum {
     MT_STATUS_ACTIVE,
     MT_STATUS_PRE_SWITCHOVER,
     MT_STATUS_DEVICE,
+    MT_STATUS_POSTCOPY_ACTIVE,
     MT_STATUS_COMPLETED,
     MT_STATUS_CANCELLING,
     MT_STATUS_CANCELLED,
@@ -53,6 +54,8 @@ typedef struct {
     guint64 pages_per_second;
     guint64 precopy_bytes;      /* while the guest ran */
     guint64 downtime_bytes;     /* while it stood still */
+    guint64 postcopy_bytes;     /* while it ran over there */
+    guint64 postcopy_requests;  /* pages that were waited for */
 
     /* xbzrle-cache */
     guint64 xbzrle_cache_bytes;
@@ -97,6 +100,7 @@ typedef struct {
     guint64 compression_pages;
     guint64 compression_busy;
     guint64 compressed_size;
+    guint64 postcopy_requests;
 } MtCounters;
 
 #define mt_count(counter, n) \

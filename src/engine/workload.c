@@ -24,6 +24,8 @@
 /* The document's generator: a buffer of so many pages. */
 #define RW_PAGES 4096
 #define RW_STRIDE 1024
+/* How long to wait for a page before looking whether to stop. */
+#define GATE_US 5000
 
 typedef struct {
     MtWorkload *load;
@@ -40,6 +42,7 @@ struct MtWorkload {
     MtRam *ram;
     MtDirty *dirty;
     MtThrottle *throttle;
+    MtGate *gate;               /* or NULL */
     WorkloadWriter *writers;
     guint n_writers;
     gboolean started;
@@ -78,10 +81,23 @@ workload_bump(guint8 *page, guint at)
     *byte = *byte + 1;
 }
 
-/* Page @n of the writer's share. */
+static gboolean
+workload_running(MtWorkload *load)
+{
+    return __atomic_load_n(&load->running, __ATOMIC_ACQUIRE);
+}
+
+/* Page @n of the writer's share; NULL when it is not there, and the writer is
+ * to stop. */
 static guint8 *
 workload_page(const WorkloadWriter *w, guint64 n)
 {
+    MtGate *gate = w->load->gate;
+
+    while (gate && !mt_gate_pass(gate, w->first + n, GATE_US)) {
+        if (!workload_running(w->load))
+            return NULL;
+    }
     return mt_ram_page(w->load->ram, w->first + n, NULL);
 }
 
@@ -275,6 +291,13 @@ mt_workload_new(const MtWorkloadSpec *spec, MtRam *ram, MtDirty *dirty,
 }
 
 void
+mt_workload_set_gate(MtWorkload *load, MtGate *gate)
+{
+    g_assert(!load->started);
+    load->gate = gate;
+}
+
+void
 mt_workload_free(MtWorkload *load)
 {
     if (!load)
@@ -285,12 +308,6 @@ mt_workload_free(MtWorkload *load)
     g_mutex_clear(&load->lock);
     g_free(load->writers);
     g_free(load);
-}
-
-static gboolean
-workload_running(MtWorkload *load)
-{
-    return __atomic_load_n(&load->running, __ATOMIC_ACQUIRE);
 }
 
 /* Sleeps for @ns, or until the workload is stopped. */

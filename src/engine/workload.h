@@ -11,6 +11,7 @@
 #include <glib.h>
 
 #include "engine/dirty.h"
+#include "engine/gate.h"
 #include "engine/ram.h"
 #include "engine/throttle.h"
 
@@ -69,6 +70,10 @@ typedef struct MtWorkload MtWorkload;
 MtWorkload *mt_workload_new(const MtWorkloadSpec *spec, MtRam *ram,
                             MtDirty *dirty, MtThrottle *throttle,
                             GError **error);
+
+/* Writers pass @gate, which must outlive the workload, before they touch a
+ * page; while it is stopped. */
+void mt_workload_set_gate(MtWorkload *load, MtGate *gate);
 
 /* Stops it first. */
 void mt_workload_free(MtWorkload *load);

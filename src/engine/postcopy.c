@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The loop of a source in post-copy.
+ *
+ * The guest runs over there with what it has.  Pages that it waits for go
+ * first, whatever the rate; all others follow in order.  Nothing becomes dirty
+ * here any more, so one pass is all there is.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "engine/engine-private.h"
+#include "util/clock.h"
+#include "migtune/migtune-error.h"
+
+/* Pages between two looks at what is waited for. */
+#define RUN_PAGES 32
+
+/* A section lasts this long; with a rate, there are so many runs a second. */
+#define SECTION_NS (50 * MT_NS_PER_MS)
+#define PIECES_PER_S 200
+
+/* Between two looks at whether it was cancelled. */
+#define WAIT_NS (10 * MT_NS_PER_MS)
+
+typedef struct {
+    MtEngine *engine;
+    MtSource *source;
+    MtReturnPath *path;
+    const MtClock *clock;
+
+    guint64 rate;               /* as it was when last looked at */
+    gint64 since_ns;            /* then, */
+    guint64 pages;              /* and sent since, without being asked */
+} Postcopy;
+
+static gboolean
+postcopy_check_request(const MtPageRequest *r, const MtRamBlock *block,
+                       GError **error)
+{
+    if (block && r->length && r->offset < block->used_length &&
+        r->length <= block->used_length - r->offset &&
+        r->offset % MT_PAGE_SIZE == 0 && r->length % MT_PAGE_SIZE == 0)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                      "return path: %" G_GUINT64_FORMAT " bytes at 0x%"
+                      G_GINT64_MODIFIER "x of block \"%s\" are asked for, %s",
+                      r->length, r->offset, r->block,
+                      block ? "which are no pages of it" :
+                      "which there is not");
+    return FALSE;
+}
+
+/* Everything that is waited for. */
+static gboolean
+postcopy_answer(Postcopy *p, GError **error)
+{
+    MtEngine *e = p->engine;
+    gboolean any = FALSE;
+    MtPageRequest r;
+
+    while (mt_return_path_take_request(p->path, &r)) {
+        const MtRamBlock *block = mt_ram_find(e->ram, r.block,
+                                              strlen(r.block));
+
+        if (!postcopy_check_request(&r, block, error))
+            return FALSE;
+        mt_count(e->counters.postcopy_requests, 1);
+        for (guint64 at = 0; at < r.length; at += MT_PAGE_SIZE) {
+            if (!mt_source_send_page(p->source, mt_ram_block_index(
+                    block, r.offset + at), error))
+                return FALSE;
+        }
+        any = TRUE;
+    }
+
+    return !any || mt_source_flush(p->source, error);
+}
+
+/* How far pages that nobody asked for are ahead of the rate. */
+static gint64
+postcopy_ahead_ns(Postcopy *p)
+{
+    guint64 rate = __atomic_load_n(&p->engine->max_postcopy_bandwidth,
+                                   __ATOMIC_RELAXED);
+    gint64 now = mt_clock_now(p->clock);
+
+    if (rate != p->rate) {
+        p->rate = rate;
+        p->since_ns = now;
+        p->pages = 0;
+    }
+    return rate ? p->pages * MT_PAGE_SIZE * (double)MT_NS_PER_S / rate -
+           (now - p->since_ns) : 0;
+}
+
+/* Waits until the next page may go, or somebody asks for one. */
+static gboolean
+postcopy_pace(Postcopy *p, GError **error)
+{
+    gint64 ahead = postcopy_ahead_ns(p);
+
+    if (ahead > 0)
+        mt_return_path_wait_request(p->path, MIN(ahead, WAIT_NS) / 1000);
+    return mt_failure_check(p->engine->failure, error);
+}
+
+static void
+postcopy_tell(Postcopy *p)
+{
+    MtEngine *e = p->engine;
+
+    g_mutex_lock(&e->lock);
+    e->progress.remaining = mt_dirty_count(e->dirty) * MT_PAGE_SIZE;
+    g_mutex_unlock(&e->lock);
+}
+
+/* Pages in order, as many as the rate lets go now. */
+static gboolean
+postcopy_send_run(Postcopy *p, guint *ret_n, GError **error)
+{
+    guint max = RUN_PAGES;
+
+    if (postcopy_ahead_ns(p) > 0)
+        return TRUE;
+    if (p->rate)
+        max = CLAMP(p->rate / PIECES_PER_S / MT_PAGE_SIZE, 1, RUN_PAGES);
+    if (!mt_source_send_run(p->source, max, ret_n, error))
+        return FALSE;
+
+    p->pages += *ret_n;
+    return TRUE;
+}
+
+/* One section; the last one is that after which nothing is left. */
+static gboolean
+postcopy_section(Postcopy *p, gboolean last, GError **error)
+{
+    gint64 end = mt_clock_now(p->clock) + SECTION_NS;
+    guint n = 1;
+
+    if (!mt_source_begin(p->source, last, error))
+        return FALSE;
+    while (n && !last && mt_clock_now(p->clock) < end) {
+        if (!postcopy_answer(p, error) ||
+            !postcopy_send_run(p, &n, error) ||
+            !postcopy_pace(p, error))
+            return FALSE;
+    }
+    if (!mt_source_end(p->source, error))
+        return FALSE;
+
+    postcopy_tell(p);
+    return mt_failure_check(p->engine->failure, error);
+}
+
+gboolean
+mt_postcopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
+                GBytes *sections, gboolean *ret_gone, GError **error)
+{
+    Postcopy p = {
+        .engine = e,
+        .source = source,
+        .path = path,
+        .clock = mt_clock_system(),
+    };
+
+    if (!mt_source_discard(source, error) ||
+        !mt_failure_check(e->failure, error))
+        return FALSE;
+    *ret_gone = TRUE;
+    if (!mt_source_send_package(source, sections, error))
+        return FALSE;
+
+    p.since_ns = mt_clock_now(p.clock);
+    mt_engine_enter_postcopy(e);
+    while (mt_dirty_count(e->dirty)) {
+        if (!postcopy_section(&p, FALSE, error))
+            return FALSE;
+    }
+
+    return postcopy_section(&p, TRUE, error) &&
+           mt_source_send_eof(source, error);
+}

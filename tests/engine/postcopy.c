@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Post-copy: the guest runs over there before its RAM is there.
+ *
+ * Writers of the destination's guest touch pages that have not come, so what
+ * is compared at the end is every page that they left alone, byte by byte, and
+ * of the others what they did to them.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "engine/engine.h"
+#include "engine/workload.h"
+#include "util/clock.h"
+#include "migtune/migtune-error.h"
+
+#define N_PAGES 4096
+#define RAM_BYTES (N_PAGES * MT_PAGE_SIZE)
+#define WAIT_NS (60 * MT_NS_PER_S)
+
+typedef struct {
+    MtRam *ram;
+    MtDirty *dirty;
+    MtGate *gate;
+    MtWorkload *load;
+    MtEngine *engine;
+    guint n_stops;              /* atomic, like the others */
+    guint n_starts;
+    guint seen;                 /* bits of MtStatus */
+} Side;
+
+typedef struct {
+    MtEngineSettings settings;
+    Side source;
+    Side dest;
+    MtTransport *link;
+} Pair;
+
+static void
+side_stop(gpointer data)
+{
+    Side *s = data;
+
+    mt_workload_stop(s->load);
+    g_atomic_int_inc((gint *)&s->n_stops);
+}
+
+static void
+side_start(gpointer data)
+{
+    Side *s = data;
+
+    g_atomic_int_inc((gint *)&s->n_starts);
+    mt_workload_start(s->load);
+}
+
+static void
+side_listen(MtEngine *engine, MtEngineEvent event, guint64 value,
+            gpointer data)
+{
+    Side *s = data;
+
+    if (event == MT_ENGINE_EVENT_STATUS)
+        g_atomic_int_or(&s->seen, 1u << value);
+}
+
+static void
+side_init(Side *s, MtWorkloadKind kind, guint64 pages_per_s)
+{
+    MtWorkloadSpec spec = {
+        .kind = kind, .content = MT_CONTENT_RANDOM, .seed = 3, .n_threads = 2,
+        .pages_per_s = pages_per_s,
+    };
+    MtEngineGuest guest = {
+        .stop = side_stop, .start = side_start, .data = s,
+    };
+    GError *error = NULL;
+
+    s->ram = mt_ram_new_simple(RAM_BYTES, &error);
+    g_assert_no_error(error);
+    s->dirty = mt_dirty_new(mt_ram_n_pages(s->ram));
+    s->gate = mt_gate_new(mt_ram_n_pages(s->ram));
+    s->load = mt_workload_new(&spec, s->ram, s->dirty, NULL, &error);
+    g_assert_no_error(error);
+    mt_workload_set_gate(s->load, s->gate);
+    guest.gate = s->gate;
+    s->engine = mt_engine_new(s->ram, s->dirty, &guest);
+    mt_engine_set_listener(s->engine, side_listen, s);
+}
+
+static void
+side_clear(Side *s)
+{
+    mt_engine_free(s->engine);
+    mt_workload_free(s->load);
+    mt_gate_free(s->gate);
+    mt_dirty_free(s->dirty);
+    mt_ram_free(s->ram);
+}
+
+static void
+pair_init(Pair *p, MtWorkloadKind there)
+{
+    memset(p, 0, sizeof(*p));
+    mt_engine_settings_init(&p->settings);
+    p->settings.postcopy = p->settings.return_path = TRUE;
+    /* So slow that the first pass is not over when it is asked for. */
+    p->settings.max_bandwidth = 16 << 20;
+    p->settings.timeout_ms = 10000;
+    side_init(&p->source, MT_WORKLOAD_UNIFORM, 2000);
+    side_init(&p->dest, there, 0);
+    mt_content_fill_ram(MT_CONTENT_MIXED, 1, p->source.ram);
+    p->link = mt_transport_new_pair();
+}
+
+static void
+pair_clear(Pair *p)
+{
+    side_clear(&p->source);
+    side_clear(&p->dest);
+    mt_transport_unref(p->link);
+}
+
+static void
+pair_begin(Pair *p)
+{
+    GError *error = NULL;
+
+    mt_workload_start(p->source.load);
+    mt_engine_incoming(p->dest.engine, &p->settings, p->link, &error);
+    g_assert_no_error(error);
+    mt_engine_migrate(p->source.engine, &p->settings, p->link, &error);
+    g_assert_no_error(error);
+}
+
+static void
+pair_wait_active(Pair *p, guint64 bytes)
+{
+    MtEngineStats stats = { 0 };
+
+    while (stats.status < MT_STATUS_ACTIVE || stats.transferred < bytes) {
+        g_usleep(500);
+        mt_engine_get_stats(p->source.engine, &stats);
+        mt_engine_stats_clear(&stats);
+    }
+}
+
+static void
+pair_postcopy(Pair *p)
+{
+    GError *error = NULL;
+
+    mt_engine_start_postcopy(p->source.engine, &error);
+    g_assert_no_error(error);
+}
+
+static void
+pair_end(Pair *p)
+{
+    GError *error = NULL;
+
+    mt_engine_wait(p->source.engine, WAIT_NS, &error);
+    g_assert_no_error(error);
+    mt_engine_wait(p->dest.engine, WAIT_NS, &error);
+    g_assert_no_error(error);
+    mt_workload_stop(p->dest.load);
+}
+
+/* Pages nobody wrote to over there are those that were sent; of one that was
+ * written to, only so many bytes differ. */
+static void
+pair_compare(Pair *p, guint max_differing)
+{
+    MtDirty *written = p->dest.dirty;
+    guint n_alone = 0;
+
+    mt_dirty_sync(written);
+    for (guint64 i = 0; i < N_PAGES; i++) {
+        const guint8 *a = mt_ram_page(p->source.ram, i, NULL);
+        const guint8 *b = mt_ram_page(p->dest.ram, i, NULL);
+        guint n = 0;
+
+        for (guint k = 0; k < MT_PAGE_SIZE; k++)
+            n += a[k] != b[k];
+        if (!mt_dirty_take(written, i)) {
+            n_alone++;
+            g_assert_cmpuint(n, ==, 0);
+        } else {
+            g_assert_cmpuint(n, <=, max_differing);
+        }
+    }
+    g_test_message("%u of %u pages were not written to", n_alone, N_PAGES);
+}
+
+/* Everything about a whole one. */
+static void
+test_completes(void)
+{
+    MtEngineStats stats;
+    Pair p;
+
+    /* Each round over there changes one byte of every page. */
+    pair_init(&p, MT_WORKLOAD_ONE_BYTE);
+    p.settings.max_postcopy_bandwidth = 32 << 20;
+    pair_begin(&p);
+    pair_wait_active(&p, 1 << 20);
+    g_assert_cmpuint(g_atomic_int_get(&p.dest.n_starts), ==, 0);
+    pair_postcopy(&p);
+    pair_end(&p);
+
+    mt_engine_get_stats(p.source.engine, &stats);
+    g_assert_cmpuint(stats.status, ==, MT_STATUS_COMPLETED);
+    g_assert_cmpuint(mt_engine_get_outcome(p.source.engine), ==,
+                     MT_OUTCOME_THERE);
+    g_assert_cmpuint(mt_engine_get_outcome(p.dest.engine), ==,
+                     MT_OUTCOME_HERE);
+    g_assert_cmpuint(p.source.n_starts, ==, 0);
+    g_assert_cmpuint(p.source.n_stops, ==, 1);
+    g_assert_cmpuint(p.dest.n_starts, ==, 1);
+    g_assert_true(p.source.seen & 1u << MT_STATUS_POSTCOPY_ACTIVE);
+    g_assert_true(p.dest.seen & 1u << MT_STATUS_POSTCOPY_ACTIVE);
+
+    /* The guest waited for pages, and got them before their turn. */
+    g_assert_cmpuint(stats.postcopy_requests, >, 0);
+    g_assert_cmpuint(stats.postcopy_bytes, >, 1 << 20);
+    g_assert_cmpuint(stats.precopy_bytes, >=, 1 << 20);
+    g_assert_cmpuint(stats.transferred, ==, stats.precopy_bytes +
+                     stats.downtime_bytes + stats.postcopy_bytes);
+    g_assert_cmpint(stats.downtime_ns, >, 0);
+    g_assert_cmpint(stats.downtime_ns, <, stats.total_ns);
+    g_assert_cmpuint(stats.remaining, ==, 0);
+    g_assert_cmpuint(mt_gate_count_missing(p.dest.gate), ==, 0);
+    pair_compare(&p, 2 * mt_workload_writes(p.dest.load) / N_PAGES + 2);
+    mt_engine_stats_clear(&stats);
+    pair_clear(&p);
+}
+
+/* With everything else that there is before the switch. */
+static void
+test_after(gconstpointer data)
+{
+    const char *how = data;
+    Pair p;
+
+    pair_init(&p, MT_WORKLOAD_ONE_BYTE);
+    if (strcmp(how, "xbzrle") == 0)
+        p.settings.xbzrle = TRUE;
+    if (strcmp(how, "compress") == 0)
+        p.settings.compress = TRUE;
+    if (strstr(how, "multifd"))
+        p.settings.multifd = TRUE;
+    if (strcmp(how, "old-multifd") == 0)
+        mt_engine_settings_speak(&p.settings, MT_GENERATION_OLD);
+    if (strcmp(how, "pause") == 0)
+        p.settings.pause_before_switchover = TRUE;
+    pair_begin(&p);
+    pair_wait_active(&p, strcmp(how, "multifd") == 0 ? 0 : 2 << 20);
+    pair_postcopy(&p);
+    if (strcmp(how, "pause") == 0) {
+        while (mt_engine_get_status(p.source.engine) !=
+               MT_STATUS_PRE_SWITCHOVER)
+            g_usleep(500);
+        g_assert_cmpuint(g_atomic_int_get(&p.dest.n_starts), ==, 0);
+        mt_engine_continue(p.source.engine);
+    }
+    pair_end(&p);
+    g_assert_cmpuint(p.dest.n_starts, ==, 1);
+    pair_compare(&p, 2 * mt_workload_writes(p.dest.load) / N_PAGES + 2);
+    pair_clear(&p);
+}
+
+/* Nobody asked: the stream is an ordinary one. */
+static void
+test_not_asked(void)
+{
+    MtEngineStats stats;
+    Pair p;
+
+    pair_init(&p, MT_WORKLOAD_IDLE);
+    p.settings.max_bandwidth = 0;
+    pair_begin(&p);
+    pair_end(&p);
+    g_assert_true(mt_ram_equal(p.source.ram, p.dest.ram, NULL));
+    mt_engine_get_stats(p.source.engine, &stats);
+    g_assert_cmpuint(stats.postcopy_bytes, ==, 0);
+    g_assert_cmpuint(stats.postcopy_requests, ==, 0);
+    mt_engine_stats_clear(&stats);
+    pair_clear(&p);
+}
+
+/* Before the package is out, the guest goes on here; after, never. */
+static void
+test_cancel(void)
+{
+    Pair p;
+
+    pair_init(&p, MT_WORKLOAD_ONE_BYTE);
+    p.settings.max_postcopy_bandwidth = 1 << 20;
+    pair_begin(&p);
+    pair_wait_active(&p, 1 << 20);
+    pair_postcopy(&p);
+    while (!g_atomic_int_get(&p.dest.n_starts))
+        g_usleep(500);
+    mt_engine_cancel(p.source.engine);
+    g_assert_false(mt_engine_wait(p.source.engine, WAIT_NS, NULL));
+    g_assert_false(mt_engine_wait(p.dest.engine, WAIT_NS, NULL));
+    g_assert_cmpuint(mt_engine_get_outcome(p.source.engine), ==,
+                     MT_OUTCOME_UNKNOWN);
+    g_assert_cmpuint(p.source.n_starts, ==, 0);
+    g_assert_cmpuint(p.dest.n_starts, ==, 1);
+
+    /* Its writers wait for pages that will never come, and can be stopped. */
+    g_assert_cmpuint(mt_gate_count_missing(p.dest.gate), >, 0);
+    mt_workload_stop(p.dest.load);
+    pair_clear(&p);
+}
+
+static void
+test_refused(void)
+{
+    GError *error = NULL;
+    Pair p;
+
+    /* Not announced. */
+    pair_init(&p, MT_WORKLOAD_IDLE);
+    p.settings.postcopy = FALSE;
+    pair_begin(&p);
+    g_assert_false(mt_engine_start_postcopy(p.source.engine, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+    g_clear_error(&error);
+    p.settings.postcopy = TRUE;
+    mt_engine_cancel(p.source.engine);
+    pair_clear(&p);
+
+    /* The destination does not want it. */
+    pair_init(&p, MT_WORKLOAD_IDLE);
+    p.settings.postcopy = FALSE;
+    mt_engine_incoming(p.dest.engine, &p.settings, p.link, &error);
+    g_assert_no_error(error);
+    p.settings.postcopy = TRUE;
+    mt_engine_migrate(p.source.engine, &p.settings, p.link, &error);
+    g_assert_no_error(error);
+    g_assert_false(mt_engine_wait(p.dest.engine, WAIT_NS, &error));
+    g_assert_nonnull(strstr(error->message, "postcopy-ram"));
+    g_clear_error(&error);
+    g_assert_false(mt_engine_wait(p.source.engine, WAIT_NS, NULL));
+    g_assert_cmpuint(mt_engine_get_outcome(p.source.engine), ==,
+                     MT_OUTCOME_HERE);
+    pair_clear(&p);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const char *const after[] = {
+        "xbzrle", "compress", "multifd", "old-multifd", "pause",
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/postcopy/completes", test_completes);
+    for (guint i = 0; i < G_N_ELEMENTS(after); i++) {
+        g_autofree char *path = g_strdup_printf("/postcopy/after/%s",
+                                                after[i]);
+
+        g_test_add_data_func(path, after[i], test_after);
+    }
+    g_test_add_func("/postcopy/not-asked", test_not_asked);
+    g_test_add_func("/postcopy/cancel", test_cancel);
+    g_test_add_func("/postcopy/refused", test_refused);
+    return g_test_run();
+}
