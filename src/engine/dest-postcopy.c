@@ -247,6 +247,84 @@ mt_dest_package(MtDest *dest, const guint8 *payload, guint16 len,
     return TRUE;
 }
 
+void
+mt_dest_let_go(MtDest *dest)
+{
+    mt_gate_detach(dest->postcopy.gate);
+    dest->io = NULL;
+    dest->channels = NULL;
+    dest->block = NULL;
+    dest->asked = NULL;
+    dest->paused = TRUE;
+}
+
+/* Which pages are there, bit 0 of byte 0 first. */
+static guint8 *
+bitmap_make(MtDest *dest, const MtRamBlock *block, gsize *ret_len)
+{
+    gsize len = (block->n_pages + 63) / 64 * 8;
+    guint8 *bits = g_malloc0(len);
+
+    for (guint64 i = 0; i < block->n_pages; i++) {
+        if (!mt_gate_is_missing(dest->postcopy.gate, block->first_page + i))
+            bits[i / 8] |= 1u << i % 8;
+    }
+    *ret_len = len;
+    return bits;
+}
+
+gboolean
+mt_dest_recv_bitmap(MtDest *dest, const guint8 *payload, guint16 len,
+                    GError **error)
+{
+    g_autofree guint8 *bits = NULL;
+    const MtRamBlock *block = NULL;
+    guint8 number[8];
+    gsize n_bits;
+    gboolean ok;
+
+    if (len && len == 1 + payload[0])
+        block = mt_ram_find(dest->ram, (const char *)payload + 1, payload[0]);
+    if (!dest->paused || !block) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a bitmap is asked for %s", dest->paused ?
+                          "of a block that there is not" :
+                          "of a migration that was not interrupted");
+        return FALSE;
+    }
+
+    bits = bitmap_make(dest, block, &n_bits);
+    ok = mt_dest_say(dest, MT_RP_RECV_BITMAP, payload, len, error);
+    mt_put_be64(number, n_bits);
+    ok = ok && mt_io_write(dest->io, number, sizeof(number), error) &&
+         mt_io_write(dest->io, bits, n_bits, error);
+    mt_put_be64(number, MT_RP_BITMAP_END);
+    return ok && mt_io_write(dest->io, number, sizeof(number), error);
+}
+
+gboolean
+mt_dest_resumed(MtDest *dest, const guint8 *payload, guint16 len,
+                GError **error)
+{
+    guint8 number[4];
+
+    if (!dest->paused) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a migration is resumed that was not interrupted");
+        return FALSE;
+    }
+
+    dest->paused = FALSE;
+    dest->postcopy.resumed(dest->postcopy.data);
+    mt_put_be32(number, MT_RP_RESUMED);
+    if (!mt_dest_say(dest, MT_RP_RESUME_ACK, number, sizeof(number), error))
+        return FALSE;
+
+    /* Who waits asks once more. */
+    mt_gate_close(dest->postcopy.gate, dest_ask, dest);
+    return TRUE;
+}
+
 gboolean
 mt_dest_place(MtDest *dest, guint32 record, guint64 index, guint8 *page,
               GError **error)

@@ -56,6 +56,7 @@ struct MtDest {
     gboolean advised;           /* it may come to post-copy */
     gboolean listening;         /* pages are placed through the gate */
     gboolean running;           /* the guest was told to run */
+    gboolean paused;            /* on another link, not yet resumed */
     guint8 *placed;             /* a page on its way to its place */
     const MtRamBlock *asked;    /* of the last request; under @say */
     GMutex say;                 /* one message at a time */
@@ -76,6 +77,10 @@ gboolean mt_dest_advise(MtDest *dest, const guint8 *payload, guint16 len,
 gboolean mt_dest_discard(MtDest *dest, const guint8 *payload, guint16 len,
                          GError **error);
 gboolean mt_dest_package(MtDest *dest, const guint8 *payload, guint16 len,
+                         GError **error);
+gboolean mt_dest_recv_bitmap(MtDest *dest, const guint8 *payload, guint16 len,
+                             GError **error);
+gboolean mt_dest_resumed(MtDest *dest, const guint8 *payload, guint16 len,
                          GError **error);
 gboolean mt_dest_place(MtDest *dest, guint32 record, guint64 index,
                        guint8 *page, GError **error);

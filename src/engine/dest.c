@@ -417,8 +417,9 @@ static const struct {
     },
     [MT_CMD_PACKAGED] = { "PACKAGED", 4, 4, mt_dest_package },
     [MT_CMD_ENABLE_COLO] = { "ENABLE_COLO" },
-    [MT_CMD_POSTCOPY_RESUME] = { "POSTCOPY_RESUME" },
-    [MT_CMD_RECV_BITMAP] = { "RECV_BITMAP" },
+    [MT_CMD_POSTCOPY_RESUME] = { "POSTCOPY_RESUME", 0, 0, mt_dest_resumed },
+    [MT_CMD_RECV_BITMAP] = { "RECV_BITMAP", ANY_LENGTH, 0,
+                             mt_dest_recv_bitmap },
     [MT_CMD_SWITCHOVER_START] = { "SWITCHOVER_START", 0, 0, dest_note },
 };
 
@@ -686,22 +687,14 @@ dest_load(MtDest *dest, GError **error)
     return TRUE;
 }
 
-gboolean
-mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
-             MtTransport *transport, GError **error)
+/* Runs @load on what comes from the link. */
+static gboolean
+dest_read(MtDest *dest, gboolean (*load)(MtDest *dest, GError **error),
+          GError **error)
 {
-    guint64 begin;
-    gboolean ok;
+    guint64 begin = mt_stream_in_offset(&dest->in);
+    gboolean ok = load(dest, error);
 
-    dest->io = io;
-    dest->channels = channels;
-    dest->transport = transport;
-    mt_stream_in_init(&dest->in, io);
-    if (mt_io_is_seekable(io))
-        dest->in.offset = mt_io_tell(io);
-
-    begin = mt_stream_in_offset(&dest->in);
-    ok = dest_load(dest, error);
     mt_count(dest->counters->transferred,
              mt_stream_in_offset(&dest->in) - begin);
     if (!ok)
@@ -710,4 +703,28 @@ mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
                        ": ", dest->where, dest->where_offset,
                        mt_stream_in_offset(&dest->in));
     return ok;
+}
+
+gboolean
+mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
+             MtTransport *transport, GError **error)
+{
+    dest->io = io;
+    dest->channels = channels;
+    dest->transport = transport;
+    mt_stream_in_init(&dest->in, io);
+    if (mt_io_is_seekable(io))
+        dest->in.offset = mt_io_tell(io);
+
+    return dest_read(dest, dest_load, error);
+}
+
+gboolean
+mt_dest_resume(MtDest *dest, MtIo *io, MtFailure *failure, GError **error)
+{
+    dest->io = io;
+    dest->failure = failure;
+    mt_stream_in_clear(&dest->in);
+    mt_stream_in_init(&dest->in, io);
+    return dest_read(dest, dest_sections, error);
 }

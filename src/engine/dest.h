@@ -43,6 +43,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtDest, mt_dest_free)
 typedef struct {
     MtGate *gate;
     void (*run)(gpointer data, GBytes *sections);
+    void (*resumed)(gpointer data);     /* on another link */
     gpointer data;
 } MtDestPostcopy;
 
@@ -57,6 +58,11 @@ gboolean mt_dest_say(MtDest *dest, MtReturnMessage type,
 
 gboolean mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
                       MtTransport *transport, GError **error);
+
+/* Goes on where the link of a post-copy broke; it has been let go before. */
+void mt_dest_let_go(MtDest *dest);
+gboolean mt_dest_resume(MtDest *dest, MtIo *io, MtFailure *failure,
+                        GError **error);
 
 /* What a loaded stream had. */
 gboolean mt_dest_has_return_path(const MtDest *dest);

@@ -20,6 +20,9 @@
 /* Between two looks at connections that have said nothing yet. */
 #define PEEK_MS 2
 
+/* Between two looks for another address to recover at. */
+#define RECOVER_MS 50
+
 /* How long a source may take to close after the last word. */
 #define CLOSE_MS 2000
 
@@ -173,6 +176,11 @@ dest_commit(DestRun *run, GError **error)
 
     if (!mt_dest_has_return_path(run->dest))
         return TRUE;
+    /* Then nobody else could run the guest anyway. */
+    if (mt_dest_is_postcopy(run->dest)) {
+        mt_dest_say(run->dest, MT_RP_SHUT, all_well, sizeof(all_well), NULL);
+        return TRUE;
+    }
     if (mt_io_is_socket(run->io) && mt_io_peek(run->io, &byte, 1) < 0) {
         migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
                           "everything was loaded, but the source is gone "
@@ -188,15 +196,101 @@ dest_commit(DestRun *run, GError **error)
 static void
 dest_run_guest(gpointer data, GBytes *sections)
 {
-    MtEngine *e = data;
+    DestRun *run = data;
+    MtEngine *e = run->engine;
 
     g_mutex_lock(&e->lock);
     g_free(e->run_state);
     e->run_state = mt_devices_dup_run_state(sections);
     g_mutex_unlock(&e->lock);
+    mt_engine_set_link(e, run->io);
     mt_engine_enter_postcopy(e);
     if (e->settings.guest_running)
         mt_engine_start_guest(e);
+}
+
+static void
+dest_resumed(gpointer data)
+{
+    DestRun *run = data;
+
+    mt_engine_set_status(run->engine, MT_STATUS_POSTCOPY_ACTIVE);
+}
+
+/* Waits for the source at @from; *@from becomes another one if that is
+ * offered meanwhile. */
+static gboolean
+dest_accept_again(DestRun *run, MtTransport **from, GError **error)
+{
+    MtEngine *e = run->engine;
+
+    while (!run->io) {
+        MtTransport *other;
+        GError *local = NULL;
+
+        run->io = mt_transport_accept(*from, RECOVER_MS,
+                                      mt_failure_get_cancel(e->failure),
+                                      &local);
+        if (local) {
+            g_propagate_error(error, local);
+            return FALSE;
+        }
+        other = mt_engine_take_recovery(e, FALSE);
+        if (other && !run->io) {
+            mt_transport_unref(*from);
+            *from = g_steal_pointer(&other);
+        }
+        g_clear_pointer(&other, mt_transport_unref);
+    }
+
+    mt_transport_stop_listening(*from);
+    return TRUE;
+}
+
+/* The link broke while the guest ran: waits for another. */
+static gboolean
+dest_recover(DestRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+    g_autoptr(MtTransport) from = NULL;
+
+    mt_engine_set_link(e, NULL);
+    mt_dest_let_go(run->dest);
+    g_clear_pointer(&run->channels, mt_multifd_recv_free);
+    g_clear_pointer(&run->io, mt_io_free);
+    mt_engine_wait_recovery(e);
+    from = mt_engine_take_recovery(e, TRUE);
+    if (!from) {
+        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                          "the migration was cancelled");
+        return FALSE;
+    }
+    if (!dest_accept_again(run, &from, error))
+        return FALSE;
+
+    dest_prepare_io(run, run->io);
+    mt_io_set_name(run->io, "main channel");
+    mt_engine_set_link(e, run->io);
+    mt_engine_set_status(e, MT_STATUS_POSTCOPY_RECOVER);
+    return TRUE;
+}
+
+static gboolean
+dest_load(DestRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+    gboolean ok = mt_dest_load(run->dest, run->io, run->channels,
+                               e->transport, error);
+
+    while (!ok && mt_dest_is_postcopy(run->dest) && mt_engine_may_recover(e)) {
+        g_clear_error(error);
+        if (!dest_recover(run, error))
+            break;
+        ok = mt_dest_resume(run->dest, run->io, e->failure, error);
+    }
+
+    mt_engine_set_link(e, NULL);
+    return ok && mt_io_finish_command(run->io, error);
 }
 
 static gboolean
@@ -204,7 +298,10 @@ dest_run(DestRun *run, GError **error)
 {
     MtEngine *e = run->engine;
     MtDestPostcopy postcopy = {
-        .gate = e->guest.gate, .run = dest_run_guest, .data = e,
+        .gate = e->guest.gate,
+        .run = dest_run_guest,
+        .resumed = dest_resumed,
+        .data = run,
     };
 
     if (!dest_accept(run, error))
@@ -215,9 +312,7 @@ dest_run(DestRun *run, GError **error)
     mt_dest_set_postcopy(run->dest, &postcopy);
     if (run->channels && !mt_multifd_recv_start(run->channels, error))
         return FALSE;
-    if (!mt_dest_load(run->dest, run->io, run->channels, e->transport,
-                      error) ||
-        !mt_io_finish_command(run->io, error))
+    if (!dest_load(run, error))
         return FALSE;
 
     g_mutex_lock(&e->lock);

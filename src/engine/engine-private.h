@@ -60,6 +60,8 @@ struct MtEngine {
     gboolean committing;        /* too late to cancel */
     gboolean go_on;             /* after pre-switchover */
     gboolean postcopy_wanted;
+    MtIo *link;                 /* of the running post-copy; borrowed */
+    MtTransport *resume;        /* offered to a paused one */
     gboolean guest_stopped;
     GError *error;
     gint64 begin_ns;
@@ -90,6 +92,19 @@ void mt_engine_start_guest(MtEngine *engine);
 /* The guest runs over there, and its RAM follows. */
 void mt_engine_enter_postcopy(MtEngine *engine);
 
+/* What mt_engine_pause_postcopy() may cut; NULL: nothing. */
+void mt_engine_set_link(MtEngine *engine, MtIo *io);
+
+/*
+ * A post-copy that broke.  _may: whether it is one that waits for another way.
+ * _wait: it does, and nobody uses the former failure any more.  _take: that
+ * way, a reference; NULL: it was cancelled, or without @wait there is none
+ * yet.
+ */
+gboolean mt_engine_may_recover(MtEngine *engine);
+void mt_engine_wait_recovery(MtEngine *engine);
+MtTransport *mt_engine_take_recovery(MtEngine *engine, gboolean wait);
+
 gpointer mt_engine_source_thread(gpointer engine);
 gpointer mt_engine_dest_thread(gpointer engine);
 
@@ -104,10 +119,15 @@ gboolean mt_precopy_run(MtEngine *engine, MtSource *source,
                         GError **error);
 
 /*
- * Lets the guest run over there with these devices, and sends the pass: asked
- * for pages first.  On success the stream is at its end.  *@ret_gone: the
- * guest may run over there, also when it failed.
+ * Post-copy.  _switch lets the guest run over there with these devices;
+ * *@ret_gone: it may, also when that failed.  _send sends the pass, asked for
+ * pages first: on success the stream is at its end.  _handshake, on a link
+ * that replaces a broken one, finds out what the pass is.
  */
-gboolean mt_postcopy_run(MtEngine *engine, MtSource *source,
-                         MtReturnPath *path, GBytes *sections,
-                         gboolean *ret_gone, GError **error);
+gboolean mt_postcopy_switch(MtEngine *engine, MtSource *source,
+                            GBytes *sections, gboolean *ret_gone,
+                            GError **error);
+gboolean mt_postcopy_send(MtEngine *engine, MtSource *source,
+                          MtReturnPath *path, GError **error);
+gboolean mt_postcopy_handshake(MtEngine *engine, MtSource *source,
+                               MtReturnPath *path, GError **error);

@@ -108,6 +108,16 @@ source_start_pass(MtEngine *e)
     }
 }
 
+static void
+source_open_path(SourceRun *run)
+{
+    MtEngine *e = run->engine;
+
+    run->path = mt_return_path_new(run->io, source_path_broken, e->failure);
+    if (e->settings.postcopy)
+        mt_return_path_allow_requests(run->path);
+}
+
 static gboolean
 source_setup(SourceRun *run, GError **error)
 {
@@ -140,10 +150,7 @@ source_setup(SourceRun *run, GError **error)
 
     source_start_pass(e);
     if (e->settings.return_path)
-        run->path = mt_return_path_new(run->io, source_path_broken,
-                                       e->failure);
-    if (e->settings.postcopy)
-        mt_return_path_allow_requests(run->path);
+        source_open_path(run);
     return mt_source_send_start(run->source, error);
 }
 
@@ -176,6 +183,110 @@ source_get_devices(MtEngine *e, GBytes **ret_sections, GBytes **ret_vmdesc)
     g_mutex_unlock(&e->lock);
 }
 
+/* From now on only the destination decides; FALSE: something was first. */
+static gboolean
+source_commit(SourceRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+    gboolean ok;
+
+    g_mutex_lock(&e->lock);
+    e->committing = mt_failure_check(e->failure, error);
+    ok = e->committing;
+    g_mutex_unlock(&e->lock);
+    return ok;
+}
+
+/* Everything of a link that broke. */
+static void
+source_drop_link(SourceRun *run)
+{
+    mt_engine_set_link(run->engine, NULL);
+    if (run->io)
+        mt_io_shutdown(run->io);
+    g_clear_pointer(&run->path, mt_return_path_free);
+    mt_source_restart(run->source, NULL, NULL);
+    g_clear_pointer(&run->io, mt_io_free);
+}
+
+/* Another link, by which the destination says what it lacks. */
+static gboolean
+source_reconnect(SourceRun *run, MtTransport *to, GError **error)
+{
+    MtEngine *e = run->engine;
+    gsize bitmap = mt_ram_n_pages(e->ram) / 8 + 64;
+
+    mt_engine_set_status(e, MT_STATUS_POSTCOPY_RECOVER_SETUP);
+    run->io = mt_transport_connect(to, e->settings.timeout_ms,
+                                   mt_failure_get_cancel(e->failure), error);
+    if (!run->io)
+        return FALSE;
+
+    mt_io_set_name(run->io, "main channel");
+    mt_io_set_timeout_ms(run->io, e->settings.timeout_ms);
+    mt_io_set_read_timeout_ms(run->io, 0);
+    mt_io_set_activity(run->io, &e->activity);
+    mt_source_restart(run->source, run->io, e->failure);
+    mt_engine_set_link(e, run->io);
+    source_open_path(run);
+    mt_return_path_allow_recovery(run->path, bitmap);
+    mt_engine_set_status(e, MT_STATUS_POSTCOPY_RECOVER);
+    if (!mt_postcopy_handshake(e, run->source, run->path, error))
+        return FALSE;
+
+    mt_engine_set_status(e, MT_STATUS_POSTCOPY_ACTIVE);
+    return TRUE;
+}
+
+/* Waits for another way.  FALSE: it was cancelled. */
+static gboolean
+source_recover(SourceRun *run, GError **error)
+{
+    MtEngine *e = run->engine;
+
+    for (;;) {
+        g_autoptr(MtTransport) to = NULL;
+
+        source_drop_link(run);
+        mt_engine_wait_recovery(e);
+        to = mt_engine_take_recovery(e, TRUE);
+        if (!to) {
+            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                              "the migration was cancelled");
+            return FALSE;
+        }
+        if (source_reconnect(run, to, NULL))
+            return TRUE;
+    }
+}
+
+/* The guest runs over there, and all it lacks follows. */
+static gboolean
+source_postcopy(SourceRun *run, GBytes *sections, GError **error)
+{
+    MtEngine *e = run->engine;
+    gboolean ok;
+
+    mt_engine_set_link(e, run->io);
+    ok = mt_postcopy_switch(e, run->source, sections, &run->gone, error);
+    for (;;) {
+        ok = ok && mt_postcopy_send(e, run->source, run->path, error) &&
+             source_commit(run, error) &&
+             mt_return_path_wait_shut(run->path, e->settings.timeout_ms,
+                                      error);
+        if (ok || !run->gone || !mt_engine_may_recover(e))
+            break;
+
+        g_clear_error(error);
+        ok = source_recover(run, error);
+        if (!ok)
+            break;
+    }
+
+    mt_engine_set_link(e, NULL);
+    return ok;
+}
+
 static gboolean
 source_run(SourceRun *run, GError **error)
 {
@@ -183,7 +294,6 @@ source_run(SourceRun *run, GError **error)
     g_autoptr(GBytes) sections = NULL;
     g_autoptr(GBytes) vmdesc = NULL;
     gboolean postcopy = FALSE;
-    gboolean ok;
 
     if (!source_setup(run, error))
         return FALSE;
@@ -197,15 +307,11 @@ source_run(SourceRun *run, GError **error)
         return FALSE;
 
     source_get_devices(e, &sections, &vmdesc);
-    if (postcopy && !mt_postcopy_run(e, run->source, run->path, sections,
-                                     &run->gone, error))
-        return FALSE;
-    g_mutex_lock(&e->lock);
-    e->committing = mt_failure_check(e->failure, error);
-    ok = e->committing;
-    g_mutex_unlock(&e->lock);
-    if (!ok || (!postcopy && !mt_source_send_devices(run->source, sections,
-                                                     vmdesc, error)))
+    if (postcopy)
+        return source_postcopy(run, sections, error);
+
+    if (!source_commit(run, error) ||
+        !mt_source_send_devices(run->source, sections, vmdesc, error))
         return FALSE;
 
     run->all_sent = TRUE;

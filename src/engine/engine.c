@@ -16,11 +16,14 @@ static const char *const status_names[] = {
     [MT_STATUS_ACTIVE] = "active",
     [MT_STATUS_PRE_SWITCHOVER] = "pre-switchover",
     [MT_STATUS_DEVICE] = "device",
-    [MT_STATUS_POSTCOPY_ACTIVE] = "postcopy-active",
     [MT_STATUS_COMPLETED] = "completed",
     [MT_STATUS_CANCELLING] = "cancelling",
     [MT_STATUS_CANCELLED] = "cancelled",
     [MT_STATUS_FAILED] = "failed",
+    [MT_STATUS_POSTCOPY_ACTIVE] = "postcopy-active",
+    [MT_STATUS_POSTCOPY_PAUSED] = "postcopy-paused",
+    [MT_STATUS_POSTCOPY_RECOVER_SETUP] = "postcopy-recover-setup",
+    [MT_STATUS_POSTCOPY_RECOVER] = "postcopy-recover",
 };
 
 const char *
@@ -56,7 +59,17 @@ engine_forget_run(MtEngine *e)
     g_clear_pointer(&e->failure, mt_failure_free);
     g_clear_pointer(&e->rate, mt_rate_free);
     g_clear_pointer(&e->transport, mt_transport_unref);
+    g_clear_pointer(&e->resume, mt_transport_unref);
     g_clear_error(&e->error);
+}
+
+/* Whoever sleeps because of the rate wakes up. */
+static void
+engine_on_failure(gpointer data)
+{
+    MtEngine *e = data;
+
+    mt_rate_stop(e->rate);
 }
 
 void
@@ -171,15 +184,6 @@ mt_engine_start_guest(MtEngine *e)
     if (e->guest.start)
         e->guest.start(e->guest.data);
     mt_engine_emit(e, MT_ENGINE_EVENT_RESUME, 0);
-}
-
-/* Whoever sleeps because of the rate wakes up. */
-static void
-engine_on_failure(gpointer data)
-{
-    MtEngine *e = data;
-
-    mt_rate_stop(e->rate);
 }
 
 static gboolean
@@ -337,6 +341,7 @@ mt_engine_cancel(MtEngine *e)
                           "the migration was cancelled");
         /* Under the lock: nobody may begin to commit in between. */
         mt_failure_raise(e->failure, error);
+        g_cond_broadcast(&e->changed);
     }
     g_mutex_unlock(&e->lock);
     if (cancel)
@@ -418,6 +423,94 @@ mt_engine_start_postcopy(MtEngine *e, GError **error)
                           "postcopy can be started for a source that runs "
                           "and was told before that it may come to that");
     return ok;
+}
+
+void
+mt_engine_set_link(MtEngine *e, MtIo *io)
+{
+    g_mutex_lock(&e->lock);
+    e->link = io;
+    g_mutex_unlock(&e->lock);
+}
+
+void
+mt_engine_pause_postcopy(MtEngine *e)
+{
+    g_mutex_lock(&e->lock);
+    if (e->link && (e->status == MT_STATUS_POSTCOPY_ACTIVE ||
+                    e->status == MT_STATUS_POSTCOPY_RECOVER))
+        mt_io_shutdown(e->link);
+    g_mutex_unlock(&e->lock);
+}
+
+static gboolean
+engine_offer(MtEngine *e, MtTransport *transport, GError **error)
+{
+    gboolean paused;
+
+    g_mutex_lock(&e->lock);
+    paused = e->status == MT_STATUS_POSTCOPY_PAUSED && !e->over;
+    if (paused) {
+        g_clear_pointer(&e->resume, mt_transport_unref);
+        e->resume = mt_transport_ref(transport);
+        g_cond_broadcast(&e->changed);
+    }
+    g_mutex_unlock(&e->lock);
+    if (!paused)
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          "there is no postcopy that is paused");
+    return paused;
+}
+
+gboolean
+mt_engine_resume(MtEngine *e, MtTransport *to, GError **error)
+{
+    return engine_offer(e, to, error);
+}
+
+gboolean
+mt_engine_recover(MtEngine *e, MtTransport *from, GError **error)
+{
+    return mt_transport_listen(from, error) && engine_offer(e, from, error);
+}
+
+gboolean
+mt_engine_may_recover(MtEngine *e)
+{
+    gboolean cancelled;
+
+    g_mutex_lock(&e->lock);
+    cancelled = e->status == MT_STATUS_CANCELLING;
+    g_mutex_unlock(&e->lock);
+    return e->settings.postcopy_recovers && !cancelled;
+}
+
+void
+mt_engine_wait_recovery(MtEngine *e)
+{
+    MtFailure *before;
+
+    g_mutex_lock(&e->lock);
+    e->link = NULL;
+    e->committing = FALSE;
+    before = e->failure;
+    e->failure = mt_failure_new(engine_on_failure, e);
+    g_mutex_unlock(&e->lock);
+    mt_failure_free(before);
+    mt_engine_set_status(e, MT_STATUS_POSTCOPY_PAUSED);
+}
+
+MtTransport *
+mt_engine_take_recovery(MtEngine *e, gboolean wait)
+{
+    MtTransport *transport;
+
+    g_mutex_lock(&e->lock);
+    while (wait && !e->resume && e->status != MT_STATUS_CANCELLING)
+        g_cond_wait(&e->changed, &e->lock);
+    transport = g_steal_pointer(&e->resume);
+    g_mutex_unlock(&e->lock);
+    return transport;
 }
 
 void

@@ -135,6 +135,18 @@ void mt_engine_cancel(MtEngine *engine);
  */
 gboolean mt_engine_start_postcopy(MtEngine *engine, GError **error);
 
+/*
+ * Cuts the link of a post-copy, at either side.  If the settings say that it
+ * recovers, both sides are then paused: the guest runs as far as it gets with
+ * what it has.  mt_engine_recover() listens at @from for the source, which
+ * mt_engine_resume() makes connect @to; what has not arrived is sent again.
+ * They return at once, and fail if nothing is paused.
+ */
+void mt_engine_pause_postcopy(MtEngine *engine);
+gboolean mt_engine_recover(MtEngine *engine, MtTransport *from,
+                           GError **error);
+gboolean mt_engine_resume(MtEngine *engine, MtTransport *to, GError **error);
+
 /* While it runs. */
 void mt_engine_set_max_bandwidth(MtEngine *engine, guint64 bytes_per_s);
 void mt_engine_set_max_postcopy_bandwidth(MtEngine *engine,

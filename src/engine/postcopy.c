@@ -157,8 +157,24 @@ postcopy_section(Postcopy *p, gboolean last, GError **error)
 }
 
 gboolean
-mt_postcopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
-                GBytes *sections, gboolean *ret_gone, GError **error)
+mt_postcopy_switch(MtEngine *e, MtSource *source, GBytes *sections,
+                   gboolean *ret_gone, GError **error)
+{
+    if (!mt_source_discard(source, error) ||
+        !mt_failure_check(e->failure, error))
+        return FALSE;
+
+    *ret_gone = TRUE;
+    if (!mt_source_send_package(source, sections, error))
+        return FALSE;
+
+    mt_engine_enter_postcopy(e);
+    return TRUE;
+}
+
+gboolean
+mt_postcopy_send(MtEngine *e, MtSource *source, MtReturnPath *path,
+                 GError **error)
 {
     Postcopy p = {
         .engine = e,
@@ -167,15 +183,7 @@ mt_postcopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
         .clock = mt_clock_system(),
     };
 
-    if (!mt_source_discard(source, error) ||
-        !mt_failure_check(e->failure, error))
-        return FALSE;
-    *ret_gone = TRUE;
-    if (!mt_source_send_package(source, sections, error))
-        return FALSE;
-
     p.since_ns = mt_clock_now(p.clock);
-    mt_engine_enter_postcopy(e);
     while (mt_dirty_count(e->dirty)) {
         if (!postcopy_section(&p, FALSE, error))
             return FALSE;
@@ -183,4 +191,28 @@ mt_postcopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
 
     return postcopy_section(&p, TRUE, error) &&
            mt_source_send_eof(source, error);
+}
+
+gboolean
+mt_postcopy_handshake(MtEngine *e, MtSource *source, MtReturnPath *path,
+                      GError **error)
+{
+    guint timeout_ms = e->settings.timeout_ms;
+
+    for (guint i = 0; i < mt_ram_n_blocks(e->ram); i++) {
+        const MtRamBlock *block = mt_ram_block(e->ram, i);
+        g_autoptr(GBytes) bitmap = NULL;
+
+        if (!mt_source_ask_bitmap(source, block, error))
+            return FALSE;
+        bitmap = mt_return_path_wait_bitmap(path, block->name,
+                                            (block->n_pages + 7) / 8,
+                                            timeout_ms, error);
+        if (!bitmap)
+            return FALSE;
+        mt_source_use_bitmap(source, block, bitmap);
+    }
+
+    return mt_source_send_resume(source, error) &&
+           mt_return_path_wait_resumed(path, timeout_ms, error);
 }

@@ -47,6 +47,10 @@ struct MtReturnPath {
     gboolean requests_allowed;
     char asked_block[256];      /* which REQ_PAGES means */
     GQueue requests;            /* of MtPageRequest */
+    gsize max_bitmap;           /* 0: none may come */
+    char bitmap_block[256];
+    GBytes *bitmap;             /* the last one that came */
+    gboolean resumed;
     gboolean over;      /* SHUT came, or nothing more can come */
     gboolean got_shut;
     guint32 shut;
@@ -99,6 +103,59 @@ return_path_request(MtReturnPath *path, const guint8 *payload, guint16 len,
     return TRUE;
 }
 
+/*
+ * A bitmap follows its message: how long it is, the bits, a mark.  Only the
+ * thread that reads is here, so @max_bitmap, which only rises, may be read
+ * without the lock held for all of it.
+ */
+static gboolean
+return_path_bitmap(MtReturnPath *path, const guint8 *payload, guint16 len,
+                   GError **error)
+{
+    g_autofree guint8 *bits = NULL;
+    guint8 number[8];
+    guint64 n;
+    gsize max;
+
+    g_mutex_lock(&path->lock);
+    max = path->max_bitmap;
+    g_mutex_unlock(&path->lock);
+    if (!max || len != 1 + payload[0]) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          max ? "the name that goes with a bitmap is broken" :
+                          "a bitmap came that nobody asked for");
+        return FALSE;
+    }
+    if (!mt_io_read(path->io, number, sizeof(number), error))
+        return FALSE;
+    n = mt_get_be64(number);
+    if (n > max) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a bitmap has %" G_GUINT64_FORMAT " bytes, at most "
+                          "%" G_GSIZE_FORMAT " are accepted", n, max);
+        return FALSE;
+    }
+    bits = g_malloc(n);
+    if (!mt_io_read(path->io, bits, n, error) ||
+        !mt_io_read(path->io, number, sizeof(number), error))
+        return FALSE;
+    if (mt_get_be64(number) != MT_RP_BITMAP_END) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a bitmap of %" G_GUINT64_FORMAT " bytes has no "
+                          "mark at its end", n);
+        return FALSE;
+    }
+
+    g_mutex_lock(&path->lock);
+    memcpy(path->bitmap_block, payload + 1, payload[0]);
+    path->bitmap_block[payload[0]] = '\0';
+    g_clear_pointer(&path->bitmap, g_bytes_unref);
+    path->bitmap = g_bytes_new_take(g_steal_pointer(&bits), n);
+    g_cond_broadcast(&path->changed);
+    g_mutex_unlock(&path->lock);
+    return TRUE;
+}
+
 /* FALSE: it was the last one. */
 static gboolean
 return_path_message(MtReturnPath *path, GError **error)
@@ -121,6 +178,9 @@ return_path_message(MtReturnPath *path, GError **error)
     if (!mt_io_read(path->io, payload, len, error))
         return FALSE;
 
+    if (type == MT_RP_RECV_BITMAP)
+        return return_path_bitmap(path, payload, len, error);
+
     g_mutex_lock(&path->lock);
     switch (type) {
     case MT_RP_SHUT:
@@ -138,11 +198,16 @@ return_path_message(MtReturnPath *path, GError **error)
         more = return_path_request(path, payload, len,
                                    type == MT_RP_REQ_PAGES_ID, error);
         break;
+    case MT_RP_RESUME_ACK:
     default:
-        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          "message %u belongs to the recovery of a postcopy "
-                          "that is not paused", type);
-        more = FALSE;
+        path->resumed = path->max_bitmap &&
+            mt_get_be32(payload) == MT_RP_RESUMED;
+        more = path->resumed;
+        if (!more)
+            migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                              "a postcopy is said to be resumed with %u, %s",
+                              mt_get_be32(payload), path->max_bitmap ?
+                              "only 1 is accepted" : "which nobody asked for");
     }
     g_cond_broadcast(&path->changed);
     g_mutex_unlock(&path->lock);
@@ -214,6 +279,7 @@ mt_return_path_free(MtReturnPath *path)
 
     g_thread_join(path->thread);
     g_queue_clear_full(&path->requests, g_free);
+    g_clear_pointer(&path->bitmap, g_bytes_unref);
     g_clear_error(&path->error);
     g_mutex_clear(&path->lock);
     g_cond_clear(&path->changed);
@@ -253,6 +319,82 @@ mt_return_path_take_request(MtReturnPath *path, MtPageRequest *ret_request)
     *ret_request = *request;
     g_free(request);
     return TRUE;
+}
+
+void
+mt_return_path_allow_recovery(MtReturnPath *path, gsize max_bytes)
+{
+    g_mutex_lock(&path->lock);
+    path->max_bitmap = max_bytes;
+    g_mutex_unlock(&path->lock);
+}
+
+/* With the lock held: FALSE when waiting is over and nothing came. */
+static gboolean
+return_path_wait(MtReturnPath *path, gint64 end, const char *what,
+                 GError **error)
+{
+    if (path->over) {
+        if (return_path_verdict(path, error))
+            migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                              "return path: the destination ended it instead "
+                              "of sending %s", what);
+        return FALSE;
+    }
+    if (g_cond_wait_until(&path->changed, &path->lock, end))
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                      "return path: the destination has not sent %s", what);
+    return FALSE;
+}
+
+static gint64
+return_path_deadline(guint timeout_ms)
+{
+    /* For ever is a year. */
+    return g_get_monotonic_time() + (timeout_ms ? timeout_ms *
+        (gint64)1000 : 366 * 24 * 3600 * G_TIME_SPAN_SECOND);
+}
+
+GBytes *
+mt_return_path_wait_bitmap(MtReturnPath *path, const char *block,
+                           gsize n_bytes, guint timeout_ms, GError **error)
+{
+    gint64 end = return_path_deadline(timeout_ms);
+    g_autoptr(GBytes) bitmap = NULL;
+    gboolean ok = TRUE;
+
+    g_mutex_lock(&path->lock);
+    while (ok && !path->bitmap)
+        ok = return_path_wait(path, end, "the bitmap of what arrived", error);
+    bitmap = g_steal_pointer(&path->bitmap);
+    if (ok && (strcmp(path->bitmap_block, block) != 0 ||
+               g_bytes_get_size(bitmap) < n_bytes)) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "return path: the bitmap of block \"%s\" has %"
+                          G_GSIZE_FORMAT " bytes, that of \"%s\" with %"
+                          G_GSIZE_FORMAT " was asked for",
+                          path->bitmap_block, g_bytes_get_size(bitmap), block,
+                          n_bytes);
+        ok = FALSE;
+    }
+    g_mutex_unlock(&path->lock);
+    return ok ? g_steal_pointer(&bitmap) : NULL;
+}
+
+gboolean
+mt_return_path_wait_resumed(MtReturnPath *path, guint timeout_ms,
+                            GError **error)
+{
+    gint64 end = return_path_deadline(timeout_ms);
+    gboolean ok = TRUE;
+
+    g_mutex_lock(&path->lock);
+    while (ok && !path->resumed)
+        ok = return_path_wait(path, end, "that it goes on", error);
+    g_mutex_unlock(&path->lock);
+    return ok;
 }
 
 void

@@ -53,6 +53,18 @@ void mt_return_path_allow_requests(MtReturnPath *path);
 gboolean mt_return_path_take_request(MtReturnPath *path,
                                      MtPageRequest *ret_request);
 
+/*
+ * Recovery of a post-copy: it may come with bitmaps of at most so many bytes.
+ * The bitmap of @block, of at least @n_bytes: which pages have arrived, bit 0
+ * of byte 0 first; NULL on error.  And whether the destination goes on.
+ */
+void mt_return_path_allow_recovery(MtReturnPath *path, gsize max_bytes);
+GBytes *mt_return_path_wait_bitmap(MtReturnPath *path, const char *block,
+                                   gsize n_bytes, guint timeout_ms,
+                                   GError **error);
+gboolean mt_return_path_wait_resumed(MtReturnPath *path, guint timeout_ms,
+                                     GError **error);
+
 /* Until there is one, the path is over, or @timeout_us passed. */
 void mt_return_path_wait_request(MtReturnPath *path, gint64 timeout_us);
 

@@ -139,6 +139,53 @@ mt_source_send_package(MtSource *s, GBytes *sections, GError **error)
            mt_stream_out_flush(&s->out, error);
 }
 
+void
+mt_source_restart(MtSource *s, MtIo *io, MtFailure *failure)
+{
+    g_clear_pointer(&s->multifd, mt_multifd_send_free);
+    s->pool = NULL;
+    s->job = NULL;
+    mt_stream_out_clear(&s->out);
+    mt_stream_out_init(&s->out, io, &s->counters->transferred);
+    s->io = io;
+    s->failure = failure;
+    s->named = NULL;
+    s->block = 0;
+    s->page = 0;
+}
+
+gboolean
+mt_source_ask_bitmap(MtSource *s, const MtRamBlock *block, GError **error)
+{
+    guint8 payload[256];
+
+    payload[0] = block->name_len;
+    memcpy(payload + 1, block->name, block->name_len);
+    return mt_source_command(s, MT_CMD_RECV_BITMAP, 1 + block->name_len,
+                             payload, error) &&
+           mt_stream_out_flush(&s->out, error);
+}
+
+void
+mt_source_use_bitmap(MtSource *s, const MtRamBlock *block, GBytes *bitmap)
+{
+    const guint8 *bits = g_bytes_get_data(bitmap, NULL);
+
+    for (guint64 i = 0; i < block->n_pages; i++) {
+        if (bits[i / 8] & 1u << i % 8)
+            mt_dirty_take(s->dirty, block->first_page + i);
+        else
+            mt_dirty_put(s->dirty, block->first_page + i);
+    }
+}
+
+gboolean
+mt_source_send_resume(MtSource *s, GError **error)
+{
+    return mt_source_command(s, MT_CMD_POSTCOPY_RESUME, 0, NULL, error) &&
+           mt_stream_out_flush(&s->out, error);
+}
+
 gboolean
 mt_source_flush(MtSource *s, GError **error)
 {

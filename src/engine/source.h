@@ -86,6 +86,18 @@ gboolean mt_source_send_eof(MtSource *source, GError **error);
 gboolean mt_source_send_page(MtSource *source, guint64 index,
                              GError **error);
 
+/*
+ * A link that broke is replaced by @io, on which nothing was said yet; what the
+ * destination's bitmap of @block (see return-path.h) lacks is what the pass
+ * has.
+ */
+void mt_source_restart(MtSource *source, MtIo *io, MtFailure *failure);
+gboolean mt_source_ask_bitmap(MtSource *source, const MtRamBlock *block,
+                              GError **error);
+void mt_source_use_bitmap(MtSource *source, const MtRamBlock *block,
+                          GBytes *bitmap);
+gboolean mt_source_send_resume(MtSource *source, GError **error);
+
 /* What was sent so far leaves now. */
 gboolean mt_source_flush(MtSource *source, GError **error);
 

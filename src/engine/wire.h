@@ -68,6 +68,8 @@ typedef enum {
     MT_RP_SWITCHOVER_ACK = 7,
 } MtReturnMessage;
 #define MT_RP_MAX 512
+#define MT_RP_BITMAP_END G_GUINT64_CONSTANT(0x0123456789abcdef)
+#define MT_RP_RESUMED 1
 
 /* Multifd. */
 #define MT_MULTIFD_MAGIC 0x11223344u

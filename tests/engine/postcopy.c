@@ -100,7 +100,7 @@ side_clear(Side *s)
 }
 
 static void
-pair_init(Pair *p, MtWorkloadKind there)
+pair_init(Pair *p, MtWorkloadKind there, guint64 pages_per_s)
 {
     memset(p, 0, sizeof(*p));
     mt_engine_settings_init(&p->settings);
@@ -109,7 +109,7 @@ pair_init(Pair *p, MtWorkloadKind there)
     p->settings.max_bandwidth = 16 << 20;
     p->settings.timeout_ms = 10000;
     side_init(&p->source, MT_WORKLOAD_UNIFORM, 2000);
-    side_init(&p->dest, there, 0);
+    side_init(&p->dest, there, pages_per_s);
     mt_content_fill_ram(MT_CONTENT_MIXED, 1, p->source.ram);
     p->link = mt_transport_new_pair();
 }
@@ -201,7 +201,7 @@ test_completes(void)
     Pair p;
 
     /* Each round over there changes one byte of every page. */
-    pair_init(&p, MT_WORKLOAD_ONE_BYTE);
+    pair_init(&p, MT_WORKLOAD_ONE_BYTE, 0);
     p.settings.max_postcopy_bandwidth = 32 << 20;
     pair_begin(&p);
     pair_wait_active(&p, 1 << 20);
@@ -243,7 +243,7 @@ test_after(gconstpointer data)
     const char *how = data;
     Pair p;
 
-    pair_init(&p, MT_WORKLOAD_ONE_BYTE);
+    pair_init(&p, MT_WORKLOAD_ONE_BYTE, 1000);
     if (strcmp(how, "xbzrle") == 0)
         p.settings.xbzrle = TRUE;
     if (strcmp(how, "compress") == 0)
@@ -277,7 +277,7 @@ test_not_asked(void)
     MtEngineStats stats;
     Pair p;
 
-    pair_init(&p, MT_WORKLOAD_IDLE);
+    pair_init(&p, MT_WORKLOAD_IDLE, 0);
     p.settings.max_bandwidth = 0;
     pair_begin(&p);
     pair_end(&p);
@@ -295,7 +295,7 @@ test_cancel(void)
 {
     Pair p;
 
-    pair_init(&p, MT_WORKLOAD_ONE_BYTE);
+    pair_init(&p, MT_WORKLOAD_ONE_BYTE, 1000);
     p.settings.max_postcopy_bandwidth = 1 << 20;
     pair_begin(&p);
     pair_wait_active(&p, 1 << 20);
@@ -317,13 +317,108 @@ test_cancel(void)
 }
 
 static void
+side_wait(Side *s, MtStatus status)
+{
+    gint64 end = g_get_monotonic_time() + WAIT_NS / 1000;
+
+    while (mt_engine_get_status(s->engine) != status) {
+        if (g_get_monotonic_time() > end)
+            g_error("the status is still %s instead of %s",
+                    mt_status_to_string(mt_engine_get_status(s->engine)),
+                    mt_status_to_string(status));
+        g_usleep(500);
+    }
+}
+
+/* The link is cut by hand, twice; each time the rest comes by another one. */
+static void
+test_recover(gconstpointer data)
+{
+    gboolean by_source = GPOINTER_TO_INT(data);
+    Pair p;
+
+    pair_init(&p, MT_WORKLOAD_ONE_BYTE, 1000);
+    p.settings.postcopy_recovers = TRUE;
+    p.settings.max_postcopy_bandwidth = 8 << 20;
+    pair_begin(&p);
+    pair_wait_active(&p, 1 << 20);
+    pair_postcopy(&p);
+    while (!g_atomic_int_get(&p.dest.n_starts))
+        g_usleep(500);
+
+    for (guint round = 0; round < 2; round++) {
+        g_autoptr(MtTransport) nobody = mt_transport_new_pair();
+        g_autoptr(MtTransport) other = mt_transport_new_pair();
+        guint64 missing;
+        GError *error = NULL;
+
+        g_usleep(100000);
+        mt_engine_pause_postcopy(by_source ? p.source.engine : p.dest.engine);
+        side_wait(&p.source, MT_STATUS_POSTCOPY_PAUSED);
+        side_wait(&p.dest, MT_STATUS_POSTCOPY_PAUSED);
+        missing = mt_gate_count_missing(p.dest.gate);
+        g_assert_cmpuint(missing, >, 0);
+        g_assert_cmpuint(missing, <, N_PAGES);
+
+        /* What was offered last is what counts. */
+        mt_engine_recover(p.dest.engine, nobody, &error);
+        g_assert_no_error(error);
+        g_usleep(1000);
+        mt_engine_recover(p.dest.engine, other, &error);
+        g_assert_no_error(error);
+        mt_engine_resume(p.source.engine, other, &error);
+        g_assert_no_error(error);
+        side_wait(&p.source, MT_STATUS_POSTCOPY_ACTIVE);
+    }
+    mt_engine_set_max_postcopy_bandwidth(p.source.engine, 0);
+    pair_end(&p);
+    g_assert_cmpuint(p.dest.n_starts, ==, 1);
+    g_assert_cmpuint(p.source.n_starts, ==, 0);
+    g_assert_true(p.dest.seen & 1u << MT_STATUS_POSTCOPY_RECOVER);
+    g_assert_true(p.source.seen & 1u << MT_STATUS_POSTCOPY_RECOVER);
+    pair_compare(&p, 2 * mt_workload_writes(p.dest.load) / N_PAGES + 2);
+    pair_clear(&p);
+}
+
+/* A link that drops is no other thing; whoever gives up while it is paused
+ * ends at once. */
+static void
+test_link_drops(void)
+{
+    GError *error = NULL;
+    Pair p;
+
+    pair_init(&p, MT_WORKLOAD_ONE_BYTE, 1000);
+    p.settings.postcopy_recovers = TRUE;
+    p.settings.max_postcopy_bandwidth = 4 << 20;
+    p.settings.fault.kind = MT_IO_FAULT_DROP;
+    p.settings.fault.at = 4 << 20;
+    pair_begin(&p);
+    pair_wait_active(&p, 1 << 20);
+    g_assert_false(mt_engine_resume(p.source.engine, p.link, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+    g_clear_error(&error);
+    pair_postcopy(&p);
+    side_wait(&p.source, MT_STATUS_POSTCOPY_PAUSED);
+    side_wait(&p.dest, MT_STATUS_POSTCOPY_PAUSED);
+
+    mt_engine_cancel(p.source.engine);
+    g_assert_false(mt_engine_wait(p.source.engine, WAIT_NS, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+    g_clear_error(&error);
+    g_assert_cmpuint(p.source.n_starts, ==, 0);
+    mt_workload_stop(p.dest.load);
+    pair_clear(&p);
+}
+
+static void
 test_refused(void)
 {
     GError *error = NULL;
     Pair p;
 
     /* Not announced. */
-    pair_init(&p, MT_WORKLOAD_IDLE);
+    pair_init(&p, MT_WORKLOAD_IDLE, 0);
     p.settings.postcopy = FALSE;
     pair_begin(&p);
     g_assert_false(mt_engine_start_postcopy(p.source.engine, &error));
@@ -334,7 +429,7 @@ test_refused(void)
     pair_clear(&p);
 
     /* The destination does not want it. */
-    pair_init(&p, MT_WORKLOAD_IDLE);
+    pair_init(&p, MT_WORKLOAD_IDLE, 0);
     p.settings.postcopy = FALSE;
     mt_engine_incoming(p.dest.engine, &p.settings, p.link, &error);
     g_assert_no_error(error);
@@ -367,6 +462,11 @@ main(int argc, char **argv)
     }
     g_test_add_func("/postcopy/not-asked", test_not_asked);
     g_test_add_func("/postcopy/cancel", test_cancel);
+    g_test_add_data_func("/postcopy/recover/source", GINT_TO_POINTER(TRUE),
+                         test_recover);
+    g_test_add_data_func("/postcopy/recover/destination",
+                         GINT_TO_POINTER(FALSE), test_recover);
+    g_test_add_func("/postcopy/link-drops", test_link_drops);
     g_test_add_func("/postcopy/refused", test_refused);
     return g_test_run();
 }
