@@ -214,7 +214,7 @@ dest_resumed(gpointer data)
 {
     DestRun *run = data;
 
-    mt_engine_set_status(run->engine, MT_STATUS_POSTCOPY_ACTIVE);
+    mt_engine_recovered(run->engine);
 }
 
 /* Waits for the source at @from; *@from becomes another one if that is
@@ -247,9 +247,10 @@ dest_accept_again(DestRun *run, MtTransport **from, GError **error)
     return TRUE;
 }
 
-/* The link broke while the guest ran: waits for another. */
+/* The link broke while the guest ran, because of @reason, which is taken:
+ * waits for another. */
 static gboolean
-dest_recover(DestRun *run, GError **error)
+dest_recover(DestRun *run, GError *reason, GError **error)
 {
     MtEngine *e = run->engine;
     g_autoptr(MtTransport) from = NULL;
@@ -258,7 +259,7 @@ dest_recover(DestRun *run, GError **error)
     mt_dest_let_go(run->dest);
     g_clear_pointer(&run->channels, mt_multifd_recv_free);
     g_clear_pointer(&run->io, mt_io_free);
-    mt_engine_wait_recovery(e);
+    mt_engine_wait_recovery(e, reason);
     from = mt_engine_take_recovery(e, TRUE);
     if (!from) {
         migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
@@ -279,18 +280,21 @@ static gboolean
 dest_load(DestRun *run, GError **error)
 {
     MtEngine *e = run->engine;
+    GError *local = NULL;
     gboolean ok = mt_dest_load(run->dest, run->io, run->channels,
-                               e->transport, error);
+                               e->transport, &local);
 
     while (!ok && mt_dest_is_postcopy(run->dest) && mt_engine_may_recover(e)) {
-        g_clear_error(error);
-        if (!dest_recover(run, error))
+        if (!dest_recover(run, g_steal_pointer(&local), &local))
             break;
-        ok = mt_dest_resume(run->dest, run->io, e->failure, error);
+        ok = mt_dest_resume(run->dest, run->io, e->failure, &local);
     }
 
     mt_engine_set_link(e, NULL);
-    return ok && mt_io_finish_command(run->io, error);
+    ok = ok && mt_io_finish_command(run->io, &local);
+    if (!ok)
+        g_propagate_error(error, local);
+    return ok;
 }
 
 static gboolean

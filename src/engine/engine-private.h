@@ -97,12 +97,13 @@ void mt_engine_set_link(MtEngine *engine, MtIo *io);
 
 /*
  * A post-copy that broke.  _may: whether it is one that waits for another way.
- * _wait: it does, and nobody uses the former failure any more.  _take: that
- * way, a reference; NULL: it was cancelled, or without @wait there is none
- * yet.
+ * _wait: it does; nobody uses the former failure any more, and @reason is taken.
+ * _take: that way, a reference; NULL: it was cancelled, or without @wait there
+ * is none yet.  _recovered: it goes on.
  */
 gboolean mt_engine_may_recover(MtEngine *engine);
-void mt_engine_wait_recovery(MtEngine *engine);
+void mt_engine_wait_recovery(MtEngine *engine, GError *reason);
+void mt_engine_recovered(MtEngine *engine);
 MtTransport *mt_engine_take_recovery(MtEngine *engine, gboolean wait);
 
 gpointer mt_engine_source_thread(gpointer engine);

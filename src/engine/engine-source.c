@@ -234,13 +234,14 @@ source_reconnect(SourceRun *run, MtTransport *to, GError **error)
     if (!mt_postcopy_handshake(e, run->source, run->path, error))
         return FALSE;
 
-    mt_engine_set_status(e, MT_STATUS_POSTCOPY_ACTIVE);
+    mt_engine_recovered(e);
     return TRUE;
 }
 
-/* Waits for another way.  FALSE: it was cancelled. */
+/* Waits for another way; @reason, which is taken, is why.  FALSE: it was
+ * cancelled. */
 static gboolean
-source_recover(SourceRun *run, GError **error)
+source_recover(SourceRun *run, GError *reason, GError **error)
 {
     MtEngine *e = run->engine;
 
@@ -248,14 +249,14 @@ source_recover(SourceRun *run, GError **error)
         g_autoptr(MtTransport) to = NULL;
 
         source_drop_link(run);
-        mt_engine_wait_recovery(e);
+        mt_engine_wait_recovery(e, g_steal_pointer(&reason));
         to = mt_engine_take_recovery(e, TRUE);
         if (!to) {
             migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
                               "the migration was cancelled");
             return FALSE;
         }
-        if (source_reconnect(run, to, NULL))
+        if (source_reconnect(run, to, &reason))
             return TRUE;
     }
 }
@@ -265,25 +266,27 @@ static gboolean
 source_postcopy(SourceRun *run, GBytes *sections, GError **error)
 {
     MtEngine *e = run->engine;
+    GError *local = NULL;
     gboolean ok;
 
     mt_engine_set_link(e, run->io);
-    ok = mt_postcopy_switch(e, run->source, sections, &run->gone, error);
+    ok = mt_postcopy_switch(e, run->source, sections, &run->gone, &local);
     for (;;) {
-        ok = ok && mt_postcopy_send(e, run->source, run->path, error) &&
-             source_commit(run, error) &&
+        ok = ok && mt_postcopy_send(e, run->source, run->path, &local) &&
+             source_commit(run, &local) &&
              mt_return_path_wait_shut(run->path, e->settings.timeout_ms,
-                                      error);
+                                      &local);
         if (ok || !run->gone || !mt_engine_may_recover(e))
             break;
 
-        g_clear_error(error);
-        ok = source_recover(run, error);
+        ok = source_recover(run, g_steal_pointer(&local), &local);
         if (!ok)
             break;
     }
 
     mt_engine_set_link(e, NULL);
+    if (!ok)
+        g_propagate_error(error, local);
     return ok;
 }
 

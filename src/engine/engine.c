@@ -141,6 +141,7 @@ mt_engine_finish(MtEngine *e, MtStatus status, MtOutcome outcome,
     g_mutex_lock(&e->lock);
     e->status = status;
     e->outcome = outcome;
+    g_clear_error(&e->error);
     e->error = error;
     e->committing = FALSE;
     if (!e->end_ns)
@@ -486,7 +487,7 @@ mt_engine_may_recover(MtEngine *e)
 }
 
 void
-mt_engine_wait_recovery(MtEngine *e)
+mt_engine_wait_recovery(MtEngine *e, GError *reason)
 {
     MtFailure *before;
 
@@ -495,6 +496,8 @@ mt_engine_wait_recovery(MtEngine *e)
     e->committing = FALSE;
     before = e->failure;
     e->failure = mt_failure_new(engine_on_failure, e);
+    g_clear_error(&e->error);
+    e->error = reason;
     g_mutex_unlock(&e->lock);
     mt_failure_free(before);
     mt_engine_set_status(e, MT_STATUS_POSTCOPY_PAUSED);
@@ -511,6 +514,15 @@ mt_engine_take_recovery(MtEngine *e, gboolean wait)
     transport = g_steal_pointer(&e->resume);
     g_mutex_unlock(&e->lock);
     return transport;
+}
+
+void
+mt_engine_recovered(MtEngine *e)
+{
+    g_mutex_lock(&e->lock);
+    g_clear_error(&e->error);
+    g_mutex_unlock(&e->lock);
+    mt_engine_set_status(e, MT_STATUS_POSTCOPY_ACTIVE);
 }
 
 void
@@ -603,9 +615,10 @@ mt_engine_get_stats(MtEngine *e, MtEngineStats *s)
     s->total_ns = e->begin_ns ? (e->end_ns ? e->end_ns : now) - e->begin_ns :
                   0;
     s->setup_ns = e->setup_ns;
-    if (e->status == MT_STATUS_COMPLETED && e->stop_ns)
-        s->downtime_ns = (e->postcopy_ns ? e->postcopy_ns : e->end_ns) -
-                         e->stop_ns;
+    if (e->stop_ns && e->postcopy_ns)
+        s->downtime_ns = e->postcopy_ns - e->stop_ns;
+    else if (e->stop_ns && e->status == MT_STATUS_COMPLETED)
+        s->downtime_ns = e->end_ns - e->stop_ns;
     s->expected_downtime_ns = e->progress.expected_downtime_ns;
     s->throttle_percent = e->progress.throttle_percent;
 

@@ -338,6 +338,7 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
         .path = path,
         .clock = mt_clock_system(),
     };
+    gboolean early;
     gboolean done;
 
     p.window_ns = p.period_ns = mt_clock_now(p.clock);
@@ -354,10 +355,14 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
         (*ret_postcopy && !mt_source_leave_precopy(source, error)))
         return FALSE;
 
+    early = *ret_postcopy && e->settings.postcopy_told_early;
+    if (early && !e->settings.pause_before_switchover)
+        mt_engine_set_status(e, MT_STATUS_POSTCOPY_ACTIVE);
     mt_engine_stop_guest(e);
     if (e->settings.pause_before_switchover && !precopy_pause(&p, error))
         return FALSE;
-    mt_engine_set_status(e, MT_STATUS_DEVICE);
+    mt_engine_set_status(e, early ? MT_STATUS_POSTCOPY_ACTIVE :
+                         MT_STATUS_DEVICE);
     precopy_sync(&p);
 
     return mt_source_switch_over(source, error) &&

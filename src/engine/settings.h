@@ -100,6 +100,8 @@ typedef struct {
     /* This engine's own. */
     guint timeout_ms;               /* of silence; 0: for ever */
     guint64 max_device_bytes;       /* of device state that is kept */
+    gboolean postcopy_told_early;   /* its status comes before the guest is
+                                     * stopped, as up to 9.2 */
     gboolean postcopy_recovers;     /* a postcopy that breaks is paused */
     guint max_passes;               /* then the guest is stopped whatever is
                                      * left; 0: never */

@@ -35,10 +35,11 @@ const char *mt_status_to_string(MtStatus status);
 
 typedef struct {
     MtStatus status;
-    char *error_desc;           /* NULL unless it failed */
+    char *error_desc;           /* why it failed or is paused, or NULL */
     gint64 total_ns;
     gint64 setup_ns;
-    gint64 downtime_ns;         /* once completed */
+    gint64 downtime_ns;         /* once completed, or the guest runs over
+                                 * there */
     gint64 expected_downtime_ns;
     guint throttle_percent;     /* 0: never throttled */
 

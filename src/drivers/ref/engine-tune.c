@@ -17,6 +17,11 @@
  * there are none that do. */
 #define ACK_COUNTED_SINCE MT_RELEASE(11, 1)
 
+/* Where post-copy waits when its link breaks, and where its status comes after
+ * the guest has stopped. */
+#define RECOVERY_SINCE MT_RELEASE(3, 0)
+#define POSTCOPY_TOLD_LATE_SINCE MT_RELEASE(10, 0)
+
 /* Silence that a source bears.  A destination waits for ever: whoever sends
  * may stand still for as long as it likes before it switches over. */
 #define SOURCE_TIMEOUT_MS 30000
@@ -42,6 +47,8 @@ static const struct {
       G_STRUCT_OFFSET(MtEngineSettings, auto_converge) },
     { MT_PARAM_PAUSE_BEFORE_SWITCHOVER,
       G_STRUCT_OFFSET(MtEngineSettings, pause_before_switchover) },
+    { MT_PARAM_POSTCOPY_RAM, G_STRUCT_OFFSET(MtEngineSettings, postcopy) },
+    { MT_PARAM_X_POSTCOPY_RAM, G_STRUCT_OFFSET(MtEngineSettings, postcopy) },
 };
 
 /* Numbers that are one `int` of the engine; of several rows for one, the
@@ -103,6 +110,8 @@ tune_dialect(MtRefGuest *g, MtEngineSettings *s)
 
     mt_engine_settings_speak(s, release < GENERATION_NEW_SINCE ?
                              MT_GENERATION_OLD : MT_GENERATION_NEW);
+    s->postcopy_told_early = release < POSTCOPY_TOLD_LATE_SINCE;
+    s->postcopy_recovers = release >= RECOVERY_SINCE;
     s->wire.sync_each_section = release < SYNC_EACH_SECTION_GONE;
     s->ack_rule = s->switchover_ack && release < ACK_COUNTED_SINCE ?
         MT_ACK_ALWAYS : MT_ACK_NEVER;
@@ -149,6 +158,8 @@ tune_conflicts(MtEngineSettings *s)
 {
     if (s->multifd)
         s->xbzrle = s->compress = FALSE;
+    /* Post-copy has a return path whatever is set. */
+    s->return_path = s->return_path || s->postcopy;
     s->direct_io = s->direct_io && s->mapped_ram && s->multifd;
     s->switchover_ack = s->switchover_ack && s->return_path;
     s->throttle_max = MAX(s->throttle_max, s->throttle_initial);
@@ -189,6 +200,9 @@ mt_ref_guest_tune(MtRefGuest *g, MtEngineSettings *s)
         mt_ref_tunables_number(t, MT_PARAM_XBZRLE_CACHE_SIZE));
     s->max_bandwidth =
         tune_rate(mt_ref_tunables_number(t, MT_PARAM_MAX_BANDWIDTH));
+    if (tune_has(g, MT_PARAM_MAX_POSTCOPY_BANDWIDTH))
+        s->max_postcopy_bandwidth = tune_rate(
+            mt_ref_tunables_number(t, MT_PARAM_MAX_POSTCOPY_BANDWIDTH));
     s->downtime_limit_ns =
         mt_ref_tunables_number(t, MT_PARAM_DOWNTIME_LIMIT) * MT_NS_PER_MS;
 

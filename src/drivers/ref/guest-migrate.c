@@ -21,6 +21,8 @@
 #define INCOMING_TEXT_SINCE MT_RELEASE(6, 0)
 #define TRANSPORT_FIRST_SINCE MT_RELEASE(8, 0)
 #define PAUSE_IN_RECOVER_SINCE MT_RELEASE(8, 2)
+#define NO_SETUP_AGAIN_SINCE MT_RELEASE(8, 2)
+#define RECOVER_AGAIN_SINCE MT_RELEASE(7, 1)
 
 /* An engine is over moments after it said so. */
 #define OVER_NS (5 * MT_NS_PER_S)
@@ -37,6 +39,15 @@ status_is_final(MtStatus status)
 {
     return status == MT_STATUS_COMPLETED || status == MT_STATUS_FAILED ||
            status == MT_STATUS_CANCELLED;
+}
+
+static gboolean
+status_is_postcopy(MtStatus status)
+{
+    return status == MT_STATUS_POSTCOPY_ACTIVE ||
+           status == MT_STATUS_POSTCOPY_PAUSED ||
+           status == MT_STATUS_POSTCOPY_RECOVER_SETUP ||
+           status == MT_STATUS_POSTCOPY_RECOVER;
 }
 
 gboolean
@@ -114,6 +125,11 @@ source_enter(MtRefGuest *g, MtStatus status)
         migration_pass(g, 1);
     if (status == MT_STATUS_FAILED)
         migration_event(g, "failing");
+    if (status == MT_STATUS_POSTCOPY_ACTIVE &&
+        g->outgoing.status == MT_STATUS_DEVICE)
+        migration_event(g, "postcopy-device");
+    if (status == MT_STATUS_POSTCOPY_ACTIVE)
+        g_clear_pointer(&g->outgoing.error_desc, g_free);
 
     g->outgoing.status = status;
     migration_event(g, mt_status_to_string(status));
@@ -157,6 +173,7 @@ dest_listen(MtEngine *engine, MtEngineEvent event, guint64 value,
 
     g_mutex_lock(&g->lock);
     g->incoming.status = value;
+    g->recovering = g->recovering && value == MT_STATUS_POSTCOPY_PAUSED;
     if (status_is_final(value))
         g_clear_pointer(&g->incoming_address, g_free);
     if (value == MT_STATUS_FAILED)
@@ -188,7 +205,9 @@ mt_ref_guest_make_engines(MtRefGuest *g)
         .throttle = g->throttle,
         .data = g,
     };
-    MtEngineGuest in = { .start = mt_ref_guest_dest_start, .data = g };
+    MtEngineGuest in = {
+        .start = mt_ref_guest_dest_start, .gate = g->gate, .data = g,
+    };
 
     g->source = mt_engine_new(g->ram, g->dirty, &out);
     mt_engine_set_listener(g->source, source_listen, g);
@@ -211,6 +230,9 @@ mt_ref_guest_retune(MtRefGuest *g)
     mt_ref_guest_tune(g, &settings);
     if (mt_ref_tunables_changed(t, MT_PARAM_MAX_BANDWIDTH))
         mt_engine_set_max_bandwidth(g->source, settings.max_bandwidth);
+    if (mt_ref_tunables_changed(t, MT_PARAM_MAX_POSTCOPY_BANDWIDTH))
+        mt_engine_set_max_postcopy_bandwidth(g->source,
+                                             settings.max_postcopy_bandwidth);
     if (mt_ref_tunables_changed(t, MT_PARAM_DOWNTIME_LIMIT))
         mt_engine_set_downtime_limit(g->source, settings.downtime_limit_ns);
     if (mt_ref_tunables_changed(t, MT_PARAM_XBZRLE_CACHE_SIZE))
@@ -275,18 +297,46 @@ migrate_take_blk(MtRefGuest *g, JsonObject *arguments, MtRefRefusal *refusal)
     return TRUE;
 }
 
+static gboolean
+migrate_is_resume(JsonObject *arguments)
+{
+    gboolean resume = FALSE;
+
+    mt_json_peek_bool(arguments, "resume", &resume);
+    return resume;
+}
+
+static MtStatus
+outgoing_status(MtRefGuest *g)
+{
+    MtStatus status;
+
+    g_mutex_lock(&g->lock);
+    status = g->outgoing.any ? g->outgoing.status : MT_STATUS_NONE;
+    g_mutex_unlock(&g->lock);
+    return status;
+}
+
+static gboolean
+migrate_check_resume(MtRefGuest *g, MtRefRefusal *refusal)
+{
+    if (outgoing_status(g) != MT_STATUS_POSTCOPY_PAUSED)
+        return mt_ref_refuse(refusal, "Cannot resume if there is no paused "
+                             "migration");
+    if (mt_ref_tunables_cap(g->tunables, MT_PARAM_RELEASE_RAM))
+        return mt_ref_refuse(refusal, "Postcopy recovery cannot work when "
+                             "release-ram capability is set");
+    return TRUE;
+}
+
 /* Whether the guest is one that can be sent now. */
 static gboolean
 migrate_check_state(MtRefGuest *g, JsonObject *arguments,
                     MtRefRefusal *refusal)
 {
     MtRefRunState state = mt_ref_guest_run_state(g);
-    gboolean resume = FALSE;
-
-    mt_json_peek_bool(arguments, "resume", &resume);
-    if (resume)
-        return mt_ref_refuse(refusal, "Cannot resume if there is no paused "
-                             "migration");
+    if (migrate_is_resume(arguments))
+        return migrate_check_resume(g, refusal);
     if (mt_ref_guest_is_migrating(g))
         return mt_ref_refuse(refusal,
                              "There's a migration process in progress");
@@ -396,6 +446,23 @@ migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
     return migrate_failed_early(g, refusal->desc);
 }
 
+/* A connection that cannot be had is told as the reason of the pause. */
+static gboolean
+migrate_resume(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
+{
+    g_autoptr(MtTransport) transport = mt_ref_address_open(g, uri, refusal);
+    g_autoptr(GError) error = NULL;
+
+    if (!transport)
+        return FALSE;
+
+    g_mutex_lock(&g->lock);
+    g_clear_pointer(&g->outgoing.error_desc, g_free);
+    g_mutex_unlock(&g->lock);
+    return mt_engine_resume(g->source, transport, &error) ||
+           mt_ref_refuse(refusal, "%s", error->message);
+}
+
 static gboolean
 migrate_has_cpr_channel(JsonObject *arguments)
 {
@@ -455,7 +522,8 @@ mt_ref_run_migrate(MtRefGuest *g, JsonObject *arguments,
     if (!rules_first && !migrate_rules(g, uri, FALSE, refusal))
         return FALSE;
 
-    return migrate_begin(g, uri, refusal);
+    return migrate_is_resume(arguments) ? migrate_resume(g, uri, refusal) :
+           migrate_begin(g, uri, refusal);
 }
 
 static gboolean
@@ -518,6 +586,12 @@ gboolean
 mt_ref_run_cancel(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                   MtRefRefusal *refusal)
 {
+    /* The guest is over there, and cannot come back. */
+    if (status_is_postcopy(outgoing_status(g)) &&
+        !mt_ref_profile_has_quirk(g->profile, "cancel-in-postcopy"))
+        return mt_ref_refuse(refusal, "Postcopy migration in progress, "
+                             "cannot cancel.");
+
     if (mt_ref_guest_is_migrating(g))
         mt_engine_cancel(g->source);
     return TRUE;
@@ -528,11 +602,8 @@ mt_ref_run_continue(MtRefGuest *g, JsonObject *arguments,
                     JsonNode **ret_result, MtRefRefusal *refusal)
 {
     const char *wanted = mt_json_peek_string(arguments, "state");
-    MtStatus status;
+    MtStatus status = outgoing_status(g);
 
-    g_mutex_lock(&g->lock);
-    status = g->outgoing.any ? g->outgoing.status : MT_STATUS_NONE;
-    g_mutex_unlock(&g->lock);
     if (g_strcmp0(wanted, mt_status_to_string(status)) != 0)
         return mt_ref_refuse(refusal,
                              "Migration not in expected state: %s",
@@ -561,10 +632,23 @@ mt_ref_run_start_postcopy(MtRefGuest *g, JsonObject *arguments,
     if (!any)
         return mt_ref_refuse(refusal, "Postcopy must be started after "
                              "migration has been started");
-    if (mt_ref_guest_is_migrating(g))
-        return mt_ref_refuse(refusal, "The reference engine does not do "
-                             "postcopy: this migration goes on without");
+    if (mt_ref_guest_is_migrating(g) &&
+        mt_ref_tunables_cap(g->tunables, MT_PARAM_POSTCOPY_PREEMPT))
+        return mt_ref_refuse(refusal, "A reference guest has no channel for "
+                             "postcopy-preempt: this migration goes on "
+                             "without postcopy");
+    /* Of one that is over there is nothing to start, and no error. */
+    mt_engine_start_postcopy(g->source, NULL);
     return TRUE;
+}
+
+/* With the lock held. */
+static gboolean
+side_may_pause(MtRefGuest *g, const MtRefSide *side)
+{
+    return side->any && (side->status == MT_STATUS_POSTCOPY_ACTIVE ||
+        (side->status == MT_STATUS_POSTCOPY_RECOVER &&
+         mt_ref_profile_release(g->profile) >= PAUSE_IN_RECOVER_SINCE));
 }
 
 gboolean
@@ -573,16 +657,62 @@ mt_ref_run_pause(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
 {
     gboolean recover = mt_ref_profile_release(g->profile) >=
                        PAUSE_IN_RECOVER_SINCE;
+    gboolean out, in;
 
-    return mt_ref_refuse(refusal, "migrate-pause is currently only supported "
-                         "during postcopy-active %sstate",
-                         recover ? "or postcopy-recover " : "");
+    g_mutex_lock(&g->lock);
+    out = side_may_pause(g, &g->outgoing);
+    in = side_may_pause(g, &g->incoming);
+    if (out)
+        g->outgoing.error_desc =
+            g_strdup("Postcopy migration is paused by the user");
+    g_mutex_unlock(&g->lock);
+    if (!out && !in)
+        return mt_ref_refuse(refusal, "migrate-pause is currently only "
+                             "supported during postcopy-active %sstate",
+                             recover ? "or postcopy-recover " : "");
+
+    mt_engine_pause_postcopy(out ? g->source : g->dest);
+    return TRUE;
+}
+
+/* With the lock held. */
+static gboolean
+recover_may_begin(MtRefGuest *g, MtRefRefusal *refusal)
+{
+    if (!g->incoming.any || g->incoming.status != MT_STATUS_POSTCOPY_PAUSED)
+        return mt_ref_refuse(refusal, "Migrate recover can only be run when "
+                             "postcopy is paused.");
+    if (g->recovering &&
+        mt_ref_profile_release(g->profile) < RECOVER_AGAIN_SINCE)
+        return mt_ref_refuse(refusal, "Migrate recovery is triggered already");
+
+    return TRUE;
 }
 
 gboolean
 mt_ref_run_recover(MtRefGuest *g, JsonObject *arguments,
                    JsonNode **ret_result, MtRefRefusal *refusal)
 {
-    return mt_ref_refuse(refusal, "Migrate recover can only be run when "
-                         "postcopy is paused.");
+    const char *uri = mt_json_peek_string(arguments, "uri");
+    g_autoptr(MtTransport) transport = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean ok;
+
+    g_mutex_lock(&g->lock);
+    ok = recover_may_begin(g, refusal);
+    g_mutex_unlock(&g->lock);
+    if (!ok || !migrate_scheme(g, uri, TRUE, refusal))
+        return FALSE;
+    transport = mt_ref_address_open(g, uri, refusal);
+    if (!transport)
+        return FALSE;
+    if (!mt_engine_recover(g->dest, transport, &error))
+        return mt_ref_refuse(refusal, "%s", error->message);
+
+    g_mutex_lock(&g->lock);
+    g->recovering = g->incoming.status == MT_STATUS_POSTCOPY_PAUSED;
+    if (mt_ref_profile_release(g->profile) < NO_SETUP_AGAIN_SINCE)
+        migration_event(g, "setup");
+    g_mutex_unlock(&g->lock);
+    return TRUE;
 }

@@ -30,7 +30,7 @@ typedef struct {
     gboolean any;               /* there was a migration */
     gboolean by_engine;         /* numbers are the engine's */
     MtStatus status;
-    char *error_desc;           /* of a failure before the engine began */
+    char *error_desc;           /* NULL: the engine's, if it has one */
 } MtRefSide;
 
 /* calc-dirty-rate, see dirty-rate.c. */
@@ -53,6 +53,7 @@ struct MtRefGuest {
     MtRam *ram;
     MtDirty *dirty;
     MtThrottle *throttle;
+    MtGate *gate;               /* between the writers and RAM to come */
     MtWorkload *load;
     MtEngine *source;
     MtEngine *dest;
@@ -84,6 +85,7 @@ struct MtRefGuest {
     gboolean events_wanted;     /* capability events, as of now */
     gboolean pauses;            /* the running migration does, before it
                                  * switches over */
+    gboolean recovering;        /* migrate-recover listens */
     gboolean exit_on_error;     /* a failed migrate-incoming ends the guest */
     MtRefSide outgoing;
     MtRefSide incoming;

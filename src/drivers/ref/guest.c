@@ -126,7 +126,12 @@ guest_make_ram(MtRefGuest *g, GError **error)
     g->throttle = mt_throttle_new(&mt_throttle_defaults);
     g->load = mt_workload_new(&spec->workload, g->ram, g->dirty, g->throttle,
                               error);
-    return g->load != NULL;
+    if (!g->load)
+        return FALSE;
+
+    g->gate = mt_gate_new(mt_ram_n_pages(g->ram));
+    mt_workload_set_gate(g->load, g->gate);
+    return TRUE;
 }
 
 static void
@@ -189,6 +194,7 @@ mt_ref_guest_free(MtRefGuest *g)
     mt_engine_free(g->source);
     mt_engine_free(g->dest);
     mt_workload_free(g->load);
+    mt_gate_free(g->gate);
     mt_throttle_free(g->throttle);
     mt_dirty_free(g->dirty);
     mt_ram_free(g->ram);

@@ -13,12 +13,17 @@
 
 /* Up to here a destination that waits says nothing of itself. */
 #define INCOMING_SETUP_SINCE MT_RELEASE(8, 2)
+#define DOWNTIME_IN_POSTCOPY_SINCE MT_RELEASE(8, 0)
+/* A reason is told also of what did not fail. */
+#define REASON_ALWAYS_SINCE MT_RELEASE(8, 2)
 
 /* What a member is told in; bits. */
 enum {
     IN_ACTIVE = 1 << 0,         /* it is under way */
     IN_COMPLETED = 1 << 1,
-    IN_BOTH = IN_ACTIVE | IN_COMPLETED,
+    IN_POSTCOPY = 1 << 2,       /* the guest is over there already */
+    IN_UNDER_WAY = IN_ACTIVE | IN_POSTCOPY,
+    IN_BOTH = IN_UNDER_WAY | IN_COMPLETED,
 };
 
 typedef enum { NUMBER_COUNT, NUMBER_MS, NUMBER_REAL } NumberKind;
@@ -36,6 +41,20 @@ static gboolean
 with_compress(MtRefGuest *g, const MtEngineStats *stats)
 {
     return mt_ref_tunables_cap(g->tunables, MT_PARAM_COMPRESS);
+}
+
+/* In post-copy the downtime is over, which releases say since there is this
+ * one (QEMU's patch "Show downtime during postcopy phase"). */
+static gboolean
+with_downtime(MtRefGuest *g, const MtEngineStats *stats)
+{
+    return mt_ref_profile_release(g->profile) >= DOWNTIME_IN_POSTCOPY_SINCE;
+}
+
+static gboolean
+with_expectation(MtRefGuest *g, const MtEngineStats *stats)
+{
+    return !with_downtime(g, stats);
 }
 
 static gboolean
@@ -58,8 +77,11 @@ static const struct {
     { "total-time", AT(total_ns), NUMBER_MS, IN_BOTH },
     { "setup-time", AT(setup_ns), NUMBER_MS, IN_BOTH },
     { "expected-downtime", AT(expected_downtime_ns), NUMBER_MS, IN_ACTIVE },
+    { "expected-downtime", AT(expected_downtime_ns), NUMBER_MS, IN_POSTCOPY,
+      with_expectation },
     { "downtime", AT(downtime_ns), NUMBER_MS, IN_COMPLETED },
-    { "remaining", AT(remaining), NUMBER_COUNT, IN_ACTIVE },
+    { "downtime", AT(downtime_ns), NUMBER_MS, IN_POSTCOPY, with_downtime },
+    { "remaining", AT(remaining), NUMBER_COUNT, IN_UNDER_WAY },
     { "ram.transferred", AT(transferred), NUMBER_COUNT, IN_BOTH },
     { "ram.remaining", AT(remaining), NUMBER_COUNT, IN_BOTH },
     { "ram.total", AT(total), NUMBER_COUNT, IN_BOTH },
@@ -71,13 +93,13 @@ static const struct {
     { "ram.mbps", AT(mbps), NUMBER_REAL, IN_BOTH },
     { "ram.dirty-sync-count", AT(dirty_sync_count), NUMBER_COUNT, IN_BOTH },
     { "ram.dirty-sync-missed-zero-copy", NOTHING, NUMBER_COUNT, IN_BOTH },
-    { "ram.postcopy-requests", NOTHING, NUMBER_COUNT, IN_BOTH },
+    { "ram.postcopy-requests", AT(postcopy_requests), NUMBER_COUNT, IN_BOTH },
     { "ram.page-size", AT(page_size), NUMBER_COUNT, IN_BOTH },
     { "ram.multifd-bytes", AT(multifd_bytes), NUMBER_COUNT, IN_BOTH },
     { "ram.pages-per-second", AT(pages_per_second), NUMBER_COUNT, IN_BOTH },
     { "ram.precopy-bytes", AT(precopy_bytes), NUMBER_COUNT, IN_BOTH },
     { "ram.downtime-bytes", AT(downtime_bytes), NUMBER_COUNT, IN_BOTH },
-    { "ram.postcopy-bytes", NOTHING, NUMBER_COUNT, IN_BOTH },
+    { "ram.postcopy-bytes", AT(postcopy_bytes), NUMBER_COUNT, IN_BOTH },
     { "xbzrle-cache.cache-size", AT(xbzrle_cache_bytes), NUMBER_COUNT,
       IN_BOTH, with_xbzrle },
     { "xbzrle-cache.bytes", AT(xbzrle_bytes), NUMBER_COUNT, IN_BOTH,
@@ -160,6 +182,11 @@ query_told(MtStatus status)
     case MT_STATUS_DEVICE:
     case MT_STATUS_CANCELLING:
         return IN_ACTIVE;
+    case MT_STATUS_POSTCOPY_ACTIVE:
+    case MT_STATUS_POSTCOPY_PAUSED:
+    case MT_STATUS_POSTCOPY_RECOVER_SETUP:
+    case MT_STATUS_POSTCOPY_RECOVER:
+        return IN_POSTCOPY;
     case MT_STATUS_COMPLETED:
         return IN_COMPLETED;
     case MT_STATUS_NONE:
@@ -209,7 +236,10 @@ query_outgoing(MtRefGuest *g, JsonObject *info, MtStatus status,
                                   mt_status_to_string(status));
     if (!error_desc)
         error_desc = stats.error_desc;
-    if (status == MT_STATUS_FAILED && error_desc &&
+    if ((status == MT_STATUS_FAILED ||
+         (query_told(status) == IN_POSTCOPY &&
+          mt_ref_profile_release(g->profile) >= REASON_ALWAYS_SINCE)) &&
+        error_desc &&
         mt_ref_profile_has_member(g->profile, "error-desc"))
         json_object_set_string_member(info, "error-desc", error_desc);
     mt_engine_stats_clear(&stats);
