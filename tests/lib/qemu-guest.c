@@ -408,7 +408,8 @@ qemu_guest_migration_status(QemuGuest *guest, GError **error)
 }
 
 gboolean
-qemu_guest_wait_migration(QemuGuest *guest, guint timeout_ms, GError **error)
+qemu_guest_wait_status(QemuGuest *guest, const char *wanted, guint timeout_ms,
+                       GError **error)
 {
     gint64 end = g_get_monotonic_time() + timeout_ms * G_GINT64_CONSTANT(1000);
     const char *status = "none";
@@ -417,16 +418,23 @@ qemu_guest_wait_migration(QemuGuest *guest, guint timeout_ms, GError **error)
         status = qemu_guest_migration_status(guest, error);
         if (!status)
             return FALSE;
-        if (strcmp(status, "completed") == 0)
+        if (strcmp(status, wanted) == 0)
             return TRUE;
-        if (strcmp(status, "failed") == 0 || strcmp(status, "cancelled") == 0)
+        if (strcmp(status, "completed") == 0 ||
+            strcmp(status, "failed") == 0 || strcmp(status, "cancelled") == 0)
             break;
         g_usleep(2000);
     }
 
     g_set_error(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
-                "QEMU's migration is \"%s\"", status);
+                "QEMU's migration is \"%s\", not \"%s\"", status, wanted);
     return FALSE;
+}
+
+gboolean
+qemu_guest_wait_migration(QemuGuest *guest, guint timeout_ms, GError **error)
+{
+    return qemu_guest_wait_status(guest, "completed", timeout_ms, error);
 }
 
 char *

@@ -64,8 +64,12 @@ gint64 qemu_guest_migration_number(QemuGuest *guest, const char *path);
  * NULL on error. */
 const char *qemu_guest_migration_status(QemuGuest *guest, GError **error);
 
-/* Waits until query-migrate says completed; anything else that is final, or
+/* Waits until query-migrate says @wanted; anything else that is final, or
  * silence for @timeout_ms, is an error. */
+gboolean qemu_guest_wait_status(QemuGuest *guest, const char *wanted,
+                                guint timeout_ms, GError **error);
+
+/* The same with "completed". */
 gboolean qemu_guest_wait_migration(QemuGuest *guest, guint timeout_ms,
                                    GError **error);
 

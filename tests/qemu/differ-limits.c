@@ -38,15 +38,6 @@ const Limit differ_limits[] = {
                   "it",
     },
     {
-        .name = "post-copy",
-        .kinds = DIFF_CLASS,
-        .where = "^post-copy: migrate-start-postcopy",
-        .real = "^return$",
-        .ref = "does not do postcopy",
-        .reason = "the engine only copies before it switches over, and says so "
-                  "instead of going on as if it had been asked for nothing",
-    },
-    {
         .name = "cancelled at the switch-over",
         .releases = "10.0",
         .kinds = DIFF_SHAPE,

@@ -28,7 +28,7 @@
 #define SILENCE_MS 120000
 
 /* More than a socket takes unread. */
-#define CONTENT_BYTES (1u << 20)
+#define CONTENT_BYTES (12u << 20)
 
 struct Peer {
     PeerKind kind;

@@ -13,10 +13,26 @@
 #define QUERIES "query-migrate", "query-status", "query-migrate-parameters", \
                 "query-migrate-capabilities"
 
+/* Both sides of a post-copy that takes seconds. */
+#define POSTCOPY_ON \
+    "migrate-set-capabilities {'capabilities': [" \
+    "{'capability': 'postcopy-ram', 'state': true}, " \
+    "{'capability': 'events', 'state': true}]}", \
+    "> migrate-set-capabilities {'capabilities': [" \
+    "{'capability': 'postcopy-ram', 'state': true}, " \
+    "{'capability': 'events', 'state': true}]}"
+#define POSTCOPY_BEGIN \
+    POSTCOPY_ON, \
+    "migrate-set-parameters {'max-bandwidth': 131072}", \
+    "migrate-set-parameters {'max-postcopy-bandwidth': 32768}", \
+    "> migrate-incoming {'uri': '$DST'}", "migrate {'uri': '$DST'}", \
+    "@wait active", "migrate-start-postcopy", "@wait postcopy-active", \
+    "> @wait postcopy-active"
+
 typedef struct {
     const char *name;
     PeerFlags flags;
-    const char *steps[40];
+    const char *steps[64];
 } Story;
 
 static const Story stories[] = {
@@ -174,6 +190,52 @@ static const Story stories[] = {
         "migrate {'uri': '$STALL'}", "@wait active", QUERIES,
         "migrate-pause", "migrate-start-postcopy", "query-status",
         "migrate-recover {'uri': '$SINK'}",
+    } },
+    { "post-copy that comes about", PEER_FILLED, {
+        POSTCOPY_BEGIN, QUERIES, "> query-migrate", "> query-status",
+        "migrate-start-postcopy", "migrate {'uri': '$SINK'}",
+        "migrate {'uri': '$SINK', 'resume': true}",
+        "migrate-recover {'uri': '$DST'}", "> migrate-recover {'uri': '$DST'}",
+        "migrate-continue {'state': 'pre-switchover'}", "cont",
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'xbzrle', 'state': true}]}",
+        "> migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'xbzrle', 'state': true}]}",
+        "> migrate-set-parameters {'max-bandwidth': 100000000}",
+        "> stop", "> query-status", "> cont", "> query-status",
+        "migrate-set-parameters {'max-postcopy-bandwidth': 0}",
+        "@wait completed", "> @wait completed", QUERIES, "> query-migrate",
+        "> query-status", "migrate-pause", "> migrate-pause",
+        "migrate-start-postcopy", "@events", "> @events",
+    } },
+    { "post-copy that is interrupted", PEER_FILLED, {
+        POSTCOPY_BEGIN, "migrate-pause", "@wait postcopy-paused",
+        "> @wait postcopy-paused", QUERIES, "> query-migrate",
+        "> query-status", "migrate-pause", "> migrate-pause",
+        "migrate-start-postcopy", "migrate {'uri': '$SINK'}",
+        "migrate-recover {'uri': '$DST'}", "> migrate-recover {'uri': '$DST'}",
+        "migrate {'uri': '$DST', 'resume': true}", "@wait postcopy-active",
+        "> @wait postcopy-active", "query-migrate", "> query-migrate",
+        "migrate-set-parameters {'max-postcopy-bandwidth': 0}",
+        "@wait completed", "> @wait completed", QUERIES, "> query-migrate",
+        "@events", "> @events",
+    } },
+    { "post-copy, cancelled", PEER_FILLED, {
+        POSTCOPY_BEGIN, "migrate_cancel",
+        "migrate-set-parameters {'max-postcopy-bandwidth': 0}", "@settle",
+        "query-migrate", "query-status",
+    } },
+    { "post-copy that nobody asked for", PEER_FILLED, {
+        POSTCOPY_ON, "migrate-start-postcopy",
+        "> migrate-incoming {'uri': '$DST'}", "migrate {'uri': '$DST'}",
+        "@wait completed", "> @wait completed", QUERIES, "> query-migrate",
+        "@events", "> @events",
+    } },
+    { "post-copy that one side does not want", PEER_FILLED, {
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'postcopy-ram', 'state': true}]}",
+        "> migrate-incoming {'uri': '$DST'}", "migrate {'uri': '$DST'}",
+        "@wait failed", "query-status",
     } },
     { "multifd after what cannot do it", 0, {
         "migrate {'uri': 'exec:cat >/dev/null'}", "@wait completed",

@@ -20,12 +20,16 @@ static const char *const releases[] = { "5.2", "7.2", "10.0" };
 
 enum { V5_2 = 1, V7_2 = 2, V10_0 = 4, OLD = V5_2 | V7_2, ALL = OLD | V10_0 };
 
+/* So that there is time to switch, and to interrupt what follows. */
+#define SLOW "{'max-bandwidth': 4194304, 'max-postcopy-bandwidth': 8388608}"
+
 static const struct {
     const char *name;
     guint releases;
     const char *capabilities[3];
     const char *parameters;
     gboolean by_file;
+    enum { NEVER, ONCE, INTERRUPTED } postcopy;
 } methods[] = {
     { "plain", ALL },
     { "return-path", ALL, { "return-path" } },
@@ -39,6 +43,11 @@ static const struct {
     { "switchover-ack", V10_0, { "return-path", "switchover-ack" } },
     { "zero-page-legacy", V10_0, { "multifd" },
       "{'zero-page-detection': 'legacy'}" },
+    { "postcopy", ALL, { "postcopy-ram" }, SLOW, .postcopy = ONCE },
+    { "postcopy-after-xbzrle", ALL, { "postcopy-ram", "xbzrle" }, SLOW,
+      .postcopy = ONCE },
+    { "postcopy-recover", ALL, { "postcopy-ram" }, SLOW,
+      .postcopy = INTERRUPTED },
     { "mapped-ram", V10_0, { "mapped-ram", "multifd" }, NULL, TRUE },
 };
 
@@ -62,7 +71,9 @@ run_clear(Run *run)
     ref_client_free(run->ref);
     qemu_guest_free(run->qemu);
     if (run->dir) {
-        static const char *const files[] = { "stream", "saved", "ref-ram" };
+        static const char *const files[] = {
+            "stream", "stream-again", "saved", "ref-ram",
+        };
 
         for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
             g_autofree char *path = g_build_filename(run->dir, files[i], NULL);
@@ -126,6 +137,8 @@ run_start(Run *run)
         .dir = run->dir,
         .ram_bytes = RAM_BYTES,
         .incoming = run->c->to_qemu,
+        /* The kernel hands out missing pages of that alone. */
+        .private_ram = run->c->to_qemu && methods[run->c->method].postcopy,
     };
 
     run->qemu = qemu_guest_start(&qemu, &error);
@@ -155,10 +168,58 @@ run_compare(const guint8 *a, const char *b, gsize n)
     }
 }
 
+/* The source, or the destination, is told something. */
 static void
-run_wait_ref(Run *run)
+run_say(Run *run, gboolean source, const char *command, const char *arguments)
 {
-    ref_client_wait(run->ref, "completed");
+    g_autoptr(GError) error = NULL;
+
+    if (source == run->c->to_qemu) {
+        ref_client_run(run->ref, command, "%s", arguments);
+        return;
+    }
+    qemu_guest_run(run->qemu, &error, command, "%s", arguments);
+    run_check(run, error);
+}
+
+static void
+run_wait(Run *run, gboolean source, const char *status)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (source == run->c->to_qemu) {
+        ref_client_wait(run->ref, status);
+        return;
+    }
+    qemu_guest_wait_status(run->qemu, status, TIMEOUT_MS, &error);
+    run_check(run, error);
+}
+
+/* The guest goes over before its RAM, and the rest possibly by another link. */
+static void
+run_postcopy(Run *run)
+{
+    g_autofree char *again = g_strdup_printf("{'uri': '%s-again'}", run->uri);
+    g_autofree char *resume = g_strdup_printf(
+        "{'uri': '%s-again', 'resume': true}", run->uri);
+
+    if (!methods[run->c->method].postcopy)
+        return;
+
+    run_wait(run, TRUE, "active");
+    g_usleep(200000);
+    run_say(run, TRUE, "migrate-start-postcopy", "{}");
+    run_wait(run, FALSE, "postcopy-active");
+    if (methods[run->c->method].postcopy != INTERRUPTED)
+        return;
+
+    g_usleep(300000);
+    run_say(run, TRUE, "migrate-pause", "{}");
+    run_wait(run, TRUE, "postcopy-paused");
+    run_wait(run, FALSE, "postcopy-paused");
+    run_say(run, FALSE, "migrate-recover", again);
+    run_say(run, TRUE, "migrate", resume);
+    run_wait(run, FALSE, "postcopy-active");
 }
 
 static void
@@ -176,7 +237,8 @@ run_to_qemu(Run *run)
                        run->uri);
     run_check(run, error);
     ref_client_run(run->ref, "migrate", "{'uri': '%s'}", run->uri);
-    run_wait_ref(run);
+    run_postcopy(run);
+    ref_client_wait(run->ref, "completed");
     if (by_file)
         qemu_guest_run(run->qemu, &error, "migrate-incoming", "{'uri': '%s'}",
                        run->uri);
@@ -225,6 +287,7 @@ run_from_qemu(Run *run)
                        run->uri);
     qemu_guest_run(run->qemu, &error, "migrate", "{'uri': '%s'}", run->uri);
     run_check(run, error);
+    run_postcopy(run);
     qemu_guest_wait_migration(run->qemu, TIMEOUT_MS, &error);
     run_check(run, error);
     if (by_file)
@@ -240,6 +303,8 @@ run_from_qemu(Run *run)
         }
         g_usleep(1000);
     }
+    if (methods[run->c->method].postcopy)
+        ref_client_wait(run->ref, "completed");
     g_file_get_contents(qemu_guest_ram_path(run->qemu), &theirs, &n, &error);
     g_assert_no_error(error);
     g_file_get_contents(ram_file, &ours, &n, &error);

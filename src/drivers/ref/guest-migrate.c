@@ -121,6 +121,9 @@ source_enter(MtRefGuest *g, MtStatus status)
     if (status == MT_STATUS_CANCELLED &&
         g->outgoing.status != MT_STATUS_CANCELLING)
         migration_event(g, "cancelling");
+    /* The way back from a status that the release has not. */
+    if (status == g->outgoing.status && status == MT_STATUS_POSTCOPY_PAUSED)
+        return;
     if (status == MT_STATUS_ACTIVE)
         migration_pass(g, 1);
     if (status == MT_STATUS_FAILED)
