@@ -29,16 +29,21 @@
     { .id = MT_PARAM_##id_, .how = MT_LOWER_PARAM, \
       .name = VIR_MIGRATE_PARAM_##name_, .type = VIR_TYPED_PARAM_##type_, \
       .since = since_, .option = option_ }
+/* A method of compression, with the typed parameter that came with it. */
+#define METHOD(name_, witness_, type_, since_) \
+    .how = MT_LOWER_METHOD, .flag = VIR_MIGRATE_COMPRESSED, .name = name_, \
+    .witness = VIR_MIGRATE_PARAM_COMPRESSION_##witness_, \
+    .type = VIR_TYPED_PARAM_##type_, .since = since_
 #define NEVER(id_, why_) \
     { .id = MT_PARAM_##id_, .how = MT_LOWER_NEVER, .why = why_ }
 #define ITSELF(id_, why_) \
     { .id = MT_PARAM_##id_, .how = MT_LOWER_ITSELF, .why = why_ }
 
 static const MtLowerRow lower_rows[] = {
-    { .id = MT_PARAM_XBZRLE, .how = MT_LOWER_METHOD, .name = "xbzrle",
-      .flag = VIR_MIGRATE_COMPRESSED, .since = MT_RELEASE(1, 3) },
-    { .id = MT_PARAM_COMPRESS, .how = MT_LOWER_METHOD, .name = "mt",
-      .flag = VIR_MIGRATE_COMPRESSED, .since = MT_RELEASE(1, 3) },
+    { .id = MT_PARAM_XBZRLE,
+      METHOD("xbzrle", XBZRLE_CACHE, ULLONG, MT_RELEASE(1, 3)) },
+    { .id = MT_PARAM_COMPRESS,
+      METHOD("mt", MT_LEVEL, INT, MT_RELEASE(1, 3)) },
     { .id = MT_PARAM_MULTIFD_COMPRESSION, .how = MT_LOWER_METHODS,
       .since = MT_RELEASE(9, 4) },
     FLAG(MULTIFD, PARALLEL, MT_RELEASE(5, 2)),
@@ -110,10 +115,8 @@ static const MtLowerRow lower_rows[] = {
 
 /* Methods beside the capabilities: values of multifd-compression. */
 static const MtLowerRow lower_methods[] = {
-    { .how = MT_LOWER_METHOD, .name = "zlib", .flag = VIR_MIGRATE_COMPRESSED,
-      .since = MT_RELEASE(9, 4) },
-    { .how = MT_LOWER_METHOD, .name = "zstd", .flag = VIR_MIGRATE_COMPRESSED,
-      .since = MT_RELEASE(9, 4) },
+    { METHOD("zlib", ZLIB_LEVEL, INT, MT_RELEASE(9, 4)) },
+    { METHOD("zstd", ZSTD_LEVEL, INT, MT_RELEASE(9, 4)) },
 };
 
 static const struct {
@@ -157,6 +160,27 @@ mt_lower_method(const char *name)
     }
 
     return NULL;
+}
+
+const MtLowerRow *
+mt_lower_assignment(const MtAssignment *a)
+{
+    const MtLowerRow *how = mt_lower_row(a->row);
+    const MtLowerRow *method;
+
+    if (!how || how->how != MT_LOWER_METHODS)
+        return how;
+    method = mt_lower_method(a->value->text);
+
+    return method ? method : how;
+}
+
+unsigned int
+mt_lower_flags_settle(unsigned int flags)
+{
+    /* The topmost layer alone is one of two ways to copy the storage. */
+    return flags & VIR_MIGRATE_NON_SHARED_INC
+        ? flags & ~VIR_MIGRATE_NON_SHARED_DISK : flags;
 }
 
 const char *
