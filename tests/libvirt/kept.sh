@@ -31,15 +31,22 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
     XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
-# The leak sanitizer crashes now and then when a thread of libvirt's ends while
-# it looks ("Tracer caught signal 11").  That is no leak that could be named in
-# a list of suppressions; all else of the sanitizers is on.
+# The leak sanitizer is off, all else of the sanitizers is on: in one run of
+# some hundreds it crashes at the end of the process ("Tracer caught signal 11")
+# or takes what libcrypto keeps for a thread that still lives for lost.  A
+# crash cannot be named in a list of suppressions.  tools/test-libvirts.sh looks
+# for leaks in these very commands with valgrind, by MIGTUNE_TEST_WRAPPER.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 mkdir "$scratch/home" "$scratch/host"
 uri="qemu+unix:///system?socket=$scratch/host/sock/libvirt-sock"
 rounds=${MIGTUNE_TEST_ROUNDS:-100}
 
-migtune() { "$build/run" migtune -c "$uri" "$@"; }
+# valgrind takes its time.
+# shellcheck disable=SC2086 # a list of words
+migtune() {
+    "$build/run" ${MIGTUNE_TEST_WRAPPER:-} "$build/tools/migtune" \
+        ${MIGTUNE_TEST_WRAPPER:+--timeout 60} -c "$uri" "$@"
+}
 virsh() { command virsh -q -c "$uri" "$@"; }
 metadata() {
     virsh metadata web1 "http://migtune.org/schemas/domain/1.0" "$@" 2>&1
@@ -114,7 +121,11 @@ says() {
     cat "$scratch/said"
     return $said_status
 }
-refuses() { if says "$@"; then return 1; fi; }
+# 99: valgrind's.
+refuses() {
+    if says "$@"; then return 1; fi
+    [ $said_status -ne 99 ]
+}
 # LINE-PATTERN: in what was said last
 said() { grep -Eq "$1" "$scratch/said"; }
 others_are_as_before() { foreign | cmp - "$scratch/foreign"; }
@@ -216,6 +227,29 @@ reset_all() {
     others_are_as_before
 }
 
+# Of a capability nothing is left that says it was once set.
+reset_capability() {
+    says migrate-setparameters web1 xbzrle=on
+    says migrate-getparameters web1 xbzrle compression
+    said '^xbzrle +on +xbzrle +set'
+    said '^compression +xbzrle +set'
+    says reset web1
+    said '^xbzrle +off +off +in-force'
+    says migrate-getparameters web1 xbzrle compression
+    said '^xbzrle +off +xbzrle +default'
+    said '^compression +none +default'
+    says migrate-setparameters web1 xbzrle=on
+    refuses --no-monitor reset web1
+    said 'by this user with --no-monitor is remembered'
+    said 'and --no-monitor leaves nothing else'
+    says --no-monitor migrate-setparameters web1 downtime=410
+    says --no-monitor reset web1
+    said '^downtime +300 ms +300 ms +in-force'
+    asked query-migrate-capabilities |
+        grep -F '{"state":true,"capability":"xbzrle"}'
+    says reset web1 --defaults
+}
+
 # Two at once, which keep another parameter each.
 two_at_once() {
     virsh destroy web1
@@ -236,7 +270,7 @@ two_at_once() {
     done
 }
 
-echo 1..9
+echo 1..10
 try 'a guest that is shut off keeps settings' shut_off
 try 'they are brought into force when it runs' started
 try 'virsh agrees' virsh_agrees
@@ -245,4 +279,5 @@ try 'a restart loses what was in force and not what is kept' restarted
 try 'the hook brings it into force' by_the_hook
 try 'nonsense is told with its line and left alone' edited_into_nonsense
 try 'reset forgets it' reset_all
+try 'reset takes a capability back' reset_capability
 try 'two at once lose nothing' two_at_once
