@@ -36,8 +36,9 @@
     .type = VIR_TYPED_PARAM_##type_, .since = since_
 #define NEVER(id_, why_) \
     { .id = MT_PARAM_##id_, .how = MT_LOWER_NEVER, .why = why_ }
-#define ITSELF(id_, why_) \
-    { .id = MT_PARAM_##id_, .how = MT_LOWER_ITSELF, .why = why_ }
+#define ITSELF(id_, since_, why_) \
+    { .id = MT_PARAM_##id_, .how = MT_LOWER_ITSELF, .since = since_, \
+      .why = why_ }
 
 static const MtLowerRow lower_rows[] = {
     { .id = MT_PARAM_XBZRLE,
@@ -84,18 +85,22 @@ static const MtLowerRow lower_rows[] = {
       .name = "virDomainMigrateSetMaxDowntime", .since = MT_RELEASE(0, 8),
       .option = "migrate-setmaxdowntime" },
 
-    ITSELF(EVENTS, N_("libvirt needs the events of a migration")),
-    ITSELF(PAUSE_BEFORE_SWITCHOVER,
+    ITSELF(EVENTS, 0, N_("libvirt needs the events of a migration")),
+    ITSELF(PAUSE_BEFORE_SWITCHOVER, 0,
            N_("libvirt has the guest wait before it moves, and continues it "
               "itself")),
-    ITSELF(LATE_BLOCK_ACTIVATE,
+    ITSELF(LATE_BLOCK_ACTIVATE, 0,
            N_("libvirt opens the disks on the destination late")),
-    ITSELF(RETURN_PATH,
+    ITSELF(RETURN_PATH, 0,
            N_("libvirt lets the destination answer unless the migration is "
               "tunnelled")),
-    ITSELF(POSTCOPY_PREEMPT,
+    ITSELF(POSTCOPY_PREEMPT, MT_RELEASE(10, 0),
            N_("libvirt switches it on with post-copy where both QEMUs have "
               "it and it knows of it")),
+    /* 9.0 does not know it, 11.3 does; between them nobody has looked. */
+    ITSELF(SWITCHOVER_ACK, MT_RELEASE(11, 3),
+           N_("libvirt switches it on, unless the migration is tunnelled, "
+              "where both QEMUs have it and it knows of it")),
 
     NEVER(DIRTY_BITMAPS, N_("libvirt sends dirty bitmaps itself, with the "
                             "storage")),

@@ -84,13 +84,23 @@ lower_text(const MtAssignment *a)
     return g_strdup(a->wish->asked);
 }
 
+/* Whether libvirt is asked about it: it is a part of the call. */
+static gboolean
+lower_is_asked(const MtLowering *lowering, const MtLowerRow *how)
+{
+    return lowering->ask && how &&
+           (how->how == MT_LOWER_FLAG || how->how == MT_LOWER_PARAM ||
+            how->how == MT_LOWER_METHOD);
+}
+
 /* Whether libvirt, which does not take @how, knows of the capability all the
  * same: then it switches it off when a migration begins. */
 static gboolean
 lower_is_switched_off(const MtLowering *lowering, const MtAssignment *a,
                       const MtLowerRow *how)
 {
-    return lowering->ask && how && how->since <= lowering->libvirt &&
+    return lower_is_asked(lowering, how) &&
+           how->since <= lowering->libvirt &&
            a->row->kind == MT_KIND_CAPABILITY;
 }
 
@@ -118,7 +128,7 @@ lower_beside(MtLowering *lowering, const MtAssignment *a,
                            "is not told"), lower_name(a), text, libvirt);
     else if (a->row->sides == MT_SIDE_SOURCE)
         mt_set_put(lowering->before, a->row, mt_value_copy(a->value));
-    else if (how && lowering->ask)
+    else if (lower_is_asked(lowering, how))
         mt_lowering_find(lowering, lower_name(a), NULL,
                          _("%s=%s: this libvirt (%s) was asked and does not "
                            "take it, which came with libvirt %s; the other "
@@ -248,8 +258,7 @@ static const LowerFunc lower_funcs[] = {
 static gboolean
 lower_is_known(const MtLowering *lowering, const MtLowerRow *how)
 {
-    /* Functions of libvirt are no part of the call. */
-    if (lowering->ask && how->how != MT_LOWER_BEFORE)
+    if (lower_is_asked(lowering, how))
         return mt_lower_ask_took(lowering->ask, how);
 
     return how->since <= lowering->libvirt;

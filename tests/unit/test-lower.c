@@ -152,6 +152,24 @@ test_refused_is_not_given(void)
     g_assert_cmpuint(mt_set_size(lowering->before), ==, 2);
 }
 
+/* What libvirt does by itself it cannot be asked about. */
+static void
+test_by_itself(void)
+{
+    g_autoptr(MtPlan) plan = plan_of("10.0",
+                                     "switchover_ack=on return_path=on");
+    g_autoptr(MtLowerAsk) ask = mt_lower_ask_new(plan);
+    g_autoptr(MtLowering) older = mt_lowering_new(plan, MT_RELEASE(9, 0), ask);
+    g_autoptr(MtLowering) newer = mt_lowering_new(plan, MT_RELEASE(11, 3),
+                                                  ask);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpuint(ask->params->len, ==, 0);
+    g_assert_false(mt_lowering_check(older, &error));
+    g_assert_nonnull(strstr(error->message, "needs libvirt 11.3"));
+    g_assert_true(mt_lowering_check(newer, NULL));
+}
+
 static void
 test_nobody_to_ask(void)
 {
@@ -182,6 +200,7 @@ main(int argc, char **argv)
         g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_answer);
     }
     g_test_add_func("/lower/refused-is-not-given", test_refused_is_not_given);
+    g_test_add_func("/lower/by-itself", test_by_itself);
     g_test_add_func("/lower/nobody-to-ask", test_nobody_to_ask);
 
     return g_test_run();
