@@ -111,10 +111,20 @@ MigtuneLowering *
 migtune_plan_lower(MigtunePlan *plan, const char *libvirt, GError **error)
 {
     MigtuneLowering *lowering;
+    MigtuneDomain *domain;
     MtLowering *inner;
     MtRelease release;
 
     g_return_val_if_fail(plan != NULL, NULL);
+
+    domain = mt_plan_get_domain(plan);
+    if (domain && domain->identity.inactive) {
+        migtune_error_set(error, MIGTUNE_ERROR_NOT_RUNNING,
+                          _("%s is not running, so that nobody knows what its "
+                            "QEMU can do: start it, or give the releases of "
+                            "QEMU and libvirt in place of it"), domain->name);
+        return NULL;
+    }
 
     release = lower_release(plan, libvirt, error);
     if (release == MT_RELEASE_NONE)

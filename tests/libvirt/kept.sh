@@ -250,6 +250,72 @@ reset_capability() {
     says reset web1 --defaults
 }
 
+# A guest without a definition has nothing that it could be kept with; but what
+# is set by hand is noted with it as with others.
+transient() {
+    sed 's/web1/passing/; /<uuid>/d' "$scratch/web1.xml" >"$scratch/passing.xml"
+    virsh create "$scratch/passing.xml"
+    refuses migrate-setparameters passing --config downtime=400
+    said '^migtune: passing is transient, .* use --live, or define it'
+    refuses migrate-setparameters passing --live --config downtime=400
+    said '^migtune: passing is transient, '
+    virsh migrate-getmaxdowntime passing | grep -Fx 300
+    refuses reset passing --config
+    said '^migtune: passing is transient, '
+    says migrate-getparameters passing downtime --live --config
+    said '^downtime +300 ms +- +default'
+    says migrate-setparameters passing downtime=411
+    says apply-config passing --live
+    said '^downtime +411 ms +411 ms +in-force'
+    virsh destroy passing
+}
+
+# A definition that goes while somebody is at it.
+undefined() {
+    sed 's/web1/leaving/; /<uuid>/d' "$scratch/web1.xml" >"$scratch/leaving.xml"
+    virsh define "$scratch/leaving.xml"
+    refuses explain leaving --for-libvirt downtime=3
+    said '^migtune: leaving is not running, so that nobody knows'
+    mkfifo "$scratch/lines"
+    migtune <"$scratch/lines" >"$scratch/said" 2>&1 &
+    shell=$!
+    exec 9>"$scratch/lines"
+    echo 'migrate-setparameters leaving --config downtime=400' >&9
+    n=0
+    until virsh dumpxml leaving | grep "value=.400ms"; do
+        n=$((n + 1))
+        [ $n -lt 300 ] || return 1
+        sleep 0.1
+    done
+    virsh undefine leaving
+    echo 'migrate-setparameters leaving --config downtime=401' >&9
+    exec 9>&-
+    ! wait $shell || return 1
+    cat "$scratch/said"
+    said "libvirt has no domain with the name, UUID or number 'leaving'"
+}
+
+# The daemon has a change or has it not; the next one finds the guest free.
+killed() {
+    says migrate-setparameters web1 --config downtime=20 bandwidth=20
+    for pause in 0.01 0.02 0.03 0.04 0.05 0.06 0.07 0.08; do
+        migtune migrate-setparameters web1 --config downtime=21 bandwidth=21 &
+        kill_at=$!
+        sleep $pause
+        kill -KILL $kill_at || :
+        wait $kill_at || :
+        metadata --config >"$scratch/now"
+        case "$(grep -Ec '"20ms"|"20MiB/s"' "$scratch/now" || :),$(
+            grep -Ec '"21ms"|"21MiB/s"' "$scratch/now" || :)" in
+        2,0 | 0,2) ;;
+        *) return 1 ;;
+        esac
+        others_are_as_before
+        says migrate-setparameters web1 --config downtime=20 bandwidth=20
+    done
+    metadata --config --remove
+}
+
 # Two at once, which keep another parameter each.
 two_at_once() {
     virsh destroy web1
@@ -270,7 +336,7 @@ two_at_once() {
     done
 }
 
-echo 1..10
+echo 1..13
 try 'a guest that is shut off keeps settings' shut_off
 try 'they are brought into force when it runs' started
 try 'virsh agrees' virsh_agrees
@@ -280,4 +346,7 @@ try 'the hook brings it into force' by_the_hook
 try 'nonsense is told with its line and left alone' edited_into_nonsense
 try 'reset forgets it' reset_all
 try 'reset takes a capability back' reset_capability
+try 'a transient guest keeps nothing, and it is said' transient
+try 'a definition goes meanwhile' undefined
+try 'a command is killed in the middle' killed
 try 'two at once lose nothing' two_at_once
