@@ -44,6 +44,7 @@ migtune_conn_open_full(const char *uri, unsigned int flags,
 
     conn = g_new0(MigtuneConn, 1);
     conn->ref_count = 1;
+    mt_probing_init(&conn->probing);
     conn->uri = g_strdup(uri);
     conn->flags = flags;
     if (cancellable)
@@ -90,6 +91,7 @@ migtune_conn_unref(MigtuneConn *conn)
 
     if (conn->handle)
         conn->driver->close(conn->handle);
+    mt_probing_clear(&conn->probing);
     g_clear_object(&conn->cancellable);
     g_free(conn->cache_dir);
     g_free(conn->uri);
