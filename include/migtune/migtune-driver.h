@@ -34,6 +34,7 @@
 #include <json-glib/json-glib.h>
 
 #include <migtune/migtune-error.h>
+#include <migtune/migtune-event.h>
 
 G_BEGIN_DECLS
 
@@ -111,6 +112,8 @@ void migtune_driver_identity_clear(MigtuneDriverIdentity *identity);
  * @command_timeout_ms: how long it may take to answer a command
  * @no_monitor: nothing may go through QEMU's monitor; only for a driver with
  *   @remark
+ * @read_only: the connection is to be one that may only read; only for a
+ *   driver with @remark
  *
  * Since: 0.1
  */
@@ -119,6 +122,7 @@ typedef struct {
     guint connect_timeout_ms;
     guint command_timeout_ms;
     gboolean no_monitor;
+    gboolean read_only;
 } MigtuneDriverOptions;
 
 /* Where the element of kept settings is from, and its usual prefix. */
@@ -139,6 +143,19 @@ typedef enum {
     MIGTUNE_DRIVER_KEPT_LIVE,
     MIGTUNE_DRIVER_KEPT_CONFIG,
 } MigtuneDriverKept;
+
+/**
+ * MigtuneDriverEventFunc:
+ * @event: what has happened
+ * @key: (nullable): to which domain; %NULL for the connection
+ * @detail: (nullable): how, as for #MigtuneEventFunc
+ * @user_data: as given
+ *
+ * Since: 0.1
+ */
+typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
+                                       const char *detail,
+                                       gpointer user_data);
 
 /**
  * MigtuneDriver:
@@ -185,6 +202,10 @@ typedef enum {
  *   g_free(); of a client and a daemon the older one
  * @list_inactive: (nullable): as @list, of the domains that are defined and do
  *   not run, which @list leaves out
+ * @watch: (nullable): has @func told of what happens to the domains, from a
+ *   thread of the driver's own, until it is called again: with %NULL for
+ *   @func when there was one, and that is not called any more when it has
+ *   returned
  *
  * Since: 0.1
  */
@@ -228,6 +249,8 @@ struct _MigtuneDriver {
                              GError **error);
     char **(*list_inactive)(gpointer conn, GCancellable *cancellable,
                             GError **error);
+    gboolean (*watch)(gpointer conn, MigtuneDriverEventFunc func,
+                      gpointer user_data, GError **error);
 };
 
 /* What a module exports is looked up under this name. */

@@ -41,6 +41,8 @@ struct _MigtuneConn {
     gpointer handle;
     char *cache_dir;            /* NULL: no cache */
     MtProbing probing;
+    MigtuneEventFunc event_func; /* NULL: nobody watches */
+    gpointer event_data;
 };
 
 struct _MigtuneDomain {

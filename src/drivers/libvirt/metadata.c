@@ -174,9 +174,12 @@ lv_kept_set(gpointer data, MigtuneDriverKept which, const char *xml,
             GError **error)
 {
     LvDomain *domain = data;
-    LvMetadata *metadata = metadata_new(domain, which);
     gboolean ok = TRUE;
+    LvMetadata *metadata;
 
+    if (which == MIGTUNE_DRIVER_KEPT_LIVE && !lv_domain_check(domain, error))
+        return FALSE;
+    metadata = metadata_new(domain, which);
     metadata->set = TRUE;
     if (xml) {
         metadata->xml = metadata_convert(xml, TRUE, error);
