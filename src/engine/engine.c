@@ -59,7 +59,7 @@ engine_forget_run(MtEngine *e)
 }
 
 void
-mt_engine_free(MtEngine *e)
+mt_engine_end(MtEngine *e)
 {
     if (!e)
         return;
@@ -68,6 +68,18 @@ mt_engine_free(MtEngine *e)
     e->committing = FALSE;
     g_mutex_unlock(&e->lock);
     mt_engine_cancel(e);
+    if (e->thread)
+        g_thread_join(e->thread);
+    e->thread = NULL;
+}
+
+void
+mt_engine_free(MtEngine *e)
+{
+    if (!e)
+        return;
+
+    mt_engine_end(e);
     engine_forget_run(e);
     mt_dirty_free(e->own_dirty);
     g_clear_pointer(&e->sections, g_bytes_unref);
@@ -266,8 +278,10 @@ mt_engine_incoming(MtEngine *e, const MtEngineSettings *settings,
     if (!engine_begin(e, FALSE, settings, from, error))
         return FALSE;
     if (!mt_transport_listen(from, error)) {
+        g_mutex_lock(&e->lock);
         e->over = TRUE;
         e->outcome = MT_OUTCOME_THERE;
+        g_mutex_unlock(&e->lock);
         return FALSE;
     }
 

@@ -39,7 +39,8 @@
  * the destination has it (see mt_engine_get_outcome()).
  *
  * All functions may be called from any thread, also from the listener, except
- * mt_engine_wait() and mt_engine_free(), which the listener must not call.
+ * mt_engine_wait(), mt_engine_end() and mt_engine_free(), which the listener
+ * must not call.
  */
 
 #include <glib.h>
@@ -90,7 +91,12 @@ typedef enum {
 MtEngine *mt_engine_new(MtRam *ram, MtDirty *dirty,
                         const MtEngineGuest *guest);
 
-/* Cancels what still runs and waits for its threads. */
+/*
+ * Cancels what still runs and waits for its threads; the engine remains.  Of
+ * two engines whose listeners reach for each other, both are ended before one
+ * is freed.  NULL is fine for both.
+ */
+void mt_engine_end(MtEngine *engine);
 void mt_engine_free(MtEngine *engine);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtEngine, mt_engine_free)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 
 #include "lib/ref-client.h"
@@ -21,6 +22,8 @@
 #define RAM_BYTES (1 << 20)
 #define N_RANDOM 50
 #define N_RANDOM_SLOW 1000
+#define N_DYING 100
+#define N_DYING_SLOW 3000
 
 /* A link that stands still is given up after as long. */
 #define STALL_US 250000
@@ -417,6 +420,38 @@ test_random(void)
         play_seed(first + i);
 }
 
+/* What comes in is no stream, so the guest dies of it, in a thread of its
+ * destination: whoever frees the guest at that moment waits for that. */
+static void
+test_free_dying(void)
+{
+    guint n = g_test_slow() ? N_DYING_SLOW : N_DYING;
+
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *path = ref_client_path("dying");
+        g_autoptr(MtRefGuestSpec) spec =
+            mt_ref_guest_spec_new("guest", mt_release_parse("7.2"));
+        g_autoptr(RefClient) c = NULL;
+        g_autoptr(GSocketClient) sender = g_socket_client_new();
+        g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+        g_autoptr(GSocketConnection) link = NULL;
+        GOutputStream *out;
+
+        spec->ram_bytes = RAM_BYTES;
+        spec->incoming = TRUE;
+        c = ref_client_new(spec);
+        ref_client_run(c, "migrate-incoming", "{'uri': 'unix:%s'}", path);
+        link = g_socket_client_connect(sender, G_SOCKET_CONNECTABLE(address),
+                                       NULL, NULL);
+        g_assert_nonnull(link);
+        out = g_io_stream_get_output_stream(G_IO_STREAM(link));
+        g_assert_true(g_output_stream_write_all(out, "nonsense", 8, NULL,
+                                                NULL, NULL));
+        while (!mt_ref_guest_has_quit(ref_client_guest(c)))
+            ;
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -428,5 +463,6 @@ main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_scene);
     }
     g_test_add_func("/ref/faults/random", test_random);
+    g_test_add_func("/ref/faults/free-dying", test_free_dying);
     return g_test_run();
 }

@@ -183,6 +183,9 @@ mt_ref_guest_free(MtRefGuest *g)
     if (g->filler)
         g_thread_join(g->filler);
     mt_ref_guest_stop_rate(g);
+    /* The end of the one may still cancel the other. */
+    mt_engine_end(g->source);
+    mt_engine_end(g->dest);
     mt_engine_free(g->source);
     mt_engine_free(g->dest);
     mt_workload_free(g->load);
