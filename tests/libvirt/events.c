@@ -77,7 +77,8 @@ open_domain(MigtuneConn *conn, const char *name)
 }
 
 static gboolean
-set_downtime(MigtuneDomain *domain, const char *text, GError **error)
+change(MigtuneDomain *domain, const char *text, unsigned int flags,
+       GError **error)
 {
     virTypedParameterPtr params = NULL;
     const char *wishes[] = { text, NULL };
@@ -85,10 +86,23 @@ set_downtime(MigtuneDomain *domain, const char *text, GError **error)
     gboolean ok;
 
     ok = migtune_typed_params_parse(wishes, &params, &n_params, error) &&
-         migtune_domain_set_parameters(domain, params, n_params, 0, error);
+         migtune_domain_set_parameters(domain, params, n_params, flags,
+                                       error);
     migtune_typed_params_free(params, n_params);
 
     return ok;
+}
+
+static gboolean
+set_downtime(MigtuneDomain *domain, const char *text, GError **error)
+{
+    return change(domain, text, 0, error);
+}
+
+static gboolean
+keep_downtime(MigtuneDomain *domain, const char *text, GError **error)
+{
+    return change(domain, text, MIGTUNE_SET_CONFIG, error);
 }
 
 static void
@@ -276,6 +290,8 @@ test_daemon_restarts(void)
     g_autoptr(MigtuneConn) plain = open_conn(alpha, 0);
     g_autoptr(MigtuneDomain) same = open_domain(plain, "lasting");
     g_autoptr(MigtuneDomain) ended = open_domain(plain, "leaving");
+    g_autoptr(MigtuneConn) idle = open_conn(alpha, 0);
+    g_autoptr(MigtuneDomain) kept = open_domain(idle, "lasting");
 
     virDomainFree(guest);
     virDomainFree(other);
@@ -289,6 +305,15 @@ test_daemon_restarts(void)
     assert_gone(left, "it was stopped");
     assert_gone(ended, "it was stopped");
     assert_tunable(domain, "downtime=44");
+    {
+        /* What is kept outlives both: the daemon, and the process. */
+        g_autoptr(GError) error = NULL;
+
+        keep_downtime(kept, "downtime=46", &error);
+        g_assert_no_error(error);
+        keep_downtime(ended, "downtime=46", &error);
+        g_assert_no_error(error);
+    }
     assert_tunable(same, "downtime=45");
     assert_downtime(alpha, "lasting", "45");
 

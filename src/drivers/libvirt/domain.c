@@ -331,3 +331,52 @@ lv_domain_reconnect(gpointer data, GCancellable *cancellable, GError **error)
 
     return ok;
 }
+
+/* Whether it was found over the connection that there is now. */
+static gboolean
+domain_is_at_hand(LvDomain *domain)
+{
+    return domain->domain &&
+           lv_conn_is_current(domain->conn, domain->domain);
+}
+
+gboolean
+lv_domain_get_ready(LvDomain *domain, GCancellable *cancellable,
+                    GError **error)
+{
+    if (!lv_domain_check(domain, error))
+        return FALSE;
+    if (g_cancellable_is_cancelled(cancellable)) {
+        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                          "%s: it was stopped before anything was sent",
+                          domain->name);
+        return FALSE;
+    }
+    if (domain->reconnects || domain_is_at_hand(domain))
+        return TRUE;
+
+    return lv_domain_reconnect(domain, cancellable, error);
+}
+
+virDomainPtr
+lv_domain_get_any(LvDomain *domain, GError **error)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN] = "";
+    virDomainPtr any;
+
+    if (domain_is_at_hand(domain)) {
+        virDomainRef(domain->domain);
+        return domain->domain;
+    }
+
+    any = domain_search(domain->conn, domain->name, NULL, error);
+    if (!any)
+        return NULL;
+    virDomainGetUUIDString(any, uuid);
+    if (strcmp(uuid, domain->uuid) == 0)
+        return any;
+
+    virDomainFree(any);
+    lv_domain_set_gone(error, domain->name, "another guest has got its name");
+    return NULL;
+}

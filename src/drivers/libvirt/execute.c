@@ -381,26 +381,6 @@ execute_batch_new(const LvDomain *domain,
     return batch;
 }
 
-/* Ready to be sent to: over the connection that there is now, and the same
- * process as ever. */
-static gboolean
-execute_get_ready(LvDomain *domain, GCancellable *cancellable, GError **error)
-{
-    if (!lv_domain_check(domain, error))
-        return FALSE;
-    if (g_cancellable_is_cancelled(cancellable)) {
-        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                          "%s: it was stopped before anything was sent",
-                          domain->name);
-        return FALSE;
-    }
-
-    return (domain->domain && lv_conn_is_current(domain->conn,
-                                                 domain->domain)) ||
-           domain->reconnects ||
-           lv_domain_reconnect(domain, cancellable, error);
-}
-
 /* @ret_again: nothing came of it that could not be done a second time. */
 static gboolean
 execute_once(LvDomain *domain, MigtuneDriverCommand *commands,
@@ -446,14 +426,14 @@ lv_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
     g_autoptr(GError) failure = NULL;
     gboolean again;
 
-    if (!execute_get_ready(domain, cancellable, error))
+    if (!lv_domain_get_ready(domain, cancellable, error))
         return FALSE;
     if (execute_once(domain, commands, n_commands, &again, cancellable,
                      &failure))
         return TRUE;
     /* A daemon that was started anew shows at the next that it is asked. */
     if (again && !domain->reconnects)
-        return execute_get_ready(domain, cancellable, error) &&
+        return lv_domain_get_ready(domain, cancellable, error) &&
                execute_once(domain, commands, n_commands, &again, cancellable,
                             error);
     g_propagate_error(error, g_steal_pointer(&failure));

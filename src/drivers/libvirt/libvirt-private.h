@@ -173,6 +173,14 @@ gboolean lv_domain_reconnect(gpointer domain, GCancellable *cancellable,
  * ended. */
 gboolean lv_domain_check(LvDomain *domain, GError **error);
 
+/* Ready to be sent to: over the connection that there is now, and the same
+ * process as ever; else FALSE with an error. */
+gboolean lv_domain_get_ready(LvDomain *domain, GCancellable *cancellable,
+                             GError **error);
+
+/* The domain, whatever has become of its process; for virDomainFree(). */
+virDomainPtr lv_domain_get_any(LvDomain *domain, GError **error);
+
 /* Raises that the process of @name has ended, or is another, as @how says. */
 void lv_domain_set_gone(GError **error, const char *name, const char *how);
 
