@@ -191,6 +191,8 @@ static const CliCase cases[] = {
         "migtune dominfo --domain web1 --can xbzrle",
         "migtune uri",
         "migtune -c qmp://$PWD/web1.sock list",
+        "migtune event --timeout 1",
+        "migtune --readonly list --keys",
     } },
     { "probe", { WEB1("qemu-10.0") }, {
         "migtune probe web1",
