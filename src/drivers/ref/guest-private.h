@@ -140,6 +140,11 @@ gboolean mt_ref_address_parse(MtRefGuest *guest, JsonObject *arguments,
 MtTransport *mt_ref_address_open(MtRefGuest *guest, const char *uri,
                                  MtRefRefusal *refusal);
 
+/* A file is opened at once, what else it may be later.  An outgoing one is
+ * made. */
+gboolean mt_ref_address_try_file(MtTransport *transport, gboolean incoming,
+                                 MtRefRefusal *refusal);
+
 /* commands.c: getfd. */
 gboolean mt_ref_guest_take_fd(MtRefGuest *guest, JsonObject *arguments,
                               int *fd, MtRefRefusal *refusal);
