@@ -107,8 +107,14 @@ static gboolean
 precopy_pace(Precopy *p, GError **error)
 {
     MtEngine *e = p->engine;
-    guint64 now = mt_counted(e->counters.transferred);
+    guint64 now;
 
+    /* Zero pages are so small that thousands of them wait in the queue, where
+     * they count for nothing. */
+    if (mt_rate_get(e->rate) && !mt_source_flush(p->source, error))
+        return FALSE;
+
+    now = mt_counted(e->counters.transferred);
     if (!mt_rate_take(e->rate, now - p->taken)) {
         if (mt_failure_check(e->failure, error))
             migtune_error_set(error, MIGTUNE_ERROR_CANCELLED, "cancelled");
