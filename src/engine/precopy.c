@@ -76,7 +76,9 @@ precopy_update_bandwidth(Precopy *p)
     }
     bandwidth = e->settings.avail_switchover_bandwidth ?
         e->settings.avail_switchover_bandwidth : e->progress.bandwidth;
-    if (bandwidth)
+    /* Until it is known how fast the guest writes, what is allowed is what is
+     * expected. */
+    if (bandwidth && e->progress.dirty_pages_rate)
         e->progress.expected_downtime_ns = e->progress.remaining *
             (double)MT_NS_PER_S / bandwidth;
     g_mutex_unlock(&e->lock);
@@ -338,6 +340,7 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
     /* That all of RAM is to be sent counts as the first sync. */
     g_mutex_lock(&e->lock);
     e->progress.syncs = 1;
+    e->progress.expected_downtime_ns = e->settings.downtime_limit_ns;
     g_mutex_unlock(&e->lock);
     mt_engine_emit(e, MT_ENGINE_EVENT_PASS, 1);
 

@@ -291,6 +291,8 @@ test_bandwidth_of_zero_pages(void)
     g_assert_cmpint(stats.status, ==, MT_STATUS_ACTIVE);
     g_assert_cmpuint(stats.transferred, >, 0);
     g_assert_cmpuint(stats.transferred, <, 8192);
+    g_assert_cmpint(stats.expected_downtime_ns, ==,
+                    r.settings.downtime_limit_ns);
     mt_engine_set_max_bandwidth(r.source, 0);
     run_end(&r);
     run_clear(&r);
