@@ -185,6 +185,9 @@ typedef enum {
  *   g_free(); of a client and a daemon the older one
  * @list_inactive: (nullable): as @list, of the domains that are defined and do
  *   not run, which @list leaves out
+ * @check_alive: (nullable): whether the guest is still there, without sending
+ *   it anything; %MIGTUNE_ERROR_QEMU with the reason when it died, and
+ *   %MIGTUNE_ERROR_DISCONNECTED when it was told to quit
  *
  * Since: 0.1
  */
@@ -228,6 +231,7 @@ struct _MigtuneDriver {
                              GError **error);
     char **(*list_inactive)(gpointer conn, GCancellable *cancellable,
                             GError **error);
+    gboolean (*check_alive)(gpointer domain, GError **error);
 };
 
 /* What a module exports is looked up under this name. */

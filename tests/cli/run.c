@@ -477,6 +477,11 @@ static const CliCase cases[] = {
             "uri=qmp+$(sed -n 's/.*tcp:/tcp:\\/\\//p' out); "
             "migtune -c $uri dominfo guest; migtune -c $uri dominfo guest | "
             "sed '/^Key/d'; " REF_END,
+        REF_HOLD("--qemu 7.2 --name x --ram 1MiB --incoming --socket "
+                 "x=tcp:127.0.0.1:0")
+            "uri=qmp+$(sed -n 's/.*tcp:/tcp:\\/\\//p' out); "
+            "migtune -c $uri migrate-incoming x 'exec:echo nonsense'; "
+            "wait $pid; echo $?; ls",
         "migtune ref nothing.xml",
         "migtune ref a.xml --qemu 7.2",
         "migtune ref --qemu 7.9",

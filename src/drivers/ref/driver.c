@@ -371,14 +371,22 @@ ref_identify(const RefDomain *domain, MigtuneDriverIdentity *identity)
 }
 
 static gboolean
-ref_check_alive(const RefDomain *domain, GError **error)
+ref_check_alive(gpointer data, GError **error)
 {
+    const RefDomain *domain = data;
+    const char *name = mt_ref_guest_get_spec(domain->guest)->name;
+    g_autofree char *words = NULL;
+
     if (!mt_ref_guest_has_quit(domain->guest))
         return TRUE;
 
-    migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                      "%s: the guest has ended",
-                      mt_ref_guest_get_spec(domain->guest)->name);
+    words = mt_ref_guest_dup_last_words(domain->guest);
+    if (words)
+        migtune_error_set(error, MIGTUNE_ERROR_QEMU,
+                          "%s: the guest has ended: %s", name, words);
+    else
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          "%s: the guest has ended", name);
     return FALSE;
 }
 
@@ -521,6 +529,7 @@ static const MigtuneDriver ref_driver = {
     .execute = ref_execute,
     .reconnect = ref_reconnect,
     .serve = ref_serve,
+    .check_alive = ref_check_alive,
 };
 
 MIGTUNE_DRIVER_DEFINE(ref_driver)
