@@ -245,6 +245,23 @@ static const Story stories[] = {
         "'exec', 'args': ['/bin/sh', '-c', 'cat >/dev/null']}}]}", "@settle",
         "query-migrate",
     } },
+    { "by the other monitor", 0, {
+        "human-monitor-command {'command-line': "
+        "'migrate_set_capability events on'}",
+        "human-monitor-command {'command-line': 'migrate -d $SINK'}",
+        "@wait completed", QUERIES,
+        "human-monitor-command {'command-line': 'migrate -d $SINK'}",
+        "@settle", "query-migrate",
+        "human-monitor-command {'command-line': 'cont'}", "query-status",
+        "human-monitor-command {'command-line': 'migrate $SINK'}",
+        "@settle", QUERIES, "@events",
+    } },
+    { "incoming by the other monitor", PEER_INCOMING, {
+        "human-monitor-command {'command-line': 'migrate_incoming $DST'}",
+        QUERIES,
+        "human-monitor-command {'command-line': 'migrate_incoming $DST'}",
+        "human-monitor-command {'command-line': 'quit'}",
+    } },
     { "to a command", 0, {
         "migrate {'uri': 'exec:cat >/dev/null'}", "@wait completed", QUERIES,
     } },

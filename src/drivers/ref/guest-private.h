@@ -122,6 +122,12 @@ void mt_ref_guest_die(MtRefGuest *guest, const char *reason);
 void mt_ref_guest_wait_filled(MtRefGuest *guest);
 void mt_ref_guest_situation(MtRefGuest *guest, MtRefSituation *ret);
 
+/* One command that no fault is about, with the lock @command held.  @fd is
+ * what came with it, -1 when nothing did. */
+gboolean mt_ref_guest_dispatch(MtRefGuest *guest, const char *command,
+                               JsonObject *arguments, int *fd,
+                               JsonNode **ret_result, MtRefRefusal *refusal);
+
 /* guest-migrate.c */
 void mt_ref_guest_make_engines(MtRefGuest *guest);
 gboolean mt_ref_guest_is_migrating(MtRefGuest *guest);

@@ -274,10 +274,10 @@ guest_run_tunables(MtRefGuest *g, const char *command, JsonObject *arguments,
     return ok;
 }
 
-/* getfd without a descriptor; with one it is the monitor's. */
-static gboolean
-guest_dispatch(MtRefGuest *g, const char *command, JsonObject *arguments,
-               int *fd, JsonNode **ret_result, MtRefRefusal *refusal)
+gboolean
+mt_ref_guest_dispatch(MtRefGuest *g, const char *command,
+                      JsonObject *arguments, int *fd, JsonNode **ret_result,
+                      MtRefRefusal *refusal)
 {
     MtRefRun run = mt_ref_guest_find_command(command);
 
@@ -350,7 +350,7 @@ mt_ref_guest_execute_fd(MtRefGuest *g, const char *command,
         return answer;
 
     g_mutex_lock(&g->command);
-    if (!guest_dispatch(g, command, args, fd, &result, refusal))
+    if (!mt_ref_guest_dispatch(g, command, args, fd, &result, refusal))
         answer = MT_REF_REFUSED;
     else if (strcmp(command, "quit") == 0)
         answer = MT_REF_QUIT;
