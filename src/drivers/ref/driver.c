@@ -339,9 +339,10 @@ ref_binary(const MtRefGuestSpec *spec)
     build = spec->build_options ? g_strjoinv(",", spec->build_options)
         : g_strdup("-");
     text = g_string_new("ref");
-    g_string_append_printf(text, " %s %s build %s%s%s", module, release,
-                           build, spec->reject_deprecated ? " reject" : "",
-                           spec->hide_deprecated ? " hide" : "");
+    g_string_append_printf(text, " %s %s build %s reject %u%s%s", module,
+                           release, build, mt_ref_guest_spec_reject(spec),
+                           spec->hide_deprecated ? " hide" : "",
+                           spec->hide_unstable ? " hide-unstable" : "");
     for (guint i = 0; i < spec->overrides->len; i++) {
         const MtRefOverride *override =
             &g_array_index(spec->overrides, MtRefOverride, i);

@@ -256,8 +256,9 @@ mt_ref_guest_situation(MtRefGuest *g, MtRefSituation *ret)
     ret->incoming = mt_ref_guest_run_state(g) == MT_REF_INMIGRATE;
     ret->incoming_started = ret->incoming && g->incoming_begun;
     ret->ram_bytes = mt_ram_bytes(g->ram);
-    ret->reject_deprecated = g->spec->reject_deprecated;
+    ret->reject = mt_ref_guest_spec_reject(g->spec);
     ret->hide_deprecated = g->spec->hide_deprecated;
+    ret->hide_unstable = g->spec->hide_unstable;
 }
 
 static gboolean
@@ -284,7 +285,7 @@ mt_ref_guest_dispatch(MtRefGuest *g, const char *command,
     if (strcmp(command, "x-migtune-fault") == 0)
         return mt_ref_run_fault(g, arguments, ret_result, refusal);
     if (!mt_ref_input_check(g->profile, command, arguments,
-                            g->spec->reject_deprecated, refusal))
+                            mt_ref_guest_spec_reject(g->spec), refusal))
         return FALSE;
 
     mt_ref_guest_unset_blk(g);
