@@ -78,6 +78,23 @@ migrate(RefClient *from, RefClient *to, const char *scheme)
     ref_client_run(from, "migrate", "{'uri': '%s'}", uri);
 }
 
+/* What a migration that is over tells as its speed is that of all of it. */
+static void
+assert_average(RefClient *c)
+{
+    g_autoptr(JsonNode) info = ref_client_get(c, "query-migrate", NULL);
+    JsonObject *ram = mt_json_peek_object(json_node_get_object(info), "ram");
+    gint64 bytes = 0;
+    gint64 ms = 0;
+    double mbps = json_object_get_double_member(ram, "mbps");
+
+    mt_json_peek_int(ram, "transferred", &bytes);
+    mt_json_peek_int(json_node_get_object(info), "total-time", &ms);
+    g_assert_cmpfloat(mbps, >, 0);
+    /* The time that it took to begin with is not in it. */
+    g_assert_cmpfloat(mbps * 1000 * (ms + 1), >=, bytes * 8);
+}
+
 static const MtRelease releases[] = {
     MT_RELEASE(2, 4), MT_RELEASE(2, 11), MT_RELEASE(4, 2), MT_RELEASE(5, 2),
     MT_RELEASE(7, 2), MT_RELEASE(9, 0), MT_RELEASE(10, 0), MT_RELEASE(11, 1),
@@ -106,6 +123,7 @@ test_migrate(gconstpointer data)
     }
     assert_state(to, "running");
     assert_same_ram(from, to);
+    assert_average(from);
     events = ref_client_events(from);
     g_test_message("%s", events);
     g_assert_nonnull(strstr(events, "MIGRATION:setup"));
