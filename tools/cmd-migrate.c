@@ -171,6 +171,18 @@ migration_take_timeout(Migration *migration, const CmdLine *line,
     return TRUE;
 }
 
+/* Its monitor is taken, so that looking for it would find nobody. */
+static gboolean
+migration_is_source(const Migration *migration, const char *name)
+{
+    MigtuneDomain *source = migration->source;
+    const char *uuid = migtune_domain_get_uuid(source);
+
+    return strcmp(name, migtune_domain_get_name(source)) == 0 ||
+        strcmp(name, migtune_domain_get_key(source)) == 0 ||
+        (uuid && g_ascii_strcasecmp(name, uuid) == 0);
+}
+
 static gboolean
 migration_open_destination(Migration *migration, Tool *tool,
                            const CmdLine *line, GError **error)
@@ -185,6 +197,12 @@ migration_open_destination(Migration *migration, Tool *tool,
     }
     if (!name)
         return TRUE;
+    if (!uri && migration_is_source(migration, name)) {
+        tool_usage_error(error, _("%s cannot wait for its own migration: "
+                                  "--incoming-domain is another guest"),
+                         name);
+        return FALSE;
+    }
     if (!uri) {
         migration->destination = tool_open_domain(tool, name, error);
         return migration->destination != NULL;
@@ -231,18 +249,22 @@ migration_start(const Migration *migration, GError **error)
                                   error);
 }
 
-/* The time is up. */
-static gboolean
-migration_act(const Migration *migration, GError **error)
+/* The time is up.  When nothing can be done about it the migration goes on,
+ * and so does the waiting: who is told that it failed takes it for over. */
+static void
+migration_act(const Migration *migration)
 {
     for (guint i = 0; i < G_N_ELEMENTS(migrate_actions); i++) {
-        if (strcmp(migrate_actions[i].name, migration->action) == 0) {
-            out_error("%s", _(migrate_actions[i].remark));
-            return migrate_actions[i].run(migration->source, error);
-        }
-    }
+        g_autoptr(GError) error = NULL;
 
-    return TRUE;
+        if (strcmp(migrate_actions[i].name, migration->action) != 0)
+            continue;
+        if (migrate_actions[i].run(migration->source, &error))
+            out_error("%s", _(migrate_actions[i].remark));
+        else
+            out_error(_("the time is up, and the migration goes on all the "
+                        "same: %s"), error->message);
+    }
 }
 
 static gboolean
@@ -260,9 +282,9 @@ migration_wait(const Migration *migration, Progress *progress,
         return FALSE;
     }
 
-    return migration_act(migration, error) &&
-        migtune_domain_wait_job(migration->source, 0, progress_show, progress,
-                                error);
+    migration_act(migration);
+    return migtune_domain_wait_job(migration->source, 0, progress_show,
+                                   progress, error);
 }
 
 /* Until the guest has left the state of waiting, or has not for long. */

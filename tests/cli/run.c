@@ -462,6 +462,16 @@ static const CliCase cases[] = {
         MIGRATE_FAULT("drop:at=100000"),
         MIGRATE_FAULT("stall:at=100000") " --timeout 1 "
             "--timeout-action abort",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:link --incoming-domain x",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:link --resume",
+        "migtune -c " MIGRATE_SMALL "'migrate-setparameters x "
+            "bandwidth=1MiB/s; migrate x unix:link --incoming-domain y "
+            "--timeout 1 --timeout-action postcopy' | "
+            "sed -n '/^bandw/p; /migration/p; $p'",
+        "migtune -c " MIGRATE_SMALL "'migrate-setparameters x "
+            "bandwidth=1MiB/s; migrate x unix:link --incoming-domain y "
+            "--timeout 1 --timeout-action suspend' | "
+            "sed -n '/^bandw/p; /migration/p; $p'",
         MIGRATE_FAULT("stall:at=100000") " & pid=$!; sleep 1; "
             "kill -TERM $pid; wait $pid",
     } },
