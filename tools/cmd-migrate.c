@@ -105,6 +105,16 @@ migrate_print_info(Tool *tool, JsonNode *info)
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
+/* Whether a member of what is told of the guest has this value. */
+static gboolean
+migrate_is(MigtuneDomain *domain, const char *member, const char *value)
+{
+    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, NULL);
+
+    return info && g_strcmp0(out_get_string(json_node_get_object(info),
+                                            member), value) == 0;
+}
+
 /* One migration, from the command line to its end. */
 typedef struct {
     MigtuneDomain *source;
@@ -114,6 +124,7 @@ typedef struct {
     gboolean resume;
     guint timeout_ms;
     const char *action;         /* when that has passed */
+    gboolean suspended;         /* by that, while it ran */
 } Migration;
 
 static void
@@ -252,23 +263,28 @@ migration_start(const Migration *migration, GError **error)
 /* The time is up.  When nothing can be done about it the migration goes on,
  * and so does the waiting: who is told that it failed takes it for over. */
 static void
-migration_act(const Migration *migration)
+migration_act(Migration *migration)
 {
+    gboolean running = migrate_is(migration->source, "state", "running");
+
     for (guint i = 0; i < G_N_ELEMENTS(migrate_actions); i++) {
         g_autoptr(GError) error = NULL;
 
         if (strcmp(migrate_actions[i].name, migration->action) != 0)
             continue;
-        if (migrate_actions[i].run(migration->source, &error))
+        if (migrate_actions[i].run(migration->source, &error)) {
             out_error("%s", _(migrate_actions[i].remark));
-        else
+            migration->suspended = running &&
+                migrate_actions[i].run == migtune_domain_suspend;
+        } else {
             out_error(_("the time is up, and the migration goes on all the "
                         "same: %s"), error->message);
+        }
     }
 }
 
 static gboolean
-migration_wait(const Migration *migration, Progress *progress,
+migration_wait(Migration *migration, Progress *progress,
                GError **error)
 {
     g_autoptr(GError) cause = NULL;
@@ -304,6 +320,32 @@ migration_arrive(MigtuneDomain *destination)
         json_node_unref(info);
         g_usleep(MIGRATE_POLL_US);
     }
+}
+
+/* A guest that was stopped only for the migration to end runs on where it is
+ * now.  What has gone for sure is not touched. */
+static void
+migration_run_on(const Migration *migration, gboolean completed)
+{
+    MigtuneDomain *where = completed ? migration->destination
+        : migration->source;
+    g_autoptr(JsonNode) arrived = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (!migration->suspended)
+        return;
+    if (!where) {
+        out_error("%s", _("the guest is stopped at the destination, too"));
+        return;
+    }
+    if (completed)
+        arrived = migration_arrive(where);
+    else if (migrate_is(where, "job", "active"))
+        return;
+    if (migrate_is(where, "state", "paused") &&
+        !migtune_domain_resume(where, &error))
+        out_error(_("%s: the guest is stopped still: %s"),
+                  migtune_domain_get_name(where), error->message);
 }
 
 static JsonNode *
@@ -398,6 +440,7 @@ migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
     progress = progress_new(tool, cmd_line_has(line, "verbose"));
     migration_wait(&migration, progress, &failure);
     g_clear_pointer(&progress, progress_free);
+    migration_run_on(&migration, failure == NULL);
 
     return migration_report(&migration, tool, failure, error);
 }
@@ -519,8 +562,9 @@ static const CmdOption migrate_migrate_options[] = {
       .help = N_("how long it may take before something is done about it") },
     { "timeout-action", 0, CMD_OPT_TEXT, .choices = migrate_action_names,
       .metavar = "ACTION",
-      .help = N_("what that is: suspend the guest, which is the standard, "
-                 "begin postcopy, or abort the migration") },
+      .help = N_("what that is: suspend the guest until the migration has "
+                 "ended, which is the standard, begin postcopy, or abort the "
+                 "migration") },
     { "resume", 0, CMD_OPT_FLAG,
       .help = N_("go on with a postcopy migration that lost its link") },
     { "detach", 0, CMD_OPT_FLAG,
