@@ -322,30 +322,48 @@ migration_arrive(MigtuneDomain *destination)
     }
 }
 
+static gboolean
+migration_resume(MigtuneDomain *where)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (migtune_domain_resume(where, &error))
+        return TRUE;
+
+    out_error(_("%s: the guest is stopped still: %s"),
+              migtune_domain_get_name(where), error->message);
+    return FALSE;
+}
+
 /* A guest that was stopped only for the migration to end runs on where it is
  * now.  What has gone for sure is not touched. */
 static void
-migration_run_on(const Migration *migration, gboolean completed)
+migration_run_on(const Migration *migration, GError **failure)
 {
-    MigtuneDomain *where = completed ? migration->destination
-        : migration->source;
-    g_autoptr(JsonNode) arrived = NULL;
-    g_autoptr(GError) error = NULL;
+    MigtuneDomain *destination = migration->destination;
 
     if (!migration->suspended)
         return;
-    if (!where) {
+    if (!*failure && !destination) {
         out_error("%s", _("the guest is stopped at the destination, too"));
-        return;
+    } else if (!*failure) {
+        g_autoptr(JsonNode) arrived = migration_arrive(destination);
+
+        if (migrate_is(destination, "state", "paused"))
+            migration_resume(destination);
+    } else if (g_error_matches(*failure, MIGTUNE_ERROR,
+                               MIGTUNE_ERROR_CANCELLED)) {
+        /* The error says in which state it was found. */
+        if (!migration_resume(migration->source))
+            return;
+        g_clear_error(failure);
+        migtune_error_set(failure, MIGTUNE_ERROR_CANCELLED, "%s",
+                          _("the migration was cancelled; the guest runs on "
+                            "here"));
+    } else if (migrate_is(migration->source, "job", "failed") &&
+               migrate_is(migration->source, "state", "paused")) {
+        migration_resume(migration->source);
     }
-    if (completed)
-        arrived = migration_arrive(where);
-    else if (migrate_is(where, "job", "active"))
-        return;
-    if (migrate_is(where, "state", "paused") &&
-        !migtune_domain_resume(where, &error))
-        out_error(_("%s: the guest is stopped still: %s"),
-                  migtune_domain_get_name(where), error->message);
 }
 
 static JsonNode *
@@ -440,7 +458,7 @@ migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
     progress = progress_new(tool, cmd_line_has(line, "verbose"));
     migration_wait(&migration, progress, &failure);
     g_clear_pointer(&progress, progress_free);
-    migration_run_on(&migration, failure == NULL);
+    migration_run_on(&migration, &failure);
 
     return migration_report(&migration, tool, failure, error);
 }

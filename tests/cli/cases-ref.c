@@ -96,6 +96,16 @@ static const CliCase cases[] = {
                      "--timeout-action postcopy"),
         SLOW_MIGRATE("unix:link --incoming-domain y --timeout 1"),
         SLOW_MIGRATE("\"exec:cat > file\" --timeout 1"),
+        "migtune -c " MIGRATE_SMALL "'migrate-setparameters x "
+            "bandwidth=1MiB/s; migrate x unix:link --incoming-domain y "
+            "--timeout 1' > out 2>&1 & pid=$!; "
+            "until grep -qs 'time is up' out; do sleep 0.1; done; "
+            "sleep 0.5; kill -TERM $pid; wait $pid; echo $?; tail -n 1 out",
+        /* On a terminal that is too narrow for the bar. */
+        "script -qec \"stty cols 40; migtune -c " MIGRATE_SMALL "migrate x "
+            "unix:link --incoming-domain y\" /dev/null < /dev/null | "
+            "tr '\\r' '\\n' | grep '%' | sed 's/.\\[K//' | "
+            "awk 'length($0) > 39 { print } END { print (NR > 0) }'",
         /* What was stopped for it to end runs on when it fails. */
         REF_HOLD("small.xml --fault x/drop:at=3MiB 2> /dev/null")
             "migtune -q migrate-setparameters x bandwidth=1MiB/s; "
