@@ -106,11 +106,13 @@ run_in_root() {
             cd /build
             if [ -f build.ninja ]; then ninja reconfigure
             else meson setup /build /source -Ddocs=disabled; fi >/dev/null
-            ninja tools/migtune tests/libvirt/libvirt-migrate \
+            ninja tools/migtune tests/libvirt/libvirt-access \
+                tests/libvirt/libvirt-events tests/libvirt/libvirt-migrate \
                 tests/libvirt/libvirt-takes \
                 tests/libvirt/libvirt-tuning \
                 tests/libvirt/libvirt-conformance \
-                src/drivers/libvirt/libvirt.so >log 2>&1 || { tail -n 40 log; exit 1; }
+                src/drivers/libvirt/libvirt.so src/drivers/qmp/qmp.so \
+                >log 2>&1 || { tail -n 40 log; exit 1; }
             rm -f meson-logs/testlog*
             libvirtd --version
             meson test --no-rebuild --print-errorlogs --setup all \

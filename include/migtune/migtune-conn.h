@@ -44,12 +44,16 @@ JsonNode *migtune_get_drivers(void);
  * @MIGTUNE_CONN_NO_MONITOR: with libvirt: use libvirt's own functions alone
  *   and never QEMU's monitor, which has libvirt mark the domain as tainted;
  *   %MIGTUNE_ERROR_UNSUPPORTED with other drivers
+ * @MIGTUNE_CONN_READ_ONLY: with libvirt: a connection that may only read, which
+ *   those may have who may do nothing else; it has no monitor, and nothing can
+ *   be changed; %MIGTUNE_ERROR_UNSUPPORTED with other drivers
  *
  * Since: 0.1
  */
 typedef enum {
     MIGTUNE_CONN_NO_CACHE = 1 << 0,
     MIGTUNE_CONN_NO_MONITOR = 1 << 1,
+    MIGTUNE_CONN_READ_ONLY = 1 << 2,
 } MigtuneConnFlags;
 
 /**
@@ -306,6 +310,21 @@ JsonNode *migtune_domain_probe(MigtuneDomain *domain, gboolean refresh,
  */
 char *migtune_domain_serve(MigtuneDomain *domain, const char *address,
                            GError **error);
+
+/**
+ * migtune_domain_check_alive:
+ * @domain: a domain
+ * @error: return location
+ *
+ * Whether the guest is still there.  Nothing is sent to it, so that no other
+ * client notices.  Only drivers whose guests are in this process can tell.
+ *
+ * Returns: %FALSE with %MIGTUNE_ERROR_UNSUPPORTED, with
+ *   %MIGTUNE_ERROR_DISCONNECTED (it was told to quit) or with
+ *   %MIGTUNE_ERROR_QEMU (it died; the message says of what).
+ * Since: 0.1
+ */
+gboolean migtune_domain_check_alive(MigtuneDomain *domain, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneConn, migtune_conn_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneDomain, migtune_domain_unref)

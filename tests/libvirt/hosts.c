@@ -58,7 +58,7 @@ hosts_missing(void)
     return NULL;
 }
 
-static void
+void
 hosts_child_setup(gpointer data)
 {
     setsid();
@@ -173,6 +173,35 @@ host_revive(Host *host)
 
     g_remove(marker);
     host_connect(host);
+}
+
+static void
+host_set_hanging(Host *host, gboolean hanging)
+{
+    g_autofree char *marker = g_build_filename(host->dir, "hang", NULL);
+    g_autofree char *state = g_build_filename(host->dir, "hangs", NULL);
+    gint64 end = g_get_monotonic_time() + HOST_SECONDS * G_USEC_PER_SEC;
+
+    if (hanging)
+        g_assert_true(g_file_set_contents(marker, "", 0, NULL));
+    else
+        g_remove(marker);
+    while (g_file_test(state, G_FILE_TEST_EXISTS) != hanging) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(20000);
+    }
+}
+
+void
+host_hang_daemon(Host *host)
+{
+    host_set_hanging(host, TRUE);
+}
+
+void
+host_wake_daemon(Host *host)
+{
+    host_set_hanging(host, FALSE);
 }
 
 /*

@@ -78,6 +78,23 @@ migrate(RefClient *from, RefClient *to, const char *scheme)
     ref_client_run(from, "migrate", "{'uri': '%s'}", uri);
 }
 
+/* What a migration that is over tells as its speed is that of all of it. */
+static void
+assert_average(RefClient *c)
+{
+    g_autoptr(JsonNode) info = ref_client_get(c, "query-migrate", NULL);
+    JsonObject *ram = mt_json_peek_object(json_node_get_object(info), "ram");
+    gint64 bytes = 0;
+    gint64 ms = 0;
+    double mbps = json_object_get_double_member(ram, "mbps");
+
+    mt_json_peek_int(ram, "transferred", &bytes);
+    mt_json_peek_int(json_node_get_object(info), "total-time", &ms);
+    g_assert_cmpfloat(mbps, >, 0);
+    /* The time that it took to begin with is not in it. */
+    g_assert_cmpfloat(mbps * 1000 * (ms + 1), >=, bytes * 8);
+}
+
 static const MtRelease releases[] = {
     MT_RELEASE(2, 4), MT_RELEASE(2, 11), MT_RELEASE(4, 2), MT_RELEASE(5, 2),
     MT_RELEASE(7, 2), MT_RELEASE(9, 0), MT_RELEASE(10, 0), MT_RELEASE(11, 1),
@@ -106,6 +123,7 @@ test_migrate(gconstpointer data)
     }
     assert_state(to, "running");
     assert_same_ram(from, to);
+    assert_average(from);
     events = ref_client_events(from);
     g_test_message("%s", events);
     g_assert_nonnull(strstr(events, "MIGRATION:setup"));
@@ -363,6 +381,10 @@ static const struct {
       "File descriptor named '0' has not been found", "failed" },
     { MT_RELEASE(10, 0), "tcp:127.0.0.1",
       "error parsing address '127.0.0.1'", "none" },
+    { MT_RELEASE(10, 0), "file:/nonexistent/x",
+      "file:/nonexistent/x: cannot open for writing: No such file or "
+      "directory",
+      "failed" },
 };
 
 static void
@@ -379,6 +401,61 @@ test_bad_addresses(void)
         g_assert_cmpstr(status, ==, bad_addresses[i].status);
         assert_state(c, "running");
     }
+}
+
+/* What a migrate-incoming that failed leaves behind. */
+static const struct {
+    MtRelease release;
+    const char *again;          /* the next is refused so; NULL: it is not */
+    const char *status;
+    const char *events;         /* of both, nobody having asked for any */
+} bad_incoming[] = {
+    { MT_RELEASE(7, 2), NULL, "none", "MIGRATION:setup MIGRATION:setup" },
+    { MT_RELEASE(8, 1), NULL, "none", "MIGRATION:setup MIGRATION:setup" },
+    { MT_RELEASE(8, 2), NULL, "setup", "" },
+    { MT_RELEASE(10, 0), "Illegal migration incoming state: setup", "setup",
+      "" },
+};
+
+static void
+test_bad_incoming(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(bad_incoming); i++) {
+        g_autoptr(RefClient) c = make_guest(bad_incoming[i].release, TRUE);
+        g_autofree char *path = ref_client_path("incoming");
+        g_autofree char *good = g_strdup_printf("{'uri': 'unix:%s'}", path);
+        g_autofree char *refused = NULL;
+        g_autofree char *again = NULL;
+        g_autofree char *status = NULL;
+        g_autofree char *events = NULL;
+
+        ref_client_run(c, "migrate-set-capabilities", "{'capabilities': "
+                       "[{'capability': 'events', 'state': false}]}");
+        refused = ref_client_refused(c, "migrate-incoming",
+                                     "{'uri': 'unix:/nonexistent/x'}");
+        status = ref_client_status(c);
+        g_assert_cmpstr(status, ==, bad_incoming[i].status);
+        if (bad_incoming[i].again) {
+            again = ref_client_refused(c, "migrate-incoming", good);
+            g_assert_cmpstr(again, ==, bad_incoming[i].again);
+        } else {
+            ref_client_run(c, "migrate-incoming", "%s", good);
+        }
+        events = ref_client_events(c);
+        g_assert_cmpstr(events, ==, bad_incoming[i].events);
+        assert_state(c, "inmigrate");
+    }
+}
+
+/* A file that is not there is no reason to die. */
+static void
+test_incoming_no_file(void)
+{
+    g_autoptr(RefClient) c = make_guest(MT_RELEASE(8, 2), TRUE);
+    g_autofree char *refused = ref_client_refused(
+        c, "migrate-incoming", "{'uri': 'file:/nonexistent/x'}");
+
+    assert_state(c, "inmigrate");
 }
 
 static void
@@ -555,6 +632,13 @@ test_hmp(void)
         { "info migrate", "" },
         { "info migrate_capabilities", "events: on\r\n" },
         { "info migrate_parameters", "max-bandwidth: 134217728 bytes/second" },
+        { "migrate_set_parameter max-bandwidth 10", "" },
+        { "info migrate_parameters", "max-bandwidth: 10485760 bytes/second" },
+        { "migrate_set_capability xbzrle on", "" },
+        { "info migrate_capabilities", "xbzrle: on\r\n" },
+        { "info migrate", "globals:\r\n" },
+        { "stop", "" },
+        { "info status", "VM status: paused\r\n" },
         { "foo bar", "unknown command: 'foo'\r\n" },
         { "info bar", "unknown command: 'info bar'\r\n" },
         { "", "" },
@@ -812,6 +896,8 @@ main(int argc, char **argv)
     g_test_add_func("/ref/guest/again", test_again);
     g_test_add_func("/ref/guest/fails", test_fails);
     g_test_add_func("/ref/guest/bad-addresses", test_bad_addresses);
+    g_test_add_func("/ref/guest/bad-incoming", test_bad_incoming);
+    g_test_add_func("/ref/guest/incoming-no-file", test_incoming_no_file);
     g_test_add_func("/ref/guest/pause-before-switchover",
                     test_pause_before_switchover);
     g_test_add_func("/ref/guest/paused", test_paused);

@@ -36,6 +36,7 @@ static const MigtuneDriver lv_driver = {
     .manager_version = lv_version,
     .list_inactive = lv_list_inactive,
     .takes = lv_takes,
+    .watch = lv_watch,
 };
 
 MIGTUNE_DRIVER_DEFINE(lv_driver)

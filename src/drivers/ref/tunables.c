@@ -314,7 +314,7 @@ run_query_parameters(MtRefTunables *tunables, const MtRefSituation *situation,
                      JsonObject *arguments, JsonNode **ret_result,
                      MtRefRefusal *refusal)
 {
-    *ret_result = mt_ref_params_query(tunables, situation->hide_deprecated);
+    *ret_result = mt_ref_params_query(tunables, situation);
 
     return TRUE;
 }

@@ -20,8 +20,9 @@ typedef struct {
     gboolean incoming;          /* started with -incoming */
     gboolean incoming_started;  /* migrate-incoming was accepted */
     guint64 ram_bytes;
-    gboolean reject_deprecated; /* -compat deprecated-input=reject */
+    guint reject;               /* -compat ...-input=reject: MtRefReject */
     gboolean hide_deprecated;   /* -compat deprecated-output=hide */
+    gboolean hide_unstable;     /* -compat unstable-output=hide */
 } MtRefSituation;
 
 MtRefTunables *mt_ref_tunables_new(MtRefProfile *profile);
