@@ -187,12 +187,6 @@ mt_source_send_resume(MtSource *s, GError **error)
 }
 
 gboolean
-mt_source_flush(MtSource *s, GError **error)
-{
-    return mt_stream_out_flush(&s->out, error);
-}
-
-gboolean
 mt_source_send_eof(MtSource *s, GError **error)
 {
     return mt_stream_out_u8(&s->out, MT_SECTION_EOF, error) &&

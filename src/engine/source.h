@@ -101,9 +101,6 @@ void mt_source_use_bitmap(MtSource *source, const MtRamBlock *block,
                           GBytes *bitmap);
 gboolean mt_source_send_resume(MtSource *source, GError **error);
 
-/* What was sent so far leaves now. */
-gboolean mt_source_flush(MtSource *source, GError **error);
-
 /* Brings the counters that others keep up to date: cache and threads. */
 void mt_source_update_counters(MtSource *source);
 

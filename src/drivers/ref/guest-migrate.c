@@ -20,8 +20,6 @@
 #define NO_FIRST_PASS_SINCE MT_RELEASE(11, 1)
 #define INCOMING_TEXT_SINCE MT_RELEASE(6, 0)
 #define TRANSPORT_FIRST_SINCE MT_RELEASE(8, 0)
-#define PAUSE_IN_RECOVER_SINCE MT_RELEASE(8, 2)
-#define RECOVER_AGAIN_SINCE MT_RELEASE(7, 1)
 #define INCOMING_SETUP_SINCE MT_RELEASE(8, 2)
 
 /* An engine is over moments after it said so. */
@@ -56,6 +54,17 @@ mt_ref_side_is_over(const MtRefSide *side)
     return !side->by_engine || status_is_final(side->status);
 }
 
+MtStatus
+mt_ref_guest_outgoing_status(MtRefGuest *g)
+{
+    MtStatus status;
+
+    g_mutex_lock(&g->lock);
+    status = g->outgoing.any ? g->outgoing.status : MT_STATUS_NONE;
+    g_mutex_unlock(&g->lock);
+    return status;
+}
+
 gboolean
 mt_ref_guest_is_migrating(MtRefGuest *g)
 {
@@ -77,9 +86,8 @@ migration_tell(MtRefGuest *g, const char *status)
     mt_ref_guest_queue_event_locked(g, "MIGRATION", data);
 }
 
-/* With the lock held. */
-static void
-migration_event(MtRefGuest *g, const char *status)
+void
+mt_ref_guest_migration_event_locked(MtRefGuest *g, const char *status)
 {
     if (g->events_wanted && mt_ref_profile_has_status(g->profile, status))
         migration_tell(g, status);
@@ -133,17 +141,17 @@ source_enter(MtRefGuest *g, MtStatus status)
         return;
     if (status == MT_STATUS_CANCELLED &&
         g->outgoing.status != MT_STATUS_CANCELLING)
-        migration_event(g, "cancelling");
+        mt_ref_guest_migration_event_locked(g, "cancelling");
     /* The way back from a status that the release has not. */
     if (status == g->outgoing.status && status == MT_STATUS_POSTCOPY_PAUSED)
         return;
     if (status == MT_STATUS_ACTIVE)
         migration_pass(g, 1);
     if (status == MT_STATUS_FAILED)
-        migration_event(g, "failing");
+        mt_ref_guest_migration_event_locked(g, "failing");
     if (status == MT_STATUS_POSTCOPY_ACTIVE &&
         g->outgoing.status == MT_STATUS_DEVICE)
-        migration_event(g, "postcopy-device");
+        mt_ref_guest_migration_event_locked(g, "postcopy-device");
     if (status == MT_STATUS_POSTCOPY_ACTIVE)
         g_clear_pointer(&g->outgoing.error_desc, g_free);
 
@@ -151,7 +159,7 @@ source_enter(MtRefGuest *g, MtStatus status)
     /* That one is over when the guest runs again; the others are before. */
     if (status == MT_STATUS_CANCELLED)
         source_tell_resume(g);
-    migration_event(g, mt_status_to_string(status));
+    mt_ref_guest_migration_event_locked(g, mt_status_to_string(status));
 
     /* The guest is over there, or nobody knows. */
     if (status_is_final(status) && g->state == MT_REF_FINISH_MIGRATE)
@@ -195,8 +203,8 @@ dest_listen(MtEngine *engine, MtEngineEvent event, guint64 value,
     if (status_is_final(value))
         g_clear_pointer(&g->incoming_address, g_free);
     if (value == MT_STATUS_FAILED)
-        migration_event(g, "failing");
-    migration_event(g, mt_status_to_string(value));
+        mt_ref_guest_migration_event_locked(g, "failing");
+    mt_ref_guest_migration_event_locked(g, mt_status_to_string(value));
     die = value == MT_STATUS_FAILED && g->exit_on_error;
     if (die) {
         MtEngineStats stats;
@@ -324,29 +332,6 @@ migrate_is_resume(JsonObject *arguments)
     return resume;
 }
 
-static MtStatus
-outgoing_status(MtRefGuest *g)
-{
-    MtStatus status;
-
-    g_mutex_lock(&g->lock);
-    status = g->outgoing.any ? g->outgoing.status : MT_STATUS_NONE;
-    g_mutex_unlock(&g->lock);
-    return status;
-}
-
-static gboolean
-migrate_check_resume(MtRefGuest *g, MtRefRefusal *refusal)
-{
-    if (outgoing_status(g) != MT_STATUS_POSTCOPY_PAUSED)
-        return mt_ref_refuse(refusal, "Cannot resume if there is no paused "
-                             "migration");
-    if (mt_ref_tunables_cap(g->tunables, MT_PARAM_RELEASE_RAM))
-        return mt_ref_refuse(refusal, "Postcopy recovery cannot work when "
-                             "release-ram capability is set");
-    return TRUE;
-}
-
 /* Whether the guest is one that can be sent now. */
 static gboolean
 migrate_check_state(MtRefGuest *g, JsonObject *arguments,
@@ -354,7 +339,7 @@ migrate_check_state(MtRefGuest *g, JsonObject *arguments,
 {
     MtRefRunState state = mt_ref_guest_run_state(g);
     if (migrate_is_resume(arguments))
-        return migrate_check_resume(g, refusal);
+        return mt_ref_guest_may_resume(g, refusal);
     if (mt_ref_guest_is_migrating(g))
         return mt_ref_refuse(refusal,
                              "There's a migration process in progress");
@@ -377,16 +362,16 @@ migrate_failed_early(MtRefGuest *g, const char *desc)
     g->outgoing.any = TRUE;
     g->outgoing.status = MT_STATUS_FAILED;
     g->outgoing.error_desc = g_strdup(desc);
-    migration_event(g, "setup");
-    migration_event(g, "failing");
-    migration_event(g, "failed");
+    mt_ref_guest_migration_event_locked(g, "setup");
+    mt_ref_guest_migration_event_locked(g, "failing");
+    mt_ref_guest_migration_event_locked(g, "failed");
     g_mutex_unlock(&g->lock);
     return FALSE;
 }
 
-static gboolean
-migrate_scheme(MtRefGuest *g, const char *uri, gboolean incoming,
-               MtRefRefusal *refusal)
+gboolean
+mt_ref_guest_check_scheme(MtRefGuest *g, const char *uri, gboolean incoming,
+                          MtRefRefusal *refusal)
 {
     g_autofree char *scheme = g_strndup(uri, strcspn(uri, ":"));
     if (strchr(uri, ':') && mt_ref_profile_has_scheme(g->profile, scheme))
@@ -466,23 +451,6 @@ migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
     return migrate_failed_early(g, refusal->desc);
 }
 
-/* A connection that cannot be had is told as the reason of the pause. */
-static gboolean
-migrate_resume(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
-{
-    g_autoptr(MtTransport) transport = mt_ref_address_open(g, uri, refusal);
-    g_autoptr(GError) error = NULL;
-
-    if (!transport)
-        return FALSE;
-
-    g_mutex_lock(&g->lock);
-    g_clear_pointer(&g->outgoing.error_desc, g_free);
-    g_mutex_unlock(&g->lock);
-    return mt_engine_resume(g->source, transport, &error) ||
-           mt_ref_refuse(refusal, "%s", error->message);
-}
-
 static gboolean
 migrate_has_cpr_channel(JsonObject *arguments)
 {
@@ -529,7 +497,7 @@ mt_ref_run_migrate(MtRefGuest *g, JsonObject *arguments,
 
     if (!mt_ref_address_parse(g, arguments, FALSE, &uri, refusal))
         return FALSE;
-    if (scheme_first && !migrate_scheme(g, uri, FALSE, refusal))
+    if (scheme_first && !mt_ref_guest_check_scheme(g, uri, FALSE, refusal))
         return FALSE;
     if (rules_first && !migrate_rules(g, uri, FALSE, refusal))
         return FALSE;
@@ -537,12 +505,12 @@ mt_ref_run_migrate(MtRefGuest *g, JsonObject *arguments,
         return FALSE;
     if (!migrate_check_state(g, arguments, refusal))
         return FALSE;
-    if (!scheme_first && !migrate_scheme(g, uri, FALSE, refusal))
+    if (!scheme_first && !mt_ref_guest_check_scheme(g, uri, FALSE, refusal))
         return migrate_failed_early(g, NULL);
     if (!rules_first && !migrate_rules(g, uri, FALSE, refusal))
         return FALSE;
 
-    return migrate_is_resume(arguments) ? migrate_resume(g, uri, refusal) :
+    return migrate_is_resume(arguments) ? mt_ref_guest_resume(g, uri, refusal) :
            migrate_begin(g, uri, refusal);
 }
 
@@ -562,7 +530,7 @@ incoming_set_up(MtRefGuest *g, MtRefRefusal *refusal)
     if (later && before == MT_STATUS_NONE) {
         g->incoming.any = TRUE;
         g->incoming.status = MT_STATUS_SETUP;
-        migration_event(g, "setup");
+        mt_ref_guest_migration_event_locked(g, "setup");
     }
     g_mutex_unlock(&g->lock);
     if (before != MT_STATUS_NONE &&
@@ -642,7 +610,7 @@ mt_ref_run_incoming(MtRefGuest *g, JsonObject *arguments,
     }
 
     return mt_ref_address_parse(g, arguments, TRUE, &uri, refusal) &&
-           migrate_scheme(g, uri, TRUE, refusal) &&
+           mt_ref_guest_check_scheme(g, uri, TRUE, refusal) &&
            migrate_rules(g, uri, TRUE, refusal) &&
            incoming_begin(g, arguments, uri, refusal);
 }
@@ -652,7 +620,7 @@ mt_ref_run_cancel(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                   MtRefRefusal *refusal)
 {
     /* The guest is over there, and cannot come back. */
-    if (status_is_postcopy(outgoing_status(g)) &&
+    if (status_is_postcopy(mt_ref_guest_outgoing_status(g)) &&
         !mt_ref_profile_has_quirk(g->profile, "cancel-in-postcopy"))
         return mt_ref_refuse(refusal, "Postcopy migration in progress, "
                              "cannot cancel.");
@@ -667,7 +635,7 @@ mt_ref_run_continue(MtRefGuest *g, JsonObject *arguments,
                     JsonNode **ret_result, MtRefRefusal *refusal)
 {
     const char *wanted = mt_json_peek_string(arguments, "state");
-    MtStatus status = outgoing_status(g);
+    MtStatus status = mt_ref_guest_outgoing_status(g);
 
     if (g_strcmp0(wanted, mt_status_to_string(status)) != 0)
         return mt_ref_refuse(refusal,
@@ -676,108 +644,5 @@ mt_ref_run_continue(MtRefGuest *g, JsonObject *arguments,
 
     if (status == MT_STATUS_PRE_SWITCHOVER)
         mt_engine_continue(g->source);
-    return TRUE;
-}
-
-gboolean
-mt_ref_run_start_postcopy(MtRefGuest *g, JsonObject *arguments,
-                          JsonNode **ret_result, MtRefRefusal *refusal)
-{
-    gboolean any;
-
-    if (!mt_ref_tunables_cap(g->tunables, MT_PARAM_POSTCOPY_RAM) &&
-        !mt_ref_tunables_cap(g->tunables, MT_PARAM_X_POSTCOPY_RAM))
-        return mt_ref_refuse(refusal, "Enable postcopy with "
-                             "migrate_set_capability before the start of "
-                             "migration");
-
-    g_mutex_lock(&g->lock);
-    any = g->outgoing.any;
-    g_mutex_unlock(&g->lock);
-    if (!any)
-        return mt_ref_refuse(refusal, "Postcopy must be started after "
-                             "migration has been started");
-    if (mt_ref_guest_is_migrating(g) &&
-        mt_ref_tunables_cap(g->tunables, MT_PARAM_POSTCOPY_PREEMPT))
-        return mt_ref_refuse(refusal, "A reference guest has no channel for "
-                             "postcopy-preempt: this migration goes on "
-                             "without postcopy");
-    /* Of one that is over there is nothing to start, and no error. */
-    mt_engine_start_postcopy(g->source, NULL);
-    return TRUE;
-}
-
-/* With the lock held. */
-static gboolean
-side_may_pause(MtRefGuest *g, const MtRefSide *side)
-{
-    return side->any && (side->status == MT_STATUS_POSTCOPY_ACTIVE ||
-        (side->status == MT_STATUS_POSTCOPY_RECOVER &&
-         mt_ref_profile_release(g->profile) >= PAUSE_IN_RECOVER_SINCE));
-}
-
-gboolean
-mt_ref_run_pause(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
-                 MtRefRefusal *refusal)
-{
-    gboolean recover = mt_ref_profile_release(g->profile) >=
-                       PAUSE_IN_RECOVER_SINCE;
-    gboolean out, in;
-
-    g_mutex_lock(&g->lock);
-    out = side_may_pause(g, &g->outgoing);
-    in = side_may_pause(g, &g->incoming);
-    if (out)
-        g->outgoing.error_desc =
-            g_strdup("Postcopy migration is paused by the user");
-    g_mutex_unlock(&g->lock);
-    if (!out && !in)
-        return mt_ref_refuse(refusal, "migrate-pause is currently only "
-                             "supported during postcopy-active %sstate",
-                             recover ? "or postcopy-recover " : "");
-
-    mt_engine_pause_postcopy(out ? g->source : g->dest);
-    return TRUE;
-}
-
-/* With the lock held. */
-static gboolean
-recover_may_begin(MtRefGuest *g, MtRefRefusal *refusal)
-{
-    if (!g->incoming.any || g->incoming.status != MT_STATUS_POSTCOPY_PAUSED)
-        return mt_ref_refuse(refusal, "Migrate recover can only be run when "
-                             "postcopy is paused.");
-    if (g->recovering &&
-        mt_ref_profile_release(g->profile) < RECOVER_AGAIN_SINCE)
-        return mt_ref_refuse(refusal, "Migrate recovery is triggered already");
-
-    return TRUE;
-}
-
-gboolean
-mt_ref_run_recover(MtRefGuest *g, JsonObject *arguments,
-                   JsonNode **ret_result, MtRefRefusal *refusal)
-{
-    const char *uri = mt_json_peek_string(arguments, "uri");
-    g_autoptr(MtTransport) transport = NULL;
-    g_autoptr(GError) error = NULL;
-    gboolean ok;
-
-    g_mutex_lock(&g->lock);
-    ok = recover_may_begin(g, refusal);
-    g_mutex_unlock(&g->lock);
-    if (!ok || !migrate_scheme(g, uri, TRUE, refusal))
-        return FALSE;
-    transport = mt_ref_address_open(g, uri, refusal);
-    if (!transport)
-        return FALSE;
-    if (!mt_engine_recover(g->dest, transport, &error))
-        return mt_ref_refuse(refusal, "%s", error->message);
-
-    g_mutex_lock(&g->lock);
-    g->recovering = g->incoming.status == MT_STATUS_POSTCOPY_PAUSED;
-    if (mt_ref_profile_release(g->profile) < INCOMING_SETUP_SINCE)
-        migration_event(g, "setup");
-    g_mutex_unlock(&g->lock);
     return TRUE;
 }

@@ -134,8 +134,19 @@ gboolean mt_ref_guest_dispatch(MtRefGuest *guest, const char *command,
 void mt_ref_guest_make_engines(MtRefGuest *guest);
 gboolean mt_ref_guest_is_migrating(MtRefGuest *guest);
 void mt_ref_guest_retune(MtRefGuest *guest);
+MtStatus mt_ref_guest_outgoing_status(MtRefGuest *guest);
+void mt_ref_guest_migration_event_locked(MtRefGuest *guest,
+                                         const char *status);
+gboolean mt_ref_guest_check_scheme(MtRefGuest *guest, const char *uri,
+                                   gboolean incoming, MtRefRefusal *refusal);
 void mt_ref_guest_unset_blk(MtRefGuest *guest);
 void mt_ref_side_clear(MtRefSide *side);
+
+/* guest-postcopy.c: migrate with resume=true.  A connection that cannot be had
+ * is told as the reason of the pause. */
+gboolean mt_ref_guest_may_resume(MtRefGuest *guest, MtRefRefusal *refusal);
+gboolean mt_ref_guest_resume(MtRefGuest *guest, const char *uri,
+                             MtRefRefusal *refusal);
 
 /* Nothing runs, or ever did. */
 gboolean mt_ref_side_is_over(const MtRefSide *side);
