@@ -17,6 +17,7 @@
 
 const CmdGroup cmd_groups[] = {
     { "domains", N_("Domains"), cmd_host_commands },
+    { "events", N_("Events"), cmd_event_commands },
     { "tuning", N_("Seeing and setting"), cmd_params_commands },
     { "planning", N_("Knowing beforehand"), cmd_plan_commands },
     { "migration", N_("Migrating"), cmd_migrate_commands },
@@ -38,6 +39,9 @@ const CmdOption cmd_global_options[] = {
     { "no-monitor", 0, CMD_OPT_FLAG,
       .help = N_("with libvirt: use its own functions alone and never QEMU's "
                  "monitor, which has libvirt mark the guest as tainted") },
+    { "readonly", 'r', CMD_OPT_FLAG,
+      .help = N_("with libvirt: a connection that may only read, which those "
+                 "may have who may do nothing else") },
     { "json", 0, CMD_OPT_FLAG,
       .help = N_("print results and errors as JSON") },
     { "no-colour", 0, CMD_OPT_FLAG,

@@ -77,6 +77,7 @@ extern const CmdGroup cmd_groups[];
 
 /* The tables of the other files. */
 extern const Cmd cmd_host_commands[];
+extern const Cmd cmd_event_commands[];
 extern const Cmd cmd_params_commands[];
 extern const Cmd cmd_plan_commands[];
 extern const Cmd cmd_migrate_commands[];

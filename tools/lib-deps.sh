@@ -16,7 +16,7 @@ PACKAGES_CHECK="$PACKAGES_BUILD $PACKAGES_QEMU g++ binutils bash-completion
     python3 valgrind libc6-dbg man-db"
 # To run the tests with a real libvirt.
 PACKAGES_LIBVIRT="$PACKAGES_QEMU libvirt-daemon libvirt-daemon-driver-qemu
-    libvirt-clients iproute2 util-linux"
+    libvirt-clients iproute2 util-linux bsdutils sasl2-bin libsasl2-modules"
 # To get QEMUs of other releases.
 PACKAGES_DEBOOTSTRAP="debootstrap"
 : "$PACKAGES_BUILD" "$PACKAGES_CHECK" "$PACKAGES_LIBVIRT" "$PACKAGES_DEBOOTSTRAP"

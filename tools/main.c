@@ -101,6 +101,7 @@ main_take_globals(Tool *tool, GHashTable *values, GError **error)
     }
 
     tool->no_monitor = g_hash_table_contains(values, "no-monitor");
+    tool->read_only = g_hash_table_contains(values, "readonly");
     tool->no_cache = g_hash_table_contains(values, "no-cache");
     tool->quiet = g_hash_table_contains(values, "quiet");
     tool->json_always = g_hash_table_contains(values, "json");

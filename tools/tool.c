@@ -72,7 +72,8 @@ tool_connect(Tool *tool, GError **error)
     tool->conn = migtune_conn_open_full(
         tool->uri,
         (tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0) |
-            (tool->no_monitor ? MIGTUNE_CONN_NO_MONITOR : 0),
+            (tool->no_monitor ? MIGTUNE_CONN_NO_MONITOR : 0) |
+            (tool->read_only ? MIGTUNE_CONN_READ_ONLY : 0),
         tool->timeout_ms, tool->cancellable, error);
     return tool->conn;
 }

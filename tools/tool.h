@@ -26,6 +26,7 @@ typedef struct {
     guint timeout_ms;       /* 0: the library's own */
     gboolean no_cache;
     gboolean no_monitor;
+    gboolean read_only;
     gboolean quiet;
     gboolean colour;
     gboolean json;          /* of this command */

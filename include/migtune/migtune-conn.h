@@ -44,12 +44,16 @@ JsonNode *migtune_get_drivers(void);
  * @MIGTUNE_CONN_NO_MONITOR: with libvirt: use libvirt's own functions alone
  *   and never QEMU's monitor, which has libvirt mark the domain as tainted;
  *   %MIGTUNE_ERROR_UNSUPPORTED with other drivers
+ * @MIGTUNE_CONN_READ_ONLY: with libvirt: a connection that may only read, which
+ *   those may have who may do nothing else; it has no monitor, and nothing can
+ *   be changed; %MIGTUNE_ERROR_UNSUPPORTED with other drivers
  *
  * Since: 0.1
  */
 typedef enum {
     MIGTUNE_CONN_NO_CACHE = 1 << 0,
     MIGTUNE_CONN_NO_MONITOR = 1 << 1,
+    MIGTUNE_CONN_READ_ONLY = 1 << 2,
 } MigtuneConnFlags;
 
 /**

@@ -34,6 +34,7 @@
 #include <json-glib/json-glib.h>
 
 #include <migtune/migtune-error.h>
+#include <migtune/migtune-event.h>
 
 G_BEGIN_DECLS
 
@@ -111,6 +112,8 @@ void migtune_driver_identity_clear(MigtuneDriverIdentity *identity);
  * @command_timeout_ms: how long it may take to answer a command
  * @no_monitor: nothing may go through QEMU's monitor; only for a driver with
  *   @remark
+ * @read_only: the connection is to be one that may only read; only for a
+ *   driver with @remark
  *
  * Since: 0.1
  */
@@ -119,7 +122,24 @@ typedef struct {
     guint connect_timeout_ms;
     guint command_timeout_ms;
     gboolean no_monitor;
+    gboolean read_only;
 } MigtuneDriverOptions;
+
+/**
+ * MigtuneDriverAsked:
+ * @name: of a typed parameter of libvirt's migration call
+ * @type: its virTypedParameterType
+ * @refused: whether it is not taken, or not with this type; set by @takes
+ *
+ * A typed parameter that a driver is asked about.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+    const char *name;
+    int type;
+    gboolean refused;
+} MigtuneDriverAsked;
 
 /* Where the element of kept settings is from, and its usual prefix. */
 #define MIGTUNE_DRIVER_KEPT_NAMESPACE "http://migtune.org/schemas/domain/1.0"
@@ -139,6 +159,19 @@ typedef enum {
     MIGTUNE_DRIVER_KEPT_LIVE,
     MIGTUNE_DRIVER_KEPT_CONFIG,
 } MigtuneDriverKept;
+
+/**
+ * MigtuneDriverEventFunc:
+ * @event: what has happened
+ * @key: (nullable): to which domain; %NULL for the connection
+ * @detail: (nullable): how, as for #MigtuneEventFunc
+ * @user_data: as given
+ *
+ * Since: 0.1
+ */
+typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
+                                       const char *detail,
+                                       gpointer user_data);
 
 /**
  * MigtuneDriver:
@@ -185,6 +218,15 @@ typedef enum {
  *   g_free(); of a client and a daemon the older one
  * @list_inactive: (nullable): as @list, of the domains that are defined and do
  *   not run, which @list leaves out
+ * @takes: (nullable): of a driver whose guests are migrated by libvirt: asks
+ *   it which of the virDomainMigrateFlags @flags and of the @n_asked typed
+ *   parameters @asked its migration call takes; sets @ret_refused to the flags
+ *   that it does not.  Nothing happens to the guest.  Returns %FALSE when it
+ *   cannot be asked or its answer is not understood
+ * @watch: (nullable): has @func told of what happens to the domains, from a
+ *   thread of the driver's own, until it is called again: with %NULL for
+ *   @func when there was one, and that is not called any more when it has
+ *   returned
  * @check_alive: (nullable): whether the guest is still there, without sending
  *   it anything; %MIGTUNE_ERROR_QEMU with the reason when it died, and
  *   %MIGTUNE_ERROR_DISCONNECTED when it was told to quit
@@ -231,6 +273,11 @@ struct _MigtuneDriver {
                              GError **error);
     char **(*list_inactive)(gpointer conn, GCancellable *cancellable,
                             GError **error);
+    gboolean (*takes)(gpointer domain, guint flags, guint *ret_refused,
+                      MigtuneDriverAsked *asked, guint n_asked,
+                      GCancellable *cancellable, GError **error);
+    gboolean (*watch)(gpointer conn, MigtuneDriverEventFunc func,
+                      gpointer user_data, GError **error);
     gboolean (*check_alive)(gpointer domain, GError **error);
 };
 

@@ -5,6 +5,7 @@
 
 #include "migtune/migtune-conn.h"
 #include "migtune/migtune-error.h"
+#include "migtune/migtune-event.h"
 #include "migtune/migtune-job.h"
 #include "migtune/migtune-libvirt.h"
 #include "migtune/migtune-params.h"

@@ -39,11 +39,14 @@ migtune_conn_open_full(const char *uri, unsigned int flags,
     g_return_val_if_fail(uri != NULL, NULL);
 
     if (!mt_core_check_flags(flags, MIGTUNE_CONN_NO_CACHE |
-                                        MIGTUNE_CONN_NO_MONITOR, error))
+                                        MIGTUNE_CONN_NO_MONITOR |
+                                        MIGTUNE_CONN_READ_ONLY,
+                             error))
         return NULL;
 
     conn = g_new0(MigtuneConn, 1);
     conn->ref_count = 1;
+    mt_probing_init(&conn->probing);
     conn->uri = g_strdup(uri);
     conn->flags = flags;
     if (cancellable)
@@ -53,13 +56,21 @@ migtune_conn_open_full(const char *uri, unsigned int flags,
         timeout_ms ? timeout_ms : CONN_CONNECT_TIMEOUT_MS;
     conn->options.command_timeout_ms =
         timeout_ms ? timeout_ms : CONN_COMMAND_TIMEOUT_MS;
-    conn->options.no_monitor = (flags & MIGTUNE_CONN_NO_MONITOR) != 0;
+    conn->options.no_monitor = (flags & (MIGTUNE_CONN_NO_MONITOR |
+                                         MIGTUNE_CONN_READ_ONLY)) != 0;
+    conn->options.read_only = (flags & MIGTUNE_CONN_READ_ONLY) != 0;
     /* What is reached without the monitor is not all that QEMU can do. */
     if (flags == 0)
         conn->cache_dir = mt_cache_default_dir();
     conn->driver = mt_registry_find(uri, error);
     if (!conn->driver)
         return NULL;
+    if (conn->options.read_only && !conn->driver->remark) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("%s: who may ask QEMU's monitor may do all; "
+                            "--readonly is for libvirt"), uri);
+        return NULL;
+    }
     if (conn->options.no_monitor && !conn->driver->remark) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
                           _("%s: there is nothing but QEMU's monitor here; "
@@ -90,6 +101,7 @@ migtune_conn_unref(MigtuneConn *conn)
 
     if (conn->handle)
         conn->driver->close(conn->handle);
+    mt_probing_clear(&conn->probing);
     g_clear_object(&conn->cancellable);
     g_free(conn->cache_dir);
     g_free(conn->uri);

@@ -15,6 +15,22 @@
 
 G_BEGIN_DECLS
 
+/* probing.c: what is being asked of a binary at the moment. */
+typedef struct {
+    GMutex lock;
+    GCond cond;
+    GHashTable *keys;           /* of the cache; under the lock */
+} MtProbing;
+
+void mt_probing_init(MtProbing *probing);
+void mt_probing_clear(MtProbing *probing);
+
+/* What somebody else has asked meanwhile and put into the cache; else NULL, and
+ * the caller is to ask, and to say when that is done. */
+MtCaps *mt_probing_begin(MtProbing *probing, const char *dir, const char *key,
+                         GCancellable *cancellable);
+void mt_probing_end(MtProbing *probing, const char *key);
+
 struct _MigtuneConn {
     gint ref_count;
     char *uri;
@@ -24,6 +40,9 @@ struct _MigtuneConn {
     const MigtuneDriver *driver;
     gpointer handle;
     char *cache_dir;            /* NULL: no cache */
+    MtProbing probing;
+    MigtuneEventFunc event_func; /* NULL: nobody watches */
+    gpointer event_data;
 };
 
 struct _MigtuneDomain {

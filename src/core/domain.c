@@ -223,6 +223,50 @@ mt_domain_check_running(MigtuneDomain *domain, GError **error)
     return FALSE;
 }
 
+/* Asks. */
+static MtCaps *
+domain_ask_caps(MigtuneDomain *domain, GError **error)
+{
+    return mt_caps_probe(&domain->exec, mt_release_parse(domain->qemu),
+                         domain->conn->cancellable, error);
+}
+
+/* From the cache, or asked and put into it. */
+static MtCaps *
+domain_find_caps(MigtuneDomain *domain, const char *key, gboolean refresh,
+                 GError **error)
+{
+    MigtuneConn *conn = domain->conn;
+    gboolean shared = !refresh && conn->cache_dir && key;
+    MtCaps *caps = NULL;
+
+    /* Without the monitor it is another, and nobody's but this one's. */
+    if (conn->options.no_monitor) {
+        caps = domain_ask_caps(domain, error);
+        if (caps)
+            mt_caps_set_partial(caps);
+        return caps;
+    }
+
+    if (shared)
+        caps = mt_cache_load(conn->cache_dir, key);
+    if (shared && !caps)
+        caps = mt_probing_begin(&conn->probing, conn->cache_dir, key,
+                                conn->cancellable);
+    else
+        shared = FALSE;
+    if (caps)
+        return caps;
+
+    caps = domain_ask_caps(domain, error);
+    if (caps)
+        mt_cache_save(conn->cache_dir, key, caps);
+    if (shared)
+        mt_probing_end(&conn->probing, key);
+
+    return caps;
+}
+
 MtCaps *
 mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh, GError **error)
 {
@@ -239,19 +283,9 @@ mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh, GError **error)
     address = g_strdup_printf("%s %s", conn->uri, domain->key);
     key = mt_cache_key(domain->identity.version, domain->identity.binary,
                        address);
-    /* Without the monitor it is another, and nobody's but this one's. */
-    if (!refresh && !conn->options.no_monitor)
-        caps = mt_cache_load(conn->cache_dir, key);
-    if (!caps) {
-        caps = mt_caps_probe(&domain->exec, mt_release_parse(domain->qemu),
-                             conn->cancellable, error);
-        if (!caps)
-            return NULL;
-        if (conn->options.no_monitor)
-            mt_caps_set_partial(caps);
-        else
-            mt_cache_save(conn->cache_dir, key, caps);
-    }
+    caps = domain_find_caps(domain, key, refresh, error);
+    if (!caps)
+        return NULL;
     mt_caps_unref(domain->caps);
     domain->caps = caps;
 

@@ -227,6 +227,11 @@ apply_undo(Apply *apply, GError *failure, GError **error)
     g_autoptr(MtState) now = NULL;
     gboolean had_changed = FALSE;
 
+    /* What had been changed has ended with the process. */
+    if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING)) {
+        outcome = g_error_copy(cause);
+        goto out;
+    }
     now = apply_read(apply, &read_error);
     if (now) {
         apply_name_differences(now, former, differences);

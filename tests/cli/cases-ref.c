@@ -41,6 +41,9 @@ static const CliCase cases[] = {
         "migtune -c ref:///default 'migrate-setparameters db1 "
             "compression=mt; migrate-getparameters db1 compression; "
             "reset db1; migrate-getparameters db1 compression'",
+        "migtune -c ref:///default 'migrate-setparameters web1 xbzrle=on; "
+            "migrate-getparameters web1 xbzrle compression; reset web1; "
+            "migrate-getparameters web1 xbzrle compression'",
         "migtune -c 'ref:///one?release=2.8&name=x' probe x | head -n 1",
         "migtune -c 'ref:///one?release=9.9' list",
         "migtune -c 'ref:///one?colour=red' list",

@@ -167,6 +167,8 @@ static const CliCase cases[] = {
         "migtune dominfo --domain web1 --can xbzrle",
         "migtune uri",
         "migtune -c qmp://$PWD/web1.sock list",
+        "migtune event --timeout 1",
+        "migtune --readonly list --keys",
     } },
     { "probe", { WEB1("qemu-10.0") }, {
         "migtune probe web1",
@@ -201,6 +203,10 @@ static const CliCase cases[] = {
         "migtune migrate-setparameters web1 downtime=200ms --dry-run",
         "migtune migrate-capabilities web1 events=on xbzrle=off",
         "migtune reset web1",
+        "migtune migrate-setparameters web1 xbzrle=on",
+        "migtune migrate-getparameters web1 xbzrle compression",
+        "migtune reset web1",
+        "migtune migrate-getparameters web1 xbzrle compression",
         "migtune reset web1 --defaults",
     } },
     { "set-10.0", { WEB1("qemu-10.0") }, {

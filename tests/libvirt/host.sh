@@ -11,6 +11,7 @@
 # DIRECTORY/log/libvirtd.log.  ADDRESS (10.99.99.N) is the host's in a network
 # that it shares with the one whose host.sh has the process number PID.  While
 # DIRECTORY/stay-away is there, the daemon is killed; else it is started again.
+# While DIRECTORY/hang is there, it is stopped; DIRECTORY/hangs tells that it is.
 # All that runs on the host ends with this process.
 set -eu
 self=$(readlink -f "$0")
@@ -19,8 +20,15 @@ if [ "${1:-}" = --inside ]; then
     directory=$2
     # A guest outlives its daemon, not the host.
     daemon=
+    hangs=
     while :; do
-        if [ -e "$directory/stay-away" ]; then
+        if [ -e "$directory/hang" ] && [ -n "$daemon" ] && [ -z "$hangs" ]; then
+            kill -STOP "$daemon" && hangs=yes && : >"$directory/hangs"
+        elif [ ! -e "$directory/hang" ] && [ -n "$hangs" ]; then
+            kill -CONT "$daemon" || :
+            hangs=
+            rm -f "$directory/hangs"
+        elif [ -e "$directory/stay-away" ]; then
             [ -z "$daemon" ] || kill -9 "$daemon" 2>/dev/null || :
         elif [ -z "$daemon" ] || ! kill -0 "$daemon" 2>/dev/null; then
             libvirtd -f "$directory/etc/libvirtd.conf" -p /run/libvirtd.pid \
@@ -42,7 +50,8 @@ umask 022
 # In a chroot there is no mount at the root.
 mount --make-rprivate / 2>/dev/null || :
 cd "$directory"
-mkdir -p etc sock lib cache log run guests
+mkdir -p etc/sasl2 sock lib cache log run guests
+export SASL_CONF_PATH="$directory/etc/sasl2"
 n=${address##*.}
 uuid=$(printf '00000000-6d69-4774-8e65-%012d' "$n")
 

@@ -22,6 +22,9 @@ typedef struct {
 /* What is missing for a host on this machine; NULL when nothing is. */
 const char *hosts_missing(void);
 
+/* For a child that is to end with this process. */
+void hosts_child_setup(gpointer data);
+
 /* Starts a host, in a network with @peer unless that is NULL; what fails ends
  * the program. */
 Host *host_new(const char *name, guint nth, const Host *peer);
@@ -30,6 +33,10 @@ void host_free(Host *host);
 /* Kills the daemon, while its guests run on, and starts it again. */
 void host_kill_daemon(Host *host);
 void host_revive(Host *host);
+
+/* Stops the daemon in its tracks, and lets it go on. */
+void host_hang_daemon(Host *host);
+void host_wake_daemon(Host *host);
 
 /* Defines a guest, and starts it if it is to @run. */
 virDomainPtr host_add_guest(Host *host, const char *name, gboolean run);

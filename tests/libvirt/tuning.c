@@ -12,12 +12,13 @@
 #include <glib/gstdio.h>
 
 #include "hosts.h"
+#include "rounds.h"
 
 #define N_CROWD 100
 
-/* To look it up, tell its process, read both kinds of settings, and see what
- * is kept with it, now and for later. */
-#define MAX_GET_CALLS 8
+/* What a guest of libvirt may take more than one whose monitor is at hand: to
+ * find it, and to see what is kept with it. */
+#define MAX_MORE_ROUNDS 2
 
 static Host *alpha;
 
@@ -257,7 +258,10 @@ test_bad_input(void)
         "qemu+unix:///system?socket=%s/no-such-socket", alpha->dir);
     g_autofree char *strange = g_strdup_printf(
         "qemu+unix:///strange?socket=%s/sock/libvirt-sock", alpha->dir);
+    g_autofree char *containers = g_strdup_printf(
+        "lxc+unix:///system?socket=%s/sock/libvirt-sock", alpha->dir);
 
+    run_has(containers, "list", NULL, "this libvirt has no driver for such");
     run_has(read_only, "dominfo", "plain", "this connection may only read");
     run_has(nowhere, "list", NULL, "is the daemon running?");
     run_has(strange, "list", NULL, "try qemu:///system");
@@ -290,50 +294,93 @@ timed(const char *what, const char *first, const char *second)
     return seconds;
 }
 
-/* Calls to the daemon that a command takes, as libvirt's client library writes
- * them down when it is told to. */
+/* How often a command waits for an answer, by way of @rounds. */
 static guint
-count_calls(const char *command, const char *word)
+count_rounds(Rounds *rounds, const char *uri, const char *command,
+             const char *word)
 {
     g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
                                              "tools", "migtune", NULL);
-    g_autofree char *log = g_build_filename(alpha->dir, "calls", NULL);
-    g_autofree char *output = g_strdup_printf("LIBVIRT_LOG_OUTPUTS=2:file:%s",
-                                              log);
-    const char *argv[] = { "env", "LIBVIRT_LOG_FILTERS=2:rpc.netclient",
-                           output, tool, "-c", alpha->uri, command, word,
-                           NULL };
-    g_autofree char *text = hosts_run(argv);
-    g_autofree char *calls = NULL;
-    guint n = 0;
+    const char *argv[] = { tool, "-c", uri, command, word, NULL };
+    g_autofree char *text = NULL;
 
+    rounds_take(rounds);
+    text = hosts_run(argv);
     assert_lacks(text, "exit");
-    g_assert_true(g_file_get_contents(log, &calls, NULL, NULL));
-    g_remove(log);
-    for (const char *at = calls;
-         (at = strstr(at, "RPC_CLIENT_MSG_TX_QUEUE")); at++)
-        n++;
+
+    return rounds_take(rounds);
+}
+
+/* A guest of nobody's, with a monitor at @path. */
+static GSubprocess *
+start_bare_guest(const char *path)
+{
+    g_autofree char *monitor = g_strdup_printf("unix:%s,server=on,wait=off",
+                                               path);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(
+        G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE);
+    GSubprocess *guest;
+
+    g_subprocess_launcher_set_child_setup(launcher, hosts_child_setup, NULL,
+                                          NULL);
+    guest = g_subprocess_launcher_spawn(
+        launcher, &error, "qemu-system-x86_64", "-machine", "pc,accel=tcg",
+        "-m", "64", "-S", "-display", "none", "-nodefaults", "-name", "bare",
+        "-qmp", monitor, NULL);
+    g_assert_no_error(error);
+    while (!g_file_test(path, G_FILE_TEST_EXISTS))
+        g_usleep(20000);
+
+    return guest;
+}
+
+static guint
+count_rounds_of_qmp(void)
+{
+    g_autofree char *monitor = g_build_filename(alpha->dir, "bare.sock", NULL);
+    g_autofree char *counted = g_build_filename(alpha->dir, "bare", NULL);
+    g_autofree char *uri = g_strdup_printf("qmp://%s", counted);
+    g_autoptr(GSubprocess) guest = start_bare_guest(monitor);
+    Rounds *rounds = rounds_new(counted, monitor);
+    guint n;
+
+    count_rounds(rounds, uri, "migrate-getparameters", "bare");
+    n = count_rounds(rounds, uri, "migrate-getparameters", "bare");
+    rounds_free(rounds);
+    g_subprocess_force_exit(guest);
+    g_subprocess_wait(guest, NULL, NULL);
 
     return n;
 }
 
 /* A round trip is what costs over a network. */
 static void
-test_calls(void)
+test_rounds(void)
 {
     virDomainPtr domain = host_add_guest(alpha, "thrifty", TRUE);
+    g_autofree char *socket = g_build_filename(alpha->dir, "sock",
+                                               "libvirt-sock", NULL);
+    g_autofree char *counted = g_build_filename(alpha->dir, "counted", NULL);
+    g_autofree char *uri = g_strdup_printf("qemu+unix:///system?socket=%s",
+                                           counted);
+    Rounds *rounds = rounds_new(counted, socket);
+    guint qmp = count_rounds_of_qmp();
     guint open;
     guint get;
 
     /* The first one probes. */
-    count_calls("migrate-getparameters", "thrifty");
-    open = count_calls("list", "--keys") - 1;
-    get = count_calls("migrate-getparameters", "thrifty") - open;
-    g_test_message("calls: %u to open, %u to get", open, get);
+    count_rounds(rounds, uri, "migrate-getparameters", "thrifty");
+    /* What libvirt's client library does to come and to go. */
+    open = count_rounds(rounds, uri, "list", "--keys") - 1;
+    get = count_rounds(rounds, uri, "migrate-getparameters", "thrifty") - open;
+    g_test_message("round trips: %u of libvirt's own, %u to get; with qmp %u",
+                   open, get, qmp);
     g_assert_cmpuint(open, >, 0);
-    g_assert_cmpuint(get, >, 0);
-    g_assert_cmpuint(get, <=, MAX_GET_CALLS);
+    g_assert_cmpuint(qmp, >, 0);
+    g_assert_cmpuint(get, <=, qmp + MAX_MORE_ROUNDS);
 
+    rounds_free(rounds);
     virDomainDestroy(domain);
     virDomainUndefine(domain);
     virDomainFree(domain);
@@ -385,7 +432,7 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/lookups", test_lookups);
     g_test_add_func("/libvirt/bad-input", test_bad_input);
     g_test_add_func("/libvirt/restart", test_restart);
-    g_test_add_func("/libvirt/calls", test_calls);
+    g_test_add_func("/libvirt/rounds", test_rounds);
     g_test_add_func("/libvirt/crowd", test_crowd);
 
     alpha = host_new("alpha", 1, NULL);

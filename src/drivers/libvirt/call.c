@@ -22,7 +22,9 @@ typedef struct {
 
     GMutex lock;
     GCond cond;
-    gboolean done;              /* under the lock, as all below */
+    gboolean held;              /* under the lock, as all below */
+    gboolean left;              /* nobody waits any more */
+    gboolean done;
     gboolean ok;
     GError *error;
 } LvCall;
@@ -41,13 +43,19 @@ call_unref(LvCall *call)
     g_free(call);
 }
 
+/* The one that this thread is about. */
+static GPrivate call_current = G_PRIVATE_INIT(NULL);
+
 static void
 call_run(gpointer data, gpointer user_data)
 {
     LvCall *call = data;
     GError *error = NULL;
-    gboolean ok = call->func(call->data, &error);
+    gboolean ok;
 
+    g_private_set(&call_current, call);
+    ok = call->func(call->data, &error);
+    g_private_set(&call_current, NULL);
     g_mutex_lock(&call->lock);
     call->ok = ok;
     call->error = error;
@@ -67,6 +75,16 @@ call_start(LvCall *call)
     g_thread_pool_free(pool, FALSE, FALSE);
 }
 
+/* Who is being asked something may have to be let off: a terminal shows again
+ * what is typed. */
+static void
+call_leave(LvCall *call)
+{
+    call->left = TRUE;
+    while (call->held)
+        g_cond_wait(&call->cond, &call->lock);
+}
+
 /* Waits until it is done; FALSE with an error when it is to be left. */
 static gboolean
 call_wait(LvCall *call, const char *what, guint timeout_ms,
@@ -76,18 +94,22 @@ call_wait(LvCall *call, const char *what, guint timeout_ms,
 
     while (!call->done) {
         gint64 now = g_get_monotonic_time();
-        gint64 until = timeout_ms ? end : G_MAXINT64;
+        gint64 until = timeout_ms && !call->held ? end : G_MAXINT64;
 
+        if (call->held)
+            end = now + timeout_ms * G_TIME_SPAN_MILLISECOND;
         if (g_cancellable_is_cancelled(cancellable)) {
             migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
                               "it was stopped while libvirt was asked to %s",
                               what);
+            call_leave(call);
             return FALSE;
         }
         if (now >= until) {
             migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
                               "libvirt did not %s within %u ms", what,
                               timeout_ms);
+            call_leave(call);
             return FALSE;
         }
         if (cancellable)
@@ -101,19 +123,27 @@ call_wait(LvCall *call, const char *what, guint timeout_ms,
     return TRUE;
 }
 
-gboolean
-lv_call(LvCallFunc func, gpointer data, GDestroyNotify free, const char *what,
-        guint timeout_ms, GCancellable *cancellable, GError **error)
+static LvCall *
+call_new(LvCallFunc func, gpointer data, GDestroyNotify free, gint n_refs)
 {
     LvCall *call = g_new0(LvCall, 1);
-    gboolean ok = FALSE;
 
-    call->ref_count = 2;
+    call->ref_count = n_refs;
     call->func = func;
     call->data = data;
     call->free = free;
     g_mutex_init(&call->lock);
     g_cond_init(&call->cond);
+
+    return call;
+}
+
+gboolean
+lv_call(LvCallFunc func, gpointer data, GDestroyNotify free, const char *what,
+        guint timeout_ms, GCancellable *cancellable, GError **error)
+{
+    LvCall *call = call_new(func, data, free, 2);
+    gboolean ok = FALSE;
 
     call_start(call);
     g_mutex_lock(&call->lock);
@@ -126,4 +156,69 @@ lv_call(LvCallFunc func, gpointer data, GDestroyNotify free, const char *what,
     call_unref(call);
 
     return ok;
+}
+
+void
+lv_call_and_leave(LvCallFunc func, gpointer data, GDestroyNotify free)
+{
+    call_start(call_new(func, data, free, 1));
+}
+
+void
+lv_call_hold(gboolean hold)
+{
+    LvCall *call = g_private_get(&call_current);
+
+    if (!call)
+        return;
+    g_mutex_lock(&call->lock);
+    call->held = hold;
+    g_cond_signal(&call->cond);
+    g_mutex_unlock(&call->lock);
+}
+
+gboolean
+lv_call_is_left(void)
+{
+    LvCall *call = g_private_get(&call_current);
+    gboolean left;
+
+    if (!call)
+        return FALSE;
+    g_mutex_lock(&call->lock);
+    left = call->left;
+    g_mutex_unlock(&call->lock);
+
+    return left;
+}
+
+/* Several at a time. */
+typedef struct {
+    void (*func)(guint nth, gpointer data);
+    gpointer data;
+} LvEach;
+
+static void
+call_each_run(gpointer nth, gpointer user_data)
+{
+    const LvEach *each = user_data;
+
+    each->func(GPOINTER_TO_UINT(nth), each->data);
+}
+
+void
+lv_call_each(guint n, void (*func)(guint nth, gpointer data), gpointer data)
+{
+    LvEach each = { func, data };
+    GThreadPool *pool;
+
+    if (n == 0)
+        return;
+
+    pool = g_thread_pool_new(call_each_run, &each, MAX(n - 1, 1), FALSE, NULL);
+    /* The first is done here; a pool takes no 0 anyway. */
+    for (guint i = 1; i < n; i++)
+        g_thread_pool_push(pool, GUINT_TO_POINTER(i), NULL);
+    func(0, data);
+    g_thread_pool_free(pool, FALSE, TRUE);
 }

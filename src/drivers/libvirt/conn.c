@@ -13,9 +13,12 @@
 #include "drivers/libvirt/libvirt-private.h"
 
 /* A peer that answers none of so many messages, so many seconds apart, is
- * gone: as virsh has it. */
+ * gone: as virsh has it, and sooner for who has less patience. */
 #define CONN_KEEPALIVE_S 5
 #define CONN_KEEPALIVE_COUNT 6
+
+/* How long a daemon may take to take leave of us. */
+#define CONN_CLOSE_MS 2000
 
 /* The transports that may ask the user for something while they connect. */
 static const char *const conn_asking[] = { "ssh", "libssh", "libssh2", "ext" };
@@ -53,6 +56,8 @@ conn_judge_uri(LvConn *conn, const MigtuneDriverOptions *options)
     conn->connect_timeout_ms = options->connect_timeout_ms;
     conn->command_timeout_ms = options->command_timeout_ms;
     conn->no_monitor = options->no_monitor;
+    conn->read_only = options->read_only;
+    conn->events = -1;
     if (!is_local)
         conn->connect_timeout_ms = MAX(conn->connect_timeout_ms,
                                        CONN_REMOTE_TIMEOUT_MS);
@@ -83,7 +88,11 @@ conn_prepare(gpointer data)
 /* What an attempt to connect needs and brings; counted. */
 typedef struct {
     char *uri;
+    unsigned int flags;
+    int keepalive_s;            /* 0: none */
+    LvWatch *watch;             /* NULL: nobody watches */
     virConnectPtr conn;
+    int events;
 } LvOpen;
 
 static void
@@ -91,8 +100,12 @@ conn_open_clear(gpointer data)
 {
     LvOpen *open = data;
 
-    if (open->conn)
+    if (open->conn) {
+        lv_watch_part(open->conn, open->events);
         virConnectClose(open->conn);
+    }
+    if (open->watch)
+        lv_watch_unref(open->watch);
     g_free(open->uri);
 }
 
@@ -106,34 +119,47 @@ static gboolean
 conn_open_run(gpointer data, GError **error)
 {
     LvOpen *open = data;
+    LvAuth auth;
 
-    open->conn = virConnectOpenAuth(open->uri, virConnectAuthPtrDefault, 0);
-    if (!open->conn)
+    lv_auth_init(&auth);
+    open->conn = virConnectOpenAuth(open->uri, &auth.auth, open->flags);
+    if (!open->conn) {
         lv_error_take(error, LV_TO_OPEN, open->uri);
+        return FALSE;
+    }
+    /* Where it is not to be had, calls end by their time limit alone. */
+    if (open->keepalive_s > 0)
+        virConnectSetKeepAlive(open->conn, open->keepalive_s,
+                               CONN_KEEPALIVE_COUNT);
 
-    return open->conn != NULL;
+    return !open->watch || lv_watch_join(open->watch, open->conn,
+                                         &open->events, error);
 }
 
-static virConnectPtr
+/* Opens it; under the lock. */
+static void
 conn_connect(LvConn *conn, GCancellable *cancellable, GError **error)
 {
     static GOnce once = G_ONCE_INIT;
     LvOpen *open = g_atomic_rc_box_new0(LvOpen);
-    virConnectPtr result = NULL;
 
     g_once(&once, conn_prepare, NULL);
-    if (conn->loop)
+    if (conn->loop) {
         lv_loop_start();
+        open->keepalive_s = CLAMP(conn->command_timeout_ms / 1000, 1,
+                                  CONN_KEEPALIVE_S);
+    }
     open->uri = g_strdup(conn->uri);
+    open->flags = conn->read_only ? VIR_CONNECT_RO : 0;
+    open->events = -1;
+    if (conn->watch)
+        open->watch = lv_watch_ref(conn->watch);
     if (lv_call(conn_open_run, g_atomic_rc_box_acquire(open), conn_open_unref,
-                "connect", conn->connect_timeout_ms, cancellable, error))
-        result = g_steal_pointer(&open->conn);
+                "connect", conn->connect_timeout_ms, cancellable, error)) {
+        conn->events = open->events;
+        conn->conn = g_steal_pointer(&open->conn);
+    }
     conn_open_unref(open);
-    /* Where it is not to be had, calls end by their time limit alone. */
-    if (result && conn->loop)
-        virConnectSetKeepAlive(result, CONN_KEEPALIVE_S, CONN_KEEPALIVE_COUNT);
-
-    return result;
 }
 
 virConnectPtr
@@ -143,7 +169,7 @@ lv_conn_get(LvConn *conn, GCancellable *cancellable, GError **error)
 
     g_mutex_lock(&conn->lock);
     if (!conn->conn)
-        conn->conn = conn_connect(conn, cancellable, error);
+        conn_connect(conn, cancellable, error);
     if (conn->conn) {
         result = conn->conn;
         virConnectRef(result);
@@ -153,16 +179,125 @@ lv_conn_get(LvConn *conn, GCancellable *cancellable, GError **error)
     return result;
 }
 
+gboolean
+lv_conn_is_current(LvConn *conn, virDomainPtr domain)
+{
+    gboolean is_current;
+
+    g_mutex_lock(&conn->lock);
+    is_current = conn->conn && conn->conn == virDomainGetConnect(domain);
+    g_mutex_unlock(&conn->lock);
+
+    return is_current;
+}
+
+/* A connection that is done with; counted. */
+typedef struct {
+    virConnectPtr conn;
+    int events;
+} LvParting;
+
+static void
+conn_parting_unref(gpointer parting)
+{
+    g_atomic_rc_box_release(parting);
+}
+
+static gboolean
+conn_parting_run(gpointer data, GError **error)
+{
+    LvParting *parting = data;
+
+    lv_watch_part(parting->conn, parting->events);
+    virConnectClose(parting->conn);
+
+    return TRUE;
+}
+
+/* Takes leave of @old, which may be of a daemon that does not answer. */
+static void
+conn_part(virConnectPtr old, int events, gboolean wait)
+{
+    LvParting *parting = g_atomic_rc_box_new0(LvParting);
+
+    parting->conn = old;
+    parting->events = events;
+    if (wait)
+        lv_call(conn_parting_run, parting, conn_parting_unref, "take leave",
+                CONN_CLOSE_MS, NULL, NULL);
+    else
+        lv_call_and_leave(conn_parting_run, parting, conn_parting_unref);
+}
+
 void
 lv_conn_lost(LvConn *conn, virConnectPtr old)
 {
+    gboolean is_ours;
+    int events = -1;
+
     g_mutex_lock(&conn->lock);
-    if (conn->conn == old) {
+    is_ours = old && conn->conn == old;
+    if (is_ours) {
         g_hash_table_remove_all(conn->found);
-        virConnectClose(conn->conn);
+        events = conn->events;
+        conn->events = -1;
         conn->conn = NULL;
+        if (conn->watch)
+            lv_watch_lost(conn->watch);
     }
     g_mutex_unlock(&conn->lock);
+    if (is_ours)
+        conn_part(old, events, FALSE);
+}
+
+/* Gives up the connection and who watches it; the next who needs one opens
+ * another. */
+static void
+conn_give_up(LvConn *conn)
+{
+    virConnectPtr old;
+    LvWatch *watch;
+    int events;
+
+    g_mutex_lock(&conn->lock);
+    watch = g_steal_pointer(&conn->watch);
+    old = g_steal_pointer(&conn->conn);
+    events = conn->events;
+    conn->events = -1;
+    g_hash_table_remove_all(conn->found);
+    g_mutex_unlock(&conn->lock);
+    if (watch)
+        lv_watch_end(watch);
+    if (old)
+        conn_part(old, events, TRUE);
+}
+
+gboolean
+lv_watch(gpointer data, MigtuneDriverEventFunc func, gpointer user_data,
+         GError **error)
+{
+    LvConn *conn = data;
+    virConnectPtr ref;
+
+    if (!func && !conn->watch)
+        return TRUE;
+    /* In any case another connection is needed: one with the event loop. */
+    conn_give_up(conn);
+    if (!func)
+        return TRUE;
+
+    g_mutex_lock(&conn->lock);
+    conn->loop = TRUE;
+    conn->watch = lv_watch_new(conn, func, user_data);
+    g_mutex_unlock(&conn->lock);
+    ref = lv_conn_get(conn, NULL, error);
+    if (!ref) {
+        conn_give_up(conn);
+        return FALSE;
+    }
+    virConnectClose(ref);
+
+    return TRUE;
 }
 
 static void
@@ -182,7 +317,7 @@ lv_open(const char *uri, const MigtuneDriverOptions *options,
                                         conn_domain_free);
     g_mutex_init(&conn->lock);
     conn_judge_uri(conn, options);
-    conn->conn = conn_connect(conn, cancellable, error);
+    conn_connect(conn, cancellable, error);
     if (!conn->conn) {
         lv_close(conn);
         return NULL;
@@ -196,9 +331,8 @@ lv_close(gpointer data)
 {
     LvConn *conn = data;
 
+    conn_give_up(conn);
     g_hash_table_unref(conn->found);
-    if (conn->conn)
-        virConnectClose(conn->conn);
     g_mutex_clear(&conn->lock);
     g_free(conn->uri);
     g_free(conn);

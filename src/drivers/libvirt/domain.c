@@ -73,12 +73,28 @@ domain_search_once(LvConn *conn, const char *name, GCancellable *cancellable,
     return domain;
 }
 
+/* What was found a moment ago, unless it is known to be so no more. */
+static virDomainPtr
+domain_take_found(LvConn *conn, const char *name)
+{
+    virDomainPtr domain = lv_conn_take_found(conn, name);
+    g_autofree char *how = NULL;
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    if (!domain || virDomainGetUUIDString(domain, uuid) < 0 ||
+        !lv_watch_knows(conn, uuid, virDomainGetID(domain), &how) || !how)
+        return domain;
+
+    virDomainFree(domain);
+    return NULL;
+}
+
 /* A second attempt is made over a new connection. */
 static virDomainPtr
 domain_search(LvConn *conn, const char *name, GCancellable *cancellable,
               GError **error)
 {
-    virDomainPtr domain = lv_conn_take_found(conn, name);
+    virDomainPtr domain = domain_take_found(conn, name);
     g_autoptr(GError) failure = NULL;
 
     if (!domain)
@@ -99,6 +115,33 @@ lv_domain_is_lost_by(const GError *failure)
                            MIGTUNE_ERROR_DISCONNECTED) ||
            g_error_matches(failure, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT) ||
            g_error_matches(failure, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+}
+
+void
+lv_domain_set_gone(GError **error, const char *name, const char *how)
+{
+    migtune_error_set(error, MIGTUNE_ERROR_NOT_RUNNING,
+                      "%s: %s since it was opened, and nothing more is sent to "
+                      "it: open it again", name, how);
+}
+
+gboolean
+lv_domain_check(LvDomain *domain, GError **error)
+{
+    g_autofree char *how = NULL;
+
+    if (!domain->gone && domain->instance &&
+        lv_watch_knows(domain->conn, domain->uuid, domain->id, &how)) {
+        if (how)
+            domain->gone = g_steal_pointer(&how);
+        else
+            domain->seen_us = g_get_monotonic_time();
+    }
+    if (!domain->gone)
+        return TRUE;
+
+    lv_domain_set_gone(error, domain->name, domain->gone);
+    return FALSE;
 }
 
 void
@@ -206,7 +249,9 @@ lv_domain_open(gpointer data, const char *key, MigtuneDriverIdentity *identity,
         lv_domain_close(domain);
         return NULL;
     }
-    if (virDomainGetID(domain->domain) != (unsigned int)-1 &&
+    domain->id = virDomainGetID(domain->domain);
+    domain->seen_us = g_get_monotonic_time();
+    if (domain->id != (unsigned int)-1 &&
         !domain_ask(domain, &domain->instance, &version, cancellable, error)) {
         lv_domain_close(domain);
         return NULL;
@@ -233,7 +278,35 @@ lv_domain_close(gpointer data)
         virDomainFree(domain->domain);
     g_free(domain->name);
     g_free(domain->instance);
+    g_free(domain->gone);
     g_free(domain);
+}
+
+/* Whether what was found under the name is the guest that was opened. */
+static gboolean
+domain_is_same(LvDomain *domain, GCancellable *cancellable, GError **error)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN] = "";
+    g_autofree char *instance = NULL;
+    JsonNode *version = NULL;
+    const char *how = NULL;
+    gboolean asked = FALSE;
+
+    virDomainGetUUIDString(domain->domain, uuid);
+    if (strcmp(uuid, domain->uuid) != 0)
+        how = "another guest has got its name";
+    else if (virDomainGetID(domain->domain) == (unsigned int)-1)
+        how = "it was stopped";
+    else
+        asked = domain_ask(domain, &instance, &version, cancellable, error);
+    if (asked && g_strcmp0(instance, domain->instance) != 0)
+        how = "it was stopped and started again";
+    g_clear_pointer(&version, json_node_unref);
+    if (!how)
+        return asked;
+
+    domain->gone = g_strdup(how);
+    return lv_domain_check(domain, error);
 }
 
 /* A guest that was started anew under the same name is another one. */
@@ -241,33 +314,69 @@ gboolean
 lv_domain_reconnect(gpointer data, GCancellable *cancellable, GError **error)
 {
     LvDomain *domain = data;
-    g_autofree char *instance = NULL;
-    JsonNode *version = NULL;
-    char uuid[VIR_UUID_STRING_BUFLEN];
+    gboolean ok;
 
+    if (!lv_domain_check(domain, error))
+        return FALSE;
     g_clear_pointer(&domain->domain, virDomainFree);
     domain->domain = domain_search(domain->conn, domain->name, cancellable,
                                    error);
     if (!domain->domain)
         return FALSE;
-    virDomainGetUUIDString(domain->domain, uuid);
-    if (virDomainGetID(domain->domain) == (unsigned int)-1 ||
-        !domain_ask(domain, &instance, &version, cancellable, error)) {
-        if (error && !*error)
-            migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                              "%s: it does not run any more", domain->name);
+    domain->reconnects = TRUE;
+    ok = domain_is_same(domain, cancellable, error);
+    domain->reconnects = FALSE;
+    if (!ok)
         g_clear_pointer(&domain->domain, virDomainFree);
+
+    return ok;
+}
+
+/* Whether it was found over the connection that there is now. */
+static gboolean
+domain_is_at_hand(LvDomain *domain)
+{
+    return domain->domain &&
+           lv_conn_is_current(domain->conn, domain->domain);
+}
+
+gboolean
+lv_domain_get_ready(LvDomain *domain, GCancellable *cancellable,
+                    GError **error)
+{
+    if (!lv_domain_check(domain, error))
+        return FALSE;
+    if (g_cancellable_is_cancelled(cancellable)) {
+        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                          "%s: it was stopped before anything was sent",
+                          domain->name);
         return FALSE;
     }
-    json_node_unref(version);
-    if (strcmp(uuid, domain->uuid) == 0 &&
-        g_strcmp0(instance, domain->instance) == 0)
+    if (domain->reconnects || domain_is_at_hand(domain))
         return TRUE;
 
-    g_clear_pointer(&domain->domain, virDomainFree);
-    migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                      "%s: another guest has this name now than before the "
-                      "connection was lost", domain->name);
+    return lv_domain_reconnect(domain, cancellable, error);
+}
 
-    return FALSE;
+virDomainPtr
+lv_domain_get_any(LvDomain *domain, GError **error)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN] = "";
+    virDomainPtr any;
+
+    if (domain_is_at_hand(domain)) {
+        virDomainRef(domain->domain);
+        return domain->domain;
+    }
+
+    any = domain_search(domain->conn, domain->name, NULL, error);
+    if (!any)
+        return NULL;
+    virDomainGetUUIDString(any, uuid);
+    if (strcmp(uuid, domain->uuid) == 0)
+        return any;
+
+    virDomainFree(any);
+    lv_domain_set_gone(error, domain->name, "another guest has got its name");
+    return NULL;
 }

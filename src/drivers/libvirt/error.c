@@ -28,13 +28,14 @@ static const LvErrorRow error_rows[] = {
       "starts it" },
     { VIR_ERR_SYSTEM_ERROR, EACCES, LV_TO_OPEN, MIGTUNE_ERROR_CONNECT,
       "be root or a member of the group libvirt, or use qemu:///session for "
-      "guests of your own" },
+      "guests of your own; --readonly may be let in" },
     { VIR_ERR_SYSTEM_ERROR, EPERM, LV_TO_OPEN, MIGTUNE_ERROR_CONNECT,
       "be root or a member of the group libvirt, or use qemu:///session for "
-      "guests of your own" },
+      "guests of your own; --readonly may be let in" },
     { VIR_ERR_AUTH_FAILED, 0, -1, MIGTUNE_ERROR_CONNECT,
       "be root or a member of the group libvirt, or log in with a user that "
-      "the daemon knows" },
+      "the daemon knows; who is at no terminal puts user and password into "
+      "libvirt's auth.conf" },
     { VIR_ERR_AUTH_CANCELLED, 0, -1, MIGTUNE_ERROR_CANCELLED, NULL },
     { VIR_ERR_AUTH_UNAVAILABLE, 0, -1, MIGTUNE_ERROR_CONNECT,
       "no polkit agent could ask for a password; be root or a member of the "
@@ -50,9 +51,10 @@ static const LvErrorRow error_rows[] = {
     { VIR_ERR_NO_DOMAIN, 0, -1, MIGTUNE_ERROR_NOT_FOUND, NULL },
     { VIR_ERR_NO_DOMAIN_METADATA, 0, -1, MIGTUNE_ERROR_NOT_FOUND, NULL },
     { VIR_ERR_OPERATION_DENIED, 0, -1, MIGTUNE_ERROR_UNSUPPORTED,
-      "this connection may only read; QEMU's monitor needs one that may "
-      "write: not the socket libvirt-sock-ro, and as root or a member of the "
-      "group libvirt" },
+      "this connection may only read; who changes a guest or uses QEMU's "
+      "monitor does so without --readonly, not over the socket "
+      "libvirt-sock-ro, and as root or a member of the group libvirt; what "
+      "libvirt itself tells can be seen with --readonly" },
     { VIR_ERR_ACCESS_DENIED, 0, -1, MIGTUNE_ERROR_UNSUPPORTED,
       "the access rules of the daemon forbid it; QEMU's monitor needs the "
       "permission domain.write" },

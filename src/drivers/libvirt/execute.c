@@ -32,6 +32,7 @@ typedef struct {
     char *reply;                /* of the monitor */
     JsonNode *bare;             /* of libvirt, in place of the monitor */
     GError *refusal;            /* of a function of libvirt, or ours */
+    GError *failure;            /* nobody knows what became of it */
 } LvItem;
 
 /* What runs in the other thread; counted. */
@@ -39,6 +40,13 @@ typedef struct {
     virDomainPtr domain;
     char *name;
     gboolean no_monitor;
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    guint id;                   /* whose number it is to have */
+    gboolean known;             /* it has been asked before */
+    gboolean look_first;        /* whether it has that number still */
+    gint looked;                /* atomic: that is done */
+    const char *how;            /* atomic: how it has lost it; NULL: it has not */
+    gboolean at_once;           /* nothing but questions */
     LvItem *items;
     guint n_items;
     gint n_done;                /* atomic: items that are settled */
@@ -71,6 +79,7 @@ execute_batch_clear(gpointer data)
         g_free(batch->items[i].line);
         free(batch->items[i].reply);
         g_clear_error(&batch->items[i].refusal);
+        g_clear_error(&batch->items[i].failure);
         g_clear_pointer(&batch->items[i].bare, json_node_unref);
     }
     g_free(batch->items);
@@ -130,15 +139,54 @@ execute_prepare(const LvDomain *domain, LvItem *item,
     }
 }
 
+/* libvirt finds a guest by its UUID, so that a command would reach whatever
+ * runs under that now. */
+static gboolean
+execute_look(LvBatch *batch, GError **error)
+{
+    virDomainPtr now = virDomainLookupByUUIDString(
+        virDomainGetConnect(batch->domain), batch->uuid);
+    guint id = now ? virDomainGetID(now) : (unsigned int)-1;
+
+    if (!now && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
+        lv_error_take(error, LV_TO_ASK, batch->name);
+        return FALSE;
+    }
+    if (now)
+        virDomainFree(now);
+    if (id == batch->id)
+        return TRUE;
+
+    g_atomic_pointer_set(&batch->how,
+                         id == (unsigned int)-1
+                             ? "it was stopped"
+                             : "it was stopped and started again");
+    lv_domain_set_gone(error, batch->name, batch->how);
+    return FALSE;
+}
+
 /* FALSE when it is not known what became of it. */
 static gboolean
 execute_monitor(LvBatch *batch, LvItem *item, const char *line,
                 GError **error)
 {
+    g_autoptr(GError) failure = NULL;
+
     if (virDomainQemuMonitorCommand(batch->domain, line, &item->reply, 0) >= 0)
         return TRUE;
 
-    lv_error_take(error, LV_TO_ASK, batch->name);
+    lv_error_take(&failure, LV_TO_ASK, batch->name);
+    /* As of a domain that does not run. */
+    if (virGetLastErrorCode() == VIR_ERR_OPERATION_INVALID && batch->known) {
+        g_autoptr(GError) gone = NULL;
+
+        if (!execute_look(batch, &gone) && batch->how) {
+            g_propagate_error(error, g_steal_pointer(&gone));
+            return FALSE;
+        }
+    }
+    g_propagate_error(error, g_steal_pointer(&failure));
+
     return FALSE;
 }
 
@@ -210,10 +258,46 @@ execute_item(LvBatch *batch, LvItem *item, GError **error)
     return TRUE;
 }
 
+static void
+execute_nth(guint nth, gpointer data)
+{
+    LvBatch *batch = data;
+    LvItem *item = &batch->items[nth];
+
+    if (!g_atomic_int_get(&batch->left))
+        execute_item(batch, item, &item->failure);
+}
+
+/* What only asks has no order, and over a network it is the waiting that
+ * costs. */
+static gboolean
+execute_all_at_once(LvBatch *batch, GError **error)
+{
+    lv_call_each(batch->n_items, execute_nth, batch);
+    for (guint i = 0; i < batch->n_items; i++) {
+        if (g_atomic_int_get(&batch->left))
+            return TRUE;
+        if (batch->items[i].failure) {
+            g_propagate_error(error,
+                              g_steal_pointer(&batch->items[i].failure));
+            return FALSE;
+        }
+        g_atomic_int_set(&batch->n_done, i + 1);
+    }
+
+    return TRUE;
+}
+
 static gboolean
 execute_run(gpointer data, GError **error)
 {
     LvBatch *batch = data;
+
+    if (batch->look_first && !execute_look(batch, error))
+        return FALSE;
+    g_atomic_int_set(&batch->looked, TRUE);
+    if (batch->at_once)
+        return execute_all_at_once(batch, error);
 
     for (guint i = 0; i < batch->n_items; i++) {
         if (g_atomic_int_get(&batch->left))
@@ -260,6 +344,18 @@ execute_answer(LvItem *item, MigtuneDriverCommand *command, GError **error)
     return TRUE;
 }
 
+/* Whether it is nothing but questions. */
+static gboolean
+execute_only_asks(const MigtuneDriverCommand *commands, guint n_commands)
+{
+    for (guint i = 0; i < n_commands; i++) {
+        if (!g_str_has_prefix(commands[i].name, "query-"))
+            return FALSE;
+    }
+
+    return TRUE;
+}
+
 static LvBatch *
 execute_batch_new(const LvDomain *domain,
                   const MigtuneDriverCommand *commands, guint n_commands)
@@ -270,6 +366,13 @@ execute_batch_new(const LvDomain *domain,
     virDomainRef(batch->domain);
     batch->name = g_strdup(domain->name);
     batch->no_monitor = domain->conn->no_monitor;
+    memcpy(batch->uuid, domain->uuid, sizeof(batch->uuid));
+    batch->id = domain->id;
+    batch->at_once = execute_only_asks(commands, n_commands);
+    batch->known = domain->instance != NULL;
+    batch->look_first = batch->known &&
+                        (!batch->at_once ||
+                         g_get_monotonic_time() - domain->seen_us > LV_SEEN_US);
     batch->n_items = n_commands;
     batch->items = g_new0(LvItem, n_commands);
     for (guint i = 0; i < n_commands; i++)
@@ -278,36 +381,31 @@ execute_batch_new(const LvDomain *domain,
     return batch;
 }
 
-gboolean
-lv_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
-           GCancellable *cancellable, GError **error)
+/* @ret_again: nothing came of it that could not be done a second time. */
+static gboolean
+execute_once(LvDomain *domain, MigtuneDriverCommand *commands,
+             guint n_commands, gboolean *ret_again, GCancellable *cancellable,
+             GError **error)
 {
-    LvDomain *domain = data;
+    LvBatch *batch = execute_batch_new(domain, commands, n_commands);
     g_autoptr(GError) failure = NULL;
     gboolean ok = TRUE;
-    LvBatch *batch;
     guint n_done;
 
-    if (!domain->domain) {
-        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                          "%s: the connection was lost", domain->name);
-        return FALSE;
-    }
-    if (g_cancellable_is_cancelled(cancellable)) {
-        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                          "%s: it was stopped before anything was sent",
-                          domain->name);
-        return FALSE;
-    }
-
-    batch = execute_batch_new(domain, commands, n_commands);
     lv_call(execute_run, g_atomic_rc_box_acquire(batch), execute_batch_unref,
             "answer", domain->conn->command_timeout_ms, cancellable,
             &failure);
     g_atomic_int_set(&batch->left, TRUE);
     n_done = g_atomic_int_get(&batch->n_done);
-    for (guint i = 0; ok && i < n_done; i++)
+    *ret_again = g_error_matches(failure, MIGTUNE_ERROR,
+                                 MIGTUNE_ERROR_DISCONNECTED) &&
+                 (batch->at_once ||
+                  (batch->look_first && !g_atomic_int_get(&batch->looked)));
+    for (guint i = 0; ok && !*ret_again && i < n_done; i++)
         ok = execute_answer(&batch->items[i], &commands[i], error);
+    if (batch->look_first && !failure)
+        domain->seen_us = g_get_monotonic_time();
+    domain->gone = g_strdup(g_atomic_pointer_get(&batch->how));
     execute_batch_unref(batch);
     if (!failure)
         return ok;
@@ -316,6 +414,29 @@ lv_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
         lv_domain_lose(domain);
     if (ok)
         g_propagate_error(error, g_steal_pointer(&failure));
+
+    return FALSE;
+}
+
+gboolean
+lv_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
+           GCancellable *cancellable, GError **error)
+{
+    LvDomain *domain = data;
+    g_autoptr(GError) failure = NULL;
+    gboolean again;
+
+    if (!lv_domain_get_ready(domain, cancellable, error))
+        return FALSE;
+    if (execute_once(domain, commands, n_commands, &again, cancellable,
+                     &failure))
+        return TRUE;
+    /* A daemon that was started anew shows at the next that it is asked. */
+    if (again && !domain->reconnects)
+        return lv_domain_get_ready(domain, cancellable, error) &&
+               execute_once(domain, commands, n_commands, &again, cancellable,
+                            error);
+    g_propagate_error(error, g_steal_pointer(&failure));
 
     return FALSE;
 }

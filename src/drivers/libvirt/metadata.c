@@ -38,6 +38,28 @@ metadata_unref(gpointer metadata)
     g_atomic_rc_box_release_full(metadata, metadata_clear);
 }
 
+/* A domain that has no definition for later starts: what to do about it. */
+static void
+metadata_fail(const LvMetadata *metadata, LvPurpose purpose, const char *what,
+              GError **error)
+{
+    gboolean is_state = virGetLastErrorCode() == VIR_ERR_OPERATION_INVALID &&
+                        metadata->flags == VIR_DOMAIN_AFFECT_CONFIG;
+    g_autoptr(GError) failure = NULL;
+
+    /* The next call to libvirt forgets it. */
+    lv_error_take(&failure, purpose, what);
+    if (!is_state || virDomainIsPersistent(metadata->domain) != 0) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return;
+    }
+    migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                      "%s is transient, it has no definition that anything "
+                      "could be kept with for its next start: use --live, or "
+                      "define it ('virsh define' what 'virsh dumpxml' prints)",
+                      virDomainGetName(metadata->domain));
+}
+
 static gboolean
 metadata_run(gpointer data, GError **error)
 {
@@ -50,7 +72,7 @@ metadata_run(gpointer data, GError **error)
                                  MIGTUNE_DRIVER_KEPT_PREFIX, MIGTUNE_DRIVER_KEPT_NAMESPACE,
                                  metadata->flags) == 0)
             return TRUE;
-        lv_error_take(error, LV_TO_CHANGE, "writing the metadata");
+        metadata_fail(metadata, LV_TO_CHANGE, "writing the metadata", error);
         return FALSE;
     }
 
@@ -63,7 +85,7 @@ metadata_run(gpointer data, GError **error)
     }
     if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_METADATA)
         return TRUE;
-    lv_error_take(error, LV_TO_ASK, "reading the metadata");
+    metadata_fail(metadata, LV_TO_ASK, "reading the metadata", error);
 
     return FALSE;
 }
@@ -132,13 +154,23 @@ metadata_convert(const char *xml, gboolean inwards, GError **error)
     return text;
 }
 
+/* What is with the guest that runs ends with its process; the definition is the
+ * domain's. */
 static LvMetadata *
-metadata_new(const LvDomain *domain, MigtuneDriverKept which)
+metadata_new(LvDomain *domain, MigtuneDriverKept which, GError **error)
 {
-    LvMetadata *metadata = g_atomic_rc_box_new0(LvMetadata);
+    LvMetadata *metadata;
+    virDomainPtr any;
 
-    metadata->domain = domain->domain;
-    virDomainRef(metadata->domain);
+    if (which == MIGTUNE_DRIVER_KEPT_LIVE &&
+        !lv_domain_get_ready(domain, NULL, error))
+        return NULL;
+    any = lv_domain_get_any(domain, error);
+    if (!any)
+        return NULL;
+
+    metadata = g_atomic_rc_box_new0(LvMetadata);
+    metadata->domain = any;
     metadata->flags = which == MIGTUNE_DRIVER_KEPT_LIVE
         ? VIR_DOMAIN_AFFECT_LIVE : VIR_DOMAIN_AFFECT_CONFIG;
 
@@ -149,24 +181,52 @@ static gboolean
 metadata_call(LvDomain *domain, LvMetadata *metadata, const char *what,
               GError **error)
 {
-    return lv_call(metadata_run, g_atomic_rc_box_acquire(metadata),
-                   metadata_unref, what, domain->conn->command_timeout_ms,
-                   NULL, error);
+    GError *failure = NULL;
+
+    if (lv_call(metadata_run, g_atomic_rc_box_acquire(metadata),
+                metadata_unref, what, domain->conn->command_timeout_ms, NULL,
+                &failure))
+        return TRUE;
+
+    if (lv_domain_is_lost_by(failure))
+        lv_domain_lose(domain);
+    g_propagate_error(error, failure);
+    return FALSE;
+}
+
+/* @ret_xml is in libvirt's form; NULL when there is none. */
+static gboolean
+metadata_read(LvDomain *domain, MigtuneDriverKept which, char **ret_xml,
+              GError **error)
+{
+    LvMetadata *metadata = metadata_new(domain, which, error);
+    gboolean ok;
+
+    if (!metadata)
+        return FALSE;
+    ok = metadata_call(domain, metadata, "read the metadata", error);
+    if (ok)
+        *ret_xml = g_strdup(metadata->xml);
+    metadata_unref(metadata);
+
+    return ok;
 }
 
 char *
 lv_kept_get(gpointer data, MigtuneDriverKept which, GError **error)
 {
-    LvDomain *domain = data;
-    LvMetadata *metadata = metadata_new(domain, which);
-    char *xml = NULL;
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *xml = NULL;
+    gboolean ok = metadata_read(data, which, &xml, &failure);
 
-    if (metadata_call(domain, metadata, "read the metadata", error) &&
-        metadata->xml)
-        xml = metadata_convert(metadata->xml, FALSE, error);
-    metadata_unref(metadata);
+    /* A daemon that was started anew shows at the next that it is asked. */
+    if (!ok && g_error_matches(failure, MIGTUNE_ERROR,
+                               MIGTUNE_ERROR_DISCONNECTED))
+        ok = metadata_read(data, which, &xml, error);
+    else if (!ok)
+        g_propagate_error(error, g_steal_pointer(&failure));
 
-    return xml;
+    return ok && xml ? metadata_convert(xml, FALSE, error) : NULL;
 }
 
 gboolean
@@ -174,9 +234,11 @@ lv_kept_set(gpointer data, MigtuneDriverKept which, const char *xml,
             GError **error)
 {
     LvDomain *domain = data;
-    LvMetadata *metadata = metadata_new(domain, which);
+    LvMetadata *metadata = metadata_new(domain, which, error);
     gboolean ok = TRUE;
 
+    if (!metadata)
+        return FALSE;
     metadata->set = TRUE;
     if (xml) {
         metadata->xml = metadata_convert(xml, TRUE, error);

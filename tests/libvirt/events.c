@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Connections that stay open while guests of a real libvirt are stopped,
+ * started anew and moved away, and while the daemon is restarted or hangs: no
+ * other process of QEMU is ever taken for the one that was opened.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <glib.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "hosts.h"
+#include "migtune/migtune.h"
+
+#define EVENT_SECONDS 30
+
+/* A pause after which libvirt is asked again where nobody watches. */
+#define PAUSE_US (700 * G_TIME_SPAN_MILLISECOND)
+
+static Host *alpha;
+static Host *beta;
+
+/* Notes events as "KEY EVENT DETAIL". */
+static void
+note(MigtuneConn *conn, MigtuneEvent event, const char *key,
+     const char *detail, gpointer user_data)
+{
+    g_async_queue_push(user_data,
+                       g_strdup_printf("%s %s %s", key ? key : "-",
+                                       migtune_event_to_string(event),
+                                       detail ? detail : "-"));
+}
+
+static void
+expect(GAsyncQueue *queue, const char *expected)
+{
+    g_autofree char *text = g_async_queue_timeout_pop(
+        queue, EVENT_SECONDS * G_USEC_PER_SEC);
+
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static MigtuneConn *
+open_conn(const Host *host, guint timeout_ms)
+{
+    g_autoptr(GError) error = NULL;
+    MigtuneConn *conn = migtune_conn_open_full(host->uri, 0, timeout_ms, NULL,
+                                               &error);
+
+    g_assert_no_error(error);
+    return conn;
+}
+
+static MigtuneConn *
+watch_conn(const Host *host, guint timeout_ms, GAsyncQueue *queue)
+{
+    MigtuneConn *conn = open_conn(host, timeout_ms);
+    g_autoptr(GError) error = NULL;
+
+    migtune_conn_watch(conn, note, queue, &error);
+    g_assert_no_error(error);
+    return conn;
+}
+
+static MigtuneDomain *
+open_domain(MigtuneConn *conn, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    MigtuneDomain *domain = migtune_conn_lookup(conn, name, &error);
+
+    g_assert_no_error(error);
+    return domain;
+}
+
+static gboolean
+change(MigtuneDomain *domain, const char *text, unsigned int flags,
+       GError **error)
+{
+    virTypedParameterPtr params = NULL;
+    const char *wishes[] = { text, NULL };
+    int n_params = 0;
+    gboolean ok;
+
+    ok = migtune_typed_params_parse(wishes, &params, &n_params, error) &&
+         migtune_domain_set_parameters(domain, params, n_params, flags,
+                                       error);
+    migtune_typed_params_free(params, n_params);
+
+    return ok;
+}
+
+static gboolean
+set_downtime(MigtuneDomain *domain, const char *text, GError **error)
+{
+    return change(domain, text, 0, error);
+}
+
+static gboolean
+keep_downtime(MigtuneDomain *domain, const char *text, GError **error)
+{
+    return change(domain, text, MIGTUNE_SET_CONFIG, error);
+}
+
+static void
+assert_gone(MigtuneDomain *domain, const char *part)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonNode) info = NULL;
+
+    g_assert_false(set_downtime(domain, "downtime=77", &error));
+    g_test_message("%s", error->message);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
+    assert_has(error->message, part);
+    g_clear_error(&error);
+    info = migtune_domain_get_info(domain, &error);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
+    assert_has(error->message, part);
+}
+
+static void
+assert_tunable(MigtuneDomain *domain, const char *wish)
+{
+    g_autoptr(GError) error = NULL;
+
+    set_downtime(domain, wish, &error);
+    g_assert_no_error(error);
+}
+
+static void
+assert_downtime(const Host *host, const char *name, const char *expected)
+{
+    g_autofree char *text = host_virsh(host, "migrate-getmaxdowntime", name,
+                                       NULL);
+
+    g_strstrip(text);
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static void
+remove_guest(virDomainPtr domain)
+{
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
+static void
+test_started_anew(void)
+{
+    g_autoptr(GAsyncQueue) queue = g_async_queue_new_full(g_free);
+    virDomainPtr guest = host_add_guest(alpha, "again", TRUE);
+    g_autoptr(MigtuneConn) conn = watch_conn(alpha, 0, queue);
+    g_autoptr(MigtuneDomain) former = open_domain(conn, "again");
+    g_autoptr(MigtuneDomain) present = NULL;
+
+    assert_tunable(former, "downtime=55");
+    virDomainDestroy(guest);
+    expect(queue, "again stopped destroyed");
+    assert_gone(former, "it was stopped (destroyed)");
+    virDomainCreate(guest);
+    expect(queue, "again started booted");
+    assert_gone(former, "it was stopped");
+
+    present = open_domain(conn, "again");
+    assert_downtime(alpha, "again", "300");
+    assert_tunable(present, "downtime=66");
+    assert_downtime(alpha, "again", "66");
+
+    /* No more events, and none of it is needed. */
+    g_assert_true(migtune_conn_watch(conn, NULL, NULL, NULL));
+    virDomainDestroy(guest);
+    virDomainCreate(guest);
+    assert_gone(present, "it was stopped and started again");
+    assert_downtime(alpha, "again", "300");
+    g_assert_null(g_async_queue_try_pop(queue));
+
+    remove_guest(guest);
+}
+
+/* A plan that is applied to another process than it was made for. */
+static void
+test_stale_plan(void)
+{
+    virDomainPtr guest = host_add_guest(alpha, "stale", TRUE);
+    g_autoptr(MigtuneConn) conn = open_conn(alpha, 0);
+    g_autoptr(MigtuneDomain) domain = open_domain(conn, "stale");
+    const char *wishes[] = { "downtime=88", "xbzrle=on", NULL };
+    virTypedParameterPtr params = NULL;
+    g_autoptr(MigtunePlan) plan = NULL;
+    g_autoptr(GError) error = NULL;
+    int n_params;
+
+    g_assert_true(migtune_typed_params_parse(wishes, &params, &n_params,
+                                             &error));
+    plan = migtune_domain_plan(domain, params, n_params, 0, &error);
+    g_assert_no_error(error);
+    migtune_typed_params_free(params, n_params);
+    virDomainDestroy(guest);
+    virDomainCreate(guest);
+    g_assert_false(migtune_plan_apply(plan, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
+    assert_has(error->message, "it was stopped and started again");
+    assert_downtime(alpha, "stale", "300");
+
+    remove_guest(guest);
+}
+
+/* Nobody watches and nothing is changed: it is noticed after a pause. */
+static void
+test_unwatched(void)
+{
+    virDomainPtr guest = host_add_guest(alpha, "quiet", TRUE);
+    g_autoptr(MigtuneConn) conn = open_conn(alpha, 0);
+    g_autoptr(MigtuneDomain) domain = open_domain(conn, "quiet");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonNode) info = migtune_domain_get_info(domain, &error);
+
+    g_assert_no_error(error);
+    virDomainDestroy(guest);
+    virDomainCreate(guest);
+    g_usleep(PAUSE_US);
+    g_assert_null(migtune_domain_get_info(domain, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
+    assert_has(error->message, "it was stopped and started again");
+    g_clear_error(&error);
+    virDomainDestroy(guest);
+    g_assert_null(migtune_domain_get_info(domain, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
+
+    remove_guest(guest);
+}
+
+static void
+test_moved_away(void)
+{
+    g_autoptr(GAsyncQueue) from_events = g_async_queue_new_full(g_free);
+    g_autoptr(GAsyncQueue) to_events = g_async_queue_new_full(g_free);
+    virDomainPtr guest = host_add_guest(alpha, "mover", TRUE);
+    g_autoptr(MigtuneConn) from = watch_conn(alpha, 0, from_events);
+    g_autoptr(MigtuneConn) to = watch_conn(beta, 0, to_events);
+    g_autoptr(MigtuneDomain) domain = open_domain(from, "mover");
+    g_autoptr(MigtuneDomain) there = NULL;
+    virDomainPtr moved;
+
+    /* The floppy is where it was. */
+    moved = virDomainMigrate3(guest, beta->conn, NULL, 0,
+                              VIR_MIGRATE_LIVE | VIR_MIGRATE_PERSIST_DEST);
+    if (!moved)
+        g_error("%s", virGetLastErrorMessage());
+    expect(from_events, "mover migrated migrated");
+    expect(to_events, "mover started arrived");
+    assert_gone(domain, "it was migrated to another host");
+
+    there = open_domain(to, "mover");
+    assert_tunable(there, "downtime=99");
+    assert_downtime(beta, "mover", "99");
+    remove_guest(moved);
+    remove_guest(guest);
+}
+
+/* Kills the QEMU of a guest, without libvirt. */
+static void
+kill_guest(const Host *host, const char *name)
+{
+    g_autofree char *script = g_strdup_printf(
+        "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | "
+        "grep -q 'guest[=]%s,.*%s' && kill -9 ${p#/proc/} && echo killed; "
+        "done; :", name, host->dir);
+    const char *argv[] = { "sh", "-c", script, NULL };
+    g_autofree char *text = hosts_run(argv);
+
+    assert_has(text, "killed");
+}
+
+/* A daemon that is started again is found again, and watched. */
+static void
+test_daemon_restarts(void)
+{
+    g_autoptr(GAsyncQueue) queue = g_async_queue_new_full(g_free);
+    virDomainPtr guest = host_add_guest(alpha, "lasting", TRUE);
+    virDomainPtr other = host_add_guest(alpha, "leaving", TRUE);
+    g_autoptr(MigtuneConn) conn = watch_conn(alpha, 0, queue);
+    g_autoptr(MigtuneDomain) domain = open_domain(conn, "lasting");
+    g_autoptr(MigtuneDomain) left = open_domain(conn, "leaving");
+    /* And one that nobody watches. */
+    g_autoptr(MigtuneConn) plain = open_conn(alpha, 0);
+    g_autoptr(MigtuneDomain) same = open_domain(plain, "lasting");
+    g_autoptr(MigtuneDomain) ended = open_domain(plain, "leaving");
+    g_autoptr(MigtuneConn) idle = open_conn(alpha, 0);
+    g_autoptr(MigtuneDomain) kept = open_domain(idle, "lasting");
+
+    virDomainFree(guest);
+    virDomainFree(other);
+    host_kill_daemon(alpha);
+    expect(queue, "- lost -");
+    /* One of them ends while nobody looks. */
+    kill_guest(alpha, "leaving");
+    host_revive(alpha);
+    expect(queue, "- regained -");
+    expect(queue, "leaving stopped unseen");
+    assert_gone(left, "it was stopped");
+    assert_gone(ended, "it was stopped");
+    assert_tunable(domain, "downtime=44");
+    {
+        /* What is kept outlives both: the daemon, and the process. */
+        g_autoptr(GError) error = NULL;
+
+        keep_downtime(kept, "downtime=46", &error);
+        g_assert_no_error(error);
+        keep_downtime(ended, "downtime=46", &error);
+        g_assert_no_error(error);
+    }
+    assert_tunable(same, "downtime=45");
+    assert_downtime(alpha, "lasting", "45");
+
+    guest = virDomainLookupByName(alpha->conn, "lasting");
+    virDomainDestroy(guest);
+    expect(queue, "lasting stopped destroyed");
+    remove_guest(guest);
+    remove_guest(virDomainLookupByName(alpha->conn, "leaving"));
+}
+
+static double
+seconds_since(gint64 begin)
+{
+    return (g_get_monotonic_time() - begin) / 1e6;
+}
+
+/* A daemon that does not answer: an end in time, and words. */
+static void
+test_daemon_hangs(void)
+{
+    virDomainPtr guest = host_add_guest(alpha, "patient", TRUE);
+    MigtuneConn *conn = open_conn(alpha, 1000);
+    MigtuneDomain *domain = open_domain(conn, "patient");
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) keys = NULL;
+    gint64 begin;
+
+    virDomainFree(guest);
+    host_hang_daemon(alpha);
+    begin = g_get_monotonic_time();
+    g_assert_false(set_downtime(domain, "downtime=44", &error));
+    g_test_message("%s after %.1f s", error->message, seconds_since(begin));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
+    assert_has(error->message, "within 1000 ms");
+    g_clear_error(&error);
+    /* It is not to be had anew, either. */
+    keys = migtune_conn_list(conn, &error);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
+    assert_has(error->message, "did not connect within 1000 ms");
+    g_assert_cmpfloat(seconds_since(begin), <, 8);
+    migtune_domain_unref(domain);
+    migtune_conn_unref(conn);
+
+    begin = g_get_monotonic_time();
+    {
+        g_autofree char *text = host_migtune(alpha, "-t", "1", "list", NULL);
+
+        assert_has(text, "exit 1");
+        assert_has(text, "did not connect within 1000 ms");
+        g_assert_cmpfloat(seconds_since(begin), <, 8);
+    }
+    host_wake_daemon(alpha);
+    g_free(host_virsh(alpha, "destroy", "patient", NULL));
+    g_free(host_virsh(alpha, "undefine", "patient", NULL));
+}
+
+/* Nobody asks anything, and still it is noticed. */
+static void
+test_keepalive(void)
+{
+    g_autoptr(GAsyncQueue) queue = g_async_queue_new_full(g_free);
+    MigtuneConn *conn = watch_conn(alpha, 1000, queue);
+    virDomainPtr guest;
+    gint64 begin;
+
+    host_hang_daemon(alpha);
+    begin = g_get_monotonic_time();
+    expect(queue, "- lost -");
+    g_test_message("lost after %.1f s", seconds_since(begin));
+    g_assert_cmpfloat(seconds_since(begin), >, 4);
+    host_wake_daemon(alpha);
+    expect(queue, "- regained -");
+    guest = host_add_guest(alpha, "new", TRUE);
+    expect(queue, "new started booted");
+    remove_guest(guest);
+
+    /* And who does not wait for it can go. */
+    host_hang_daemon(alpha);
+    begin = g_get_monotonic_time();
+    migtune_conn_unref(conn);
+    g_assert_cmpfloat(seconds_since(begin), <, 5);
+    host_wake_daemon(alpha);
+}
+
+static void
+test_command(void)
+{
+    virDomainPtr guest = host_add_guest(alpha, "seen", FALSE);
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    const char *argv[] = { tool, "-c", alpha->uri, "event", "seen",
+                           "--timeout", "30", NULL };
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
+    g_autoptr(GSubprocess) process = g_subprocess_newv(
+        argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error);
+    char head[8];
+    gsize length;
+
+    g_assert_no_error(error);
+    /* When it says that it waits, it does. */
+    g_assert_true(g_input_stream_read_all(
+        g_subprocess_get_stdout_pipe(process), head, sizeof(head), &length,
+        NULL, &error));
+    g_assert_cmpint(strncmp(head, "Waiting ", sizeof(head)), ==, 0);
+    virDomainCreate(guest);
+    g_subprocess_communicate_utf8(process, NULL, NULL, &text, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(g_subprocess_get_exit_status(process), ==, 0);
+    assert_has(text, "seen: started (booted)");
+
+    g_clear_pointer(&text, g_free);
+    text = host_migtune(alpha, "event", "nobody", NULL);
+    assert_has(text, "no domain is called 'nobody'");
+    g_clear_pointer(&text, g_free);
+    text = host_migtune(alpha, "event", "seen", "--timeout", "1", NULL);
+    assert_has(text, "exit 1");
+    assert_has(text, "nothing happened within 1 s");
+
+    remove_guest(guest);
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *missing;
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    missing = hosts_missing();
+    if (missing) {
+        g_print("1..0 # SKIP %s\n", missing);
+        return 0;
+    }
+    g_test_add_func("/libvirt/events/started-anew", test_started_anew);
+    g_test_add_func("/libvirt/events/stale-plan", test_stale_plan);
+    g_test_add_func("/libvirt/events/unwatched", test_unwatched);
+    g_test_add_func("/libvirt/events/moved-away", test_moved_away);
+    g_test_add_func("/libvirt/events/daemon-restarts", test_daemon_restarts);
+    g_test_add_func("/libvirt/events/daemon-hangs", test_daemon_hangs);
+    g_test_add_func("/libvirt/events/keepalive", test_keepalive);
+    g_test_add_func("/libvirt/events/command", test_command);
+
+    alpha = host_new("alpha", 1, NULL);
+    beta = host_new("beta", 2, alpha);
+    status = g_test_run();
+    host_free(beta);
+    host_free(alpha);
+
+    return status;
+}
