@@ -34,6 +34,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtRefTunables, mt_ref_tunables_free)
  * ("pc-q35-8.2") before 9.0 has another zero-page-detection.  NULL: none. */
 void mt_ref_tunables_set_machine(MtRefTunables *tunables, const char *machine);
 
+/* Of which release a versioned machine is; MT_RELEASE_NONE of others. */
+MtRelease mt_ref_machine_release(const char *machine);
+
 /* Whether @command is one of those that set or tell them, the single-knob
  * ones of old releases among them. */
 gboolean mt_ref_tunables_knows(const char *command);
