@@ -238,10 +238,10 @@ mt_dest_package(MtDest *dest, const guint8 *payload, guint16 len,
     dest->placed = g_malloc(MT_PAGE_SIZE);
     dest->listening = TRUE;
     mt_gate_close(dest->postcopy.gate, dest_ask, dest);
-    for (guint i = 0; i < pings->len; i += 4) {
-        if (!mt_dest_say(dest, MT_RP_PONG, pings->data + i, 4, error))
-            return FALSE;
-    }
+    /* The source has let the guest go: nothing about the link stops it now,
+     * and who reads on finds out. */
+    for (guint i = 0; i < pings->len; i += 4)
+        mt_dest_say(dest, MT_RP_PONG, pings->data + i, 4, NULL);
     dest->running = TRUE;
     dest->postcopy.run(dest->postcopy.data, dest->sections);
     return TRUE;

@@ -161,11 +161,12 @@ mt_postcopy_switch(MtEngine *e, MtSource *source, GBytes *sections,
                    gboolean *ret_gone, GError **error)
 {
     if (!mt_source_discard(source, error) ||
-        !mt_failure_check(e->failure, error))
+        !mt_failure_check(e->failure, error) ||
+        !mt_source_send_package(source, sections, error))
         return FALSE;
 
     *ret_gone = TRUE;
-    if (!mt_source_send_package(source, sections, error))
+    if (!mt_source_send_behind(source, error))
         return FALSE;
 
     mt_engine_enter_postcopy(e);

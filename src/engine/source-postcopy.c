@@ -135,7 +135,13 @@ mt_source_send_package(MtSource *s, GBytes *sections, GError **error)
            mt_source_command(s, MT_CMD_PACKAGED, sizeof(number), number,
                              error) &&
            mt_stream_out_bytes(&s->out, package->data, package->len, error) &&
-           package_ping(s, PING_BEHIND, error) &&
+           mt_stream_out_flush(&s->out, error);
+}
+
+gboolean
+mt_source_send_behind(MtSource *s, GError **error)
+{
+    return package_ping(s, PING_BEHIND, error) &&
            mt_stream_out_flush(&s->out, error);
 }
 

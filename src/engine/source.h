@@ -75,14 +75,16 @@ gboolean mt_source_send_devices(MtSource *source, GBytes *sections,
 
 /*
  * Post-copy, instead of the last section: nothing that was sent is under way
- * any more; what the destination has to throw away, as the pass has it; and
- * the devices, with the word to run.  From then on pages go as they are, and
+ * any more; what the destination has to throw away, as the pass has it; the
+ * devices, with the word to run as the last of it, which cannot have arrived
+ * if that failed; and what comes behind.  From then on pages go as they are, and
  * mt_source_send_eof() follows the last section.
  */
 gboolean mt_source_leave_precopy(MtSource *source, GError **error);
 gboolean mt_source_discard(MtSource *source, GError **error);
 gboolean mt_source_send_package(MtSource *source, GBytes *sections,
                                 GError **error);
+gboolean mt_source_send_behind(MtSource *source, GError **error);
 gboolean mt_source_send_eof(MtSource *source, GError **error);
 
 /* Sends page @index, inside of a section, if it is still in the pass. */

@@ -22,6 +22,8 @@
 #define RAM_BYTES (1 << 20)
 #define N_RANDOM 50
 #define N_RANDOM_SLOW 1000
+#define N_POSTCOPY 20
+#define N_POSTCOPY_SLOW 300
 #define N_DYING 100
 #define N_DYING_SLOW 3000
 
@@ -420,6 +422,133 @@ test_random(void)
         play_seed(first + i);
 }
 
+/* ---- post-copy: the guest goes before its RAM ---- */
+
+static void
+postcopy_begin(RefClient *from, RefClient *to, const char *path)
+{
+    static const char *const capability =
+        "{'capabilities': [{'capability': 'postcopy-ram', 'state': true}]}";
+
+    ref_client_run(from, "migrate-set-capabilities", "%s", capability);
+    ref_client_run(to, "migrate-set-capabilities", "%s", capability);
+    ref_client_run(from, "migrate-set-parameters",
+                   "{'max-bandwidth': 2000000}");
+    ref_client_run(to, "migrate-incoming", "{'uri': 'unix:%s'}", path);
+    ref_client_run(from, "migrate", "{'uri': 'unix:%s'}", path);
+    ref_client_run(from, "migrate-start-postcopy", "{}");
+}
+
+/* It is over, or waits for another link. */
+static char *
+postcopy_wait(RefClient *from, gboolean cut)
+{
+    gint64 end = g_get_monotonic_time() + WAIT_US;
+    gint64 cut_at = g_get_monotonic_time() + STALL_US;
+
+    for (;;) {
+        char *status = ref_client_status(from);
+
+        if (scene_is_final(status) || strcmp(status, "postcopy-paused") == 0)
+            return status;
+        if (cut && g_get_monotonic_time() > cut_at) {
+            ref_client_run(from, strcmp(status, "postcopy-active") == 0 ?
+                           "migrate-pause" : "migrate_cancel", "{}");
+            cut = FALSE;
+        }
+        g_free(status);
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(500);
+    }
+}
+
+/* Paused: whoever runs is over there, and gets the rest by another link. */
+static void
+postcopy_recover(RefClient *from, RefClient *to)
+{
+    g_autofree char *path = ref_client_path("again");
+    g_autofree char *here = ref_client_run_state(from);
+    g_autofree char *there = ref_client_run_state(to);
+    g_autofree char *refused = NULL;
+
+    g_assert_cmpstr(here, ==, "finish-migrate");
+    g_assert_cmpstr(there, ==, "running");
+    refused = ref_client_refused(from, "cont", NULL);
+    ref_client_wait(to, "postcopy-paused");
+    ref_client_run(to, "migrate-recover", "{'uri': 'unix:%s'}", path);
+    ref_client_run(from, "migrate", "{'uri': 'unix:%s', 'resume': true}",
+                   path);
+    ref_client_wait(from, "completed");
+    ref_client_wait(to, "completed");
+    g_unlink(path);
+}
+
+/*
+ * A link that breaks or goes silent at any byte: the guest can run on one side,
+ * whichever.
+ */
+static void
+postcopy_play(guint32 seed)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+    Scene scene = {
+        .release = g_rand_boolean(rand) ? R7_2 : R10_0,
+        .busy = g_rand_boolean(rand),
+        .fault = {
+            g_rand_boolean(rand) ? MT_REF_FAULT_DROP : MT_REF_FAULT_STALL,
+            NULL, g_rand_int_range(rand, 0, 650000) >>
+                g_rand_int_range(rand, 0, 4), 0, -1,
+        },
+    };
+    RefClient *from = scene_guest(&scene, FALSE);
+    RefClient *to = scene_guest(&scene, TRUE);
+    g_autofree char *path = ref_client_path("postcopy");
+    g_autofree char *status = NULL;
+    g_autofree char *here = NULL;
+    g_autofree char *there = NULL;
+
+    scene_arm(&scene, from);
+    postcopy_begin(from, to, path);
+    status = postcopy_wait(from, scene.fault.kind == MT_REF_FAULT_STALL);
+    scene_settle(ref_client_guest(to));
+    there = scene_state(ref_client_guest(to));
+    g_test_message("seed %u: %s at %" G_GUINT64_FORMAT ": %s, there %s", seed,
+                   mt_ref_fault_to_string(scene.fault.kind), scene.fault.at,
+                   status, there);
+    if (strcmp(status, "postcopy-paused") == 0 &&
+        strcmp(there, "running") == 0)
+        postcopy_recover(from, to);
+
+    here = ref_client_run_state(from);
+    if (strcmp(there, "running") == 0) {
+        g_assert_cmpstr(here, ==, "postmigrate");
+        g_assert_true(mt_ram_equal(
+            mt_ref_guest_get_ram(ref_client_guest(from)),
+            mt_ref_guest_get_ram(ref_client_guest(to)), NULL));
+    } else {
+        g_assert_cmpstr(there, ==, "dead");
+        g_assert_cmpstr(here, ==, "running");
+    }
+    ref_client_free(from);
+    ref_client_free(to);
+    g_unlink(path);
+}
+
+static void
+test_postcopy(void)
+{
+    const char *one = g_getenv("MIGTUNE_TEST_SEED");
+    guint n = g_test_slow() ? N_POSTCOPY_SLOW : N_POSTCOPY;
+    guint32 first = g_test_rand_int();
+
+    if (one) {
+        postcopy_play(strtoul(one, NULL, 10));
+        return;
+    }
+    for (guint i = 0; i < n; i++)
+        postcopy_play(first + i);
+}
+
 /* What comes in is no stream, so the guest dies of it, in a thread of its
  * destination: whoever frees the guest at that moment waits for that. */
 static void
@@ -463,6 +592,7 @@ main(int argc, char **argv)
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_scene);
     }
     g_test_add_func("/ref/faults/random", test_random);
+    g_test_add_func("/ref/faults/postcopy", test_postcopy);
     g_test_add_func("/ref/faults/free-dying", test_free_dying);
     return g_test_run();
 }
