@@ -35,6 +35,13 @@ migrate_add_step(JsonArray *steps, MigtuneDomain *domain,
     json_array_add_object_element(steps, step);
 }
 
+/* What lets a destination listen. */
+static const char *
+migrate_listen(gboolean resume)
+{
+    return resume ? "migrate-recover" : "migrate-incoming";
+}
+
 /* What --dry-run prints; takes @steps. */
 static int
 migrate_print_steps(Tool *tool, JsonArray *steps)
@@ -235,8 +242,9 @@ migration_dry_run(const Migration *migration, Tool *tool)
     JsonArray *steps = json_array_new();
 
     if (migration->destination)
-        migrate_add_step(steps, migration->destination, "migrate-incoming",
-                         migration->uri, FALSE);
+        migrate_add_step(steps, migration->destination,
+                         migrate_listen(migration->resume), migration->uri,
+                         FALSE);
     migrate_add_step(steps, migration->source, "migrate", migration->uri,
                      migration->resume);
 
@@ -250,7 +258,7 @@ migration_start(const Migration *migration, GError **error)
 
     if (migration->destination &&
         !migtune_domain_migrate_incoming(migration->destination,
-                                         migration->uri, error)) {
+                                         migration->uri, flags, error)) {
         g_prefix_error(error, "%s: ",
                        migtune_domain_get_name(migration->destination));
         return FALSE;
@@ -463,24 +471,12 @@ migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
     return migration_report(&migration, tool, failure, error);
 }
 
+/* With --json, what has become of the migration. */
 static int
-migrate_incoming(Tool *tool, const CmdLine *line, GError **error)
+migrate_show(Tool *tool, MigtuneDomain *domain, GError **error)
 {
-    const char *uri = cmd_line_get(line, "uri");
-    g_autoptr(MigtuneDomain) domain =
-        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     g_autoptr(JsonNode) info = NULL;
 
-    if (!domain)
-        return TOOL_FAILED;
-    if (cmd_line_has(line, "dry-run")) {
-        JsonArray *steps = json_array_new();
-
-        migrate_add_step(steps, domain, "migrate-incoming", uri, FALSE);
-        return migrate_print_steps(tool, steps);
-    }
-    if (!migtune_domain_migrate_incoming(domain, uri, error))
-        return TOOL_FAILED;
     if (!tool->json)
         return TOOL_DONE;
 
@@ -490,6 +486,50 @@ migrate_incoming(Tool *tool, const CmdLine *line, GError **error)
     out_json(info);
 
     return TOOL_DONE;
+}
+
+static int
+migrate_incoming(Tool *tool, const CmdLine *line, GError **error)
+{
+    const char *uri = cmd_line_get(line, "uri");
+    g_autoptr(MigtuneDomain) domain =
+        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    gboolean resume = cmd_line_has(line, "resume");
+
+    if (!domain)
+        return TOOL_FAILED;
+    if (cmd_line_has(line, "dry-run")) {
+        JsonArray *steps = json_array_new();
+
+        migrate_add_step(steps, domain, migrate_listen(resume), uri, FALSE);
+        return migrate_print_steps(tool, steps);
+    }
+    if (!migtune_domain_migrate_incoming(
+            domain, uri, resume ? MIGTUNE_MIGRATE_RESUME : 0, error))
+        return TOOL_FAILED;
+
+    return migrate_show(tool, domain, error);
+}
+
+static int
+migrate_postcopy(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autoptr(MigtuneDomain) domain =
+        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+
+    if (!domain)
+        return TOOL_FAILED;
+    if (cmd_line_has(line, "dry-run")) {
+        JsonArray *steps = json_array_new();
+
+        migrate_add_step(steps, domain, "migrate-start-postcopy", NULL,
+                         FALSE);
+        return migrate_print_steps(tool, steps);
+    }
+    if (!migtune_domain_start_postcopy(domain, error))
+        return TOOL_FAILED;
+
+    return migrate_show(tool, domain, error);
 }
 
 static int
@@ -517,7 +557,6 @@ migrate_abort(Tool *tool, const CmdLine *line, GError **error)
     const char *name = cmd_line_get(line, "domain");
     g_autoptr(MigtuneDomain) domain = tool_open_domain(tool, name, error);
     g_autoptr(GError) end = NULL;
-    g_autoptr(JsonNode) info = NULL;
     MigtuneJobState state;
 
     if (!domain ||
@@ -546,14 +585,8 @@ migrate_abort(Tool *tool, const CmdLine *line, GError **error)
         g_propagate_error(error, g_steal_pointer(&end));
         return TOOL_FAILED;
     }
-    if (tool->json) {
-        info = migtune_domain_get_job_info(domain, error);
-        if (!info)
-            return TOOL_FAILED;
-        out_json(info);
-    }
 
-    return TOOL_DONE;
+    return migrate_show(tool, domain, error);
 }
 
 #define MIGRATE_DOMAIN                                                  \
@@ -599,6 +632,8 @@ static const CmdOption migrate_incoming_options[] = {
     { "uri", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "URI",
       .help = N_("where to listen, in QEMU's words, such as tcp:HOST:PORT or "
                  "unix:PATH") },
+    { "resume", 0, CMD_OPT_FLAG,
+      .help = N_("for the rest of a postcopy migration that lost its link") },
     MIGRATE_DRY_RUN,
     { NULL }
 };
@@ -631,6 +666,13 @@ const Cmd cmd_migrate_commands[] = {
       N_("show the statistics of a migration"),
       N_("Prints all that QEMU tells about the present or the last migration "
          "of a guest.") },
+    { "migrate-postcopy", 0, migrate_abort_options, migrate_postcopy,
+      N_("let a guest that is migrated run at the destination now"),
+      N_("Begins postcopy: the guest stops here, runs at the destination, and "
+         "fetches from here the memory that has not come yet. The capability "
+         "\"postcopy\" must have been on at both sides before the migration "
+         "began. From then on the guest depends on both hosts, and there is "
+         "no way back.") },
     { "domjobabort", 0, migrate_abort_options, migrate_abort,
       N_("cancel a migration"),
       N_("Cancels the migration of a guest and waits until it has ended. "

@@ -67,7 +67,8 @@ typedef enum {
  * @error: return location
  *
  * Starts a migration and returns once QEMU has taken it up; most of what can
- * go wrong with @uri shows later, in migtune_domain_wait_job().
+ * go wrong with @uri shows later, in migtune_domain_wait_job(); only one that
+ * is resumed waits, for 5 s at most, until it has its link.
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_QEMU when it was refused, or a failure
  *   to talk to QEMU: %MIGTUNE_ERROR_STATE_UNKNOWN when a migration may have
@@ -81,13 +82,16 @@ gboolean migtune_domain_migrate(MigtuneDomain *domain, const char *uri,
  * migtune_domain_migrate_incoming:
  * @domain: a domain that was started to wait for a migration
  * @uri: where to listen, in QEMU's words
+ * @flags: %MIGTUNE_MIGRATE_RESUME, for one whose postcopy migration lost its
+ *   link and is to go on, or 0
  * @error: return location
  *
  * Returns: %FALSE as migtune_domain_migrate().
  * Since: 0.1
  */
 gboolean migtune_domain_migrate_incoming(MigtuneDomain *domain,
-                                         const char *uri, GError **error);
+                                         const char *uri, unsigned int flags,
+                                         GError **error);
 
 /**
  * migtune_domain_get_job_stats:

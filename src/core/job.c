@@ -19,6 +19,7 @@
 #define JOB_LAST_POLL_MS 100
 
 /* How long QEMU may take to end what was cancelled. */
+#define JOB_RESUME_MS 5000
 #define JOB_CANCEL_MS 30000
 
 static const char *const job_states[] = {
@@ -219,6 +220,36 @@ job_check_uri(const char *uri, GError **error)
     return FALSE;
 }
 
+/* Up to 9.0 a migration that is resumed is paused until it has its link, and
+ * stays so if it gets none. */
+static gboolean
+job_wait_resumed(MigtuneDomain *domain, const char *uri, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + JOB_RESUME_MS * 1000LL;
+    GCancellable *cancellable = domain->conn->cancellable;
+
+    for (;;) {
+        g_auto(MtJob) job = { NULL };
+        const char *why;
+
+        if (!job_ask_again(domain, cancellable, &job, error))
+            return FALSE;
+        if (job.state != MIGTUNE_JOB_PAUSED)
+            return TRUE;
+        if (g_get_monotonic_time() > end) {
+            why = mt_job_error(&job);
+            migtune_error_set(error, MIGTUNE_ERROR_QEMU,
+                              why ? _("the migration is still paused, QEMU "
+                                      "has no link to %s: %s") :
+                              _("the migration is still paused, QEMU has no "
+                                "link to %s"), uri, why);
+            return FALSE;
+        }
+        if (!mt_qmp_sleep(JOB_FIRST_POLL_MS, cancellable, error))
+            return FALSE;
+    }
+}
+
 gboolean
 migtune_domain_migrate(MigtuneDomain *domain, const char *uri,
                        unsigned int flags, GError **error)
@@ -236,23 +267,27 @@ migtune_domain_migrate(MigtuneDomain *domain, const char *uri,
     if (flags & MIGTUNE_MIGRATE_RESUME)
         json_object_set_boolean_member(arguments, "resume", TRUE);
 
-    return job_start(domain, "migrate", arguments, error);
+    return job_start(domain, "migrate", arguments, error) &&
+           (!(flags & MIGTUNE_MIGRATE_RESUME) ||
+            job_wait_resumed(domain, uri, error));
 }
 
 gboolean
 migtune_domain_migrate_incoming(MigtuneDomain *domain, const char *uri,
-                                GError **error)
+                                unsigned int flags, GError **error)
 {
     JsonObject *arguments;
 
     g_return_val_if_fail(domain != NULL && uri != NULL, FALSE);
 
-    if (!job_check_uri(uri, error))
+    if (!mt_core_check_flags(flags, MIGTUNE_MIGRATE_RESUME, error) ||
+        !job_check_uri(uri, error))
         return FALSE;
     arguments = json_object_new();
     json_object_set_string_member(arguments, "uri", uri);
 
-    return job_command(domain, "migrate-incoming", arguments,
+    return job_command(domain, flags & MIGTUNE_MIGRATE_RESUME ?
+                       "migrate-recover" : "migrate-incoming", arguments,
                        domain->conn->cancellable, error);
 }
 
@@ -362,8 +397,8 @@ job_end(const MtJob *job, GError **error)
     case MIGTUNE_JOB_PAUSED:
         migtune_error_set(error, MIGTUNE_ERROR_QEMU,
                           _("the migration lost its link after postcopy had "
-                            "begun; it can be resumed, and the guest can run "
-                            "nowhere before%s%s"), why ? ": " : "",
+                            "begun; until it is resumed, the guest runs over "
+                            "there as far as its memory has come%s%s"), why ? ": " : "",
                           why ? why : "");
         break;
     case MIGTUNE_JOB_NONE:

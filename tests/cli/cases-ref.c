@@ -94,6 +94,11 @@ static const CliCase cases[] = {
             "--timeout-action abort",
         "migtune -c " MIGRATE_SMALL "migrate x unix:link --incoming-domain x",
         "migtune -c " MIGRATE_SMALL "migrate x unix:link --resume",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:link --resume "
+            "--incoming-domain y --dry-run",
+        "migtune -c " MIGRATE_SMALL "migrate-incoming y unix:link --resume",
+        "migtune -c " MIGRATE_SMALL "migrate-postcopy x --dry-run",
+        "migtune -c " MIGRATE_SMALL "migrate-postcopy x",
         MIGRATE_FAULT("stall:at=100000") " & pid=$!; sleep 1; "
             "kill -TERM $pid; wait $pid",
     } },
@@ -113,6 +118,14 @@ static const CliCase cases[] = {
             "unix:link --incoming-domain y\" /dev/null < /dev/null | "
             "tr '\\r' '\\n' | grep '%' | sed 's/.\\[K//' | "
             "awk 'length($0) > 39 { print } END { print (NR > 0) }'",
+        /* What loses its link when the guest is over there goes on. */
+        "printf '%s\\n' 'migrate-setparameters x postcopy=on bandwidth=1MiB/s; "
+            "migrate-setparameters y postcopy=on' 'migrate x unix:link "
+            "--incoming-domain y --timeout 1 --timeout-action postcopy' "
+            "'migrate x unix:link2 --incoming-domain y --resume' "
+            "'dominfo y' | migtune -c 'ref://'$PWD'/small.xml?fault="
+            "x/drop:at=2MiB' 2>&1 | sed -n '/^postcopy/p; /^migtune/p; "
+            "/^memory_total/p; /^State/p; /^x: /p'",
         /* What was stopped for it to end runs on when it fails. */
         REF_HOLD("small.xml --fault x/drop:at=3MiB 2> /dev/null")
             "migtune -q migrate-setparameters x bandwidth=1MiB/s; "

@@ -73,10 +73,27 @@ fixture_start(Fixture *f)
 {
     g_autoptr(GError) error = NULL;
 
-    migtune_domain_migrate_incoming(f->destination, f->link, &error);
+    migtune_domain_migrate_incoming(f->destination, f->link, 0, &error);
     g_assert_no_error(error);
     migtune_domain_migrate(f->source, f->link, 0, &error);
     g_assert_no_error(error);
+}
+
+/* @text is one wish, such as "postcopy=on". */
+static void
+set_wish(MigtuneDomain *domain, const char *text)
+{
+    const char *const words[] = { text, NULL };
+    g_autoptr(GError) error = NULL;
+    virTypedParameterPtr params = NULL;
+    int n = 0;
+
+    migtune_typed_params_parse(words, &params, &n, &error);
+    g_assert_no_error(error);
+    migtune_domain_set_parameters(domain, params, n, MIGTUNE_SET_STRICT,
+                                  &error);
+    g_assert_no_error(error);
+    migtune_typed_params_free(params, n);
 }
 
 static void
@@ -307,6 +324,40 @@ test_start_lost(void)
     fixture_close(&f);
 }
 
+/* The link breaks when the guest is over there; another one gets the rest. */
+static void
+test_resumed(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *again = NULL;
+    Fixture f;
+
+    fixture_open(&f, "10.0", "<fault kind=\"drop\" at=\"1MiB\"/>");
+    again = g_strconcat(f.link, "-again", NULL);
+    set_wish(f.source, "postcopy=on");
+    set_wish(f.source, "bandwidth=4MiB");
+    set_wish(f.destination, "postcopy=on");
+    fixture_start(&f);
+    migtune_domain_start_postcopy(f.source, &error);
+    g_assert_no_error(error);
+    g_assert_false(migtune_domain_wait_job(f.source, 0, NULL, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+    g_clear_error(&error);
+    check_state(f.source, "paused", "finish-migrate");
+    check_state(f.destination, "paused", "running");
+
+    migtune_domain_migrate_incoming(f.destination, again,
+                                    MIGTUNE_MIGRATE_RESUME, &error);
+    g_assert_no_error(error);
+    migtune_domain_migrate(f.source, again, MIGTUNE_MIGRATE_RESUME, &error);
+    g_assert_no_error(error);
+    migtune_domain_wait_job(f.source, 0, NULL, NULL, &error);
+    g_assert_no_error(error);
+    check_state(f.source, "completed", "postmigrate");
+    g_unlink(again + strlen("unix:"));
+    fixture_close(&f);
+}
+
 static void
 test_wrong(void)
 {
@@ -320,7 +371,7 @@ test_wrong(void)
     g_assert_false(migtune_domain_migrate(f.source, f.link, 1 << 20, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
     g_clear_error(&error);
-    g_assert_false(migtune_domain_migrate_incoming(f.source, f.link,
+    g_assert_false(migtune_domain_migrate_incoming(f.source, f.link, 0,
                                                    &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
     g_clear_error(&error);
@@ -357,6 +408,7 @@ main(int argc, char **argv)
     g_test_add_func("/jobs/failed", test_failed);
     g_test_add_func("/jobs/monitor-lost", test_monitor_lost);
     g_test_add_func("/jobs/start-lost", test_start_lost);
+    g_test_add_func("/jobs/resumed", test_resumed);
     g_test_add_func("/jobs/wrong", test_wrong);
     return g_test_run();
 }
