@@ -40,7 +40,7 @@ mt_dest_free(MtDest *dest)
     if (!dest)
         return;
 
-    if (dest->listening)
+    if (dest->postcopy.gate)
         mt_gate_detach(dest->postcopy.gate);
     g_mutex_clear(&dest->say);
     g_free(dest->placed);

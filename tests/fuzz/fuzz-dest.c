@@ -3,7 +3,9 @@
  * Any bytes as a whole migration stream on the main channel.
  *
  * It is read from a file in memory.  The first byte chooses the settings: bit
- * 0 that the destination expects a mapped-ram file.
+ * 0 that the destination expects a mapped-ram file, bit 1 that it lets the
+ * source switch to post-copy, bit 2 that this is the link of one that was
+ * interrupted.
  */
 #include "config.h"
 
@@ -30,11 +32,28 @@ fuzz_ram(void)
     return ram;
 }
 
+/* The guest runs, and wants a page of each block at once. */
+static void
+fuzz_run(gpointer data, GBytes *sections)
+{
+    MtGate *gate = data;
+
+    mt_gate_pass(gate, 3, 0);
+    mt_gate_pass(gate, RAM_BYTES / MT_PAGE_SIZE, 0);
+}
+
+static void
+fuzz_resumed(gpointer data)
+{
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autoptr(MtRam) ram = fuzz_ram();
     g_autoptr(MtFailure) failure = mt_failure_new(NULL, NULL);
+    g_autoptr(MtGate) gate = mt_gate_new(mt_ram_n_pages(ram));
+    MtDestPostcopy postcopy = { gate, fuzz_run, fuzz_resumed, gate };
     g_autoptr(MtDest) dest = NULL;
     g_autoptr(MtIo) io = NULL;
     g_autoptr(GError) error = NULL;
@@ -55,11 +74,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     mt_engine_settings_init(&settings);
     settings.mapped_ram = data[0] & 1;
+    settings.postcopy = (data[0] & 2) != 0;
     settings.decompress_threads = 1;
     settings.timeout_ms = 1000;
     io = mt_io_new(fd, answers, "stream", mt_failure_get_cancel(failure));
     dest = mt_dest_new(ram, &settings, &counters, failure);
-    if (!mt_dest_load(dest, io, NULL, NULL, &error))
+    mt_dest_set_postcopy(dest, &postcopy);
+    if (data[0] & 4) {
+        mt_dest_let_go(dest);
+        if (!mt_dest_resume(dest, io, failure, &error))
+            g_assert(error);
+    } else if (!mt_dest_load(dest, io, NULL, NULL, &error)) {
         g_assert(error);
+    }
     return 0;
 }

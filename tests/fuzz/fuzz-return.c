@@ -2,6 +2,7 @@
 /* Any bytes as what a destination says on the return path. */
 #include "config.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(MtIo) io = NULL;
     g_autoptr(MtReturnPath) path = NULL;
     g_autoptr(GError) error = NULL;
+    MtPageRequest request;
     int fd = memfd_create("return", MFD_CLOEXEC);
 
     g_assert(fd >= 0);
@@ -31,7 +33,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     io = mt_io_new(fd, -1, "return path", NULL);
     path = mt_return_path_new(io, fuzz_broken, &broken);
+    /* The second half of the inputs is what comes in post-copy. */
+    if (size && data[size - 1] & 1) {
+        mt_return_path_allow_requests(path);
+        mt_return_path_allow_recovery(path, 4096);
+    }
     if (!mt_return_path_wait_shut(path, 10000, &error))
         g_assert(error && error->code != MIGTUNE_ERROR_TIMEOUT);
+    while (mt_return_path_take_request(path, &request))
+        g_assert(memchr(request.block, 0, sizeof(request.block)));
     return 0;
 }
