@@ -2,7 +2,7 @@
 /*
  * Any bytes as a whole migration stream on the main channel.
  *
- * It is read from a file in memory.  The first byte chooses the settings: bit
+ * It is read from a pipe, or from a file in memory.  The first byte chooses the settings: bit
  * 0 that the destination expects a mapped-ram file, bit 1 that it lets the
  * source switch to post-copy, bit 2 that this is the link of one that was
  * interrupted.
@@ -30,6 +30,30 @@ fuzz_ram(void)
     g_assert(mt_ram_add(ram, &main_ram, NULL));
     g_assert(mt_ram_add(ram, &rom, NULL));
     return ram;
+}
+
+static int
+fuzz_file(const uint8_t *data, size_t size)
+{
+    int fd = memfd_create("stream", MFD_CLOEXEC);
+
+    g_assert(fd >= 0);
+    g_assert(write(fd, data, size) == (gssize)size);
+    g_assert(lseek(fd, 0, SEEK_SET) == 0);
+    return fd;
+}
+
+/* A destination can answer on what is no file. */
+static int
+fuzz_pipe(const uint8_t *data, size_t size)
+{
+    int ends[2];
+
+    g_assert(pipe2(ends, O_CLOEXEC) == 0);
+    g_assert(fcntl(ends[1], F_SETPIPE_SZ, MAX(size, 4096)) >= 0);
+    g_assert(write(ends[1], data, size) == (gssize)size);
+    close(ends[1]);
+    return ends[0];
 }
 
 /* The guest runs, and wants a page of each block at once. */
@@ -64,10 +88,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
 
-    fd = memfd_create("stream", MFD_CLOEXEC);
-    g_assert(fd >= 0);
-    g_assert(write(fd, data + 1, size - 1) == (gssize)size - 1);
-    g_assert(lseek(fd, 0, SEEK_SET) == 0);
+    fd = data[0] & 1 ? fuzz_file(data + 1, size - 1) :
+         fuzz_pipe(data + 1, size - 1);
 
     answers = open("/dev/null", O_WRONLY | O_CLOEXEC);
     g_assert(answers >= 0);
