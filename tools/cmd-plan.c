@@ -23,6 +23,16 @@ plan_explain_can(Tool *tool, const CmdLine *line, GError **error)
     return domain ? can_domain(domain, what, error) : TOOL_FAILED;
 }
 
+/* Whether it is what was asked for that is wrong. */
+static gboolean
+plan_is_usage(GError **error)
+{
+    return error && (g_error_matches(*error, MIGTUNE_ERROR,
+                                     MIGTUNE_ERROR_INVALID_ARGUMENT) ||
+                     g_error_matches(*error, MIGTUNE_ERROR,
+                                     MIGTUNE_ERROR_INVALID_VALUE));
+}
+
 /* What would be given to libvirt for a migration that it runs. */
 static int
 plan_explain_libvirt(Tool *tool, const CmdLine *line, MigtunePlan *plan,
@@ -33,7 +43,7 @@ plan_explain_libvirt(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     gboolean ok;
 
     if (!lowering)
-        return TOOL_USAGE;
+        return plan_is_usage(error) ? TOOL_USAGE : TOOL_FAILED;
     ok = migtune_lowering_check(lowering, error);
     if (tool->json) {
         g_autoptr(JsonNode) document = migtune_lowering_to_json(lowering);

@@ -437,6 +437,7 @@ plans_print_lowering(Tool *tool, MigtunePlan *plan,
     const char *titles[] = { _("For libvirt"), _("Value"), NULL };
     g_autoptr(OutTable) table = out_table_new(titles);
     JsonArray *flags = out_get_array(document, "flags");
+    const char *remark = out_get_string(document, "remark");
     int n_params = 0;
     virTypedParameterPtr params =
         migtune_lowering_get_params(lowering, &n_params);
@@ -464,4 +465,6 @@ plans_print_lowering(Tool *tool, MigtunePlan *plan,
     }
     for (char **at = virsh; *at; at++)
         out_line("%s", *at);
+    if (remark && !tool->quiet)
+        out_error(_("warning: %s"), remark);
 }

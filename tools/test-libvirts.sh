@@ -1,16 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Runs the tests of the suite libvirt: on this machine, and once more in a root
-# of Debian 13 with the libvirt and the QEMU of that release, where everything
-# is built anew.
+# Runs the tests of the suite libvirt: on this machine, some of them once more
+# under valgrind in BUILD-plain, a build without sanitizers, and all of them in a
+# root of Debian 13 with the libvirt and the QEMU of that release, where
+# everything is built anew.
 #
 #     tools/test-libvirts.sh [BUILD]
 #
 # debootstrap makes the root, once, beside those of tools/get-qemus.sh; that
 # needs root, as the tests do.  What cannot be had is left out, and said.  The
-# logs of the tests are BUILD/meson-logs/testlog-libvirt*.json
-# and testlog-trixie*.json.
+# logs of the tests are BUILD/meson-logs/testlog-libvirt*.json and
+# testlog-trixie*.json, and those under valgrind BUILD-plain/meson-logs/
+# testlog-valgrind-*.json.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
@@ -47,6 +49,46 @@ make_libvirt_root() {
     mv "$root.new" "$root"
 }
 
+# Under valgrind: NAME of a test, with more arguments for it.
+run_watched() {
+    name=$1
+    shift
+    meson test -C "$build-plain" --no-rebuild --print-errorlogs \
+        --suite libvirt --logbase "testlog-valgrind-$name" "$@" \
+        "libvirt-$name" || status=1
+}
+
+# What belongs to every part of the driver, and the commands of a script.  A
+# leak is no matter of how often: one migration, and one round of two at once.
+run_under_valgrind() {
+    supp=$source/tests/libvirt/valgrind.supp
+    if [ ! -f "$build-plain/build.ninja" ]; then
+        meson setup "$build-plain" -Db_sanitize=none >/dev/null || return 1
+    fi
+    ninja -C "$build-plain" tools/migtune tests/libvirt/libvirt-migrate \
+        tests/libvirt/libvirt-takes tests/libvirt/libvirt-tuning \
+        tests/libvirt/libvirt-conformance src/drivers/libvirt/libvirt.so \
+        >/dev/null || return 1
+    rm -f "$build-plain"/meson-logs/testlog-valgrind-*
+    run_watched conformance --setup valgrindlibvirt
+    run_watched takes --setup valgrindlibvirt
+    # As in the setup.
+    MIGTUNE_TEST_WRAPPER="valgrind --quiet --leak-check=full"
+    for word in --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+            --error-exitcode=99 "--suppressions=$supp"; do
+        MIGTUNE_TEST_WRAPPER="$MIGTUNE_TEST_WRAPPER $word"
+    done
+    export MIGTUNE_TEST_WRAPPER
+    run_watched migrate --setup valgrindlibvirt \
+        --test-args='-p /libvirt/move/xbzrle'
+    run_watched tuning --setup valgrindlibvirt \
+        --test-args='-p /libvirt/no-monitor'
+    MIGTUNE_TEST_ROUNDS=1
+    export MIGTUNE_TEST_ROUNDS
+    run_watched kept --setup all
+    unset MIGTUNE_TEST_WRAPPER MIGTUNE_TEST_ROUNDS
+}
+
 # Inside of namespaces of its own: what is mounted there ends with it.
 run_in_root() {
     mkdir -p "$root/source" "$root/build"
@@ -66,6 +108,7 @@ run_in_root() {
             else meson setup /build /source -Ddocs=disabled; fi >/dev/null
             ninja tools/migtune tests/libvirt/libvirt-access \
                 tests/libvirt/libvirt-events tests/libvirt/libvirt-migrate \
+                tests/libvirt/libvirt-takes \
                 tests/libvirt/libvirt-tuning \
                 tests/libvirt/libvirt-conformance \
                 src/drivers/libvirt/libvirt.so src/drivers/qmp/qmp.so \
@@ -78,7 +121,7 @@ run_in_root() {
 }
 
 # shellcheck disable=SC2086 # a list of words
-need_packages $PACKAGES_LIBVIRT
+need_packages $PACKAGES_LIBVIRT valgrind
 trap release_proc EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -87,6 +130,9 @@ need_proc
 say "Testing with the libvirt that is installed"
 meson test -C "$build" --no-rebuild --print-errorlogs --setup all \
     --suite libvirt --logbase testlog-libvirt || status=1
+
+say "Testing with the libvirt that is installed, under valgrind"
+run_under_valgrind || status=1
 
 if [ -d "$root" ] || make_libvirt_root; then
     say "Testing with the libvirt of Debian 13"

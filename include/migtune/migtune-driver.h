@@ -125,6 +125,22 @@ typedef struct {
     gboolean read_only;
 } MigtuneDriverOptions;
 
+/**
+ * MigtuneDriverAsked:
+ * @name: of a typed parameter of libvirt's migration call
+ * @type: its virTypedParameterType
+ * @refused: whether it is not taken, or not with this type; set by @takes
+ *
+ * A typed parameter that a driver is asked about.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+    const char *name;
+    int type;
+    gboolean refused;
+} MigtuneDriverAsked;
+
 /* Where the element of kept settings is from, and its usual prefix. */
 #define MIGTUNE_DRIVER_KEPT_NAMESPACE "http://migtune.org/schemas/domain/1.0"
 #define MIGTUNE_DRIVER_KEPT_PREFIX "migtune"
@@ -202,6 +218,11 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   g_free(); of a client and a daemon the older one
  * @list_inactive: (nullable): as @list, of the domains that are defined and do
  *   not run, which @list leaves out
+ * @takes: (nullable): of a driver whose guests are migrated by libvirt: asks
+ *   it which of the virDomainMigrateFlags @flags and of the @n_asked typed
+ *   parameters @asked its migration call takes; sets @ret_refused to the flags
+ *   that it does not.  Nothing happens to the guest.  Returns %FALSE when it
+ *   cannot be asked or its answer is not understood
  * @watch: (nullable): has @func told of what happens to the domains, from a
  *   thread of the driver's own, until it is called again: with %NULL for
  *   @func when there was one, and that is not called any more when it has
@@ -249,6 +270,9 @@ struct _MigtuneDriver {
                              GError **error);
     char **(*list_inactive)(gpointer conn, GCancellable *cancellable,
                             GError **error);
+    gboolean (*takes)(gpointer domain, guint flags, guint *ret_refused,
+                      MigtuneDriverAsked *asked, guint n_asked,
+                      GCancellable *cancellable, GError **error);
     gboolean (*watch)(gpointer conn, MigtuneDriverEventFunc func,
                       gpointer user_data, GError **error);
 };

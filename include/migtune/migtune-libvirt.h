@@ -9,7 +9,7 @@
  * such a migration are flags and typed parameters of virDomainMigrate3(); what
  * libvirt leaves alone can be set in the guest just before.
  *
- * None of these functions needs libvirt at run time.
+ * Without a guest none of these functions needs libvirt at run time.
  */
 
 #include <migtune/migtune-plan.h>
@@ -22,17 +22,22 @@ typedef struct _MigtuneLowering MigtuneLowering;
  * migtune_plan_lower:
  * @plan: a plan, applied or not, with a guest or without
  * @libvirt: (nullable): a release of libvirt, such as "9.0", the older one of
- *   the two hosts; %NULL for that of the plan's connection, where its client
- *   library counts as well
+ *   the two hosts; %NULL for the libvirt of the plan's connection
  * @error: return location
  *
- * Nothing is sent to anybody.  What stands against it is told by
- * migtune_lowering_check().
+ * The libvirt of the plan's connection is asked which flags and typed
+ * parameters it takes; that changes nothing and leaves a line in the daemon's
+ * log.  Where it cannot be asked, as over a connection that may only read, its
+ * release is gone by, or that of the client library if that is older.  When
+ * @libvirt is given nothing is sent to anybody.  What stands against it is told
+ * by migtune_lowering_check().
  *
  * Returns: (transfer full): the lowering, or %NULL with
  *   %MIGTUNE_ERROR_INVALID_VALUE for a text that is no release and
  *   %MIGTUNE_ERROR_INVALID_ARGUMENT when @libvirt is %NULL and the plan's
- *   connection, if any, is not one to libvirt.
+ *   connection, if any, is not one to libvirt, and with
+ *   %MIGTUNE_ERROR_DISCONNECTED, %MIGTUNE_ERROR_TIMEOUT or
+ *   %MIGTUNE_ERROR_CANCELLED when libvirt was to be asked.
  * Since: 0.1
  */
 MigtuneLowering *migtune_plan_lower(MigtunePlan *plan, const char *libvirt,

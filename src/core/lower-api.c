@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "core/core.h"
+#include "plan/lower-ask.h"
 #include "plan/lower.h"
 #include "util/i18n.h"
 
@@ -43,19 +44,96 @@ lower_release(MigtunePlan *plan, const char *libvirt, GError **error)
     return release;
 }
 
+/* Failures after which it is of no use to go on without an answer. */
+static gboolean
+lower_is_over(const GError *error)
+{
+    return g_error_matches(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED) ||
+           g_error_matches(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT) ||
+           g_error_matches(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
+}
+
+/*
+ * Asks the libvirt of the guest what of @ask it takes.  FALSE when it cannot
+ * be asked, with the reason if there is somebody to ask; an error if that is
+ * the end of it.
+ */
+static gboolean
+lower_ask(MigtunePlan *plan, MtLowerAsk *ask, char **ret_why, GError **error)
+{
+    MigtuneDomain *domain = mt_plan_get_domain(plan);
+    const MigtuneDriver *driver = domain ? domain->conn->driver : NULL;
+    g_autoptr(GError) failure = NULL;
+
+    if (!driver || !driver->takes)
+        return FALSE;
+    if (ask->params->len == 0 && ask->flags == 0)
+        return TRUE;
+    if (driver->takes(domain->handle, ask->flags, &ask->refused,
+                      (MigtuneDriverAsked *)(gpointer)ask->params->data,
+                      ask->params->len, domain->conn->cancellable, &failure))
+        return TRUE;
+
+    if (lower_is_over(failure))
+        g_propagate_error(error, g_steal_pointer(&failure));
+    else
+        *ret_why = g_strdup(failure->message);
+
+    return FALSE;
+}
+
+/* For that release, or for the libvirt of the guest when it is not given. */
+static MtLowering *
+lower_plan(MigtunePlan *plan, const char *libvirt, MtRelease release,
+           GError **error)
+{
+    MtPlan *inner = mt_plan_get_inner(plan);
+    g_autoptr(MtLowerAsk) ask = mt_lower_ask_new(inner);
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *why = NULL;
+    gboolean answered = !libvirt && lower_ask(plan, ask, &why, &failure);
+    MtLowering *lowering;
+
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
+    }
+    lowering = mt_lowering_new(inner, release, answered ? ask : NULL);
+    if (why)
+        lowering->remark = g_strdup_printf(
+            _("libvirt could not be asked what it takes, so its release "
+              "alone was gone by: %s"), why);
+
+    return lowering;
+}
+
 MigtuneLowering *
 migtune_plan_lower(MigtunePlan *plan, const char *libvirt, GError **error)
 {
     MigtuneLowering *lowering;
+    MigtuneDomain *domain;
+    MtLowering *inner;
     MtRelease release;
 
     g_return_val_if_fail(plan != NULL, NULL);
 
+    domain = mt_plan_get_domain(plan);
+    if (domain && domain->identity.inactive) {
+        migtune_error_set(error, MIGTUNE_ERROR_NOT_RUNNING,
+                          _("%s is not running, so that nobody knows what its "
+                            "QEMU can do: start it, or give the releases of "
+                            "QEMU and libvirt in place of it"), domain->name);
+        return NULL;
+    }
+
     release = lower_release(plan, libvirt, error);
     if (release == MT_RELEASE_NONE)
         return NULL;
+    inner = lower_plan(plan, libvirt, release, error);
+    if (!inner)
+        return NULL;
     lowering = g_new0(MigtuneLowering, 1);
-    lowering->lowering = mt_lowering_new(mt_plan_get_inner(plan), release);
+    lowering->lowering = inner;
     lowering->plan = migtune_plan_ref(plan);
 
     return lowering;

@@ -298,10 +298,19 @@ plan_new_reset(MigtuneDomain *domain, gboolean defaults,
     else
         values = mt_journal_load(*ret_journal, domain->caps, NULL);
     if (!values) {
+        /* The two are remembered apart: a guest is told from one of the same
+         * name by what its monitor says. */
         migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                          _("no earlier change of %s by this user is "
-                            "remembered; QEMU's defaults are to be had with "
-                            "'reset --defaults'"),
+                          domain->conn->options.no_monitor
+                          ? _("no earlier change of %s by this user with "
+                              "--no-monitor is remembered; libvirt has no "
+                              "function of its own for going back on others, "
+                              "and --no-monitor leaves nothing else; QEMU's "
+                              "defaults of what libvirt has functions for are "
+                              "to be had with 'reset --defaults'")
+                          : _("no earlier change of %s by this user is "
+                              "remembered; QEMU's defaults are to be had with "
+                              "'reset --defaults'"),
                           domain->name);
         return NULL;
     }

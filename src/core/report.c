@@ -234,27 +234,38 @@ report_row_from(Report *report, const MtRow *row, const MtValue *value)
     return "set";
 }
 
-/* Where what makes up `compression` comes from. */
-static const char *
-report_compression_from(Report *report)
+/* What decides on `compression`; NULL when nothing does. */
+static const MtRow *
+report_compression_part(Report *report)
 {
     static const MtParamId parts[] = { MT_PARAM_MULTIFD_COMPRESSION,
                                        MT_PARAM_COMPRESS, MT_PARAM_XBZRLE };
     const MtSet *values = report->state->values;
-    const MtWish *wish =
-        report_wish(report->kept_plan, mt_row(MT_PARAM_COMPRESSION));
 
-    if (wish && report_has(report, report->kept_plan, wish))
-        return "kept";
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
         const MtRow *row = mt_row(parts[i]);
 
         if (mt_set_is_set(values, row) ||
             report_is_undone(report, row, mt_set_get(values, row)))
-            return report_row_from(report, row, mt_set_get(values, row));
+            return row;
     }
 
-    return "default";
+    return NULL;
+}
+
+/* Where what makes up `compression` comes from; @part decides on it. */
+static const char *
+report_compression_from(Report *report, const MtRow *part)
+{
+    const MtWish *wish =
+        report_wish(report->kept_plan, mt_row(MT_PARAM_COMPRESSION));
+
+    if (wish && report_has(report, report->kept_plan, wish))
+        return "kept";
+
+    return part ? report_row_from(report, part,
+                                  mt_set_get(report->state->values, part))
+                : "default";
 }
 
 static void
@@ -352,13 +363,16 @@ report_live_line(Report *report, const MtListed *listed)
         report_new_line(listed->name, listed->row, listed->spelling,
                         listed->entry, listed->value, mt_caps_release(caps));
     const MtRow *row = listed->entry ? listed->entry->row : listed->row;
+    const MtRow *part = listed->entry ? row : report_compression_part(report);
 
     mt_json_set_text(object, "from",
                      listed->entry
                          ? report_row_from(report, row, listed->value)
-                         : report_compression_from(report));
+                         : report_compression_from(report, part));
     report_add_kept(report, object, row, listed->value);
-    report_add_why(report, object, row, listed->value);
+    report_add_why(report, object, part ? part : row,
+                   part ? mt_set_get(report->state->values, part)
+                        : listed->value);
     return object;
 }
 

@@ -8,8 +8,10 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -85,11 +87,75 @@ mt_store_read(const char *path, char **ret_text, gsize *ret_length,
     return TRUE;
 }
 
+/* Until it is on the disk. */
+static gboolean
+store_write_through(int fd, const char *text)
+{
+    gsize left = strlen(text);
+
+    while (left > 0) {
+        ssize_t n = write(fd, text, left);
+
+        if (n < 0 && errno != EINTR)
+            return FALSE;
+        if (n > 0) {
+            text += n;
+            left -= n;
+        }
+    }
+
+    return fsync(fd) == 0;
+}
+
+/* So that the new name is on the disk, too; where that cannot be had, it is
+ * there a little later. */
+static void
+store_sync_folder(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
+/*
+ * By way of a file that has always the same name: whoever is killed while he
+ * writes leaves one behind, and the next writes over it.  There is one writer,
+ * who has the lock.
+ */
+static gboolean
+store_replace(const char *path, const char *text)
+{
+    g_autofree char *dir = g_path_get_dirname(path);
+    g_autofree char *base = g_path_get_basename(path);
+    g_autofree char *scratch = g_strdup_printf("%s/.%s.new", dir, base);
+    int fd = g_open(scratch, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+                                 O_NOFOLLOW, 0600);
+    gboolean written;
+    int cause;
+
+    if (fd < 0)
+        return FALSE;
+    written = store_write_through(fd, text);
+    cause = errno;
+    close(fd);
+    errno = cause;
+    if (written && g_rename(scratch, path) == 0) {
+        store_sync_folder(dir);
+        return TRUE;
+    }
+
+    cause = errno;
+    g_unlink(scratch);
+    errno = cause;
+    return FALSE;
+}
+
 gboolean
 mt_store_write(const char *path, const char *text, GError **error)
 {
-    g_autoptr(GError) cause = NULL;
-
     if (!text) {
         if (g_unlink(path) == 0 || errno == ENOENT)
             return TRUE;
@@ -97,13 +163,11 @@ mt_store_write(const char *path, const char *text, GError **error)
                           path, g_strerror(errno));
         return FALSE;
     }
-    if (g_file_set_contents_full(path, text, -1,
-                                 G_FILE_SET_CONTENTS_CONSISTENT |
-                                     G_FILE_SET_CONTENTS_DURABLE,
-                                 0600, &cause))
+    if (store_replace(path, text))
         return TRUE;
 
-    migtune_error_set(error, MIGTUNE_ERROR_IO, "%s", cause->message);
+    migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot write %s: %s"), path,
+                      g_strerror(errno));
     return FALSE;
 }
 

@@ -21,7 +21,8 @@ char *mt_store_path(const char *uuid, const char *name);
 gboolean mt_store_read(const char *path, char **ret_text, gsize *ret_length,
                        GError **error);
 
-/* Makes @text what is in it, readable for its owner alone; NULL removes it. */
+/* Makes @text what is in it, readable for its owner alone; NULL removes it.
+ * Who does so has the lock. */
 gboolean mt_store_write(const char *path, const char *text, GError **error);
 
 /* Waits until nobody else changes it, as mt_lock_take(). */

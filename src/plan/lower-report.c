@@ -151,6 +151,12 @@ mt_lowering_to_json(const MtLowering *lowering)
     for (char **at = virsh; *at; at++)
         json_array_add_string_element(commands, *at);
     json_object_set_string_member(object, "libvirt", libvirt);
+    json_object_set_string_member(object, "judged-by",
+                                  lowering->asked ? "libvirt" : "release");
+    if (lowering->remark)
+        json_object_set_string_member(object, "remark", lowering->remark);
+    else
+        json_object_set_null_member(object, "remark");
     json_object_set_array_member(object, "flags", report_flags(lowering));
     json_object_set_int_member(object, "flags-value", lowering->flags);
     json_object_set_array_member(object, "parameters",

@@ -29,16 +29,22 @@
     { .id = MT_PARAM_##id_, .how = MT_LOWER_PARAM, \
       .name = VIR_MIGRATE_PARAM_##name_, .type = VIR_TYPED_PARAM_##type_, \
       .since = since_, .option = option_ }
+/* A method of compression, with the typed parameter that came with it. */
+#define METHOD(name_, witness_, type_, since_) \
+    .how = MT_LOWER_METHOD, .flag = VIR_MIGRATE_COMPRESSED, .name = name_, \
+    .witness = VIR_MIGRATE_PARAM_COMPRESSION_##witness_, \
+    .type = VIR_TYPED_PARAM_##type_, .since = since_
 #define NEVER(id_, why_) \
     { .id = MT_PARAM_##id_, .how = MT_LOWER_NEVER, .why = why_ }
-#define ITSELF(id_, why_) \
-    { .id = MT_PARAM_##id_, .how = MT_LOWER_ITSELF, .why = why_ }
+#define ITSELF(id_, since_, why_) \
+    { .id = MT_PARAM_##id_, .how = MT_LOWER_ITSELF, .since = since_, \
+      .why = why_ }
 
 static const MtLowerRow lower_rows[] = {
-    { .id = MT_PARAM_XBZRLE, .how = MT_LOWER_METHOD, .name = "xbzrle",
-      .flag = VIR_MIGRATE_COMPRESSED, .since = MT_RELEASE(1, 3) },
-    { .id = MT_PARAM_COMPRESS, .how = MT_LOWER_METHOD, .name = "mt",
-      .flag = VIR_MIGRATE_COMPRESSED, .since = MT_RELEASE(1, 3) },
+    { .id = MT_PARAM_XBZRLE,
+      METHOD("xbzrle", XBZRLE_CACHE, ULLONG, MT_RELEASE(1, 3)) },
+    { .id = MT_PARAM_COMPRESS,
+      METHOD("mt", MT_LEVEL, INT, MT_RELEASE(1, 3)) },
     { .id = MT_PARAM_MULTIFD_COMPRESSION, .how = MT_LOWER_METHODS,
       .since = MT_RELEASE(9, 4) },
     FLAG(MULTIFD, PARALLEL, MT_RELEASE(5, 2)),
@@ -79,18 +85,22 @@ static const MtLowerRow lower_rows[] = {
       .name = "virDomainMigrateSetMaxDowntime", .since = MT_RELEASE(0, 8),
       .option = "migrate-setmaxdowntime" },
 
-    ITSELF(EVENTS, N_("libvirt needs the events of a migration")),
-    ITSELF(PAUSE_BEFORE_SWITCHOVER,
+    ITSELF(EVENTS, 0, N_("libvirt needs the events of a migration")),
+    ITSELF(PAUSE_BEFORE_SWITCHOVER, 0,
            N_("libvirt has the guest wait before it moves, and continues it "
               "itself")),
-    ITSELF(LATE_BLOCK_ACTIVATE,
+    ITSELF(LATE_BLOCK_ACTIVATE, 0,
            N_("libvirt opens the disks on the destination late")),
-    ITSELF(RETURN_PATH,
+    ITSELF(RETURN_PATH, 0,
            N_("libvirt lets the destination answer unless the migration is "
               "tunnelled")),
-    ITSELF(POSTCOPY_PREEMPT,
+    ITSELF(POSTCOPY_PREEMPT, MT_RELEASE(10, 0),
            N_("libvirt switches it on with post-copy where both QEMUs have "
               "it and it knows of it")),
+    /* 9.0 does not know it, 11.3 does; between them nobody has looked. */
+    ITSELF(SWITCHOVER_ACK, MT_RELEASE(11, 3),
+           N_("libvirt switches it on, unless the migration is tunnelled, "
+              "where both QEMUs have it and it knows of it")),
 
     NEVER(DIRTY_BITMAPS, N_("libvirt sends dirty bitmaps itself, with the "
                             "storage")),
@@ -110,10 +120,8 @@ static const MtLowerRow lower_rows[] = {
 
 /* Methods beside the capabilities: values of multifd-compression. */
 static const MtLowerRow lower_methods[] = {
-    { .how = MT_LOWER_METHOD, .name = "zlib", .flag = VIR_MIGRATE_COMPRESSED,
-      .since = MT_RELEASE(9, 4) },
-    { .how = MT_LOWER_METHOD, .name = "zstd", .flag = VIR_MIGRATE_COMPRESSED,
-      .since = MT_RELEASE(9, 4) },
+    { METHOD("zlib", ZLIB_LEVEL, INT, MT_RELEASE(9, 4)) },
+    { METHOD("zstd", ZSTD_LEVEL, INT, MT_RELEASE(9, 4)) },
 };
 
 static const struct {
@@ -157,6 +165,27 @@ mt_lower_method(const char *name)
     }
 
     return NULL;
+}
+
+const MtLowerRow *
+mt_lower_assignment(const MtAssignment *a)
+{
+    const MtLowerRow *how = mt_lower_row(a->row);
+    const MtLowerRow *method;
+
+    if (!how || how->how != MT_LOWER_METHODS)
+        return how;
+    method = mt_lower_method(a->value->text);
+
+    return method ? method : how;
+}
+
+unsigned int
+mt_lower_flags_settle(unsigned int flags)
+{
+    /* The topmost layer alone is one of two ways to copy the storage. */
+    return flags & VIR_MIGRATE_NON_SHARED_INC
+        ? flags & ~VIR_MIGRATE_NON_SHARED_DISK : flags;
 }
 
 const char *

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "plan/lower.h"
+#include "plan/lower-ask.h"
 #include "util/i18n.h"
 
 #include "migtune/migtune-error.h"
@@ -83,6 +84,26 @@ lower_text(const MtAssignment *a)
     return g_strdup(a->wish->asked);
 }
 
+/* Whether libvirt is asked about it: it is a part of the call. */
+static gboolean
+lower_is_asked(const MtLowering *lowering, const MtLowerRow *how)
+{
+    return lowering->ask && how &&
+           (how->how == MT_LOWER_FLAG || how->how == MT_LOWER_PARAM ||
+            how->how == MT_LOWER_METHOD);
+}
+
+/* Whether libvirt, which does not take @how, knows of the capability all the
+ * same: then it switches it off when a migration begins. */
+static gboolean
+lower_is_switched_off(const MtLowering *lowering, const MtAssignment *a,
+                      const MtLowerRow *how)
+{
+    return lower_is_asked(lowering, how) &&
+           how->since <= lowering->libvirt &&
+           a->row->kind == MT_KIND_CAPABILITY;
+}
+
 /*
  * What libvirt cannot be told is set before the call, if that lasts: libvirt
  * leaves it alone, and it is the guest's own QEMU that needs it.  That of the
@@ -100,8 +121,20 @@ lower_beside(MtLowering *lowering, const MtAssignment *a,
                     mt_row_default(a->row, mt_caps_release(
                         lowering->plan->caps))))
         return;                 /* as it is there anyway */
-    if (a->row->sides == MT_SIDE_SOURCE)
+    if (lower_is_switched_off(lowering, a, how))
+        mt_lowering_find(lowering, lower_name(a), NULL,
+                         _("%s=%s: this libvirt (%s) was asked and does not "
+                           "take it, and it switches off by itself what it "
+                           "is not told"), lower_name(a), text, libvirt);
+    else if (a->row->sides == MT_SIDE_SOURCE)
         mt_set_put(lowering->before, a->row, mt_value_copy(a->value));
+    else if (lower_is_asked(lowering, how))
+        mt_lowering_find(lowering, lower_name(a), NULL,
+                         _("%s=%s: this libvirt (%s) was asked and does not "
+                           "take it, which came with libvirt %s; the other "
+                           "side's QEMU is started in the middle of the "
+                           "migration, so it cannot be set by hand either"),
+                         lower_name(a), text, libvirt, since);
     else if (since)
         mt_lowering_find(lowering, lower_name(a), NULL,
                          _("%s=%s needs libvirt %s on both hosts, and this is "
@@ -153,18 +186,12 @@ lower_param(MtLowering *lowering, const MtAssignment *a,
     }
 }
 
-/* A value of multifd-compression. */
+/* A value of multifd-compression that is no method of libvirt. */
 static void
 lower_methods(MtLowering *lowering, const MtAssignment *a,
               const MtLowerRow *how)
 {
-    const MtLowerRow *method = mt_lower_method(a->value->text);
-
-    if (strcmp(a->value->text, "none") == 0)
-        return;
-    if (method)
-        lower_add_method(lowering, method);
-    else
+    if (strcmp(a->value->text, "none") != 0)
         lower_beside(lowering, a, NULL);
 }
 
@@ -201,7 +228,8 @@ static void
 lower_method(MtLowering *lowering, const MtAssignment *a,
              const MtLowerRow *how)
 {
-    if (a->value->boolean)
+    /* The other methods are values of multifd-compression. */
+    if (a->row->type != MT_TYPE_BOOL || a->value->boolean)
         lower_add_method(lowering, how);
 }
 
@@ -226,12 +254,24 @@ static const LowerFunc lower_funcs[] = {
     [MT_LOWER_NEVER] = lower_never,
 };
 
+/* Whether this libvirt has it. */
+static gboolean
+lower_is_known(const MtLowering *lowering, const MtLowerRow *how)
+{
+    if (lower_is_asked(lowering, how))
+        return mt_lower_ask_took(lowering->ask, how);
+
+    return how->since <= lowering->libvirt;
+}
+
 MtLowering *
-mt_lowering_new(MtPlan *plan, MtRelease libvirt)
+mt_lowering_new(MtPlan *plan, MtRelease libvirt, const MtLowerAsk *ask)
 {
     MtLowering *lowering = g_new0(MtLowering, 1);
 
     lowering->libvirt = libvirt;
+    lowering->ask = ask;
+    lowering->asked = ask != NULL;
     lowering->plan = mt_plan_ref(plan);
     lowering->flags = VIR_MIGRATE_LIVE;
     lowering->params = g_array_new(FALSE, TRUE, sizeof(virTypedParameter));
@@ -242,18 +282,17 @@ mt_lowering_new(MtPlan *plan, MtRelease libvirt)
 
     for (guint i = 0; i < plan->assignments->len; i++) {
         const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
-        const MtLowerRow *how = mt_lower_row(a->row);
-        gboolean known = how && how->since <= libvirt;
+        const MtLowerRow *how = mt_lower_assignment(a);
+        gboolean known = how && lower_is_known(lowering, how);
 
         /* Room is made by libvirt, which switches off what is not asked. */
         if (a->rank == MT_RANK_RELEASE && how)
             continue;
         lower_funcs[known ? how->how : MT_LOWER_UNKNOWN](lowering, a, how);
     }
-    /* The topmost layer alone is one of two ways to copy the storage. */
-    if (lowering->flags & VIR_MIGRATE_NON_SHARED_INC)
-        lowering->flags &= ~VIR_MIGRATE_NON_SHARED_DISK;
+    lowering->flags = mt_lower_flags_settle(lowering->flags);
     mt_lowering_judge(lowering);
+    lowering->ask = NULL;
 
     return lowering;
 }
@@ -268,6 +307,7 @@ mt_lowering_free(MtLowering *lowering)
     g_array_unref(lowering->params);
     mt_set_free(lowering->before);
     g_ptr_array_unref(lowering->findings);
+    g_free(lowering->remark);
     g_free(lowering);
 }
 

@@ -31,7 +31,9 @@ typedef struct {
     MtLowerHow how;
     unsigned int flag;          /* virDomainMigrateFlags */
     const char *name;           /* of the typed parameter or the method */
-    int type;                   /* of the typed parameter */
+    const char *witness;        /* the typed parameter that came with the
+                                 * method */
+    int type;                   /* of the typed parameter or the witness */
     MtRelease since;            /* of libvirt */
     const char *option;         /* of virsh migrate, or a command of virsh */
     const char *why;            /* why, to be translated */
@@ -42,6 +44,12 @@ const MtLowerRow *mt_lower_row(const MtRow *row);
 
 /* A method of compression by its name; NULL for one that libvirt has not. */
 const MtLowerRow *mt_lower_method(const char *name);
+
+/* How libvirt has that value; NULL when it has nothing to do with it. */
+const MtLowerRow *mt_lower_assignment(const MtAssignment *a);
+
+/* @flags without those that exclude each other. */
+unsigned int mt_lower_flags_settle(unsigned int flags);
 
 /* "VIR_MIGRATE_LIVE" and "--live" of a flag. */
 const char *mt_lower_flag_name(unsigned int flag);
@@ -54,8 +62,14 @@ typedef struct {
     char *text;
 } MtLowerFinding;
 
+/* lower-ask.h */
+typedef struct _MtLowerAsk MtLowerAsk;
+
 typedef struct {
     MtRelease libvirt;
+    const MtLowerAsk *ask;      /* while it is made; NULL: nobody was asked */
+    gboolean asked;             /* libvirt itself, not its release alone */
+    char *remark;               /* why it was not; NULL: there was no one */
     MtPlan *plan;
 
     unsigned int flags;
@@ -64,8 +78,12 @@ typedef struct {
     GPtrArray *findings;        /* MtLowerFinding */
 } MtLowering;
 
-/* Lowers @plan, which it references, for @libvirt. */
-MtLowering *mt_lowering_new(MtPlan *plan, MtRelease libvirt);
+/*
+ * Lowers @plan, which it references, for @libvirt: with what @ask says that it
+ * takes or, without that, with what the release has.
+ */
+MtLowering *mt_lowering_new(MtPlan *plan, MtRelease libvirt,
+                            const MtLowerAsk *ask);
 void mt_lowering_free(MtLowering *lowering);
 
 void mt_lowering_find(MtLowering *lowering, const char *name,

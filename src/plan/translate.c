@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "plan/equiv.h"
+#include "plan/judge.h"
 #include "plan/translate.h"
 #include "plan/wish.h"
 #include "util/i18n.h"
@@ -111,8 +112,8 @@ translate_absent_value(const MtPlan *plan, const MtRow *row,
     return translate_absence(plan, row);
 }
 
-static MtAssignment *
-translate_find_assignment(const MtPlan *plan, const MtRow *row)
+MtAssignment *
+mt_translate_find_assignment(const MtPlan *plan, const MtRow *row)
 {
     for (guint i = 0; i < plan->assignments->len; i++) {
         MtAssignment *assignment = g_ptr_array_index(plan->assignments, i);
@@ -133,12 +134,9 @@ translate_setting(const MtRow *row, const MtValue *value)
     return g_strdup_printf("%s=%s", row->name, text);
 }
 
-/*
- * Gives up @wish with best-effort, else refuses it.  @text is why.
- */
-static void
-translate_cannot(MtPlan *plan, MtWish *wish, MigtuneErrorCode code,
-                 const char *rule, const char *text)
+void
+mt_translate_cannot(MtPlan *plan, MtWish *wish, MigtuneErrorCode code,
+                    const char *rule, const char *text)
 {
     if (plan->policy != MT_POLICY_BEST_EFFORT) {
         mt_wish_refuse(wish, code, rule, "%s", text);
@@ -156,7 +154,7 @@ static void
 translate_assign(MtPlan *plan, MtWish *wish, const MtRow *row, MtValue *value,
                  MtRank rank)
 {
-    MtAssignment *old = translate_find_assignment(plan, row);
+    MtAssignment *old = mt_translate_find_assignment(plan, row);
     MtAssignment *assignment;
 
     if (rank > MT_RANK_RELEASE &&
@@ -183,7 +181,7 @@ translate_assign(MtPlan *plan, MtWish *wish, const MtRow *row, MtValue *value,
         text = g_strdup_printf(_("%s (%s) and %s (%s) do not go together"),
                                old->wish->name, first, wish->name, second);
         /* The one asked for last is kept. */
-        translate_cannot(plan, old->wish, MIGTUNE_ERROR_CONFLICT, NULL, text);
+        mt_translate_cannot(plan, old->wish, MIGTUNE_ERROR_CONFLICT, NULL, text);
         if (plan->policy != MT_POLICY_BEST_EFFORT)
             mt_wish_refuse(wish, MIGTUNE_ERROR_CONFLICT, NULL, "%s", text);
         mt_value_free(value);
@@ -426,7 +424,7 @@ translate_out_of_reach(MtPlan *plan, MtWish *wish, const MtRow *row)
     text = g_strdup_printf(_("libvirt has no function of its own for %s, and "
                              "--no-monitor leaves nothing else"), row->name);
     wish->shown = NULL;
-    translate_cannot(plan, wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, text);
+    mt_translate_cannot(plan, wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, text);
 
     return TRUE;
 }
@@ -477,12 +475,11 @@ translate_row(Translation *t, MtWish *wish, const MtRow *row,
 
     absence = translate_absent_value(plan, row, value);
     wish->shown = NULL;
-    translate_cannot(plan, wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, absence);
+    mt_translate_cannot(plan, wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, absence);
 }
 
-/* Switches off what is on, if it is there; a value of its own wins. */
-static void
-translate_release(MtPlan *plan, MtWish *wish, const MtRow *row)
+void
+mt_translate_release(MtPlan *plan, MtWish *wish, const MtRow *row)
 {
     if (translate_has_row(plan, row) && row->def)
         translate_assign(plan, wish, row, mt_value_from_table(row, row->def),
@@ -500,7 +497,7 @@ translate_make_room(MtPlan *plan, MtWish *wish)
 
     for (guint i = 0; i < mt_caps_size(plan->caps); i++) {
         const MtRow *row = mt_caps_nth(plan->caps, i)->row;
-        MtAssignment *own = translate_find_assignment(plan, row);
+        MtAssignment *own = mt_translate_find_assignment(plan, row);
 
         if (row->kind != MT_KIND_CAPABILITY || own ||
             !mt_set_is_set(plan->before->values, row))
@@ -510,7 +507,7 @@ translate_make_room(MtPlan *plan, MtWish *wish)
 
             if (!mt_rules_exclude(needed, row, release))
                 continue;
-            translate_release(plan, wish, row);
+            mt_translate_release(plan, wish, row);
             mt_wish_say(wish, _("%s is switched off, which excludes it"),
                         row->name);
             break;
@@ -520,15 +517,15 @@ translate_make_room(MtPlan *plan, MtWish *wish)
         const MtRow *row = mt_caps_nth(plan->caps, i)->row;
 
         if (!mt_set_is_set(plan->before->values, row) ||
-            translate_find_assignment(plan, row))
+            mt_translate_find_assignment(plan, row))
             continue;
         for (const MtRule *r = row->rules; r && r->relation; r++) {
             MtAssignment *gone =
-                translate_find_assignment(plan, mt_row(r->other));
+                mt_translate_find_assignment(plan, mt_row(r->other));
 
             if (r->relation == MT_RULE_NEEDS && release >= r->from && gone &&
                 gone->rank == MT_RANK_RELEASE) {
-                translate_release(plan, wish, row);
+                mt_translate_release(plan, wish, row);
                 mt_wish_say(wish, _("%s is switched off, which needs %s"),
                             row->name, gone->row->name);
             }
@@ -570,7 +567,7 @@ translate_choose_method(Translation *t, MtWish *wish,
     else
         text = g_strdup_printf(_("this QEMU has no compression=%s"),
                                method->method);
-    translate_cannot(plan, wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, text);
+    mt_translate_cannot(plan, wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, text);
     return NULL;
 }
 
@@ -609,10 +606,10 @@ translate_compression(Translation *t, MtWish *wish)
     if (chosen) {
         translate_by_multifd(plan, wish, chosen->method);
     } else {
-        translate_release(plan, wish, by_multifd);
+        mt_translate_release(plan, wish, by_multifd);
     }
-    translate_release(plan, wish, mt_row(MT_PARAM_XBZRLE));
-    translate_release(plan, wish, mt_row(MT_PARAM_COMPRESS));
+    mt_translate_release(plan, wish, mt_row(MT_PARAM_XBZRLE));
+    mt_translate_release(plan, wish, mt_row(MT_PARAM_COMPRESS));
 }
 
 static void
@@ -637,195 +634,6 @@ translate_wishes(Translation *t)
                 translate_make_room(t->plan, wish);
         }
     }
-}
-
-/* The state that the assignments would lead to. */
-static MtSet *
-translate_result(const MtPlan *plan)
-{
-    MtSet *result = mt_set_copy(plan->before->values);
-
-    for (guint i = 0; i < plan->assignments->len; i++) {
-        const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
-
-        mt_set_put(result, a->row, mt_value_copy(a->value));
-    }
-
-    return result;
-}
-
-static guint
-translate_order(const MtPlan *plan, const MtAssignment *assignment)
-{
-    guint index = 0;
-
-    g_ptr_array_find(plan->wishes, assignment->wish, &index);
-    return index;
-}
-
-/* Best-effort: makes the earlier of the two sides of a finding give way. */
-static void
-translate_give_way(MtPlan *plan, const MtFinding *finding,
-                   MtAssignment *first, MtAssignment *second)
-{
-    MtAssignment *loser = NULL;
-
-    if (first && second && finding->relation == MT_RULE_EXCLUDES)
-        loser = translate_order(plan, first) < translate_order(plan, second)
-                    ? first
-                    : second;
-    else if (finding->relation == MT_RULE_NEEDS && first)
-        loser = first;
-    if (loser) {
-        translate_cannot(plan, loser->wish, MIGTUNE_ERROR_CONFLICT,
-                         finding->rule, finding->message);
-    } else {
-        /* The other side was on before: the wish came later. */
-        MtAssignment *own = first ? first : second;
-        const MtRow *other = first ? finding->other : finding->row;
-
-        if (other->kind == MT_KIND_CAPABILITY) {
-            translate_release(plan, own->wish, other);
-            mt_wish_say(own->wish, _("%s is switched off: %s"), other->name,
-                        finding->message);
-        } else {
-            translate_cannot(plan, own->wish, MIGTUNE_ERROR_CONFLICT,
-                             finding->rule, finding->message);
-        }
-    }
-}
-
-static void
-translate_refuse_finding(MtPlan *plan, const MtFinding *finding,
-                         MtAssignment *first, MtAssignment *second)
-{
-    MtAssignment *own = first ? first : second;
-    const MtRow *other = first ? finding->other : finding->row;
-
-    if (first && second) {
-        mt_wish_refuse(first->wish, MIGTUNE_ERROR_CONFLICT, finding->rule,
-                       "%s", finding->message);
-        mt_wish_refuse(second->wish, MIGTUNE_ERROR_CONFLICT, finding->rule,
-                       "%s", finding->message);
-    } else if (finding->relation == MT_RULE_EXCLUDES) {
-        mt_wish_refuse(own->wish, MIGTUNE_ERROR_CONFLICT, finding->rule,
-                       _("%s, and %s is set already; ask for %s=%s as well"),
-                       finding->message, other->name, other->name,
-                       other->type == MT_TYPE_BOOL ? "off"
-                       : other->def && *other->def ? other->def
-                                                   : "''");
-    } else if (first) {
-        mt_wish_refuse(own->wish, MIGTUNE_ERROR_CONFLICT, finding->rule,
-                       "%s", finding->message);
-    } else {
-        mt_wish_refuse(own->wish, MIGTUNE_ERROR_CONFLICT, finding->rule,
-                       _("%s, and %s is on; ask for %s=off as well"),
-                       finding->message, other->name, other->name);
-    }
-}
-
-/* TRUE when a wish was given up, so that all has to be done again. */
-static gboolean
-translate_judge(MtPlan *plan)
-{
-    g_autoptr(MtSet) result = translate_result(plan);
-    g_autoptr(MtSet) changed = mt_set_new();
-    g_autoptr(GPtrArray) findings = NULL;
-
-    for (guint i = 0; i < plan->assignments->len; i++) {
-        const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
-
-        mt_set_put(changed, a->row, mt_value_copy(a->value));
-    }
-    findings = mt_rules_check(result, changed, mt_caps_release(plan->caps));
-    for (guint i = 0; i < findings->len; i++) {
-        const MtFinding *finding = g_ptr_array_index(findings, i);
-        MtAssignment *first = translate_find_assignment(plan, finding->row);
-        MtAssignment *second = translate_find_assignment(plan, finding->other);
-
-        if (!mt_finding_is_fatal(finding)) {
-            /* A remark for whoever asked for it by name. */
-            if (first && first->rank > MT_RANK_RELEASE)
-                mt_wish_say(first->wish, "%s", finding->message);
-            else if (second && finding->relation == MT_RULE_USELESS_WITH)
-                mt_wish_say(second->wish, "%s", finding->message);
-        } else if (plan->policy == MT_POLICY_BEST_EFFORT) {
-            translate_give_way(plan, finding, first, second);
-            return TRUE;
-        } else {
-            translate_refuse_finding(plan, finding, first, second);
-        }
-    }
-
-    return FALSE;
-}
-
-/* While a migration runs only some parameters take effect. */
-static gboolean
-translate_check_running(MtPlan *plan)
-{
-    gboolean gave_up = FALSE;
-
-    if (!mt_state_is_migrating(plan->before))
-        return FALSE;
-
-    for (guint i = 0; i < plan->assignments->len; i++) {
-        const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
-        const MtValue *now = mt_set_get(plan->before->values, a->row);
-        g_autofree char *text = NULL;
-
-        if (mt_value_equal(now, a->value) ||
-            (a->row->kind == MT_KIND_PARAMETER &&
-             a->row->when == MT_WHEN_RUNNING) ||
-            !mt_wish_is_alive(a->wish))
-            continue;
-        if (a->row->kind == MT_KIND_CAPABILITY)
-            text = g_strdup_printf(
-                _("%s: a migration is running (%s), during which QEMU lets no "
-                  "capability be changed"),
-                a->row->name, plan->before->migration);
-        else
-            text = g_strdup_printf(
-                _("%s: a migration is running (%s), and it is only read when "
-                  "one starts"),
-                a->row->name, plan->before->migration);
-        translate_cannot(plan, a->wish, MIGTUNE_ERROR_BUSY, NULL, text);
-        gave_up = gave_up || plan->policy == MT_POLICY_BEST_EFFORT;
-    }
-
-    return gave_up;
-}
-
-/*
- * What a destination needs to know before it listens: afterwards it is too
- * late, which QEMU says from 8.1 on.
- */
-static gboolean
-translate_check_listening(MtPlan *plan)
-{
-    static const MtParamId early[] = {
-        MT_PARAM_X_MULTIFD, MT_PARAM_MULTIFD, MT_PARAM_POSTCOPY_PREEMPT,
-    };
-    gboolean gave_up = FALSE;
-
-    for (guint i = 0; plan->before->listening && i < G_N_ELEMENTS(early);
-         i++) {
-        const MtRow *row = mt_row(early[i]);
-        const MtAssignment *a = translate_find_assignment(plan, row);
-        g_autofree char *text = NULL;
-
-        if (!a || !a->value->boolean ||
-            mt_set_is_set(plan->before->values, row) ||
-            !mt_wish_is_alive(a->wish))
-            continue;
-        text = g_strdup_printf(_("%s: the guest listens for its migration "
-                                 "already, and this has to be set before"),
-                               row->name);
-        translate_cannot(plan, a->wish, MIGTUNE_ERROR_BUSY, NULL, text);
-        gave_up = gave_up || plan->policy == MT_POLICY_BEST_EFFORT;
-    }
-
-    return gave_up;
 }
 
 /* Forgets what an earlier round found, except what stays as it is. */
@@ -878,9 +686,8 @@ mt_translate(MtPlan *plan)
             translate_wishes(&t);
         }
         anew = translate_count_given_up(plan) > before;
-        again = anew || translate_judge(plan) ||
-                translate_check_running(plan) ||
-                translate_check_listening(plan);
+        again = anew || mt_judge(plan) ||
+                mt_judge_running(plan) || mt_judge_listening(plan);
         anew = translate_count_given_up(plan) > before;
     }
 }
@@ -894,6 +701,6 @@ mt_translate_restore(MtPlan *plan)
         translate_assign(plan, wish, wish->row, mt_value_copy(wish->value),
                          MT_RANK_WISH);
     }
-    translate_check_running(plan);
-    translate_check_listening(plan);
+    mt_judge_running(plan);
+    mt_judge_listening(plan);
 }

@@ -227,6 +227,10 @@ static const CliCase cases[] = {
         "migtune migrate-setparameters web1 downtime=200ms --dry-run",
         "migtune migrate-capabilities web1 events=on xbzrle=off",
         "migtune reset web1",
+        "migtune migrate-setparameters web1 xbzrle=on",
+        "migtune migrate-getparameters web1 xbzrle compression",
+        "migtune reset web1",
+        "migtune migrate-getparameters web1 xbzrle compression",
         "migtune reset web1 --defaults",
     } },
     { "set-10.0", { WEB1("qemu-10.0") }, {
@@ -416,6 +420,9 @@ static const CliCase cases[] = {
         "migtune -c ref:///default 'migrate-setparameters db1 "
             "compression=mt; migrate-getparameters db1 compression; "
             "reset db1; migrate-getparameters db1 compression'",
+        "migtune -c ref:///default 'migrate-setparameters web1 xbzrle=on; "
+            "migrate-getparameters web1 xbzrle compression; reset web1; "
+            "migrate-getparameters web1 xbzrle compression'",
         "migtune -c 'ref:///one?release=2.8&name=x' probe x | head -n 1",
         "migtune -c 'ref:///one?release=9.9' list",
         "migtune -c 'ref:///one?colour=red' list",

@@ -2,7 +2,9 @@
 /*
  * A guest that runs is moved from one libvirt to another by
  * virDomainMigrate3(), with nothing but what the wishes were lowered to; what
- * libvirt tells of the finished job shows the method at work.
+ * libvirt tells of the finished job shows the method at work.  The command
+ * lines of virsh that are said to do the same are run, too, and held to the
+ * same.
  */
 #include "config.h"
 
@@ -26,6 +28,7 @@ static Host *beta;
 typedef struct {
     virDomainPtr domain;
     virConnectPtr to;
+    char **commands;            /* of virsh, in place of what follows */
     virTypedParameterPtr params;
     int n_params;
     unsigned int flags;
@@ -34,6 +37,39 @@ typedef struct {
     virDomainPtr moved;
     char *error;
 } Move;
+
+/* As somebody types them, with the connection put in. */
+static void
+move_by_virsh(Move *move)
+{
+    for (char **at = move->commands; *at && !move->error; at++) {
+        g_autofree char *line = NULL;
+        g_autofree char *text = NULL;
+        const char *argv[] = { "sh", "-c", NULL, NULL };
+
+        g_assert_true(g_str_has_prefix(*at, "virsh "));
+        line = g_strdup_printf("virsh -c '%s' %s", alpha->uri,
+                               *at + strlen("virsh "));
+        argv[2] = line;
+        text = hosts_run(argv);
+        g_test_message("%s: %s", *at, text);
+        if (g_str_has_prefix(text, "exit ") || strstr(text, "\"error\""))
+            move->error = g_steal_pointer(&text);
+    }
+    if (!move->error)
+        move->moved = virDomainLookupByName(move->to, "mover");
+}
+
+static gpointer
+move_run_virsh(gpointer data)
+{
+    Move *move = data;
+
+    move_by_virsh(move);
+    g_atomic_int_set(&move->done, TRUE);
+
+    return NULL;
+}
 
 /* Over a connection of its own, so that others can be used meanwhile. */
 static gpointer
@@ -117,6 +153,7 @@ typedef struct {
     void (*proof)(virDomainPtr moved, const Seen *seen);
     const char *not_before;     /* libvirt's release; else it is refused */
     const char *gone_with;      /* the message where this QEMU has it not */
+    gboolean virsh;             /* its command lines are run, too */
 } Case;
 
 static gboolean
@@ -223,16 +260,17 @@ proof_postcopy(virDomainPtr moved, const Seen *seen)
 static const Case cases[] = {
     { "plain", { SLOW, NULL }, enough_passes, FALSE, proof_plain },
     { "xbzrle", { "compression=xbzrle", "compression.xbzrle.cache=16MiB",
-                  SLOW, NULL }, enough_compressed, FALSE, proof_xbzrle },
+                  SLOW, NULL }, enough_compressed, FALSE, proof_xbzrle,
+      .virsh = TRUE },
     { "mt", { "compression=mt", "compression.mt.level=9",
               "compression.mt.threads=2", "compression.mt.dthreads=1",
               NULL }, NULL, FALSE, proof_mt, NULL,
-      "compress was removed" },
+      "compress was removed", .virsh = TRUE },
     { "parallel", { "parallel=on", "parallel.connections=4", SLOW, NULL },
-      enough_connections, FALSE, proof_parallel },
+      enough_connections, FALSE, proof_parallel, .virsh = TRUE },
     { "zstd", { "compression=zstd", "parallel.connections=4",
                 "compression.zstd.level=3", NULL }, NULL, FALSE, proof_zstd,
-      "9.4" },
+      "9.4", .virsh = TRUE },
     { "auto-converge", { "auto_converge=on", "auto_converge.initial=30",
                          "auto_converge.increment=20", SLOW, NULL },
       enough_throttle, FALSE, proof_throttle },
@@ -241,9 +279,9 @@ static const Case cases[] = {
                                  "auto_converge.initial=30",
                                  "auto_converge.increment=10",
                                  "auto_converge.max=45", SLOW, NULL },
-      enough_some_throttle, FALSE, proof_limited_throttle },
-    { "postcopy", { "postcopy=on", "bandwidth.postcopy=1", SLOW, NULL }, enough_passes, TRUE,
-      proof_postcopy },
+      enough_some_throttle, FALSE, proof_limited_throttle, .virsh = TRUE },
+    { "postcopy", { "postcopy=on", "bandwidth.postcopy=1", SLOW, NULL },
+      enough_passes, TRUE, proof_postcopy },
 };
 
 /* Watches the move, has it end when enough was seen. */
@@ -306,9 +344,8 @@ libvirt_is_older(const char *release)
 }
 
 static void
-test_move(gconstpointer data)
+move_by(const Case *c, gboolean virsh)
 {
-    const Case *c = data;
     virDomainPtr domain = host_add_guest(alpha, "mover", TRUE);
     g_autoptr(GError) error = NULL;
     g_autoptr(MigtuneConn) conn = NULL;
@@ -317,6 +354,7 @@ test_move(gconstpointer data)
     g_autoptr(MigtuneLowering) lowering = NULL;
     virTypedParameterPtr params = NULL;
     g_autofree char *info = NULL;
+    g_auto(GStrv) commands = NULL;
     Move move = { .domain = domain, .to = beta->conn };
     Seen seen = { 0 };
     GThread *thread;
@@ -346,12 +384,16 @@ test_move(gconstpointer data)
         goto out;
     }
     g_assert_false(c->not_before && libvirt_is_older(c->not_before));
-    g_assert_true(migtune_lowering_prepare(lowering, &error));
+    if (virsh)
+        commands = migtune_lowering_to_virsh(lowering, beta->uri);
+    else
+        migtune_lowering_prepare(lowering, &error);
     g_assert_no_error(error);
 
+    move.commands = commands;
     move.flags = migtune_lowering_get_flags(lowering);
     move.params = migtune_lowering_get_params(lowering, &move.n_params);
-    thread = g_thread_new("move", move_run, &move);
+    thread = g_thread_new("move", virsh ? move_run_virsh : move_run, &move);
     watch(c, &move, &seen);
     g_thread_join(thread);
     g_assert_cmpstr(move.error, ==, NULL);
@@ -374,6 +416,18 @@ out:
     virDomainDestroy(domain);
     virDomainUndefine(domain);
     virDomainFree(domain);
+}
+
+static void
+test_move(gconstpointer c)
+{
+    move_by(c, FALSE);
+}
+
+static void
+test_move_by_virsh(gconstpointer c)
+{
+    move_by(c, TRUE);
 }
 
 static char *
@@ -412,6 +466,7 @@ test_kept(void)
     g_autofree char *foreign = NULL;
     g_autofree char *foreign_there = NULL;
     g_autofree char *undone = NULL;
+    g_autofree char *composed = NULL;
     g_autofree char *itself = NULL;
     g_autofree char *before = NULL;
     g_autofree char *after = NULL;
@@ -431,9 +486,14 @@ test_kept(void)
     g_assert_cmpstr(mine_there, ==, mine);
     g_assert_cmpstr(foreign_there, ==, foreign);
 
-    undone = SHOW(beta, "xbzrle", "compression");
+    undone = SHOW(beta, "xbzrle");
     g_test_message("%s", undone);
     assert_has(undone, "libvirt has it on only in a migration that asks for it");
+    /* What is made of it has the same reason. */
+    composed = SHOW(beta, "compression");
+    g_test_message("%s", composed);
+    assert_has(composed,
+               "libvirt has it on only in a migration that asks for it");
     itself = SHOW(beta, "events");
     g_test_message("%s", itself);
     assert_has(itself, "libvirt needs the events of a migration");
@@ -468,6 +528,11 @@ main(int argc, char **argv)
 
         if (!missing)
             g_test_add_data_func(path, &cases[i], test_move);
+        if (!missing && cases[i].virsh) {
+            g_autofree char *by_virsh = g_strdup_printf("%s-by-virsh", path);
+
+            g_test_add_data_func(by_virsh, &cases[i], test_move_by_virsh);
+        }
     }
     if (missing) {
         g_print("1..0 # SKIP %s\n", missing);

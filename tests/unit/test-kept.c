@@ -367,6 +367,51 @@ test_files(void)
     g_unlink(fifo);
 }
 
+/* What somebody left behind who was killed while he wrote is written over, and
+ * nothing else is touched. */
+static void
+test_left_behind(void)
+{
+    static const char *const others[] = {
+        "left.xml.backup", "left.xml~", "left2.xml", ".left2.xml.new",
+    };
+    g_autofree char *path = mt_store_path(NULL, "left");
+    g_autofree char *dir = g_path_get_dirname(path);
+    g_autofree char *left = g_build_filename(dir, ".left.xml.new", NULL);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
+    guint n = 0;
+    gsize length;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autofree char *file = g_build_filename(dir, others[i], NULL);
+
+        g_assert_true(g_file_set_contents(file, "x", 1, NULL));
+    }
+    g_assert_true(g_file_set_contents(left, "much more than that", -1, NULL));
+    for (guint i = 0; i < 3; i++) {
+        mt_store_write(path, "short", &error);
+        g_assert_no_error(error);
+    }
+    g_assert_true(mt_store_read(path, &text, &length, NULL));
+    g_assert_cmpstr(text, ==, "short");
+    g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autofree char *file = g_build_filename(dir, others[i], NULL);
+
+        n += g_unlink(file) == 0;
+    }
+    g_assert_cmpuint(n, ==, G_N_ELEMENTS(others));
+
+    /* It cannot be written: what there was stays. */
+    g_assert_cmpint(g_mkdir(left, 0700), ==, 0);
+    g_assert_false(mt_store_write(path, "other", &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_IO);
+    g_assert_nonnull(strstr(error->message, path));
+    g_rmdir(left);
+    g_unlink(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -391,6 +436,7 @@ main(int argc, char **argv)
     g_test_add_func("/kept/threads", test_threads);
     g_test_add_func("/kept/file-names", test_file_names);
     g_test_add_func("/kept/files", test_files);
+    g_test_add_func("/kept/left-behind", test_left_behind);
     status = g_test_run();
     g_unlink(lock);
     g_rmdir(folder);

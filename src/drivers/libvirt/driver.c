@@ -35,6 +35,7 @@ static const MigtuneDriver lv_driver = {
     .remark = lv_remark,
     .manager_version = lv_version,
     .list_inactive = lv_list_inactive,
+    .takes = lv_takes,
     .watch = lv_watch,
 };
 

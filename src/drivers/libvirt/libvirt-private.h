@@ -204,6 +204,11 @@ char *lv_remark(gpointer domain, const char *command, JsonObject *arguments);
 JsonNode *lv_bare_answer(virDomainPtr domain, const char *command,
                          GError **error);
 
+/* takes.c */
+gboolean lv_takes(gpointer domain, guint flags, guint *ret_refused,
+                  MigtuneDriverAsked *asked, guint n_asked,
+                  GCancellable *cancellable, GError **error);
+
 /* metadata.c */
 char *lv_kept_get(gpointer domain, MigtuneDriverKept which, GError **error);
 gboolean lv_kept_set(gpointer domain, MigtuneDriverKept which,

@@ -38,6 +38,28 @@ metadata_unref(gpointer metadata)
     g_atomic_rc_box_release_full(metadata, metadata_clear);
 }
 
+/* A domain that has no definition for later starts: what to do about it. */
+static void
+metadata_fail(const LvMetadata *metadata, LvPurpose purpose, const char *what,
+              GError **error)
+{
+    gboolean is_state = virGetLastErrorCode() == VIR_ERR_OPERATION_INVALID &&
+                        metadata->flags == VIR_DOMAIN_AFFECT_CONFIG;
+    g_autoptr(GError) failure = NULL;
+
+    /* The next call to libvirt forgets it. */
+    lv_error_take(&failure, purpose, what);
+    if (!is_state || virDomainIsPersistent(metadata->domain) != 0) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return;
+    }
+    migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                      "%s is transient, it has no definition that anything "
+                      "could be kept with for its next start: use --live, or "
+                      "define it ('virsh define' what 'virsh dumpxml' prints)",
+                      virDomainGetName(metadata->domain));
+}
+
 static gboolean
 metadata_run(gpointer data, GError **error)
 {
@@ -50,7 +72,7 @@ metadata_run(gpointer data, GError **error)
                                  MIGTUNE_DRIVER_KEPT_PREFIX, MIGTUNE_DRIVER_KEPT_NAMESPACE,
                                  metadata->flags) == 0)
             return TRUE;
-        lv_error_take(error, LV_TO_CHANGE, "writing the metadata");
+        metadata_fail(metadata, LV_TO_CHANGE, "writing the metadata", error);
         return FALSE;
     }
 
@@ -63,7 +85,7 @@ metadata_run(gpointer data, GError **error)
     }
     if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_METADATA)
         return TRUE;
-    lv_error_take(error, LV_TO_ASK, "reading the metadata");
+    metadata_fail(metadata, LV_TO_ASK, "reading the metadata", error);
 
     return FALSE;
 }

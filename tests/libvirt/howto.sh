@@ -1,0 +1,128 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The commands of docs/howto-libvirt.rst, run in order between two hosts: what
+# the text shows of their output is what they print.
+#     howto.sh SOURCE-ROOT BUILD-ROOT
+#
+# In the text a command is a line "    alpha$ COMMAND" or "    beta$ COMMAND";
+# what follows up to an empty line is its output, of which blanks do not count.
+# A line "..." stands for any others.  Where it is the libvirt or the QEMU that
+# decides, the text shows no output.
+set -eu
+source=$1 build=$2
+
+skip() {
+    echo "1..0 # SKIP $*"
+    exit 0
+}
+for program in libvirtd virsh unshare nsenter ip qemu-system-x86_64; do
+    command -v $program >/dev/null || skip "there is no $program"
+done
+[ "$(id -u)" -eq 0 ] || skip "only root may make namespaces"
+unshare --mount --net --uts true 2>/dev/null ||
+    skip "namespaces cannot be made here"
+
+scratch=$(mktemp -d)
+alpha='' beta=''
+cleanup() {
+    [ -z "$beta" ] || kill -KILL "$beta" 2>/dev/null || :
+    [ -z "$alpha" ] || kill -KILL "$alpha" 2>/dev/null || :
+    wait 2>/dev/null || :
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
+    XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
+# As in kept.sh.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+mkdir "$scratch/home" "$scratch/alpha" "$scratch/beta" "$scratch/bin"
+printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/bin/migtune"
+chmod +x "$scratch/bin/migtune"
+
+uri_of() {
+    echo "qemu+unix:///system?socket=$scratch/$1/sock/libvirt-sock"
+}
+wait_for() {
+    n=0
+    until virsh -q -c "$(uri_of "$1")" list >/dev/null 2>&1; do
+        n=$((n + 1))
+        [ $n -lt 300 ] || skip "no libvirt daemon can be started here"
+        sleep 0.2
+    done
+}
+"$source/tests/libvirt/host.sh" "$scratch/alpha" alpha 10.99.99.1 \
+    >"$scratch/alpha.log" 2>&1 &
+alpha=$!
+wait_for alpha
+"$source/tests/libvirt/host.sh" "$scratch/beta" beta 10.99.99.2 \
+    "$alpha" 10.99.99.1 >"$scratch/beta.log" 2>&1 &
+beta=$!
+wait_for beta
+
+cat >"$scratch/web1.xml" <<END
+<domain type='qemu'>
+  <name>web1</name>
+  <memory unit='MiB'>32</memory>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <features><acpi/></features>
+  <devices>
+    <emulator>$(command -v qemu-system-x86_64)</emulator>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+END
+virsh -q -c "$(uri_of alpha)" define "$scratch/web1.xml" >/dev/null
+virsh -q -c "$(uri_of alpha)" start web1 >/dev/null
+
+# HOST COMMAND: as somebody types it there.
+run() {
+    uri=$(uri_of "$1")
+    command=$(printf '%s\n' "$2" |
+        sed "s|qemu+ssh://beta/system|'$(uri_of beta)'|g")
+    PATH="$scratch/bin:$PATH" MIGTUNE_DEFAULT_URI=$uri \
+        LIBVIRT_DEFAULT_URI=$uri sh -c "$command" 2>&1 |
+        sed "s|'\{0,1\}$(uri_of beta)'\{0,1\}|qemu+ssh://beta/system|g"
+}
+
+# Without what only makes it readable: blanks, and a line that goes on.
+plain() {
+    tr -s ' \n' '  ' | sed 's/\\ //g; s/^ //; s/ $//'
+}
+
+# Whether $scratch/found is what the text shows, with "..." for any text.
+is_shown() {
+    [ -s "$scratch/shown" ] || return 0
+    pattern=$(plain <"$scratch/shown" |
+        sed 's/[][\.*^$]/\\&/g; s/ *\\\.\\\.\\\. */.*/g')
+    plain <"$scratch/found" | grep -q "^$pattern\$"
+}
+
+# Each command with what is shown below it: a file of its own.
+awk -v dir="$scratch" '
+    /^    (alpha|beta)\$ / { n++; inside = 1
+        file = dir "/step-" sprintf("%03d", n) }
+    /^$/ { inside = 0 }
+    inside { print substr($0, 5) >file }' "$source/docs/howto-libvirt.rst"
+
+count=0
+set -- "$scratch"/step-*
+echo "1..$#"
+for step; do
+    count=$((count + 1))
+    # A command that goes on in the next line ends in a backslash.
+    sed -n '1{:a;/\\$/{N;s/\\\n *//;ba};p;q}' "$step" >"$scratch/line"
+    sed '1{:a;/\\$/{N;ba};d}' "$step" >"$scratch/shown"
+    line=$(cat "$scratch/line")
+    run "${line%%\$ *}" "${line#*\$ }" >"$scratch/found" || :
+    if is_shown && ! grep -q '^error:' "$scratch/found"; then
+        echo "ok $count - $line"
+    else
+        echo "not ok $count - $line"
+        sed 's/^/# /' "$scratch/found"
+    fi
+    [ -z "${MIGTUNE_TEST_SHOW:-}" ] || sed 's/^/# /' "$scratch/found"
+done
