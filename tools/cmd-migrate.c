@@ -105,6 +105,16 @@ migrate_print_info(Tool *tool, JsonNode *info)
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
+/* Whether a member of what is told of the guest has this value. */
+static gboolean
+migrate_is(MigtuneDomain *domain, const char *member, const char *value)
+{
+    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, NULL);
+
+    return info && g_strcmp0(out_get_string(json_node_get_object(info),
+                                            member), value) == 0;
+}
+
 /* One migration, from the command line to its end. */
 typedef struct {
     MigtuneDomain *source;
@@ -114,6 +124,7 @@ typedef struct {
     gboolean resume;
     guint timeout_ms;
     const char *action;         /* when that has passed */
+    gboolean suspended;         /* by that, while it ran */
 } Migration;
 
 static void
@@ -171,6 +182,18 @@ migration_take_timeout(Migration *migration, const CmdLine *line,
     return TRUE;
 }
 
+/* Its monitor is taken, so that looking for it would find nobody. */
+static gboolean
+migration_is_source(const Migration *migration, const char *name)
+{
+    MigtuneDomain *source = migration->source;
+    const char *uuid = migtune_domain_get_uuid(source);
+
+    return strcmp(name, migtune_domain_get_name(source)) == 0 ||
+        strcmp(name, migtune_domain_get_key(source)) == 0 ||
+        (uuid && g_ascii_strcasecmp(name, uuid) == 0);
+}
+
 static gboolean
 migration_open_destination(Migration *migration, Tool *tool,
                            const CmdLine *line, GError **error)
@@ -185,6 +208,12 @@ migration_open_destination(Migration *migration, Tool *tool,
     }
     if (!name)
         return TRUE;
+    if (!uri && migration_is_source(migration, name)) {
+        tool_usage_error(error, _("%s cannot wait for its own migration: "
+                                  "--incoming-domain is another guest"),
+                         name);
+        return FALSE;
+    }
     if (!uri) {
         migration->destination = tool_open_domain(tool, name, error);
         return migration->destination != NULL;
@@ -231,22 +260,31 @@ migration_start(const Migration *migration, GError **error)
                                   error);
 }
 
-/* The time is up. */
-static gboolean
-migration_act(const Migration *migration, GError **error)
+/* The time is up.  When nothing can be done about it the migration goes on,
+ * and so does the waiting: who is told that it failed takes it for over. */
+static void
+migration_act(Migration *migration)
 {
+    gboolean running = migrate_is(migration->source, "state", "running");
+
     for (guint i = 0; i < G_N_ELEMENTS(migrate_actions); i++) {
-        if (strcmp(migrate_actions[i].name, migration->action) == 0) {
+        g_autoptr(GError) error = NULL;
+
+        if (strcmp(migrate_actions[i].name, migration->action) != 0)
+            continue;
+        if (migrate_actions[i].run(migration->source, &error)) {
             out_error("%s", _(migrate_actions[i].remark));
-            return migrate_actions[i].run(migration->source, error);
+            migration->suspended = running &&
+                migrate_actions[i].run == migtune_domain_suspend;
+        } else {
+            out_error(_("the time is up, and the migration goes on all the "
+                        "same: %s"), error->message);
         }
     }
-
-    return TRUE;
 }
 
 static gboolean
-migration_wait(const Migration *migration, Progress *progress,
+migration_wait(Migration *migration, Progress *progress,
                GError **error)
 {
     g_autoptr(GError) cause = NULL;
@@ -260,9 +298,9 @@ migration_wait(const Migration *migration, Progress *progress,
         return FALSE;
     }
 
-    return migration_act(migration, error) &&
-        migtune_domain_wait_job(migration->source, 0, progress_show, progress,
-                                error);
+    migration_act(migration);
+    return migtune_domain_wait_job(migration->source, 0, progress_show,
+                                   progress, error);
 }
 
 /* Until the guest has left the state of waiting, or has not for long. */
@@ -281,6 +319,50 @@ migration_arrive(MigtuneDomain *destination)
             return info;
         json_node_unref(info);
         g_usleep(MIGRATE_POLL_US);
+    }
+}
+
+static gboolean
+migration_resume(MigtuneDomain *where)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (migtune_domain_resume(where, &error))
+        return TRUE;
+
+    out_error(_("%s: the guest is stopped still: %s"),
+              migtune_domain_get_name(where), error->message);
+    return FALSE;
+}
+
+/* A guest that was stopped only for the migration to end runs on where it is
+ * now.  What has gone for sure is not touched. */
+static void
+migration_run_on(const Migration *migration, GError **failure)
+{
+    MigtuneDomain *destination = migration->destination;
+
+    if (!migration->suspended)
+        return;
+    if (!*failure && !destination) {
+        out_error("%s", _("the guest is stopped at the destination, too"));
+    } else if (!*failure) {
+        g_autoptr(JsonNode) arrived = migration_arrive(destination);
+
+        if (migrate_is(destination, "state", "paused"))
+            migration_resume(destination);
+    } else if (g_error_matches(*failure, MIGTUNE_ERROR,
+                               MIGTUNE_ERROR_CANCELLED)) {
+        /* The error says in which state it was found. */
+        if (!migration_resume(migration->source))
+            return;
+        g_clear_error(failure);
+        migtune_error_set(failure, MIGTUNE_ERROR_CANCELLED, "%s",
+                          _("the migration was cancelled; the guest runs on "
+                            "here"));
+    } else if (migrate_is(migration->source, "job", "failed") &&
+               migrate_is(migration->source, "state", "paused")) {
+        migration_resume(migration->source);
     }
 }
 
@@ -376,6 +458,7 @@ migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
     progress = progress_new(tool, cmd_line_has(line, "verbose"));
     migration_wait(&migration, progress, &failure);
     g_clear_pointer(&progress, progress_free);
+    migration_run_on(&migration, &failure);
 
     return migration_report(&migration, tool, failure, error);
 }
@@ -497,8 +580,9 @@ static const CmdOption migrate_migrate_options[] = {
       .help = N_("how long it may take before something is done about it") },
     { "timeout-action", 0, CMD_OPT_TEXT, .choices = migrate_action_names,
       .metavar = "ACTION",
-      .help = N_("what that is: suspend the guest, which is the standard, "
-                 "begin postcopy, or abort the migration") },
+      .help = N_("what that is: suspend the guest until the migration has "
+                 "ended, which is the standard, begin postcopy, or abort the "
+                 "migration") },
     { "resume", 0, CMD_OPT_FLAG,
       .help = N_("go on with a postcopy migration that lost its link") },
     { "detach", 0, CMD_OPT_FLAG,

@@ -121,6 +121,8 @@ typedef struct {
     MigtuneConn *conn;
     GPtrArray *domains;
     GPtrArray *addresses;
+    GHashTable *ended;          /* of the domains, those told of */
+    gboolean died;              /* one of them, of a failed migration */
     char *directory;
     gboolean made_directory;    /* to be removed */
 } RefHold;
@@ -131,6 +133,7 @@ ref_hold_clear(RefHold *hold)
     /* With its domain a socket goes away. */
     g_ptr_array_unref(hold->domains);
     g_ptr_array_unref(hold->addresses);
+    g_hash_table_unref(hold->ended);
     migtune_conn_unref(hold->conn);
     if (hold->made_directory)
         g_rmdir(hold->directory);
@@ -314,19 +317,29 @@ ref_hold_print(const RefHold *hold, Tool *tool)
     out_text("ready\n");
 }
 
-/* A guest that has quit takes its socket with it; of TCP that is not seen. */
+/* Says once of each guest that it has ended; whether any has not. */
 static gboolean
-ref_hold_is_alive(const RefHold *hold)
+ref_hold_look(RefHold *hold)
 {
-    for (guint i = 0; i < hold->addresses->len; i++) {
-        const char *address = g_ptr_array_index(hold->addresses, i);
+    gboolean alive = FALSE;
 
-        if (!g_str_has_prefix(address, "unix:") ||
-            g_file_test(address + strlen("unix:"), G_FILE_TEST_EXISTS))
-            return TRUE;
+    for (guint i = 0; i < hold->domains->len; i++) {
+        MigtuneDomain *domain = g_ptr_array_index(hold->domains, i);
+        g_autoptr(GError) error = NULL;
+
+        if (g_hash_table_contains(hold->ended, domain))
+            continue;
+        if (migtune_domain_check_alive(domain, &error)) {
+            alive = TRUE;
+            continue;
+        }
+        g_hash_table_add(hold->ended, domain);
+        hold->died |= g_error_matches(error, MIGTUNE_ERROR,
+                                      MIGTUNE_ERROR_QEMU);
+        out_error("%s", error->message);
     }
 
-    return FALSE;
+    return alive;
 }
 
 static int
@@ -336,7 +349,9 @@ ref_ref(Tool *tool, const CmdLine *line, GError **error)
         .domains = g_ptr_array_new_with_free_func(
             (GDestroyNotify)migtune_domain_unref),
         .addresses = g_ptr_array_new_with_free_func(g_free),
+        .ended = g_hash_table_new(NULL, NULL),
     };
+    gboolean alive = TRUE;
     GPollFD signalled;
 
     if (!ref_hold_open(&hold, tool, line, error))
@@ -350,11 +365,11 @@ ref_ref(Tool *tool, const CmdLine *line, GError **error)
         return TOOL_FAILED;
     }
     while (!g_cancellable_is_cancelled(tool->cancellable) &&
-           ref_hold_is_alive(&hold))
+           (alive = ref_hold_look(&hold)))
         g_poll(&signalled, 1, REF_TICK_MS);
     g_cancellable_release_fd(tool->cancellable);
 
-    return TOOL_DONE;
+    return !alive && hold.died ? TOOL_FAILED : TOOL_DONE;
 }
 
 static const CmdOption ref_ref_options[] = {
@@ -397,7 +412,9 @@ const Cmd cmd_ref_commands[] = {
       N_("Makes guests of the reference engine, which answer as the release "
          "of QEMU that each is to be like, and offers the monitor of each on "
          "a socket, to its owner alone. Prints where the sockets are, and "
-         "then the word \"ready\". Ends with SIGINT or SIGTERM, or when the "
-         "last guest was told to quit, and removes its sockets.") },
+         "then the word \"ready\". Ends with SIGINT or SIGTERM, or with the "
+         "last guest, and removes its sockets; which guests end and why is "
+         "said on standard error. The exit status is 1 when none is left and "
+         "one of them has died of a migration that failed.") },
     { NULL }
 };

@@ -90,31 +90,21 @@ progress_share(JsonObject *info)
 static char *
 progress_text(JsonObject *info, double share)
 {
-    static const struct {
-        const char *name;
-        const char *before;
-        const char *after;
-    } parts[] = {
-        { "memory_iteration", N_("pass "), NULL },
-        { "memory_remaining", NULL, N_(" left") },
-        { "memory_bps", NULL, NULL },
-    };
-    GString *text = g_string_new(NULL);
+    JsonObject *pass = progress_find(info, "memory_iteration");
+    JsonObject *left = progress_find(info, "memory_remaining");
+    JsonObject *speed = progress_find(info, "memory_bps");
+    const char *status = out_get_string(info, "status");
 
-    g_string_append_printf(text, "%3.0f %%", share * 100);
-    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-        JsonObject *object = progress_find(info, parts[i].name);
+    /* Before it has begun, and once it was cancelled. */
+    if (!pass || !left || !speed)
+        return g_strdup_printf("%3.0f %%  %s", share * 100, status);
 
-        if (!object)
-            continue;
-        g_string_append_printf(text, "  %s%s%s",
-                               parts[i].before ? _(parts[i].before) : "",
-                               out_get_string(object, "text"),
-                               parts[i].after ? _(parts[i].after) : "");
-    }
-    g_string_append_printf(text, "  %s", out_get_string(info, "status"));
-
-    return g_string_free(text, FALSE);
+    /* Translators: how much of the memory is there, the pass over it, the
+     * size of what is left, the speed, and QEMU's word for how it goes. */
+    return g_strdup_printf(_("%3.0f %%  pass %s  %s left  %s  %s"),
+                           share * 100, out_get_string(pass, "text"),
+                           out_get_string(left, "text"),
+                           out_get_string(speed, "text"), status);
 }
 
 static guint
@@ -128,6 +118,19 @@ progress_columns(void)
     return size.ws_col;
 }
 
+/* What is too long would go on in the next line, which nothing clears. */
+static void
+progress_cut(char *line, guint columns)
+{
+    char *end = line + strlen(line);
+
+    while (end && end > line && out_width(line) > columns) {
+        end = g_utf8_find_prev_char(line, end);
+        if (end)
+            *end = '\0';
+    }
+}
+
 static void
 progress_draw(Progress *progress, const char *name, const char *text,
               double share)
@@ -137,15 +140,16 @@ progress_draw(Progress *progress, const char *name, const char *text,
     guint width = taken + PROGRESS_BAR_MIN < columns
         ? MIN(columns - taken, PROGRESS_BAR_MAX) : 0;
     g_autofree char *bar = g_strnfill(width, ' ');
+    g_autofree char *line = NULL;
 
     memset(bar, '=', (gsize)(share * width));
     if (width && share < 1)
         bar[(gsize)(share * width)] = '>';
     /* To the start of the line, and nothing behind it. */
-    fprintf(stderr, "\r\033[K%s ", name);
-    if (width)
-        fprintf(stderr, "[%s] ", bar);
-    fputs(text, stderr);
+    line = width ? g_strdup_printf("%s [%s] %s", name, bar, text)
+        : g_strdup_printf("%s %s", name, text);
+    progress_cut(line, columns - 1);
+    fprintf(stderr, "\r\033[K%s", line);
     fflush(stderr);
     progress->drawn = TRUE;
 }

@@ -311,6 +311,21 @@ JsonNode *migtune_domain_probe(MigtuneDomain *domain, gboolean refresh,
 char *migtune_domain_serve(MigtuneDomain *domain, const char *address,
                            GError **error);
 
+/**
+ * migtune_domain_check_alive:
+ * @domain: a domain
+ * @error: return location
+ *
+ * Whether the guest is still there.  Nothing is sent to it, so that no other
+ * client notices.  Only drivers whose guests are in this process can tell.
+ *
+ * Returns: %FALSE with %MIGTUNE_ERROR_UNSUPPORTED, with
+ *   %MIGTUNE_ERROR_DISCONNECTED (it was told to quit) or with
+ *   %MIGTUNE_ERROR_QEMU (it died; the message says of what).
+ * Since: 0.1
+ */
+gboolean migtune_domain_check_alive(MigtuneDomain *domain, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneConn, migtune_conn_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneDomain, migtune_domain_unref)
 

@@ -227,6 +227,9 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   thread of the driver's own, until it is called again: with %NULL for
  *   @func when there was one, and that is not called any more when it has
  *   returned
+ * @check_alive: (nullable): whether the guest is still there, without sending
+ *   it anything; %MIGTUNE_ERROR_QEMU with the reason when it died, and
+ *   %MIGTUNE_ERROR_DISCONNECTED when it was told to quit
  *
  * Since: 0.1
  */
@@ -275,6 +278,7 @@ struct _MigtuneDriver {
                       GCancellable *cancellable, GError **error);
     gboolean (*watch)(gpointer conn, MigtuneDriverEventFunc func,
                       gpointer user_data, GError **error);
+    gboolean (*check_alive)(gpointer domain, GError **error);
 };
 
 /* What a module exports is looked up under this name. */

@@ -148,12 +148,27 @@ gboolean migtune_domain_abort_job(MigtuneDomain *domain, GError **error);
  * @error: return location
  *
  * Stops the guest, so that a migration that does not converge comes to its
- * end; the guest then goes on at the destination as a stopped one.
+ * end; the guest then goes on at the destination as a stopped one, until
+ * migtune_domain_resume() there.
  *
  * Returns: %FALSE when it was refused or the domain could not be asked.
  * Since: 0.1
  */
 gboolean migtune_domain_suspend(MigtuneDomain *domain, GError **error);
+
+/**
+ * migtune_domain_resume:
+ * @domain: a domain
+ * @error: return location
+ *
+ * Lets a guest that was stopped run, also when the connection was cancelled:
+ * it undoes migtune_domain_suspend().  A guest that has been migrated away must
+ * not run here again, and QEMU does not prevent it.
+ *
+ * Returns: %FALSE when it was refused or the domain could not be asked.
+ * Since: 0.1
+ */
+gboolean migtune_domain_resume(MigtuneDomain *domain, GError **error);
 
 /**
  * migtune_domain_start_postcopy:

@@ -182,6 +182,24 @@ migtune_domain_serve(MigtuneDomain *domain, const char *address,
 }
 
 gboolean
+migtune_domain_check_alive(MigtuneDomain *domain, GError **error)
+{
+    const MigtuneDriver *driver;
+
+    g_return_val_if_fail(domain != NULL, FALSE);
+
+    driver = domain->conn->driver;
+    if (!driver->check_alive) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("the driver %s cannot tell whether a guest is "
+                            "there without asking it"), driver->name);
+        return FALSE;
+    }
+
+    return driver->check_alive(domain->handle, error);
+}
+
+gboolean
 mt_domain_is_called(MigtuneDomain *domain, const char *name)
 {
     g_autofree char *file = domain_name_of_key(domain->key);

@@ -329,6 +329,14 @@ migtune_domain_suspend(MigtuneDomain *domain, GError **error)
 }
 
 gboolean
+migtune_domain_resume(MigtuneDomain *domain, GError **error)
+{
+    g_return_val_if_fail(domain != NULL, FALSE);
+
+    return job_command(domain, "cont", NULL, NULL, error);
+}
+
+gboolean
 migtune_domain_start_postcopy(MigtuneDomain *domain, GError **error)
 {
     g_return_val_if_fail(domain != NULL, FALSE);

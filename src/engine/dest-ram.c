@@ -319,6 +319,14 @@ ram_lives_on(MtDest *dest, GError **error)
     return FALSE;
 }
 
+static gboolean
+ram_unknown(guint flags, GError **error)
+{
+    migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                      "record 0x%03x is not known", flags);
+    return FALSE;
+}
+
 gboolean
 mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error)
 {
@@ -361,6 +369,8 @@ mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error)
                 return FALSE;
             break;
         case MT_RECORD_FLUSH:
+            if (dest->settings->wire.refuse_flush)
+                return ram_unknown(flags, error);
             flushed = TRUE;
             if (!ram_inflate_flush(dest, error) || !ram_sync(dest, error))
                 return FALSE;
@@ -373,9 +383,7 @@ mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error)
                     ram_sync(dest, error)) &&
                    ram_lives_on(dest, error);
         default:
-            migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                              "record 0x%03x is not known", flags);
-            return FALSE;
+            return ram_unknown(flags, error);
         }
     }
 }

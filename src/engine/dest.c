@@ -419,7 +419,9 @@ dest_command(MtDest *dest, GError **error)
         return FALSE;
 
     if (command >= G_N_ELEMENTS(dest_commands) ||
-        !dest_commands[command].name) {
+        !dest_commands[command].name ||
+        (command == MT_CMD_SWITCHOVER_START &&
+         dest->settings->wire.refuse_switchover_start)) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "command %u is not known", command);
         return FALSE;

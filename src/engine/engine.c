@@ -456,6 +456,17 @@ stats_compression(MtEngine *e, MtEngineStats *s)
             s->compressed_size;
 }
 
+/* That of now; once all is done, that of all.  Under the lock. */
+static double
+engine_mbps(const MtEngine *e, const MtEngineStats *s)
+{
+    gint64 sending_ns = s->total_ns - s->setup_ns;
+
+    if (s->status != MT_STATUS_COMPLETED || sending_ns <= 0)
+        return e->progress.bandwidth * 8 / 1e6;
+    return (double)s->transferred * 8 * 1e3 / sending_ns;
+}
+
 void
 mt_engine_get_stats(MtEngine *e, MtEngineStats *s)
 {
@@ -481,7 +492,7 @@ mt_engine_get_stats(MtEngine *e, MtEngineStats *s)
     s->normal = mt_counted(c->normal);
     s->normal_bytes = s->normal * MT_PAGE_SIZE;
     s->dirty_pages_rate = e->progress.dirty_pages_rate;
-    s->mbps = e->progress.bandwidth * 8 / 1e6;
+    s->mbps = engine_mbps(e, s);
     s->dirty_sync_count = e->progress.syncs;
     s->page_size = MT_PAGE_SIZE;
     s->multifd_bytes = mt_counted(c->multifd_bytes);

@@ -76,7 +76,9 @@ precopy_update_bandwidth(Precopy *p)
     }
     bandwidth = e->settings.avail_switchover_bandwidth ?
         e->settings.avail_switchover_bandwidth : e->progress.bandwidth;
-    if (bandwidth)
+    /* Until it is known how fast the guest writes, what is allowed is what is
+     * expected. */
+    if (bandwidth && e->progress.dirty_pages_rate)
         e->progress.expected_downtime_ns = e->progress.remaining *
             (double)MT_NS_PER_S / bandwidth;
     g_mutex_unlock(&e->lock);
@@ -107,8 +109,14 @@ static gboolean
 precopy_pace(Precopy *p, GError **error)
 {
     MtEngine *e = p->engine;
-    guint64 now = mt_counted(e->counters.transferred);
+    guint64 now;
 
+    /* Zero pages are so small that thousands of them wait in the queue, where
+     * they count for nothing. */
+    if (mt_rate_get(e->rate) && !mt_source_flush(p->source, error))
+        return FALSE;
+
+    now = mt_counted(e->counters.transferred);
     if (!mt_rate_take(e->rate, now - p->taken)) {
         if (mt_failure_check(e->failure, error))
             migtune_error_set(error, MIGTUNE_ERROR_CANCELLED, "cancelled");
@@ -332,6 +340,7 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
     /* That all of RAM is to be sent counts as the first sync. */
     g_mutex_lock(&e->lock);
     e->progress.syncs = 1;
+    e->progress.expected_downtime_ns = e->settings.downtime_limit_ns;
     g_mutex_unlock(&e->lock);
     mt_engine_emit(e, MT_ENGINE_EVENT_PASS, 1);
 

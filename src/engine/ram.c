@@ -94,9 +94,10 @@ ram_map(MtRamBlock *block, const char *path, GError **error)
         close(fd);
     if (host == MAP_FAILED) {
         migtune_error_set(error, MIGTUNE_ERROR_IO,
-                          "RAM block \"%s\": mapping %" G_GUINT64_FORMAT
-                          " bytes: %s",
-                          block->name, block->max_length, g_strerror(errno));
+                          "RAM %s \"%s\": mapping %" G_GUINT64_FORMAT
+                          " bytes: %s", path ? "file" : "block",
+                          path ? path : block->name, block->max_length,
+                          g_strerror(errno));
         return FALSE;
     }
 

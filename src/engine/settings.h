@@ -36,7 +36,7 @@ typedef enum {
 
 /* The switches of the stream that differ between releases: a source's.  Of
  * these a destination looks at @send_vmdesc: without it, device state may end
- * without a description. */
+ * without a description.  The last two are a destination's. */
 typedef struct {
     gboolean send_configuration;
     gboolean send_footers;
@@ -48,6 +48,8 @@ typedef struct {
     gboolean sync_each_section;     /* multifd: SYNC at every EOS */
     guint32 ram_section_id;
     guint32 global_state_section_id;
+    gboolean refuse_flush;          /* multifd's record of 8.1 */
+    gboolean refuse_switchover_start;   /* the command of 10.0 */
 } MtWireSwitches;
 
 typedef struct {

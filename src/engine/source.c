@@ -209,6 +209,12 @@ mt_source_begin(MtSource *s, gboolean last, GError **error)
 }
 
 gboolean
+mt_source_flush(MtSource *s, GError **error)
+{
+    return mt_stream_out_flush(&s->out, error);
+}
+
+gboolean
 mt_source_end(MtSource *s, GError **error)
 {
     if (!mt_source_settle(s, error))

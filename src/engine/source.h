@@ -52,6 +52,9 @@ gboolean mt_source_send_start(MtSource *source, GError **error);
 gboolean mt_source_begin(MtSource *source, gboolean last, GError **error);
 gboolean mt_source_end(MtSource *source, GError **error);
 
+/* What is queued goes out, and is counted. */
+gboolean mt_source_flush(MtSource *source, GError **error);
+
 /*
  * Sends the next pages of the pass, at most @max_pages of one block.  @ret_n:
  * how many; 0 at the end of RAM, when all that was sent has been put in order:

@@ -601,6 +601,37 @@ test_serve(Fixture *fixture, gconstpointer data)
     migtune_driver_identity_clear(&identity);
 }
 
+/* Who knows that a guest has gone without asking it knows it at once. */
+static void
+test_alive(Fixture *fixture, gconstpointer data)
+{
+    const MigtuneDriver *driver = fixture->driver;
+    MigtuneDriverIdentity identity = { NULL };
+    MigtuneDriverCommand quit = { .name = "quit" };
+    g_autoptr(GError) error = NULL;
+    gpointer domain;
+
+    if (!driver->check_alive) {
+        g_autoptr(MigtuneDomain) other =
+            open_through_library(fixture->setup.uri);
+
+        g_assert_false(migtune_domain_check_alive(other, &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_UNSUPPORTED);
+        return;
+    }
+
+    domain = open_domain(fixture, 0, &identity);
+    g_assert_true(driver->check_alive(domain, &error));
+    g_assert_no_error(error);
+    driver->execute(domain, &quit, 1, NULL, &error);
+    g_assert_no_error(error);
+    g_clear_pointer(&quit.result, json_node_unref);
+    g_assert_false(driver->check_alive(domain, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
+    driver->domain_close(domain);
+    migtune_driver_identity_clear(&identity);
+}
+
 static const struct {
     const char *name;
     void (*func)(Fixture *fixture, gconstpointer data);
@@ -615,6 +646,7 @@ static const struct {
     { "through-the-library", test_through_the_library },
     { "release", test_release },
     { "serve", test_serve },
+    { "alive", test_alive },
 };
 
 /* What the environment asks for: real QEMUs, those that there are, or all that

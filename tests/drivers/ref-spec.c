@@ -212,6 +212,7 @@ static const char good[] =
     "  <guest name=\"web1\">\n"
     "    <uuid>2f4c1a52-6d0b-4a3e-9c57-07d1c0a97201</uuid>\n"
     "    <qemu release=\"7.2\" build=\"zstd rdma\" deprecated-input=\"reject\""
+    " unstable-input=\"reject\" unstable-output=\"hide\""
     " deprecated-output=\"hide\">\n"
     "      <row name=\"compress\" state=\"removed\"/>\n"
     "      <row name=\"xbzrle\" state=\"stubbed\"/>\n"
@@ -242,6 +243,7 @@ check_good(const MtRefGuestSpec *spec)
     g_assert_cmpuint(g_strv_length(spec->build_options), ==, 2);
     g_assert_cmpstr(spec->build_options[1], ==, "rdma");
     g_assert_true(spec->reject_deprecated && spec->hide_deprecated);
+    g_assert_true(spec->reject_unstable && spec->hide_unstable);
     g_assert_cmpuint(spec->overrides->len, ==, 2);
     g_assert_cmpstr(rows[0].name, ==, "compress");
     g_assert_cmpint(rows[0].state, ==, MT_REF_ABSENT);

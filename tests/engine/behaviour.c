@@ -275,6 +275,29 @@ test_bandwidth_changes(void)
     run_clear(&r);
 }
 
+/* Pages that cost next to nothing are not free. */
+static void
+test_bandwidth_of_zero_pages(void)
+{
+    MtEngineStats stats;
+    Run r;
+
+    run_init(&r);
+    mt_content_fill_ram(MT_CONTENT_ZERO, 0, r.ram);
+    r.settings.max_bandwidth = 4096;
+    run_begin(&r);
+    g_usleep(500000);
+    mt_engine_get_stats(r.source, &stats);
+    g_assert_cmpint(stats.status, ==, MT_STATUS_ACTIVE);
+    g_assert_cmpuint(stats.transferred, >, 0);
+    g_assert_cmpuint(stats.transferred, <, 8192);
+    g_assert_cmpint(stats.expected_downtime_ns, ==,
+                    r.settings.downtime_limit_ns);
+    mt_engine_set_max_bandwidth(r.source, 0);
+    run_end(&r);
+    run_clear(&r);
+}
+
 static void
 test_downtime_changes(void)
 {
@@ -558,6 +581,8 @@ main(int argc, char **argv)
                     test_compress_in_bulk_only);
     g_test_add_func("/behaviour/resize", test_resize);
     g_test_add_func("/behaviour/bandwidth-changes", test_bandwidth_changes);
+    g_test_add_func("/behaviour/bandwidth-of-zero-pages",
+                    test_bandwidth_of_zero_pages);
     g_test_add_func("/behaviour/downtime-changes", test_downtime_changes);
     g_test_add_func("/behaviour/auto-converge", test_auto_converge);
     g_test_add_func("/behaviour/pre-switchover", test_pre_switchover);

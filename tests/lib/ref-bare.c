@@ -65,7 +65,7 @@ ref_bare_execute(RefBare *bare, const char *command, JsonObject *arguments,
     JsonNode *result = NULL;
 
     if (!mt_ref_input_check(bare->profile, command, arguments,
-                            bare->situation.reject_deprecated, refusal))
+                            bare->situation.reject, refusal))
         return NULL;
     if (mt_ref_tunables_knows(command)) {
         mt_ref_tunables_run(bare->tunables, &bare->situation, command,

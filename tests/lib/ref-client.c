@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/ref-client.h"
+#include "util/json-peek.h"
 #include "util/json.h"
 
 #define WAIT_US (60 * G_USEC_PER_SEC)
@@ -314,4 +315,41 @@ ref_client_path(const char *name)
                         g_atomic_int_add(&counter, 1), name);
 
     return g_build_filename(g_get_tmp_dir(), base, NULL);
+}
+
+void
+ref_client_assert_same_ram(RefClient *a, RefClient *b)
+{
+    g_autofree char *where = NULL;
+
+    if (!mt_ram_equal(mt_ref_guest_get_ram(ref_client_guest(a)),
+                      mt_ref_guest_get_ram(ref_client_guest(b)), &where))
+        g_error("RAM differs: %s", where);
+}
+
+void
+ref_client_migrate(RefClient *from, RefClient *to, const char *scheme)
+{
+    g_autofree char *path = ref_client_path("link");
+    g_autofree char *uri = g_strdup_printf("unix:%s", path);
+
+    if (strcmp(scheme, "tcp") == 0) {
+        g_autoptr(JsonNode) info = NULL;
+        JsonArray *list;
+        JsonObject *address;
+
+        ref_client_run(to, "migrate-incoming", "{'uri': 'tcp:127.0.0.1:0'}");
+        info = ref_client_get(to, "query-migrate", NULL);
+        list = mt_json_peek_array(json_node_get_object(info),
+                                  "socket-address");
+        g_assert_nonnull(list);
+        address = json_array_get_object_element(list, 0);
+        g_free(uri);
+        uri = g_strdup_printf("tcp:%s:%s",
+                              mt_json_peek_string(address, "host"),
+                              mt_json_peek_string(address, "port"));
+    } else {
+        ref_client_run(to, "migrate-incoming", "{'uri': '%s'}", uri);
+    }
+    ref_client_run(from, "migrate", "{'uri': '%s'}", uri);
 }

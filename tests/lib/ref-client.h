@@ -71,3 +71,7 @@ char *ref_client_run_state(RefClient *client);
 
 /* A path that nobody uses yet. */
 char *ref_client_path(const char *name);
+
+/* From one to the other, through @scheme, "tcp" or "unix". */
+void ref_client_migrate(RefClient *from, RefClient *to, const char *scheme);
+void ref_client_assert_same_ram(RefClient *a, RefClient *b);

@@ -241,10 +241,34 @@ values_of_status(JsonNode *node)
     return values;
 }
 
+/* The lines of a text for people.  What is wrong is said in other words. */
+static GHashTable *
+values_of_text(JsonNode *node)
+{
+    GHashTable *values = values_new();
+    const char *text = mt_json_node_peek_string(node);
+    g_auto(GStrv) lines = g_strsplit(text ? text : "", "\r\n", -1);
+
+    for (char **line = lines; *line; line++) {
+        g_auto(GStrv) parts = g_strsplit(*line, ": ", 2);
+
+        if (!parts[0])
+            continue;
+        if (g_str_equal(parts[0], "Error")) {
+            g_hash_table_insert(values, g_strdup("Error"), g_strdup(""));
+            break;
+        }
+        g_hash_table_insert(values, g_strdup(parts[0]),
+                            g_strdup(parts[1] ? parts[1] : ""));
+    }
+    return values;
+}
+
 static const struct {
     const char *command;
     Values values;
 } compared[] = {
+    { "human-monitor-command", values_of_text },
     { "query-migrate-capabilities", values_of_list },
     { "query-migrate-parameters", values_of_members },
     { "query-status", values_of_members },

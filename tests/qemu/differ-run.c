@@ -72,6 +72,8 @@ static const struct {
     { "quit", { NULL } },
     { "migrate ", { "query-migrate-capabilities",
                     "query-migrate-parameters" } },
+    { "human-monitor-command", { "query-migrate-capabilities",
+                                 "query-migrate-parameters" } },
     { "migrate-continue ", { "query-migrate-capabilities" } },
     { "migrate_cancel", { "query-migrate-capabilities" } },
     { "", { "query-migrate-capabilities", "query-migrate-parameters",

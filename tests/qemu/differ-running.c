@@ -81,9 +81,10 @@ static const Story stories[] = {
     } },
     { "pre-switchover, cancelled", 0, {
         "migrate-set-capabilities {'capabilities': ["
+        "{'capability': 'events', 'state': true}, "
         "{'capability': 'pause-before-switchover', 'state': true}]}",
         "migrate {'uri': '$SINK'}", "@wait pre-switchover",
-        "migrate_cancel", "@wait cancelled", QUERIES,
+        "migrate_cancel", "@wait cancelled", QUERIES, "@events",
         "migrate {'uri': '$SINK'}", "@wait pre-switchover",
         "migrate-continue {'state': 'pre-switchover'}", "@wait completed",
     } },
@@ -106,6 +107,33 @@ static const Story stories[] = {
         "> migrate-incoming {'uri': '$DST'}",
         "migrate {'uri': '$DST'}", "@wait completed", "> @wait completed",
         QUERIES, "> query-migrate", "> query-status",
+    } },
+    { "received, and nobody asked for events", PEER_FILLED, {
+        "> migrate-incoming {'uri': '$DST'}",
+        "migrate {'uri': '$DST'}", "@wait completed", "> @wait completed",
+        "@events", "> @events",
+    } },
+    { "incoming again", PEER_INCOMING, {
+        "migrate-incoming {'uri': 'unix:/nonexistent/socket'}",
+        "query-migrate",
+        "migrate-incoming {'uri': 'tcp:127.0.0.1'}",
+        "migrate-incoming {'uri': 'fd:nonsense'}", "query-migrate",
+        "migrate-incoming {'uri': 'nonsense'}",
+        "migrate-incoming {'uri': '$DST'}", QUERIES, "@events",
+    } },
+    { "incoming from a descriptor that there is not", PEER_INCOMING, {
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'events', 'state': true}]}",
+        "migrate-incoming {'uri': 'fd:nonsense'}", "query-migrate",
+        "migrate-incoming {'uri': '$DST'}", QUERIES, "@events",
+    } },
+    { "incoming from a file that is not there", PEER_INCOMING, {
+        "migrate-incoming {'uri': 'file:/nonexistent/state'}", QUERIES,
+    } },
+    { "to a file that cannot be", 0, {
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'events', 'state': true}]}",
+        "migrate {'uri': 'file:/nonexistent/state'}", QUERIES, "@events",
     } },
     { "received by a paused guest", PEER_FILLED | PEER_PAUSED, {
         "> migrate-incoming {'uri': '$DST'}",
@@ -216,6 +244,23 @@ static const Story stories[] = {
         "migrate {'channels': [{'channel-type': 'main', 'addr': {'transport': "
         "'exec', 'args': ['/bin/sh', '-c', 'cat >/dev/null']}}]}", "@settle",
         "query-migrate",
+    } },
+    { "by the other monitor", 0, {
+        "human-monitor-command {'command-line': "
+        "'migrate_set_capability events on'}",
+        "human-monitor-command {'command-line': 'migrate -d $SINK'}",
+        "@wait completed", QUERIES,
+        "human-monitor-command {'command-line': 'migrate -d $SINK'}",
+        "@settle", "query-migrate",
+        "human-monitor-command {'command-line': 'cont'}", "query-status",
+        "human-monitor-command {'command-line': 'migrate $SINK'}",
+        "@settle", QUERIES, "@events",
+    } },
+    { "incoming by the other monitor", PEER_INCOMING, {
+        "human-monitor-command {'command-line': 'migrate_incoming $DST'}",
+        QUERIES,
+        "human-monitor-command {'command-line': 'migrate_incoming $DST'}",
+        "human-monitor-command {'command-line': 'quit'}",
     } },
     { "to a command", 0, {
         "migrate {'uri': 'exec:cat >/dev/null'}", "@wait completed", QUERIES,

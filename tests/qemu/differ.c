@@ -69,6 +69,7 @@ static const struct {
     { "parameters", differ_parameter_sequences },
     { "mixed", differ_mixed_sequences },
     { "commands", differ_command_sequences },
+    { "hmp", differ_hmp_sequences },
     { "random", differ_random_sequences },
     { "stories", differ_story_sequences },
     { "situations", differ_situation_sequences },

@@ -245,6 +245,7 @@ void differ_capability_sequences(Differ *differ);
 void differ_parameter_sequences(Differ *differ);
 void differ_mixed_sequences(Differ *differ);
 void differ_command_sequences(Differ *differ);
+void differ_hmp_sequences(Differ *differ);
 void differ_random_sequences(Differ *differ);
 void differ_story_sequences(Differ *differ);
 void differ_situation_sequences(Differ *differ);

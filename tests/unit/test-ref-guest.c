@@ -40,42 +40,21 @@ assert_state(RefClient *c, const char *wanted)
     g_assert_cmpstr(state, ==, wanted);
 }
 
+/* What a migration that is over tells as its speed is that of all of it. */
 static void
-assert_same_ram(RefClient *a, RefClient *b)
+assert_average(RefClient *c)
 {
-    g_autofree char *where = NULL;
+    g_autoptr(JsonNode) info = ref_client_get(c, "query-migrate", NULL);
+    JsonObject *ram = mt_json_peek_object(json_node_get_object(info), "ram");
+    gint64 bytes = 0;
+    gint64 ms = 0;
+    double mbps = json_object_get_double_member(ram, "mbps");
 
-    if (!mt_ram_equal(mt_ref_guest_get_ram(ref_client_guest(a)),
-                      mt_ref_guest_get_ram(ref_client_guest(b)), &where))
-        g_error("RAM differs: %s", where);
-}
-
-/* From one to the other, through @scheme. */
-static void
-migrate(RefClient *from, RefClient *to, const char *scheme)
-{
-    g_autofree char *path = ref_client_path("link");
-    g_autofree char *uri = g_strdup_printf("unix:%s", path);
-
-    if (strcmp(scheme, "tcp") == 0) {
-        g_autoptr(JsonNode) info = NULL;
-        JsonArray *list;
-        JsonObject *address;
-
-        ref_client_run(to, "migrate-incoming", "{'uri': 'tcp:127.0.0.1:0'}");
-        info = ref_client_get(to, "query-migrate", NULL);
-        list = mt_json_peek_array(json_node_get_object(info),
-                                  "socket-address");
-        g_assert_nonnull(list);
-        address = json_array_get_object_element(list, 0);
-        g_free(uri);
-        uri = g_strdup_printf("tcp:%s:%s",
-                              mt_json_peek_string(address, "host"),
-                              mt_json_peek_string(address, "port"));
-    } else {
-        ref_client_run(to, "migrate-incoming", "{'uri': '%s'}", uri);
-    }
-    ref_client_run(from, "migrate", "{'uri': '%s'}", uri);
+    mt_json_peek_int(ram, "transferred", &bytes);
+    mt_json_peek_int(json_node_get_object(info), "total-time", &ms);
+    g_assert_cmpfloat(mbps, >, 0);
+    /* The time that it took to begin with is not in it. */
+    g_assert_cmpfloat(mbps * 1000 * (ms + 1), >=, bytes * 8);
 }
 
 static const MtRelease releases[] = {
@@ -94,7 +73,7 @@ test_migrate(gconstpointer data)
 
     assert_state(from, "running");
     assert_state(to, "inmigrate");
-    migrate(from, to, "unix");
+    ref_client_migrate(from, to, "unix");
     ref_client_wait(from, "completed");
     assert_state(from, "postmigrate");
     for (guint i = 0; i < 5000; i++) {
@@ -105,7 +84,8 @@ test_migrate(gconstpointer data)
         g_usleep(1000);
     }
     assert_state(to, "running");
-    assert_same_ram(from, to);
+    ref_client_assert_same_ram(from, to);
+    assert_average(from);
     events = ref_client_events(from);
     g_test_message("%s", events);
     g_assert_nonnull(strstr(events, "MIGRATION:setup"));
@@ -120,10 +100,10 @@ test_tcp(void)
     g_autoptr(RefClient) from = make_guest(MT_RELEASE(7, 2), FALSE);
     g_autoptr(RefClient) to = make_guest(MT_RELEASE(7, 2), TRUE);
 
-    migrate(from, to, "tcp");
+    ref_client_migrate(from, to, "tcp");
     ref_client_wait(from, "completed");
     ref_client_wait(to, "completed");
-    assert_same_ram(from, to);
+    ref_client_assert_same_ram(from, to);
 }
 
 /* Ways to send, as a client sets them on both sides. */
@@ -235,11 +215,11 @@ test_method(gconstpointer data)
         ref_client_wait(from, "completed");
         ref_client_run(to, "migrate-incoming", "{'uri': 'exec:cat %s'}", path);
     } else {
-        migrate(from, to, scheme);
+        ref_client_migrate(from, to, scheme);
     }
     ref_client_wait(from, "completed");
     wait_come_in(to, "running");
-    assert_same_ram(from, to);
+    ref_client_assert_same_ram(from, to);
     g_assert_cmpint(info_number(from, "ram.total"), ==, RAM_BYTES);
     if (methods[i].told)
         g_assert_cmpint(info_number(from, methods[i].told), >, 0);
@@ -270,7 +250,7 @@ test_cancel(void)
     g_autofree char *events = NULL;
 
     ref_client_run(from, "migrate_cancel", NULL);
-    migrate(from, to, "unix");
+    ref_client_migrate(from, to, "unix");
     ref_client_wait(from, "active");
     busy = ref_client_refused(from, "migrate", "{'uri': 'tcp:127.0.0.1:1'}");
     g_assert_cmpstr(busy, ==, "There's a migration process in progress");
@@ -293,10 +273,10 @@ test_cancel(void)
 
     ref_client_run(from, "migrate-set-parameters",
                    "{'max-bandwidth': 1000000000}");
-    migrate(from, other, "tcp");
+    ref_client_migrate(from, other, "tcp");
     ref_client_wait(from, "completed");
     wait_come_in(other, "running");
-    assert_same_ram(from, other);
+    ref_client_assert_same_ram(from, other);
     again = ref_client_refused(from, "migrate",
                                "{'uri': 'tcp:127.0.0.1:1'}");
     g_assert_cmpstr(again, ==, "Can't migrate the vm that was paused due to "
@@ -314,17 +294,17 @@ test_again(void)
     g_autoptr(RefClient) next = make_guest(MT_RELEASE(5, 2), TRUE);
     g_autoptr(RefClient) last = make_guest(MT_RELEASE(5, 2), TRUE);
 
-    migrate(from, to, "unix");
+    ref_client_migrate(from, to, "unix");
     ref_client_wait(from, "completed");
     wait_come_in(to, "running");
-    migrate(from, next, "unix");
+    ref_client_migrate(from, next, "unix");
     ref_client_wait(from, "completed");
     wait_come_in(next, "postmigrate");
     /* And one that came goes on. */
-    migrate(to, last, "unix");
+    ref_client_migrate(to, last, "unix");
     ref_client_wait(to, "completed");
     wait_come_in(last, "running");
-    assert_same_ram(from, last);
+    ref_client_assert_same_ram(from, last);
 }
 
 static void
@@ -363,6 +343,10 @@ static const struct {
       "File descriptor named '0' has not been found", "failed" },
     { MT_RELEASE(10, 0), "tcp:127.0.0.1",
       "error parsing address '127.0.0.1'", "none" },
+    { MT_RELEASE(10, 0), "file:/nonexistent/x",
+      "file:/nonexistent/x: cannot open for writing: No such file or "
+      "directory",
+      "failed" },
 };
 
 static void
@@ -396,7 +380,7 @@ test_pause_before_switchover(void)
     early = ref_client_refused(from, "migrate-continue",
                                "{'state': 'pre-switchover'}");
     g_assert_cmpstr(early, ==, "Migration not in expected state: none");
-    migrate(from, to, "unix");
+    ref_client_migrate(from, to, "unix");
     ref_client_wait(from, "pre-switchover");
     assert_state(from, "finish-migrate");
     cont = ref_client_refused(from, "cont", NULL);
@@ -437,7 +421,7 @@ test_paused(void)
             ref_client_run(from, "stop", NULL);
         if (cases[i].stop_destination)
             ref_client_run(to, "stop", NULL);
-        migrate(from, to, "unix");
+        ref_client_migrate(from, to, "unix");
         ref_client_wait(from, "completed");
         wait_come_in(to, cases[i].arrives);
         ref_client_run(to, "cont", NULL);
@@ -453,7 +437,7 @@ test_retune(void)
     g_autoptr(RefClient) to = make_guest(MT_RELEASE(7, 2), TRUE);
     gint64 begin = g_get_monotonic_time();
 
-    migrate(from, to, "unix");
+    ref_client_migrate(from, to, "unix");
     ref_client_wait(from, "active");
     g_usleep(200000);
     g_assert_cmpint(info_number(from, "ram.transferred"), <, 2 << 20);
@@ -462,7 +446,7 @@ test_retune(void)
     ref_client_wait(from, "completed");
     g_assert_cmpint(g_get_monotonic_time() - begin, <, 8 * G_USEC_PER_SEC);
     wait_come_in(to, "running");
-    assert_same_ram(from, to);
+    ref_client_assert_same_ram(from, to);
 }
 
 static RefClient *
@@ -497,7 +481,7 @@ test_auto_converge(void)
                    "[{'capability': 'auto-converge', 'state': true}]}");
     ref_client_run(from, "migrate-set-parameters", "{'max-bandwidth': 33554432,"
                    " 'cpu-throttle-initial': 90, 'downtime-limit': 10}");
-    migrate(from, to, "unix");
+    ref_client_migrate(from, to, "unix");
     while (!slowed && g_get_monotonic_time() < end) {
         g_autoptr(JsonNode) info = ref_client_get(from, "query-migrate", NULL);
         gint64 percent = 0;
@@ -555,6 +539,13 @@ test_hmp(void)
         { "info migrate", "" },
         { "info migrate_capabilities", "events: on\r\n" },
         { "info migrate_parameters", "max-bandwidth: 134217728 bytes/second" },
+        { "migrate_set_parameter max-bandwidth 10", "" },
+        { "info migrate_parameters", "max-bandwidth: 10485760 bytes/second" },
+        { "migrate_set_capability xbzrle on", "" },
+        { "info migrate_capabilities", "xbzrle: on\r\n" },
+        { "info migrate", "globals:\r\n" },
+        { "stop", "" },
+        { "info status", "VM status: paused\r\n" },
         { "foo bar", "unknown command: 'foo'\r\n" },
         { "info bar", "unknown command: 'info bar'\r\n" },
         { "", "" },
@@ -779,10 +770,10 @@ test_link(void)
                        "{'capability': 'return-path', 'state': true},"
                        "{'capability': 'multifd', 'state': %s}]}",
                        links[i].multifd ? "true" : "false");
-        migrate(from, to, "unix");
+        ref_client_migrate(from, to, "unix");
         ref_client_wait(from, "completed");
         wait_come_in(to, "running");
-        assert_same_ram(from, to);
+        ref_client_assert_same_ram(from, to);
         g_test_message("%" G_GINT64_FORMAT " ms",
                        info_number(from, "total-time"));
         g_assert_cmpint(info_number(from, "total-time"), >=,

@@ -84,8 +84,11 @@ check_observed(MtRelease release, JsonObject *answer)
     bare->situation.incoming = g_strcmp0(where, "started") == 0;
     if (bare->situation.incoming)
         ref_bare_start_incoming(bare, "tcp");
-    bare->situation.reject_deprecated =
-        mt_json_peek_string(answer, "compat") != NULL;
+    if (g_strcmp0(mt_json_peek_string(answer, "compat"), "reject") == 0)
+        bare->situation.reject = MT_REF_REJECT_DEPRECATED;
+    if (g_strcmp0(mt_json_peek_string(answer, "compat"),
+                  "reject-unstable") == 0)
+        bare->situation.reject = MT_REF_REJECT_UNSTABLE;
     run_before(bare, mt_json_peek_array(answer, "before"));
     before = dump(bare);
     result = ref_bare_execute(bare, command, arguments, &refusal);
@@ -635,12 +638,33 @@ test_policy_on_deprecated_things(void)
                                "{'uri': 'tcp:a:1', "
                                "'blk': true}",
                                NULL));
-    bare->situation.reject_deprecated = TRUE;
+    bare->situation.reject = MT_REF_REJECT_DEPRECATED;
     g_assert_false(ref_bare_run(bare, "migrate",
                                 "{'uri': 'tcp:a:1', "
                                 "'blk': true}",
                                 NULL));
     g_assert_true(ref_bare_run(bare, "migrate", "{'uri': 'tcp:a:1'}", NULL));
+}
+
+/* It is taken back where it stands in what is told, and nowhere else. */
+static void
+test_policy_on_unstable_things(void)
+{
+    g_autoptr(RefBare) bare = ref_bare_new_for_release(MT_RELEASE(10, 0));
+    g_autoptr(RefBare) old = ref_bare_new_for_release(MT_RELEASE(5, 2));
+    g_autofree char *told = NULL, *hidden = NULL, *cap = NULL;
+
+    told = ref_bare_dup_value(bare, "x-checkpoint-delay");
+    g_assert_cmpstr(told, ==, "20000");
+    bare->situation.hide_unstable = TRUE;
+    hidden = ref_bare_dup_value(bare, "x-checkpoint-delay");
+    g_assert_cmpstr(hidden, ==, NULL);
+    cap = ref_bare_dup_value(bare, "x-colo");
+    g_assert_cmpstr(cap, ==, "false");
+
+    old->situation.reject = MT_REF_REJECT_UNSTABLE;
+    g_assert_true(ref_bare_run(old, "migrate-set-parameters",
+                               "{'x-checkpoint-delay': 5}", NULL));
 }
 
 int
@@ -665,6 +689,8 @@ main(int argc, char **argv)
                     test_a_default_that_depends_on_the_machine);
     g_test_add_func("/ref-tunables/policy-on-deprecated-things",
                     test_policy_on_deprecated_things);
+    g_test_add_func("/ref-tunables/policy-on-unstable-things",
+                    test_policy_on_unstable_things);
 
     return g_test_run();
 }

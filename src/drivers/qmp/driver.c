@@ -20,6 +20,7 @@
 #include "migtune/migtune-driver.h"
 #include "qmp/client.h"
 #include "util/json.h"
+#include "util/uri.h"
 
 typedef struct {
     char *path;                 /* NULL: TCP */
@@ -63,22 +64,6 @@ qmp_close(gpointer data)
     g_free(conn);
 }
 
-G_GNUC_PRINTF(3, 4)
-static gboolean
-qmp_bad_uri(const char *uri, GError **error, const char *format, ...)
-{
-    g_autofree char *what = NULL;
-    va_list args;
-
-    va_start(args, format);
-    what = g_strdup_vprintf(format, args);
-    va_end(args);
-    migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      "bad URI \"%s\": %s", uri, what);
-
-    return FALSE;
-}
-
 /* The path of a qmp: URI: what it is on this machine is looked up here. */
 static gboolean
 qmp_open_path(QmpConn *conn, const char *uri, GUri *parsed, GError **error)
@@ -88,19 +73,19 @@ qmp_open_path(QmpConn *conn, const char *uri, GUri *parsed, GError **error)
     struct stat st;
 
     if (host && *host)
-        return qmp_bad_uri(uri, error, "it names the host \"%s\"; a path has "
-                           "three slashes, as in qmp:///%s%s, and another "
-                           "host is reached with qmp+tcp://%s:PORT", host,
-                           host, path, host);
+        return mt_uri_is_bad(uri, error, "it names the host \"%s\"; a path has "
+                             "three slashes, as in qmp:///%s%s, and another "
+                             "host is reached with qmp+tcp://%s:PORT", host,
+                             host, path, host);
     if (g_uri_get_port(parsed) != -1)
-        return qmp_bad_uri(uri, error, "a port wants qmp+tcp:");
+        return mt_uri_is_bad(uri, error, "a port wants qmp+tcp:");
     if (*path != '/')
-        return qmp_bad_uri(uri, error, "expected an absolute path, as in "
-                           "qmp:///run/guests/");
+        return mt_uri_is_bad(uri, error, "expected an absolute path, as in "
+                             "qmp:///run/guests/");
     conn->path = g_uri_unescape_string(path, NULL);
     if (!conn->path || !g_utf8_validate(conn->path, -1, NULL))
-        return qmp_bad_uri(uri, error, "its path is not UTF-8 in percent "
-                           "encoding");
+        return mt_uri_is_bad(uri, error, "its path is not UTF-8 in percent "
+                             "encoding");
 
     if (stat(conn->path, &st) != 0) {
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
@@ -129,13 +114,13 @@ qmp_open_tcp(QmpConn *conn, const char *uri, GUri *parsed, GError **error)
     int port = g_uri_get_port(parsed);
 
     if (!host || !*host || port < 1 || port > G_MAXUINT16)
-        return qmp_bad_uri(uri, error, "expected qmp+tcp://HOST:PORT, with "
-                           "an address of IPv6 in brackets");
+        return mt_uri_is_bad(uri, error, "expected qmp+tcp://HOST:PORT, with "
+                             "an address of IPv6 in brackets");
     if (*path && strcmp(path, "/") != 0)
-        return qmp_bad_uri(uri, error, "nothing may follow the port");
+        return mt_uri_is_bad(uri, error, "nothing may follow the port");
     conn->host = g_uri_unescape_string(host, NULL);
     if (!conn->host || !g_utf8_validate(conn->host, -1, NULL))
-        return qmp_bad_uri(uri, error, "the host is not UTF-8");
+        return mt_uri_is_bad(uri, error, "the host is not UTF-8");
     conn->port = port;
 
     return TRUE;
@@ -151,14 +136,14 @@ qmp_open(const char *uri, const MigtuneDriverOptions *options,
     gboolean ok;
 
     if (!parsed) {
-        qmp_bad_uri(uri, error, "%s", local->message);
+        mt_uri_is_bad(uri, error, "%s", local->message);
         return NULL;
     }
     if (g_uri_get_query(parsed) || g_uri_get_fragment(parsed) ||
         g_uri_get_userinfo(parsed)) {
-        qmp_bad_uri(uri, error, "a user, a query or a fragment has no "
-                    "meaning here; in a path, write %%3F for ? and %%23 for "
-                    "#");
+        mt_uri_is_bad(uri, error, "a user, a query or a fragment has no "
+                      "meaning here; in a path, write %%3F for ? and %%23 for "
+                      "#");
         return NULL;
     }
 

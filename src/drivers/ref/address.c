@@ -225,3 +225,16 @@ mt_ref_address_open(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
                               g->spec->link_latency_ms);
     return transport;
 }
+
+gboolean
+mt_ref_address_try_file(MtTransport *transport, gboolean incoming,
+                        MtRefRefusal *refusal)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MtIo) io = NULL;
+
+    if (!mt_transport_is_file(transport))
+        return TRUE;
+    io = mt_transport_reopen(transport, !incoming, FALSE, &error);
+    return io || mt_ref_refuse(refusal, "%s", error->message);
+}

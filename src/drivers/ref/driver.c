@@ -22,6 +22,7 @@
 #include "migtune/migtune-driver.h"
 #include "qmp/message.h"
 #include "util/json.h"
+#include "util/uri.h"
 
 #define REF_DEFAULT "/default"
 #define REF_ONE "/one"
@@ -52,22 +53,6 @@ ref_close(gpointer data)
         g_ptr_array_unref(conn->specs);
     g_mutex_clear(&conn->lock);
     g_free(conn);
-}
-
-G_GNUC_PRINTF(3, 4)
-static gboolean
-ref_bad_uri(const char *uri, GError **error, const char *format, ...)
-{
-    g_autofree char *what = NULL;
-    va_list args;
-
-    va_start(args, format);
-    what = g_strdup_vprintf(format, args);
-    va_end(args);
-    migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      "bad URI \"%s\": %s", uri, what);
-
-    return FALSE;
 }
 
 /* Every guest, or the one that is called @name. */
@@ -103,12 +88,12 @@ ref_take_fault(RefConn *conn, const char *uri, const char *text,
     gboolean ok;
 
     if (!mt_ref_fault_from_text(name ? slash + 1 : text, &fault, &why))
-        return ref_bad_uri(uri, error, "%s", why->message);
+        return mt_uri_is_bad(uri, error, "%s", why->message);
     ok = ref_add_fault(conn, name, name ? slash - name : 0, &fault);
     mt_ref_fault_clear(&fault);
 
-    return ok || ref_bad_uri(uri, error, "there is no guest for the fault "
-                             "\"%s\"", text);
+    return ok || mt_uri_is_bad(uri, error, "there is no guest for the fault "
+                               "\"%s\"", text);
 }
 
 /* Words of a query that say the same as others. */
@@ -122,18 +107,34 @@ static const struct {
     { "incoming", "no", "state", "running" },
 };
 
+/* What may be given several times. */
+static const char *const ref_many[] = { "fault", "row", NULL };
+
+/* @seen: the fields that have been set, with the words that did it. */
 static gboolean
-ref_set(MtRefGuestSpec *spec, const char *key, const char *value,
-        GError **error)
+ref_set(MtRefGuestSpec *spec, GHashTable *seen, const char *key,
+        const char *value, GError **error)
 {
+    const char *field = key;
+    const char *before;
+
     for (gsize i = 0; i < G_N_ELEMENTS(ref_short_words); i++) {
         if (strcmp(ref_short_words[i].word, key) == 0 &&
-            strcmp(ref_short_words[i].value, value) == 0)
-            return mt_ref_guest_spec_set(spec, ref_short_words[i].field,
-                                         ref_short_words[i].means, error);
+            strcmp(ref_short_words[i].value, value) == 0) {
+            field = ref_short_words[i].field;
+            value = ref_short_words[i].means;
+            break;
+        }
     }
+    before = g_hash_table_lookup(seen, field);
+    if (before && !g_strv_contains(ref_many, field)) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          "%s: %s has been given already", key, before);
+        return FALSE;
+    }
+    g_hash_table_insert(seen, g_strdup(field), g_strdup(key));
 
-    return mt_ref_guest_spec_set(spec, key, value, error);
+    return mt_ref_guest_spec_set(spec, field, value, error);
 }
 
 /*
@@ -144,6 +145,8 @@ static gboolean
 ref_take_query(RefConn *conn, const char *uri, const char *query,
                MtRefGuestSpec *spec, GError **error)
 {
+    g_autoptr(GHashTable) seen =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     GUriParamsIter iter;
     g_autoptr(GError) why = NULL;
     gchar *key;
@@ -154,21 +157,21 @@ ref_take_query(RefConn *conn, const char *uri, const char *query,
                            G_URI_PARAMS_NONE);
     while (ok && g_uri_params_iter_next(&iter, &key, &value, &why)) {
         if (spec) {
-            ok = ref_set(spec, key, value, &why) ||
-                ref_bad_uri(uri, error, "%s", why->message);
+            ok = ref_set(spec, seen, key, value, &why) ||
+                mt_uri_is_bad(uri, error, "%s", why->message);
         } else if (strcmp(key, "fault") == 0) {
             ok = ref_take_fault(conn, uri, value, error);
         } else {
-            ok = ref_bad_uri(uri, error, "only \"fault\" may stand in the "
-                             "query here, not \"%s\"; %s takes what a guest "
-                             "has", key, REF_ONE);
+            ok = mt_uri_is_bad(uri, error, "only \"fault\" may stand in the "
+                               "query here, not \"%s\"; %s takes what a guest "
+                               "has", key, REF_ONE);
         }
         g_free(key);
         g_free(value);
     }
     if (ok && why)
-        ok = ref_bad_uri(uri, error, "its query is not NAME=VALUE&...: %s",
-                         why->message);
+        ok = mt_uri_is_bad(uri, error, "its query is not NAME=VALUE&...: %s",
+                           why->message);
 
     return ok;
 }
@@ -186,7 +189,7 @@ ref_open_one(RefConn *conn, const char *uri, const char *query,
     if (!ref_take_query(conn, uri, query, spec, error))
         return FALSE;
     if (!mt_ref_guest_spec_check(spec, &why))
-        return ref_bad_uri(uri, error, "%s", why->message);
+        return mt_uri_is_bad(uri, error, "%s", why->message);
 
     return TRUE;
 }
@@ -200,13 +203,13 @@ ref_open_path(RefConn *conn, const char *uri, GUri *parsed, GError **error)
                                                   NULL);
 
     if (host && *host)
-        return ref_bad_uri(uri, error, "it names the host \"%s\", and guests "
-                           "of ref: are in this process; a path has three "
-                           "slashes", host);
+        return mt_uri_is_bad(uri, error, "it names the host \"%s\", and guests "
+                             "of ref: are in this process; a path has three "
+                             "slashes", host);
     if (!path || *path != '/' || !g_utf8_validate(path, -1, NULL))
-        return ref_bad_uri(uri, error, "expected ref://%s, ref://%s?name=... "
-                           "or the absolute path of a file, as in "
-                           "ref:///etc/guests.xml", REF_DEFAULT, REF_ONE);
+        return mt_uri_is_bad(uri, error, "expected ref://%s, ref://%s?name=... "
+                             "or the absolute path of a file, as in "
+                             "ref:///etc/guests.xml", REF_DEFAULT, REF_ONE);
 
     if (strcmp(path, REF_ONE) == 0)
         return ref_open_one(conn, uri, query, error);
@@ -225,13 +228,13 @@ ref_open(const char *uri, const MigtuneDriverOptions *options,
     RefConn *conn;
 
     if (!parsed) {
-        ref_bad_uri(uri, error, "%s", local->message);
+        mt_uri_is_bad(uri, error, "%s", local->message);
         return NULL;
     }
     if (g_uri_get_fragment(parsed) || g_uri_get_userinfo(parsed) ||
         g_uri_get_port(parsed) != -1) {
-        ref_bad_uri(uri, error, "a user, a port or a fragment has no meaning "
-                    "here");
+        mt_uri_is_bad(uri, error, "a user, a port or a fragment has no meaning "
+                      "here");
         return NULL;
     }
 
@@ -298,7 +301,9 @@ ref_get_guest(RefConn *conn, const MtRefGuestSpec *spec, GError **error)
     guest = g_hash_table_lookup(conn->guests, spec->name);
     if (!guest) {
         guest = mt_ref_guest_new(spec, error);
-        if (guest)
+        if (!guest)
+            g_prefix_error(error, "%s: ", spec->name);
+        else
             g_hash_table_insert(conn->guests, spec->name, guest);
     }
     g_mutex_unlock(&conn->lock);
@@ -339,9 +344,10 @@ ref_binary(const MtRefGuestSpec *spec)
     build = spec->build_options ? g_strjoinv(",", spec->build_options)
         : g_strdup("-");
     text = g_string_new("ref");
-    g_string_append_printf(text, " %s %s build %s%s%s", module, release,
-                           build, spec->reject_deprecated ? " reject" : "",
-                           spec->hide_deprecated ? " hide" : "");
+    g_string_append_printf(text, " %s %s build %s reject %u%s%s", module,
+                           release, build, mt_ref_guest_spec_reject(spec),
+                           spec->hide_deprecated ? " hide" : "",
+                           spec->hide_unstable ? " hide-unstable" : "");
     for (guint i = 0; i < spec->overrides->len; i++) {
         const MtRefOverride *override =
             &g_array_index(spec->overrides, MtRefOverride, i);
@@ -371,14 +377,22 @@ ref_identify(const RefDomain *domain, MigtuneDriverIdentity *identity)
 }
 
 static gboolean
-ref_check_alive(const RefDomain *domain, GError **error)
+ref_check_alive(gpointer data, GError **error)
 {
+    const RefDomain *domain = data;
+    const char *name = mt_ref_guest_get_spec(domain->guest)->name;
+    g_autofree char *words = NULL;
+
     if (!mt_ref_guest_has_quit(domain->guest))
         return TRUE;
 
-    migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                      "%s: the guest has ended",
-                      mt_ref_guest_get_spec(domain->guest)->name);
+    words = mt_ref_guest_dup_last_words(domain->guest);
+    if (words)
+        migtune_error_set(error, MIGTUNE_ERROR_QEMU,
+                          "%s: the guest has ended: %s", name, words);
+    else
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          "%s: the guest has ended", name);
     return FALSE;
 }
 
@@ -521,6 +535,7 @@ static const MigtuneDriver ref_driver = {
     .execute = ref_execute,
     .reconnect = ref_reconnect,
     .serve = ref_serve,
+    .check_alive = ref_check_alive,
 };
 
 MIGTUNE_DRIVER_DEFINE(ref_driver)

@@ -10,7 +10,8 @@
 #include "drivers/ref/guest-private.h"
 #include "util/clock.h"
 
-/* Where the stream changed, for a machine of the release's own type. */
+/* Where the stream changed.  A machine of an older type sends what its release
+ * sent; nothing changes what a destination can read. */
 #define SYNC_EACH_SECTION_GONE MT_RELEASE(8, 1)
 #define GENERATION_NEW_SINCE MT_RELEASE(10, 0)
 /* From here on a destination acknowledges only what devices asked for, and
@@ -97,13 +98,18 @@ static void
 tune_dialect(MtRefGuest *g, MtEngineSettings *s)
 {
     MtRelease release = mt_ref_profile_release(g->profile);
+    MtRelease machine = mt_ref_machine_release(g->spec->machine);
+    MtRelease sent_as = machine ? MIN(machine, release) : release;
     const char *zero = tune_has(g, MT_PARAM_ZERO_PAGE_DETECTION) ?
         mt_ref_tunables_text(g->tunables, MT_PARAM_ZERO_PAGE_DETECTION) :
         "legacy";
 
     mt_engine_settings_speak(s, release < GENERATION_NEW_SINCE ?
                              MT_GENERATION_OLD : MT_GENERATION_NEW);
-    s->wire.sync_each_section = release < SYNC_EACH_SECTION_GONE;
+    s->wire.send_switchover_start = sent_as >= GENERATION_NEW_SINCE;
+    s->wire.sync_each_section = sent_as < SYNC_EACH_SECTION_GONE;
+    s->wire.refuse_switchover_start = release < GENERATION_NEW_SINCE;
+    s->wire.refuse_flush = release < SYNC_EACH_SECTION_GONE;
     s->ack_rule = s->switchover_ack && release < ACK_COUNTED_SINCE ?
         MT_ACK_ALWAYS : MT_ACK_NEVER;
     s->switchover_ack = s->switchover_ack && release < ACK_COUNTED_SINCE;

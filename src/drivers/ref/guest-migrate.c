@@ -21,6 +21,7 @@
 #define INCOMING_TEXT_SINCE MT_RELEASE(6, 0)
 #define TRANSPORT_FIRST_SINCE MT_RELEASE(8, 0)
 #define PAUSE_IN_RECOVER_SINCE MT_RELEASE(8, 2)
+#define INCOMING_SETUP_SINCE MT_RELEASE(8, 2)
 
 /* An engine is over moments after it said so. */
 #define OVER_NS (5 * MT_NS_PER_S)
@@ -56,18 +57,22 @@ mt_ref_guest_is_migrating(MtRefGuest *g)
     return migrating;
 }
 
+/* With the lock held: whether anybody asked for it or not. */
+static void
+migration_tell(MtRefGuest *g, const char *status)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "status", status);
+    mt_ref_guest_queue_event_locked(g, "MIGRATION", data);
+}
+
 /* With the lock held. */
 static void
 migration_event(MtRefGuest *g, const char *status)
 {
-    JsonObject *data;
-
-    if (!g->events_wanted || !mt_ref_profile_has_status(g->profile, status))
-        return;
-
-    data = json_object_new();
-    json_object_set_string_member(data, "status", status);
-    mt_ref_guest_queue_event_locked(g, "MIGRATION", data);
+    if (g->events_wanted && mt_ref_profile_has_status(g->profile, status))
+        migration_tell(g, status);
 }
 
 static void
@@ -95,6 +100,15 @@ source_hides(MtRefGuest *g, MtStatus status)
            mt_ref_profile_release(g->profile) < DEVICE_ALWAYS_SINCE;
 }
 
+/* With the lock held. */
+static void
+source_tell_resume(MtRefGuest *g)
+{
+    if (g->resume_untold)
+        mt_ref_guest_queue_event_locked(g, "RESUME", NULL);
+    g->resume_untold = FALSE;
+}
+
 /* With the lock held: what goes with a status. */
 static void
 source_enter(MtRefGuest *g, MtStatus status)
@@ -116,15 +130,16 @@ source_enter(MtRefGuest *g, MtStatus status)
         migration_event(g, "failing");
 
     g->outgoing.status = status;
+    /* That one is over when the guest runs again; the others are before. */
+    if (status == MT_STATUS_CANCELLED)
+        source_tell_resume(g);
     migration_event(g, mt_status_to_string(status));
 
     /* The guest is over there, or nobody knows. */
     if (status_is_final(status) && g->state == MT_REF_FINISH_MIGRATE)
         g->state = MT_REF_POSTMIGRATE;
-    if (status_is_final(status) && g->resume_untold) {
-        g->resume_untold = FALSE;
-        mt_ref_guest_queue_event_locked(g, "RESUME", NULL);
-    }
+    if (status_is_final(status))
+        source_tell_resume(g);
 }
 
 static void
@@ -152,7 +167,8 @@ dest_listen(MtEngine *engine, MtEngineEvent event, guint64 value,
     MtRefGuest *g = data;
     gboolean die;
 
-    if (event != MT_ENGINE_EVENT_STATUS)
+    /* The command itself has told of the setup. */
+    if (event != MT_ENGINE_EVENT_STATUS || value == MT_STATUS_SETUP)
         return;
 
     g_mutex_lock(&g->lock);
@@ -379,6 +395,8 @@ migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
         return migrate_failed_early(g, refusal->desc);
     if (migrate_lacks_channels(g, uri))
         return !migrate_failed_early(g, NULL);
+    if (!mt_ref_address_try_file(transport, FALSE, refusal))
+        return migrate_failed_early(g, refusal->desc);
 
     mt_engine_wait(g->source, OVER_NS, NULL);
     mt_ref_guest_tune(g, &settings);
@@ -458,17 +476,39 @@ mt_ref_run_migrate(MtRefGuest *g, JsonObject *arguments,
     return migrate_begin(g, uri, refusal);
 }
 
+/*
+ * Once the address is one, the destination is in `setup`; where that is a
+ * status of it, it stays so when nothing can be heard there.
+ */
 static gboolean
-incoming_begin(MtRefGuest *g, JsonObject *arguments, const char *uri,
-               MtRefRefusal *refusal)
+incoming_set_up(MtRefGuest *g, MtRefRefusal *refusal)
 {
-    g_autoptr(MtTransport) transport = mt_ref_address_open(g, uri, refusal);
+    gboolean later = mt_ref_profile_release(g->profile) >=
+                     INCOMING_SETUP_SINCE;
+    MtStatus before;
+
+    g_mutex_lock(&g->lock);
+    before = g->incoming.status;
+    if (later && before == MT_STATUS_NONE) {
+        g->incoming.any = TRUE;
+        g->incoming.status = MT_STATUS_SETUP;
+        migration_event(g, "setup");
+    }
+    g_mutex_unlock(&g->lock);
+    if (before != MT_STATUS_NONE &&
+        mt_ref_profile_has_quirk(g->profile, "failed-incoming-is-the-last"))
+        return mt_ref_refuse(refusal, "Illegal migration incoming state: %s",
+                             mt_status_to_string(before));
+    return TRUE;
+}
+
+static gboolean
+incoming_listen(MtRefGuest *g, JsonObject *arguments, MtTransport *transport,
+                MtRefRefusal *refusal)
+{
     g_autoptr(GError) error = NULL;
     gboolean exit_on_error = TRUE;
     MtEngineSettings settings;
-
-    if (!transport)
-        return FALSE;
 
     mt_json_peek_bool(arguments, "exit-on-error", &exit_on_error);
     mt_ref_guest_tune(g, &settings);
@@ -482,14 +522,31 @@ incoming_begin(MtRefGuest *g, JsonObject *arguments, const char *uri,
 
     g->incoming_begun = TRUE;
     g_mutex_lock(&g->lock);
-    if (!g->incoming.any)
-        g->incoming.any = g->incoming.by_engine = TRUE;
-    /* The engine's thread may not have come to say so. */
+    g->incoming.any = g->incoming.by_engine = TRUE;
     if (g->incoming.status == MT_STATUS_NONE)
         g->incoming.status = MT_STATUS_SETUP;
     g->incoming_address = mt_transport_dup_address(transport);
     g_mutex_unlock(&g->lock);
     return TRUE;
+}
+
+static gboolean
+incoming_begin(MtRefGuest *g, JsonObject *arguments, const char *uri,
+               MtRefRefusal *refusal)
+{
+    g_autoptr(MtTransport) transport = NULL;
+
+    if (g_str_has_prefix(uri, "fd:")) {
+        if (!incoming_set_up(g, refusal))
+            return FALSE;
+        transport = mt_ref_address_open(g, uri, refusal);
+        return transport && incoming_listen(g, arguments, transport, refusal);
+    }
+
+    transport = mt_ref_address_open(g, uri, refusal);
+    return transport && incoming_set_up(g, refusal) &&
+           mt_ref_address_try_file(transport, TRUE, refusal) &&
+           incoming_listen(g, arguments, transport, refusal);
 }
 
 gboolean
@@ -507,6 +564,12 @@ mt_ref_run_incoming(MtRefGuest *g, JsonObject *arguments,
                              "For use with '-incoming defer'" :
                              "'-incoming' was not specified on the command "
                              "line");
+    /* Before anything is looked at, and without being asked for events. */
+    if (release < INCOMING_SETUP_SINCE) {
+        g_mutex_lock(&g->lock);
+        migration_tell(g, "setup");
+        g_mutex_unlock(&g->lock);
+    }
 
     return mt_ref_address_parse(g, arguments, TRUE, &uri, refusal) &&
            migrate_scheme(g, uri, TRUE, refusal) &&

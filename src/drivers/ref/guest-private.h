@@ -122,6 +122,12 @@ void mt_ref_guest_die(MtRefGuest *guest, const char *reason);
 void mt_ref_guest_wait_filled(MtRefGuest *guest);
 void mt_ref_guest_situation(MtRefGuest *guest, MtRefSituation *ret);
 
+/* One command that no fault is about, with the lock @command held.  @fd is
+ * what came with it, -1 when nothing did. */
+gboolean mt_ref_guest_dispatch(MtRefGuest *guest, const char *command,
+                               JsonObject *arguments, int *fd,
+                               JsonNode **ret_result, MtRefRefusal *refusal);
+
 /* guest-migrate.c */
 void mt_ref_guest_make_engines(MtRefGuest *guest);
 gboolean mt_ref_guest_is_migrating(MtRefGuest *guest);
@@ -138,6 +144,11 @@ gboolean mt_ref_address_parse(MtRefGuest *guest, JsonObject *arguments,
                               gboolean incoming, char **ret_uri,
                               MtRefRefusal *refusal);
 MtTransport *mt_ref_address_open(MtRefGuest *guest, const char *uri,
+                                 MtRefRefusal *refusal);
+
+/* A file is opened at once, what else it may be later.  An outgoing one is
+ * made. */
+gboolean mt_ref_address_try_file(MtTransport *transport, gboolean incoming,
                                  MtRefRefusal *refusal);
 
 /* commands.c: getfd. */

@@ -256,8 +256,9 @@ mt_ref_guest_situation(MtRefGuest *g, MtRefSituation *ret)
     ret->incoming = mt_ref_guest_run_state(g) == MT_REF_INMIGRATE;
     ret->incoming_started = ret->incoming && g->incoming_begun;
     ret->ram_bytes = mt_ram_bytes(g->ram);
-    ret->reject_deprecated = g->spec->reject_deprecated;
+    ret->reject = mt_ref_guest_spec_reject(g->spec);
     ret->hide_deprecated = g->spec->hide_deprecated;
+    ret->hide_unstable = g->spec->hide_unstable;
 }
 
 static gboolean
@@ -274,17 +275,17 @@ guest_run_tunables(MtRefGuest *g, const char *command, JsonObject *arguments,
     return ok;
 }
 
-/* getfd without a descriptor; with one it is the monitor's. */
-static gboolean
-guest_dispatch(MtRefGuest *g, const char *command, JsonObject *arguments,
-               int *fd, JsonNode **ret_result, MtRefRefusal *refusal)
+gboolean
+mt_ref_guest_dispatch(MtRefGuest *g, const char *command,
+                      JsonObject *arguments, int *fd, JsonNode **ret_result,
+                      MtRefRefusal *refusal)
 {
     MtRefRun run = mt_ref_guest_find_command(command);
 
     if (strcmp(command, "x-migtune-fault") == 0)
         return mt_ref_run_fault(g, arguments, ret_result, refusal);
     if (!mt_ref_input_check(g->profile, command, arguments,
-                            g->spec->reject_deprecated, refusal))
+                            mt_ref_guest_spec_reject(g->spec), refusal))
         return FALSE;
 
     mt_ref_guest_unset_blk(g);
@@ -350,7 +351,7 @@ mt_ref_guest_execute_fd(MtRefGuest *g, const char *command,
         return answer;
 
     g_mutex_lock(&g->command);
-    if (!guest_dispatch(g, command, args, fd, &result, refusal))
+    if (!mt_ref_guest_dispatch(g, command, args, fd, &result, refusal))
         answer = MT_REF_REFUSED;
     else if (strcmp(command, "quit") == 0)
         answer = MT_REF_QUIT;

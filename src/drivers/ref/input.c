@@ -18,7 +18,7 @@
 
 typedef struct {
     const MtRefProfile *profile;
-    gboolean reject;  /* what is deprecated */
+    guint reject;     /* of MtRefReject */
     GString *path;    /* of the value that is looked at */
     const char *name; /* the last member on it */
     MtRefRefusal *refusal;
@@ -26,6 +26,29 @@ typedef struct {
 
 static gboolean
 visit_value(InputVisit *visit, const char *type, JsonNode *node);
+
+/* QEMU has been able to refuse what is unstable since then. */
+#define UNSTABLE_SINCE MT_RELEASE(6, 2)
+
+/* What @reject has against something, as QEMU calls it; NULL: nothing. */
+static const char *
+input_objection(const MtRefProfile *profile, guint reject,
+                gboolean deprecated, gboolean unstable)
+{
+    if (deprecated && (reject & MT_REF_REJECT_DEPRECATED))
+        return "Deprecated";
+    if (unstable && (reject & MT_REF_REJECT_UNSTABLE) &&
+        profile->release >= UNSTABLE_SINCE)
+        return "Unstable";
+    return NULL;
+}
+
+static const char *
+visit_objection(const InputVisit *visit, const MtRefField *field)
+{
+    return input_objection(visit->profile, visit->reject, field->deprecated,
+                           field->unstable);
+}
 
 static gboolean
 visit_is_old(const InputVisit *visit)
@@ -146,6 +169,7 @@ visit_enum(InputVisit *visit, const MtRefShape *shape, JsonNode *node)
 {
     const MtRefField *field;
     const char *text;
+    const char *objection;
 
     if (!node_is(node, G_TYPE_STRING))
         return visit_refuse_type(visit, "string");
@@ -158,9 +182,11 @@ visit_enum(InputVisit *visit, const MtRefShape *shape, JsonNode *node)
         return mt_ref_refuse(visit->refusal,
                              "Parameter '%s' does not accept value '%s'",
                              visit->name, text);
-    if (field->deprecated && visit->reject)
+    objection = visit_objection(visit, field);
+    if (objection)
         return mt_ref_refuse(visit->refusal,
-                             "Deprecated value %s disabled by policy", text);
+                             "%s value %s disabled by policy", objection,
+                             text);
 
     return TRUE;
 }
@@ -200,6 +226,7 @@ visit_fields(InputVisit *visit, GArray *fields, JsonObject *object)
     for (guint i = 0; i < fields->len; i++) {
         const MtRefField *field = &g_array_index(fields, MtRefField, i);
         JsonNode *node = json_object_get_member(object, field->name);
+        const char *objection;
         gsize length;
 
         if (!node && field->optional)
@@ -208,10 +235,11 @@ visit_fields(InputVisit *visit, GArray *fields, JsonObject *object)
         if (!node)
             return mt_ref_refuse(visit->refusal, "Parameter '%s' is missing",
                                  visit_place(visit));
-        if (field->deprecated && visit->reject)
+        objection = visit_objection(visit, field);
+        if (objection)
             return mt_ref_refuse(visit->refusal,
-                                 "Deprecated parameter %s disabled by policy",
-                                 field->name);
+                                 "%s parameter %s disabled by policy",
+                                 objection, field->name);
         if (!visit_value(visit, field->type, node))
             return FALSE;
         g_string_truncate(visit->path, length);
@@ -338,12 +366,13 @@ visit_outermost_old(InputVisit *visit, const MtRefShape *shape,
     return TRUE;
 }
 
+/* It is not there, or there is an objection to it. */
 static gboolean
 input_refuse_command(MtRefRefusal *refusal, const char *command,
-                     gboolean disabled)
+                     const char *objection)
 {
-    if (disabled)
-        mt_ref_refuse(refusal, "Deprecated command %s disabled by policy",
+    if (objection)
+        mt_ref_refuse(refusal, "%s command %s disabled by policy", objection,
                       command);
     else
         mt_ref_refuse(refusal, "The command %s has not been found", command);
@@ -354,20 +383,24 @@ input_refuse_command(MtRefRefusal *refusal, const char *command,
 
 gboolean
 mt_ref_input_check(const MtRefProfile *profile, const char *command,
-                   JsonObject *arguments, gboolean reject_deprecated,
+                   JsonObject *arguments, guint reject,
                    MtRefRefusal *refusal)
 {
     const MtRefCommand *known = mt_ref_command_find(command);
     MtRefState state = mt_ref_profile_command(profile, command);
     g_autoptr(JsonObject) none = json_object_new();
     g_autoptr(GString) path = g_string_new(NULL);
-    InputVisit visit = { profile, reject_deprecated, path, "", refusal };
+    InputVisit visit = { profile, reject, path, "", refusal };
     const MtRefShape *shape;
+    const char *objection;
 
     if (state == MT_REF_ABSENT)
-        return input_refuse_command(refusal, command, FALSE);
-    if (state == MT_REF_DEPRECATED && reject_deprecated)
-        return input_refuse_command(refusal, command, TRUE);
+        return input_refuse_command(refusal, command, NULL);
+    objection = input_objection(
+        profile, reject, state == MT_REF_DEPRECATED,
+        mt_ref_span_unstable(&known->span, profile->release));
+    if (objection)
+        return input_refuse_command(refusal, command, objection);
 
     if (strcmp(command, "query-qmp-schema") == 0 &&
         mt_ref_profile_has_quirk(profile, "schema-takes-anything"))

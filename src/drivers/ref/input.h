@@ -25,13 +25,19 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MtRefRefusal, mt_ref_refusal_clear)
 gboolean mt_ref_refuse(MtRefRefusal *refusal, const char *format, ...)
     G_GNUC_PRINTF(2, 3);
 
+/* What is refused though it exists: QEMU's -compat; bits. */
+typedef enum {
+    MT_REF_REJECT_DEPRECATED = 1 << 0,
+    MT_REF_REJECT_UNSTABLE = 1 << 1,    /* since 6.2 */
+} MtRefReject;
+
 /*
- * FALSE with @refusal filled in when @command does not exist in the release
- * (also by -compat deprecated-input reject), or does not take @arguments,
- * which may be NULL.
+ * FALSE with @refusal filled in when @command does not exist in the release,
+ * or does not take @arguments, which may be NULL; also when it, one of them or
+ * a value is to be refused by @reject.
  */
 gboolean mt_ref_input_check(const MtRefProfile *profile, const char *command,
-                            JsonObject *arguments, gboolean reject_deprecated,
+                            JsonObject *arguments, guint reject,
                             MtRefRefusal *refusal);
 
 G_END_DECLS

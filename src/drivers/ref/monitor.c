@@ -256,7 +256,7 @@ monitor_negotiate(MtRefMonitor *m, JsonObject *arguments, JsonNode **ret_result,
 
     if (!mt_ref_input_check(mt_ref_guest_get_profile(m->guest),
                             "qmp_capabilities", args,
-                            spec->reject_deprecated, refusal))
+                            mt_ref_guest_spec_reject(spec), refusal))
         return FALSE;
 
     enable = mt_json_peek_array(args, "enable");
@@ -284,7 +284,7 @@ monitor_execute(MtRefMonitor *m, const MonitorRequest *request,
                MT_REF_ANSWERED : MT_REF_REFUSED;
     if (negotiation && !mt_ref_input_check(
                            mt_ref_guest_get_profile(m->guest),
-                           request->command, request->arguments, FALSE,
+                           request->command, request->arguments, 0,
                            refusal))
         return MT_REF_REFUSED;
     if (negotiation || !m->ready) {

@@ -49,6 +49,8 @@ static const QuirkRange quirks[] = {
     { "cpr-transfer-uri-aborts", R(11, 0), STILL },
     /* A second migrate-incoming fails and starts. */
     { "second-incoming-starts", R(2, 3), R(4, 2) },
+    /* After a migrate-incoming that failed there is no other. */
+    { "failed-incoming-is-the-last", R(9, 1), STILL },
     /* migrate_cancel in post-copy is obeyed, and the guest lost. */
     { "cancel-in-postcopy", R(2, 5), R(9, 2) },
     /* A guest that has been migrated away may be migrated again. */

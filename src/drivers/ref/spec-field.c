@@ -245,6 +245,8 @@ static const struct {
 } field_choices[] = {
     { "deprecated-input", "accept", "reject" },
     { "deprecated-output", "accept", "hide" },
+    { "unstable-input", "accept", "reject" },
+    { "unstable-output", "accept", "hide" },
 };
 
 static gboolean
@@ -366,6 +368,8 @@ static const Field spec_fields[] = {
     { "row", field_read_row },
     { "deprecated-input", field_read_choice, OF_SPEC(reject_deprecated) },
     { "deprecated-output", field_read_choice, OF_SPEC(hide_deprecated) },
+    { "unstable-input", field_read_choice, OF_SPEC(reject_unstable) },
+    { "unstable-output", field_read_choice, OF_SPEC(hide_unstable) },
     { "ram", field_read_u64, OF_SPEC(ram_bytes), MT_UNIT_BYTES, MIB, TIB },
     { "ram-file", field_read_text, OF_SPEC(ram_file) },
     { "content", field_read_content, OF_SPEC(content) },

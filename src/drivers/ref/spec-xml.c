@@ -156,6 +156,8 @@ static const struct {
     { "qemu", "build", "build" },
     { "qemu", "deprecated-input", "deprecated-input" },
     { "qemu", "deprecated-output", "deprecated-output" },
+    { "qemu", "unstable-input", "unstable-input" },
+    { "qemu", "unstable-output", "unstable-output" },
     { "ram", "file", "ram-file" },
     { "ram", "content", "content" },
     { "ram", "seed", "seed" },

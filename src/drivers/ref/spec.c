@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "drivers/ref/spec.h"
+#include "drivers/ref/input.h"
 
 #define SPEC_RAM_BYTES (256 * 1024 * 1024ull)
 
@@ -195,4 +196,11 @@ mt_ref_specs_default(void)
     }
 
     return specs;
+}
+
+guint
+mt_ref_guest_spec_reject(const MtRefGuestSpec *spec)
+{
+    return (spec->reject_deprecated ? MT_REF_REJECT_DEPRECATED : 0) |
+        (spec->reject_unstable ? MT_REF_REJECT_UNSTABLE : 0);
 }

@@ -43,6 +43,8 @@ typedef struct {
     GArray *overrides;          /* MtRefOverride, zero-terminated */
     gboolean reject_deprecated;
     gboolean hide_deprecated;
+    gboolean reject_unstable;
+    gboolean hide_unstable;
 
     guint64 ram_bytes;
     char *ram_file;             /* NULL: anonymous memory */
@@ -84,6 +86,9 @@ gboolean mt_ref_guest_spec_set(MtRefGuestSpec *spec, const char *field,
 
 /* What no field can tell alone: MIGTUNE_ERROR_INVALID_VALUE. */
 gboolean mt_ref_guest_spec_check(const MtRefGuestSpec *spec, GError **error);
+
+/* What input the guest is to refuse: bits of MtRefReject. */
+guint mt_ref_guest_spec_reject(const MtRefGuestSpec *spec);
 
 /* One member of a fault, and what a fault needs as a whole. */
 gboolean mt_ref_fault_set(MtRefFault *fault, const char *member,

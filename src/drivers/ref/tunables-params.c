@@ -356,7 +356,8 @@ params_to_json(const MtRow *row, const MtRefValue *value)
 }
 
 JsonNode *
-mt_ref_params_query(const MtRefTunables *tunables, gboolean hide_deprecated)
+mt_ref_params_query(const MtRefTunables *tunables,
+                    const MtRefSituation *situation)
 {
     const MtRefShape *shape =
         mt_ref_profile_shape(tunables->profile, "MigrationParameters");
@@ -366,7 +367,8 @@ mt_ref_params_query(const MtRefTunables *tunables, gboolean hide_deprecated)
         const MtRefField *f = &g_array_index(shape->fields, MtRefField, i);
         const MtRefValue *value = &tunables->values[mt_row_id(f->row)];
 
-        if (f->deprecated && hide_deprecated)
+        if ((f->deprecated && situation->hide_deprecated) ||
+            (f->unstable && situation->hide_unstable))
             continue;
         if (f->row->type == MT_TYPE_JSON && !value->json)
             continue;

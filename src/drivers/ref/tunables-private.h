@@ -44,7 +44,7 @@ JsonNode *mt_ref_caps_query(const MtRefTunables *tunables);
 gboolean mt_ref_params_set(MtRefTunables *tunables, JsonObject *arguments,
                            MtRefRefusal *refusal);
 JsonNode *mt_ref_params_query(const MtRefTunables *tunables,
-                              gboolean hide_deprecated);
+                              const MtRefSituation *situation);
 
 /* Refuses a value of @id in the words of the release. */
 gboolean mt_ref_params_refuse(const MtRefTunables *tunables, MtParamId id,

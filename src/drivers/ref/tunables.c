@@ -81,12 +81,19 @@ mt_ref_tunables_free(MtRefTunables *tunables)
     g_free(tunables);
 }
 
+MtRelease
+mt_ref_machine_release(const char *machine)
+{
+    const char *dash = machine ? strrchr(machine, '-') : NULL;
+
+    return dash ? mt_release_parse(dash + 1) : MT_RELEASE_NONE;
+}
+
 void
 mt_ref_tunables_set_machine(MtRefTunables *tunables, const char *machine)
 {
     MtRefValue *value = &tunables->values[MT_PARAM_ZERO_PAGE_DETECTION];
-    const char *dash = machine ? strrchr(machine, '-') : NULL;
-    MtRelease version = dash ? mt_release_parse(dash + 1) : MT_RELEASE_NONE;
+    MtRelease version = mt_ref_machine_release(machine);
 
     if (!version || version >= R(9, 0))
         return;
@@ -314,7 +321,7 @@ run_query_parameters(MtRefTunables *tunables, const MtRefSituation *situation,
                      JsonObject *arguments, JsonNode **ret_result,
                      MtRefRefusal *refusal)
 {
-    *ret_result = mt_ref_params_query(tunables, situation->hide_deprecated);
+    *ret_result = mt_ref_params_query(tunables, situation);
 
     return TRUE;
 }

@@ -20,8 +20,9 @@ typedef struct {
     gboolean incoming;          /* started with -incoming */
     gboolean incoming_started;  /* migrate-incoming was accepted */
     guint64 ram_bytes;
-    gboolean reject_deprecated; /* -compat deprecated-input=reject */
+    guint reject;               /* -compat ...-input=reject: MtRefReject */
     gboolean hide_deprecated;   /* -compat deprecated-output=hide */
+    gboolean hide_unstable;     /* -compat unstable-output=hide */
 } MtRefSituation;
 
 MtRefTunables *mt_ref_tunables_new(MtRefProfile *profile);
@@ -32,6 +33,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtRefTunables, mt_ref_tunables_free)
 /* The type of the guest's machine, of which a default depends: a versioned one
  * ("pc-q35-8.2") before 9.0 has another zero-page-detection.  NULL: none. */
 void mt_ref_tunables_set_machine(MtRefTunables *tunables, const char *machine);
+
+/* Of which release a versioned machine is; MT_RELEASE_NONE of others. */
+MtRelease mt_ref_machine_release(const char *machine);
 
 /* Whether @command is one of those that set or tell them, the single-knob
  * ones of old releases among them. */

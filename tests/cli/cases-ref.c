@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Command lines that are about guests of the reference engine, and about
+ * migrations, for which it is used.
+ */
+#include "config.h"
+
+#include "scratch.h"
+
+/* Two guests that can migrate to each other in no time. */
+#define SMALL_XML                                                      \
+    "printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"        \
+    "<ram size=\"4MiB\" content=\"random\"/></guest>"                  \
+    "<guest name=\"y\"><qemu release=\"7.2\"/>"                        \
+    "<ram size=\"4MiB\"/><state>incoming</state></guest>"              \
+    "</guests>' > small.xml"
+#define MIGRATE_SMALL "ref://$PWD/small.xml "
+#define MIGRATE_FAULT(fault)                                            \
+    "migtune -c 'ref://'$PWD'/small.xml?fault=x/" fault "' "            \
+    "migrate x unix:link --incoming-domain y"
+
+/* One that takes some seconds. */
+#define SLOW_MIGRATE(how)                                               \
+    "migtune -c " MIGRATE_SMALL "'migrate-setparameters x "             \
+    "bandwidth=1MiB/s; migrate x " how "' | "                           \
+    "sed -n '/^bandw/p; /migration/p; $p'"
+
+/* Guests that are held open in the background. */
+#define REF_HOLD(options)                                               \
+    "export MIGTUNE_DEFAULT_URI=qmp://$PWD/s/; rm -f out; "             \
+    "migtune ref --socket-dir s " options " > out & pid=$!; "           \
+    "until grep -qs ready out; do sleep 0.1; done; "
+#define REF_END "kill $pid; wait $pid; echo $?; ls"
+
+static const CliCase cases[] = {
+    { "ref", { NULL }, {
+        "migtune -c ref:///default list",
+        "migtune -c ref:///default list --keys",
+        "migtune -c ref:///default dominfo "
+            "2f4c1a52-6d0b-4a3e-9c57-07d1c0a97201",
+        "migtune -c ref:///default 'migrate-setparameters db1 "
+            "compression=mt; migrate-getparameters db1 compression; "
+            "reset db1; migrate-getparameters db1 compression'",
+        "migtune -c ref:///default 'migrate-setparameters web1 xbzrle=on; "
+            "migrate-getparameters web1 xbzrle compression; reset web1; "
+            "migrate-getparameters web1 xbzrle compression'",
+        "migtune -c 'ref:///one?release=2.8&name=x' probe x | head -n 1",
+        "migtune -c 'ref:///one?release=9.9' list",
+        "migtune -c 'ref:///one?colour=red' list",
+        "migtune -c 'ref:///one?release=7.2&release=5.2' list",
+        "migtune -c 'ref:///one?state=running&incoming=yes' list",
+        "migtune -c 'ref:///one?row=compress:removed&row=block:removed' list",
+        "migtune -c 'ref:///one?ram=1MiB&ram-file=/dev/null' list",
+        "migtune -c 'ref:///default?release=7.2' list",
+        "migtune -c 'ref:///default?fault=nobody/drop:at=3' list",
+        "migtune -c 'ref:///default?fault=fire' list",
+        "migtune -c ref://elsewhere/default list",
+        "migtune -c ref:///nothing/here.xml list",
+        "printf '<guests>\\n<guest name=\"a\">\\n"
+            "<qemu release=\"3.3\"/>\\n</guest></guests>' > a.xml; "
+            "migtune -c ref://$PWD/a.xml list",
+        "printf '<!DOCTYPE a [<!ENTITY b \"c\">]><guests/>' > a.xml; "
+            "migtune -c ref://$PWD/a.xml list --json",
+        "printf '<guests><guest name=\"a\"><qemu release=\"7.2\">"
+            "<row name=\"compress\" state=\"removed\"/></qemu></guest>"
+            "</guests>' > a.xml; migtune -c ref://$PWD/a.xml "
+            "migrate-setparameters a compression=mt --dry-run",
+    } },
+    { "migrate", { NULL }, {
+        SMALL_XML,
+        "migtune -c ref:///default migrate web1 unix:link --dry-run "
+            "--incoming-domain web1-dest",
+        "migtune -c ref:///default migrate web1 unix:link --dry-run --json",
+        "migtune -c ref:///default migrate-incoming web1-dest unix:link "
+            "--dry-run",
+        "migtune -c ref:///default domjobinfo web1",
+        "migtune -c ref:///default domjobinfo web1-dest --json",
+        "migtune -c ref:///default domjobabort web1",
+        "migtune -c " MIGRATE_SMALL "'migrate x unix:link "
+            "--incoming-domain y' | tr -s ' ' | sed -n '1p; /^memory_total/p; $p'",
+        "migtune -c " MIGRATE_SMALL "'migrate x unix:link --incoming-domain "
+            "y --json' | grep -c '\"name\" : \"memory_'",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:nobody",
+        "migtune -c " MIGRATE_SMALL "migrate x nonsense",
+        "migtune -c " MIGRATE_SMALL "migrate x",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:a unix:b",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:a --timeout soon",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:a --timeout-action abort",
+        "migtune -c " MIGRATE_SMALL "migrate-incoming x unix:link",
+        MIGRATE_FAULT("refuse:command=migrate"),
+        MIGRATE_FAULT("hangup:command=migrate"),
+        MIGRATE_FAULT("drop:at=100000"),
+        MIGRATE_FAULT("stall:at=100000") " --timeout 1 "
+            "--timeout-action abort",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:link --incoming-domain x",
+        "migtune -c " MIGRATE_SMALL "migrate x unix:link --resume",
+        MIGRATE_FAULT("stall:at=100000") " & pid=$!; sleep 1; "
+            "kill -TERM $pid; wait $pid",
+    } },
+    { "migrate-timeout", { NULL }, {
+        SMALL_XML,
+        SLOW_MIGRATE("unix:link --incoming-domain y --timeout 1 "
+                     "--timeout-action postcopy"),
+        SLOW_MIGRATE("unix:link --incoming-domain y --timeout 1"),
+        SLOW_MIGRATE("\"exec:cat > file\" --timeout 1"),
+        "migtune -c " MIGRATE_SMALL "'migrate-setparameters x "
+            "bandwidth=1MiB/s; migrate x unix:link --incoming-domain y "
+            "--timeout 1' > out 2>&1 & pid=$!; "
+            "until grep -qs 'time is up' out; do sleep 0.1; done; "
+            "sleep 0.5; kill -TERM $pid; wait $pid; echo $?; tail -n 1 out",
+        /* On a terminal that is too narrow for the bar. */
+        "script -qec \"stty cols 40; migtune -c " MIGRATE_SMALL "migrate x "
+            "unix:link --incoming-domain y\" /dev/null < /dev/null | "
+            "tr '\\r' '\\n' | grep '%' | sed 's/.\\[K//' | "
+            "awk 'length($0) > 39 { print } END { print (NR > 0) }'",
+        /* What was stopped for it to end runs on when it fails. */
+        REF_HOLD("small.xml --fault x/drop:at=3MiB 2> /dev/null")
+            "migtune -q migrate-setparameters x bandwidth=1MiB/s; "
+            "migtune migrate x unix:link --incoming-domain y --timeout 1; "
+            "migtune dominfo x | grep State; " REF_END,
+    } },
+    { "ref-sockets", { NULL }, {
+        REF_HOLD("--qemu 7.2 --name x --ram 1MiB --incoming")
+            "migtune list; stat -c '%a %n' s/*; ls s; " REF_END,
+        REF_HOLD("--json --qemu 7.2 --name x --ram 1MiB --with "
+                 "state=paused --socket x=mine.sock")
+            "cat out; migtune -c qmp://$PWD/mine.sock dominfo x; " REF_END,
+        REF_HOLD("") "grep -c sock out; " REF_END,
+        REF_HOLD("--qemu 11.1 --fault refuse:command=query-migrate --socket "
+                 "guest=tcp:127.0.0.1:0")
+            "uri=qmp+$(sed -n 's/.*tcp:/tcp:\\/\\//p' out); "
+            "migtune -c $uri dominfo guest; migtune -c $uri dominfo guest | "
+            "sed '/^Key/d'; " REF_END,
+        REF_HOLD("--qemu 7.2 --name x --ram 1MiB --incoming --socket "
+                 "x=tcp:127.0.0.1:0")
+            "uri=qmp+$(sed -n 's/.*tcp:/tcp:\\/\\//p' out); "
+            "migtune -c $uri migrate-incoming x 'exec:echo nonsense'; "
+            "wait $pid; echo $?; ls",
+        "migtune ref nothing.xml",
+        "migtune ref a.xml --qemu 7.2",
+        "migtune ref --qemu 7.9",
+        "migtune ref --with colour",
+        "migtune ref --with colour=red",
+        "migtune ref --socket nobody=x",
+        "migtune ref --qemu 7.2 --socket guest=tcp:0.0.0.0:0",
+    } },
+};
+
+void
+cli_add_ref_cases(void)
+{
+    cli_cases_add(cases, G_N_ELEMENTS(cases));
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Command lines in a directory of their own, and the monitors that they find
+ * there.
+ */
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* The guest that most cases are about. */
+#define NAME_UUID "--name web1 --uuid 11111111-2222-3333-4444-555555555555"
+#define WEB1(replies) "--replies " replies " --unix web1.sock " NAME_UUID
+
+typedef struct {
+    char *directory;
+    GPtrArray *peers;       /* of GSubprocess */
+} Scratch;
+
+/* Where the build is. */
+const char *cli_build_root(void);
+
+/* The environment of whatever is run in @directory. */
+GSubprocessLauncher *cli_launcher(const char *directory,
+                                  GSubprocessFlags flags);
+
+/* @peers: command lines of fake-qmp, and NULL; or NULL. */
+Scratch *scratch_new(const char *const *peers);
+void scratch_free(Scratch *scratch);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scratch, scratch_free)
+
+/* Runs @command with sh; returns its status, -1 for a signal.  @env: names and
+ * values in turn, and NULL; or NULL. */
+int scratch_run(Scratch *scratch, const char *command, const char *const *env,
+                char **out, char **err);
+
+/* Compares with tests/data/cli/@name.txt, or writes it. */
+void cli_compare(const char *name, const char *text);
+
+/*
+ * A list of commands that run one after the other.  What they print is
+ * compared: the command after "$", standard output as it is, standard error
+ * after "!", an exit status other than 0 after "?".
+ */
+typedef struct {
+    const char *name;
+    const char *peers[4];       /* command lines of fake-qmp, and NULL */
+    const char *commands[32];
+} CliCase;
+
+void cli_case_run(gconstpointer cli_case);
+void cli_cases_add(const CliCase *cases, gsize n_cases);
+
+/* cases-ref.c: guests of the reference engine; json.c: members of --json. */
+void cli_add_ref_cases(void);
+void cli_add_json(void);
+
+G_END_DECLS
