@@ -65,13 +65,15 @@ run_under_valgrind() {
     if [ ! -f "$build-plain/build.ninja" ]; then
         meson setup "$build-plain" -Db_sanitize=none >/dev/null || return 1
     fi
-    ninja -C "$build-plain" tools/migtune tests/libvirt/libvirt-migrate \
-        tests/libvirt/libvirt-takes tests/libvirt/libvirt-tuning \
-        tests/libvirt/libvirt-conformance src/drivers/libvirt/libvirt.so \
+    ninja -C "$build-plain" tools/migtune tests/libvirt/libvirt-events \
+        tests/libvirt/libvirt-migrate tests/libvirt/libvirt-takes \
+        tests/libvirt/libvirt-tuning tests/libvirt/libvirt-conformance \
+        src/drivers/libvirt/libvirt.so \
         >/dev/null || return 1
     rm -f "$build-plain"/meson-logs/testlog-valgrind-*
     run_watched conformance --setup valgrindlibvirt
     run_watched takes --setup valgrindlibvirt
+    run_watched events --setup valgrindlibvirt
     # As in the setup.
     MIGTUNE_TEST_WRAPPER="valgrind --quiet --leak-check=full"
     for word in --show-leak-kinds=definite --errors-for-leak-kinds=definite \

@@ -21,6 +21,7 @@ typedef struct {
     guint command_timeout_ms;
     gboolean no_monitor;
     gboolean read_only;
+    gint n_asking;              /* atomic: batches on their way */
 
     GMutex lock;
     /* Under the lock. */
