@@ -66,9 +66,8 @@ run_under_valgrind() {
         meson setup "$build-plain" -Db_sanitize=none >/dev/null || return 1
     fi
     ninja -C "$build-plain" tools/migtune tests/libvirt/libvirt-migrate \
-        tests/libvirt/libvirt-takes tests/libvirt/libvirt-tuning \
-        tests/libvirt/libvirt-conformance src/drivers/libvirt/libvirt.so \
-        >/dev/null || return 1
+        tests/libvirt/libvirt-takes tests/libvirt/libvirt-conformance \
+        src/drivers/libvirt/libvirt.so >/dev/null || return 1
     rm -f "$build-plain"/meson-logs/testlog-valgrind-*
     run_watched conformance --setup valgrindlibvirt
     run_watched takes --setup valgrindlibvirt
@@ -81,8 +80,6 @@ run_under_valgrind() {
     export MIGTUNE_TEST_WRAPPER
     run_watched migrate --setup valgrindlibvirt \
         --test-args='-p /libvirt/move/xbzrle'
-    run_watched tuning --setup valgrindlibvirt \
-        --test-args='-p /libvirt/no-monitor'
     MIGTUNE_TEST_ROUNDS=1
     export MIGTUNE_TEST_ROUNDS
     run_watched kept --setup all
