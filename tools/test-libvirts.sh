@@ -67,8 +67,7 @@ run_under_valgrind() {
     fi
     ninja -C "$build-plain" tools/migtune tests/libvirt/libvirt-events \
         tests/libvirt/libvirt-migrate tests/libvirt/libvirt-takes \
-        tests/libvirt/libvirt-tuning tests/libvirt/libvirt-conformance \
-        src/drivers/libvirt/libvirt.so \
+        tests/libvirt/libvirt-conformance src/drivers/libvirt/libvirt.so \
         >/dev/null || return 1
     rm -f "$build-plain"/meson-logs/testlog-valgrind-*
     run_watched conformance --setup valgrindlibvirt
@@ -83,8 +82,6 @@ run_under_valgrind() {
     export MIGTUNE_TEST_WRAPPER
     run_watched migrate --setup valgrindlibvirt \
         --test-args='-p /libvirt/move/xbzrle'
-    run_watched tuning --setup valgrindlibvirt \
-        --test-args='-p /libvirt/no-monitor'
     MIGTUNE_TEST_ROUNDS=1
     export MIGTUNE_TEST_ROUNDS
     run_watched kept --setup all

@@ -208,7 +208,12 @@ test_read_only(void)
                            "compression.xbzrle.cache=16MiB", "--for-libvirt",
                            "--json", NULL };
     g_autofree char *text = hosts_run(argv);
+    g_autofree char *asked_for = host_migtune(
+        alpha, "--readonly", "explain", "quiet",
+        "compression.xbzrle.cache=16MiB", "--for-libvirt", "--json", NULL);
 
+    assert_has(asked_for, "\"judged-by\" : \"release\"");
+    assert_has(asked_for, "this connection may only read");
     assert_has(text, "\"judged-by\" : \"release\"");
     assert_has(text, "libvirt could not be asked what it takes, so its release "
                      "alone was gone by: ");

@@ -194,14 +194,14 @@ takes_run(gpointer data, GError **error)
     }
 }
 
+/* Takes @domain. */
 static LvTakes *
-takes_new(const LvDomain *domain, guint flags,
-          const MigtuneDriverAsked *asked, guint n_asked)
+takes_new(virDomainPtr domain, guint flags, const MigtuneDriverAsked *asked,
+          guint n_asked)
 {
     LvTakes *takes = g_atomic_rc_box_new0(LvTakes);
 
-    takes->domain = domain->domain;
-    virDomainRef(takes->domain);
+    takes->domain = domain;
     takes->flags = flags;
     takes->n_asked = n_asked;
     takes->asked = g_new0(MigtuneDriverAsked, n_asked);
@@ -220,15 +220,13 @@ lv_takes(gpointer data, guint flags, guint *ret_refused,
          GError **error)
 {
     LvDomain *domain = data;
+    virDomainPtr any = lv_domain_get_any(domain, error);
     LvTakes *takes;
     gboolean ok;
 
-    if (!domain->domain) {
-        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                          "%s: the connection was lost", domain->name);
+    if (!any)
         return FALSE;
-    }
-    takes = takes_new(domain, flags, asked, n_asked);
+    takes = takes_new(any, flags, asked, n_asked);
     ok = lv_call(takes_run, g_atomic_rc_box_acquire(takes), takes_unref,
                  "tell what its migration takes",
                  domain->conn->command_timeout_ms, cancellable, error);
