@@ -25,6 +25,12 @@ roots=${MIGTUNE_QEMU_ROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/migtune/qemu}
 root=$roots/trixie-libvirt
 status=0
 
+# Another list of packages is another root.
+has_libvirt_root() {
+    [ -f "$root/packages" ] &&
+        [ "$(cat "$root/packages")" = "$PACKAGES_BUILD $PACKAGES_LIBVIRT" ]
+}
+
 make_libvirt_root() {
     [ "$(id -u)" -eq 0 ] || {
         say "a root of Debian 13 cannot be made: that needs root"
@@ -32,7 +38,6 @@ make_libvirt_root() {
     }
     # shellcheck disable=SC2086 # a list of words
     need_packages $PACKAGES_DEBOOTSTRAP
-    mkdir -p "$roots"
     log=$root.log
     rm -rf --one-file-system "$root.new"
     say "Making a root of Debian 13 with a libvirt in $root"
@@ -46,6 +51,8 @@ make_libvirt_root() {
     env DEBIAN_FRONTEND=noninteractive chroot "$root.new" apt-get -qq -y \
         -o Dpkg::Use-Pty=0 install --no-install-recommends $PACKAGES_BUILD \
         $PACKAGES_LIBVIRT >>"$log" 2>&1 || return 1
+    echo "$PACKAGES_BUILD $PACKAGES_LIBVIRT" >"$root.new/packages"
+    rm -rf --one-file-system "$root"
     mv "$root.new" "$root"
 }
 
@@ -133,7 +140,11 @@ meson test -C "$build" --no-rebuild --print-errorlogs --setup all \
 say "Testing with the libvirt that is installed, under valgrind"
 run_under_valgrind || status=1
 
-if [ -d "$root" ] || make_libvirt_root; then
+# One at a time: the root has one place to build.
+mkdir -p "$roots"
+exec 9>"$root.lock"
+flock 9
+if has_libvirt_root || make_libvirt_root; then
     say "Testing with the libvirt of Debian 13"
     run_in_root || status=1
     cp "$root"/build/meson-logs/testlog-trixie*.json "$build/meson-logs/" ||
