@@ -307,7 +307,7 @@ devices_parse(JsonParser *parser, const char *text, gsize len)
 {
     JsonNode *root;
 
-    if (!devices_is_shallow(text, len) ||
+    if (!len || !devices_is_shallow(text, len) ||
         !json_parser_load_from_data(parser, text, len, NULL))
         return NULL;
 
