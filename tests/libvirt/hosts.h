@@ -19,8 +19,9 @@ typedef struct {
     virConnectPtr conn;
 } Host;
 
-/* What is missing for a host on this machine; NULL when nothing is. */
-const char *hosts_missing(void);
+/* Once, after g_test_init().  FALSE when something is missing for a host on
+ * this machine: the program is skipped, and says why. */
+gboolean hosts_can_be(void);
 
 /* For a child that is to end with this process. */
 void hosts_child_setup(gpointer data);

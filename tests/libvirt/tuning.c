@@ -280,20 +280,6 @@ test_bad_input(void)
     virDomainFree(domain);
 }
 
-static double
-timed(const char *what, const char *first, const char *second)
-{
-    gint64 begin = g_get_monotonic_time();
-    g_autofree char *text = host_migtune(alpha, first, second, "downtime",
-                                         NULL);
-    double seconds = (g_get_monotonic_time() - begin) / 1e6;
-
-    g_test_message("%s: %.3f s", what, seconds);
-    assert_lacks(text, "exit");
-
-    return seconds;
-}
-
 /* How often a command waits for an answer, by way of @rounds. */
 static guint
 count_rounds(Rounds *rounds, const char *uri, const char *command,
@@ -386,12 +372,14 @@ test_rounds(void)
     virDomainFree(domain);
 }
 
-/* Many guests: each small, and paused so that they take no processor time. */
+/* Many guests: each small, and paused so that they take no processor time.
+ * How long it takes with a hundred of them is measured by
+ * tools/bench/libvirt.sh. */
 static void
 test_crowd(void)
 {
     guint n = g_test_slow() ? N_CROWD : 12;
-    double seconds;
+    g_autofree char *text = NULL;
 
     for (guint i = 0; i < n; i++) {
         g_autofree char *name = g_strdup_printf("crowd%u", i);
@@ -402,11 +390,14 @@ test_crowd(void)
                         0);
         virDomainFree(domain);
     }
-    timed("get of all, first", "migrate-getparameters", "--all");
-    seconds = timed("get of all", "migrate-getparameters", "--all");
-    g_assert_cmpfloat(seconds, <, 2.0);
-    seconds = timed("get of one", "migrate-getparameters", "crowd1");
-    g_assert_cmpfloat(seconds, <, 1.0);
+    text = host_migtune(alpha, "migrate-getparameters", "--all", "downtime",
+                        NULL);
+    assert_lacks(text, "exit");
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *name = g_strdup_printf("crowd%u", i);
+
+        assert_has(text, name);
+    }
     for (guint i = 0; i < n; i++) {
         g_autofree char *name = g_strdup_printf("crowd%u", i);
 
@@ -418,15 +409,12 @@ test_crowd(void)
 int
 main(int argc, char **argv)
 {
-    const char *missing;
     int status;
 
     g_test_init(&argc, &argv, NULL);
-    missing = hosts_missing();
-    if (missing) {
-        g_print("1..0 # SKIP %s\n", missing);
+    if (!hosts_can_be())
         return 0;
-    }
+
     g_test_add_func("/libvirt/set-and-get", test_set_and_get);
     g_test_add_func("/libvirt/no-monitor", test_no_monitor);
     g_test_add_func("/libvirt/lookups", test_lookups);
