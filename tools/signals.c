@@ -5,8 +5,9 @@
  * A set that is killed between two of its commands would leave a guest half
  * tuned.  So these signals are blocked in all threads, and one thread waits
  * for them: the first one cancels what the library is doing, which undoes its
- * changes and returns; the second one ends the process as usual.  A thread,
- * not a handler, because cancelling takes locks.
+ * changes and returns; the second one ends the process as usual.  One that
+ * comes when all is done is of no effect, lest what was done look undone.  A
+ * thread, not a handler, because cancelling takes locks.
  */
 #include "config.h"
 
@@ -26,6 +27,8 @@ struct _ToolSignals {
     gboolean running;       /* a command is under way */
     gboolean cancelled;     /* it was told to stop */
     gboolean terminated;    /* the process is to end after it */
+    gboolean over;          /* it was the last: the process ends with what has
+                             * become of it */
     int fd;                 /* -1 until somebody wants to know of SIGINT */
 };
 
@@ -50,11 +53,11 @@ tool_signals_thread(gpointer data)
 
         g_mutex_lock(&signals->lock);
         cancel = signals->running && !signals->cancelled;
-        die = !cancel &&
+        die = !cancel && !signals->over &&
               (signals->running || signals->fd < 0 || signo != SIGINT);
         signals->cancelled |= cancel;
         signals->terminated |= signo != SIGINT;
-        if (!cancel && !die) {
+        if (!cancel && !die && !signals->over) {
             uint64_t one = 1;
 
             /* The counter is far from full, so that this cannot fail. */
@@ -107,10 +110,11 @@ tool_signals_begin(ToolSignals *signals)
 }
 
 void
-tool_signals_end(ToolSignals *signals)
+tool_signals_end(ToolSignals *signals, gboolean last)
 {
     g_mutex_lock(&signals->lock);
     signals->running = FALSE;
+    signals->over = last;
     g_mutex_unlock(&signals->lock);
 }
 

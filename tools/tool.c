@@ -174,9 +174,16 @@ tool_split(const char *text, GError **error)
     return g_steal_pointer(&words);
 }
 
-/* Runs one parsed command. */
+/* A sequence of commands ends with one that fails. */
+static gboolean
+tool_goes_on(int status)
+{
+    return status == TOOL_DONE || status == TOOL_INEXACT;
+}
+
+/* Runs one parsed command, the @last of the process unless it fails before. */
 static int
-tool_run_line(Tool *tool, const CmdLine *line)
+tool_run_line(Tool *tool, const CmdLine *line, gboolean last)
 {
     g_autoptr(GError) error = NULL;
     int status;
@@ -194,7 +201,8 @@ tool_run_line(Tool *tool, const CmdLine *line)
 
         status = MAX(status, meant);
     }
-    tool_signals_end(tool->signals);
+    tool_signals_end(tool->signals,
+                     last || (tool->one_shot && !tool_goes_on(status)));
     fflush(stdout);
 
     return status;
@@ -231,11 +239,12 @@ tool_run(Tool *tool, char **words, guint n_words)
     }
 
     for (guint i = 0; i < lines->len && !tool->quit; i++) {
-        int status = tool_run_line(tool, lines->pdata[i]);
+        gboolean last = tool->one_shot && i + 1 == lines->len;
+        int status = tool_run_line(tool, lines->pdata[i], last);
 
         if (status != TOOL_DONE)
             result = status;
-        if (status != TOOL_DONE && status != TOOL_INEXACT)
+        if (!tool_goes_on(status))
             break;
     }
 
@@ -262,6 +271,7 @@ tool_run_words(Tool *tool, char **words, guint n_words)
     g_autoptr(GPtrArray) list = g_ptr_array_new();
     const Cmd *cmd = cmd_find(words[0]);
 
+    tool->one_shot = TRUE;
     if (n_words == 1)
         return tool_run_text(tool, words[0]);
 

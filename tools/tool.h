@@ -32,6 +32,7 @@ typedef struct {
     gboolean json;          /* of this command */
     gboolean json_always;   /* given before the command */
     gboolean quit;          /* the shell is to end */
+    gboolean one_shot;      /* there is no shell */
 
     MigtuneConn *conn;      /* NULL until a command needs it */
     GCancellable *cancellable;
@@ -72,7 +73,7 @@ GPtrArray *tool_split(const char *text, GError **error);
  * runs; the second one of them ends the process. */
 ToolSignals *tool_signals_new(GCancellable *cancellable);
 void tool_signals_begin(ToolSignals *signals);
-void tool_signals_end(ToolSignals *signals);
+void tool_signals_end(ToolSignals *signals, gboolean last);
 gboolean tool_signals_terminated(ToolSignals *signals);
 
 /* A descriptor that becomes readable when SIGINT comes while no command runs;

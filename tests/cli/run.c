@@ -10,8 +10,10 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "scratch.h"
 
@@ -460,6 +462,50 @@ test_interrupt(void)
     g_assert_cmpuint(n_stopped, >, 0);
 }
 
+/* What is set, and stands in nobody's pipe yet, has been done: a signal that
+ * comes then does not make it look otherwise. */
+static void
+test_interrupt_too_late(void)
+{
+    static const char *const peers[] = { WEB1("qemu-7.2"), NULL };
+    g_autoptr(Scratch) scratch = scratch_new(peers);
+    g_autoptr(GSubprocessLauncher) launcher =
+        cli_launcher(scratch->directory, G_SUBPROCESS_FLAGS_STDERR_SILENCE);
+    g_autofree char *tool =
+        g_build_filename(cli_build_root(), "tools", "migtune", NULL);
+    g_autoptr(GSubprocess) process = NULL;
+    g_autoptr(GError) error = NULL;
+    char text[4096] = "";
+    int ends[2];
+
+    g_assert_cmpint(pipe2(ends, O_CLOEXEC | O_NONBLOCK), ==, 0);
+    while (write(ends[1], text, sizeof(text)) > 0)
+        continue;
+    g_assert_cmpint(fcntl(ends[1], F_SETFL, 0), ==, 0);
+    g_subprocess_launcher_take_stdout_fd(launcher, ends[1]);
+    process = g_subprocess_launcher_spawn(launcher, &error, tool,
+                                          "migrate-setparameters", "web1",
+                                          "downtime=432", NULL);
+    g_assert_no_error(error);
+    for (guint i = 0; i < 1000; i++) {
+        g_autofree char *now = cli_get_downtime(scratch);
+
+        if (strcmp(now, "432") == 0)
+            break;
+        g_usleep(10000);
+    }
+    /* It has nothing left to do but to write. */
+    g_usleep(300000);
+    g_subprocess_send_signal(process, SIGINT);
+    g_usleep(100000);
+    while (read(ends[0], text, sizeof(text)) > 0)
+        continue;
+    g_subprocess_wait(process, NULL, NULL);
+    g_assert_true(g_subprocess_get_if_exited(process));
+    g_assert_cmpint(g_subprocess_get_exit_status(process), ==, 0);
+    close(ends[0]);
+}
+
 /* Whether a locale shows German when LANGUAGE asks for it; makes one with
  * localedef where the system has none that does. */
 static gboolean
@@ -574,6 +620,7 @@ main(int argc, char **argv)
     cli_add_ref_cases();
     cli_add_json();
     g_test_add_func("/cli/interrupt", test_interrupt);
+    g_test_add_func("/cli/interrupt-too-late", test_interrupt_too_late);
     g_test_add_func("/cli/german", test_german);
     g_test_add_func("/cli/bash", test_bash);
 
