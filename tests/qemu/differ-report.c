@@ -25,7 +25,25 @@ struct Report {
     guint n_open;
     GHashTable *texts;          /* "real" newline "ref" -> Group */
     guint *limits;              /* how often each explained something */
+    gboolean holding;
+    GPtrArray *held;            /* of Held */
 };
+
+/* A difference that may be forgotten yet. */
+typedef struct {
+    char *key;
+    char *text;
+} Held;
+
+static void
+held_free(gpointer data)
+{
+    Held *held = data;
+
+    g_free(held->key);
+    g_free(held->text);
+    g_free(held);
+}
 
 static void
 group_free(gpointer data)
@@ -64,6 +82,7 @@ report_new(const char *release)
     report->open = groups_new();
     report->texts = groups_new();
     report->limits = g_new0(guint, differ_n_limits + 1);
+    report->held = g_ptr_array_new_with_free_func(held_free);
     return report;
 }
 
@@ -76,6 +95,7 @@ report_free(Report *report)
     g_free(report->release);
     g_hash_table_unref(report->open);
     g_hash_table_unref(report->texts);
+    g_ptr_array_unref(report->held);
     g_free(report->limits);
     g_free(report);
 }
@@ -142,12 +162,46 @@ report_key(const Difference *difference)
                            ref);
 }
 
+static void
+report_note(Report *report, const char *key, const char *text)
+{
+    Group *group = groups_get(report->open, key);
+
+    report->n_open++;
+    if (!group->text)
+        group->text = g_strdup(text);
+}
+
+void
+report_hold(Report *report)
+{
+    report->holding = TRUE;
+}
+
+guint
+report_n_held(const Report *report)
+{
+    return report->held->len;
+}
+
+void
+report_release(Report *report, gboolean note)
+{
+    for (guint i = 0; note && i < report->held->len; i++) {
+        const Held *held = report->held->pdata[i];
+
+        report_note(report, held->key, held->text);
+    }
+    g_ptr_array_set_size(report->held, 0);
+    report->holding = FALSE;
+}
+
 gboolean
 report_difference(Report *report, const Difference *difference)
 {
     g_autofree char *key = NULL;
+    g_autofree char *text = NULL;
     int limit = limit_find(report->release, difference);
-    Group *group;
 
     if (limit >= 0) {
         report->limits[limit]++;
@@ -155,16 +209,22 @@ report_difference(Report *report, const Difference *difference)
         return TRUE;
     }
 
-    report->n_open++;
     key = report_key(difference);
-    group = groups_get(report->open, key);
-    if (!group->text)
-        group->text = g_strdup_printf(
-            "%s, %s, step %u: %.300s%s%s\n    real: %.600s\n    ref:  %.600s",
-            report->release, difference->sequence, difference->step,
-            difference->command, difference->query ? ", then " : "",
-            difference->query ? difference->query : "", difference->real,
-            difference->ref);
+    text = g_strdup_printf(
+        "%s, %s, step %u: %.300s%s%s\n    real: %.600s\n    ref:  %.600s",
+        report->release, difference->sequence, difference->step,
+        difference->command, difference->query ? ", then " : "",
+        difference->query ? difference->query : "", difference->real,
+        difference->ref);
+    if (report->holding) {
+        Held *held = g_new0(Held, 1);
+
+        held->key = g_steal_pointer(&key);
+        held->text = g_steal_pointer(&text);
+        g_ptr_array_add(report->held, held);
+    } else {
+        report_note(report, key, text);
+    }
     return FALSE;
 }
 

@@ -791,6 +791,12 @@ differ_free(Differ *differ)
     g_free(differ);
 }
 
+gboolean
+differ_is_of_one_release(const Differ *differ)
+{
+    return g_str_equal(differ->kinds[REAL].release, differ->kinds[REF].release);
+}
+
 Report *
 differ_report(Differ *differ)
 {

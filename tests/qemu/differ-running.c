@@ -13,6 +13,8 @@
 #define QUERIES "query-migrate", "query-status", "query-migrate-parameters", \
                 "query-migrate-capabilities"
 
+#define STORY_TRIES 3
+
 /* Both sides of a post-copy that takes seconds. */
 #define POSTCOPY_ON \
     "migrate-set-capabilities {'capabilities': [" \
@@ -322,7 +324,6 @@ static const Story stories[] = {
         "human-monitor-command {'command-line': 'migrate_incoming $DST'}",
         QUERIES,
         "human-monitor-command {'command-line': 'migrate_incoming $DST'}",
-        "human-monitor-command {'command-line': 'quit'}",
     } },
     { "to a command", 0, {
         "migrate {'uri': 'exec:cat >/dev/null'}", "@wait completed", QUERIES,
@@ -338,7 +339,7 @@ static const Story stories[] = {
 };
 
 static void
-story_run(Differ *differ, const Story *story)
+story_run_once(Differ *differ, const Story *story)
 {
     Sequence *sequence = sequence_new(story->name, story->flags);
 
@@ -346,6 +347,30 @@ story_run(Differ *differ, const Story *story)
         sequence_add(sequence, "%s", story->steps[i]);
     sequence_set_fresh(sequence);
     differ_run(differ, sequence);
+}
+
+/*
+ * A real QEMU is not the same each time: what it tells just after a status has
+ * changed depends on which of its threads was faster, and up to 7.2 a
+ * migration by multifd fails when a channel overtakes main.  What does not
+ * show with other guests is no difference between the two.
+ */
+static void
+story_run(Differ *differ, const Story *story)
+{
+    guint max = differ_is_of_one_release(differ) ? STORY_TRIES : 1;
+    Report *report = differ_report(differ);
+
+    for (guint tries = 1;; tries++) {
+        report_hold(report);
+        story_run_once(differ, story);
+        if (!report_n_held(report) || tries == max) {
+            report_release(report, TRUE);
+            return;
+        }
+        g_test_message("\"%s\" is told once more", story->name);
+        report_release(report, FALSE);
+    }
 }
 
 void

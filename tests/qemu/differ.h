@@ -143,6 +143,14 @@ void report_text(Report *report, const char *command, const char *real,
 /* Notes it; TRUE if a limit explains it. */
 gboolean report_difference(Report *report, const Difference *difference);
 
+/*
+ * Until _release, what has no explanation is held back; how many are.  It is
+ * then noted, or forgotten.
+ */
+void report_hold(Report *report);
+guint report_n_held(const Report *report);
+void report_release(Report *report, gboolean note);
+
 /* Of all so far: those without an explanation. */
 guint report_n_open(const Report *report);
 
@@ -205,6 +213,9 @@ typedef struct Differ Differ;
 /* @self: another release in place of drivers/ref; NULL otherwise. */
 Differ *differ_new(const char *release, const char *self);
 void differ_free(Differ *differ);
+/* Else differences are what is expected. */
+gboolean differ_is_of_one_release(const Differ *differ);
+
 Report *differ_report(Differ *differ);
 const char *differ_release(const Differ *differ);
 
