@@ -20,8 +20,9 @@ static const char *const releases[] = { "5.2", "7.2", "10.0" };
 
 enum { V5_2 = 1, V7_2 = 2, V10_0 = 4, OLD = V5_2 | V7_2, ALL = OLD | V10_0 };
 
-/* So that there is time to switch, and to interrupt what follows. */
-#define SLOW "{'max-bandwidth': 4194304, 'max-postcopy-bandwidth': 8388608}"
+/* So that there is time to switch, and to see or interrupt what follows. */
+#define SLOW "{'max-bandwidth': 4194304, 'max-postcopy-bandwidth': 33554432}"
+#define SLOWER "{'max-bandwidth': 4194304, 'max-postcopy-bandwidth': 8388608}"
 
 static const struct {
     const char *name;
@@ -46,7 +47,7 @@ static const struct {
     { "postcopy", ALL, { "postcopy-ram" }, SLOW, .postcopy = ONCE },
     { "postcopy-after-xbzrle", ALL, { "postcopy-ram", "xbzrle" }, SLOW,
       .postcopy = ONCE },
-    { "postcopy-recover", ALL, { "postcopy-ram" }, SLOW,
+    { "postcopy-recover", ALL, { "postcopy-ram" }, SLOWER,
       .postcopy = INTERRUPTED },
     { "mapped-ram", V10_0, { "mapped-ram", "multifd" }, NULL, TRUE },
 };
