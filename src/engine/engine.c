@@ -494,6 +494,8 @@ mt_engine_wait_recovery(MtEngine *e, GError *reason)
     g_mutex_lock(&e->lock);
     e->link = NULL;
     e->committing = FALSE;
+    /* Offered when the other was taken already: that was another break. */
+    g_clear_pointer(&e->resume, mt_transport_unref);
     before = e->failure;
     e->failure = mt_failure_new(engine_on_failure, e);
     g_clear_error(&e->error);
