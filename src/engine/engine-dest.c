@@ -8,11 +8,11 @@
  */
 #include "config.h"
 
-#include "engine/dest.h"
-#include "engine/devices.h"
+#include "engine/dest/dest.h"
+#include "stream/devices.h"
 #include "engine/engine-private.h"
-#include "engine/multifd.h"
-#include "engine/wire.h"
+#include "engine/dest/multifd-recv.h"
+#include "stream/wire.h"
 #include "util/bytes.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"

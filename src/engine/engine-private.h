@@ -8,9 +8,9 @@
 
 #include "engine/engine.h"
 #include "engine/failure.h"
-#include "engine/rate.h"
+#include "engine/source/rate.h"
 #include "engine/return-path.h"
-#include "engine/source.h"
+#include "engine/source/source.h"
 
 /* What a source finds out while it runs. */
 typedef struct {

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "engine/devices.h"
+#include "stream/devices.h"
 #include "engine/engine-private.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"

@@ -45,12 +45,12 @@
 
 #include <glib.h>
 
-#include "engine/dirty.h"
-#include "engine/gate.h"
-#include "engine/ram.h"
+#include "engine/memory/dirty.h"
+#include "engine/memory/gate.h"
+#include "engine/memory/ram.h"
 #include "engine/settings.h"
 #include "engine/stats.h"
-#include "engine/throttle.h"
+#include "engine/memory/throttle.h"
 #include "engine/transport.h"
 
 G_BEGIN_DECLS

@@ -14,7 +14,7 @@
 #include <zlib.h>
 
 #include "engine/legacy.h"
-#include "engine/ram.h"
+#include "engine/memory/ram.h"
 #include "migtune/migtune-error.h"
 
 #define SLOTS_PER_THREAD 4

@@ -12,8 +12,8 @@
 #include <glib.h>
 
 #include "engine/failure.h"
-#include "engine/ram.h"
-#include "engine/wire.h"
+#include "engine/memory/ram.h"
+#include "stream/wire.h"
 
 G_BEGIN_DECLS
 

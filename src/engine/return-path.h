@@ -12,7 +12,7 @@
 
 #include <glib.h>
 
-#include "engine/wire.h"
+#include "stream/wire.h"
 #include "util/io.h"
 
 G_BEGIN_DECLS

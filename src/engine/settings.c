@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#include "engine/codec.h"
+#include "stream/codec.h"
 #include "engine/settings.h"
-#include "engine/xbzrle.h"
+#include "engine/source/xbzrle-cache.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
 
@@ -165,4 +165,24 @@ mt_engine_settings_check(const MtEngineSettings *s, GError **error)
         return FALSE;
 
     return mt_codec_find(s->multifd_compression, error) != NULL;
+}
+
+int
+mt_engine_settings_level(const MtEngineSettings *settings,
+                         const MtCodec *codec)
+{
+    const struct {
+        const char *codec;
+        int level;
+    } levels[] = {
+        { "zlib", settings->zlib_level },
+        { "zstd", settings->zstd_level },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
+        if (g_str_equal(levels[i].codec, codec->name))
+            return levels[i].level;
+    }
+
+    return 0;
 }

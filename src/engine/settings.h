@@ -12,6 +12,7 @@
 
 #include <glib.h>
 
+#include "stream/codec.h"
 #include "util/io.h"
 
 G_BEGIN_DECLS
@@ -121,6 +122,11 @@ void mt_engine_settings_init(MtEngineSettings *settings);
  * pages are found. */
 void mt_engine_settings_speak(MtEngineSettings *settings,
                               MtGeneration generation);
+
+/* The level that @codec encodes with, on the codec's own scale; 0 if it has
+ * none. */
+int mt_engine_settings_level(const MtEngineSettings *settings,
+                             const MtCodec *codec);
 
 /* What excludes what, and ranges. */
 gboolean mt_engine_settings_check(const MtEngineSettings *settings,

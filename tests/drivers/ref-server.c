@@ -16,7 +16,7 @@
 
 #include <glib/gstdio.h>
 
-#include "drivers/ref/server.h"
+#include "drivers/ref/monitor/server.h"
 #include "migtune/migtune-error.h"
 
 #define WAIT_MS 20000

@@ -9,7 +9,7 @@
 
 #include <glib/gstdio.h>
 
-#include "drivers/ref/spec.h"
+#include "drivers/ref/spec/spec.h"
 #include "migtune/migtune-error.h"
 
 static char *

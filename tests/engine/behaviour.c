@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
-#include "engine/workload.h"
+#include "engine/memory/workload.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
 

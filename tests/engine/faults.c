@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
-#include "engine/wire.h"
-#include "engine/workload.h"
+#include "stream/wire.h"
+#include "engine/memory/workload.h"
 #include "util/bytes.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/codec.h"
+#include "stream/codec.h"
 #include "engine/engine.h"
-#include "engine/workload.h"
+#include "engine/memory/workload.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
 

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine/dest.h"
+#include "engine/dest/dest.h"
 #include "fuzz.h"
 
 #define RAM_BYTES (64 * 1024)

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine/multifd.h"
+#include "engine/dest/multifd-recv.h"
 #include "fuzz.h"
 
 int

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "drivers/ref/monitor.h"
+#include "drivers/ref/monitor/monitor.h"
 #include "fuzz.h"
 #include "util/json.h"
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "engine/xbzrle.h"
+#include "stream/xbzrle.h"
 #include "fuzz.h"
 
 #define PAGE 4096

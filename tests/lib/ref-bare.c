@@ -8,7 +8,7 @@
 
 #include "ref-bare.h"
 
-#include "drivers/ref/schema.h"
+#include "drivers/ref/profile/schema.h"
 #include "qmp/message.h"
 #include "util/json-peek.h"
 #include "util/json.h"

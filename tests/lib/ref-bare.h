@@ -6,7 +6,7 @@
  * tunables and a situation that the test chooses.
  */
 
-#include "drivers/ref/tunables.h"
+#include "drivers/ref/tunables/tunables.h"
 #include "qmp/exec.h"
 
 G_BEGIN_DECLS

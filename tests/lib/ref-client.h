@@ -6,7 +6,7 @@
  * them.  What is wrong ends the test.
  */
 
-#include "drivers/ref/monitor.h"
+#include "drivers/ref/monitor/monitor.h"
 
 typedef struct RefClient RefClient;
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "differ.h"
-#include "drivers/ref/monitor.h"
+#include "drivers/ref/monitor/monitor.h"
 
 struct RefPeer {
     MtRefGuest *guest;

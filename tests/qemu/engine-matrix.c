@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
-#include "engine/workload.h"
+#include "engine/memory/workload.h"
 #include "lib/qemu-guest.h"
 #include "util/clock.h"
 

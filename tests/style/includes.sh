@@ -20,6 +20,13 @@ function begins(text, list,    words, n, i) {
             return 1
     return 0
 }
+# The folder of the table that a folder or one of its wings belongs to.
+function home(folder,    up) {
+    up = folder
+    while (!(up in folders) && sub(/\/[^\/]*$/, "", up))
+        ;
+    return (up in folders) ? up : folder
+}
 function has(word, list) { return index(" " list " ", " " word " ") > 0 }
 
 FILENAME == table {
@@ -36,6 +43,7 @@ FNR == 1 {
     sub(/^src\//, "", path)
     folder = path
     sub(/\/[^\/]*$/, "", folder)
+    folder = home(folder)
     rule = (path in folders) ? path : folder
     if (!(rule in folders)) {
         printf "%s: includes.table does not know %s\n", FILENAME, folder
@@ -51,8 +59,8 @@ FNR == 1 {
         # The tools are one program; elsewhere a name has its folder.
         if (header != "config.h" && folder !~ /^tools/)
             complain("without its folder")
-    } else if (other != folder && other != "migtune" &&
-               !has(other, folders[rule])) {
+    } else if (home(other) != folder && other != "migtune" &&
+               !has(home(other), folders[rule])) {
         complain(rule " may not include " other)
     }
     next

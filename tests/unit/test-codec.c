@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "engine/codec.h"
-#include "engine/workload.h"
+#include "stream/codec.h"
+#include "engine/memory/workload.h"
 #include "migtune/migtune-error.h"
 
 #define N MT_MULTIFD_PAGES

@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#include "engine/dest.h"
-#include "engine/wire.h"
-#include "engine/workload.h"
+#include "engine/dest/dest.h"
+#include "stream/wire.h"
+#include "engine/memory/workload.h"
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "engine/devices.h"
+#include "stream/devices.h"
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 

@@ -2,7 +2,7 @@
 /* A pass sees a fixed set of pages; what is written meanwhile waits. */
 #include "config.h"
 
-#include "engine/dirty.h"
+#include "engine/memory/dirty.h"
 
 static void
 test_a_pass_does_not_see_later_writes(void)

@@ -6,8 +6,8 @@
 #include <zlib.h>
 
 #include "engine/legacy.h"
-#include "engine/ram.h"
-#include "engine/workload.h"
+#include "engine/memory/ram.h"
+#include "engine/memory/workload.h"
 #include "migtune/migtune-error.h"
 
 #define N_PAGES 512

@@ -5,7 +5,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "engine/ram.h"
+#include "engine/memory/ram.h"
 #include "migtune/migtune-error.h"
 
 #define KIB G_GUINT64_CONSTANT(1024)

@@ -2,7 +2,7 @@
 /* The bucket keeps its average, follows changes, and lets go when stopped. */
 #include "config.h"
 
-#include "engine/rate.h"
+#include "engine/source/rate.h"
 
 #define MB G_GUINT64_CONSTANT(1000000)
 

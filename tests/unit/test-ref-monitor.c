@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "drivers/ref/json-feed.h"
+#include "drivers/ref/monitor/json-feed.h"
 #include "lib/ref-client.h"
 #include "util/json.h"
 

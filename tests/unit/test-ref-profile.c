@@ -13,7 +13,7 @@
 #include "util/json-peek.h"
 #include "util/json.h"
 
-#include "drivers/ref/schema.h"
+#include "drivers/ref/profile/schema.h"
 
 #include "migtune/migtune-error.h"
 

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "engine/stream-in.h"
-#include "engine/stream-out.h"
+#include "stream/stream-in.h"
+#include "stream/stream-out.h"
 #include "migtune/migtune-error.h"
 
 #define N_ROUNDS 3000

@@ -7,7 +7,7 @@
 
 #include "fake-qmp.h"
 #include "migtune/migtune-error.h"
-#include "qmp/tap.h"
+#include "lib/tap.h"
 #include "util/json.h"
 
 #define N 3

@@ -2,7 +2,7 @@
 /* The guest is slowed step by step, and only when it is too fast. */
 #include "config.h"
 
-#include "engine/throttle.h"
+#include "engine/memory/throttle.h"
 
 static void
 test_steps(void)

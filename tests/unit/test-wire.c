@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#include "engine/wire.h"
+#include "stream/mapped.h"
+#include "stream/wire.h"
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 

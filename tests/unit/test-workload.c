@@ -8,8 +8,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "engine/workload.h"
-#include "engine/zero.h"
+#include "engine/memory/workload.h"
+#include "engine/memory/zero.h"
 #include "migtune/migtune-error.h"
 #include "util/clock.h"
 

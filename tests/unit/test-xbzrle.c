@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "engine/xbzrle.h"
+#include "engine/source/xbzrle-cache.h"
 #include "migtune/migtune-error.h"
 
 #define PAGE 4096

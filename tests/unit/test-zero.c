@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "engine/zero.h"
+#include "engine/memory/zero.h"
 
 #define PAGE 4096
 

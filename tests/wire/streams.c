@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine/dest.h"
-#include "engine/multifd.h"
+#include "engine/dest/dest.h"
+#include "engine/dest/multifd-recv.h"
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "engine/isa.h"
+#include "util/isa.h"
 #include "util/clock.h"
 
 double

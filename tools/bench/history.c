@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "engine/multifd.h"
 #include "lib/qemu-guest.h"
 #include "moves.h"
 #include "scenarios.h"

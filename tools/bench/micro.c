@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "engine/codec.h"
-#include "engine/ram.h"
-#include "engine/workload.h"
-#include "engine/xbzrle.h"
-#include "engine/zero.h"
+#include "stream/codec.h"
+#include "engine/memory/ram.h"
+#include "engine/memory/workload.h"
+#include "stream/xbzrle.h"
+#include "engine/memory/zero.h"
 #include "scenarios.h"
 
 #define GB 1e9

@@ -8,7 +8,7 @@
 
 #include "bench.h"
 #include "engine/engine.h"
-#include "engine/workload.h"
+#include "engine/memory/workload.h"
 
 /*
  * Image of a guest's RAM, in memory that a QEMU can be given too: a file

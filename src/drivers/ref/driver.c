@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drivers/ref/guest.h"
-#include "drivers/ref/server.h"
+#include "drivers/ref/guest/guest.h"
+#include "drivers/ref/monitor/server.h"
 #include "migtune/migtune-driver.h"
 #include "qmp/message.h"
 #include "util/json.h"

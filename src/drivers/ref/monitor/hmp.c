@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * human-monitor-command: the commands of the other monitor that are about
+ * migration.
+ *
+ * Each is one of QMP in other words, which says what it may be given and what
+ * becomes of it; only the words are read here.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "drivers/ref/monitor/hmp.h"
+#include "params/table.h"
+#include "util/json-peek.h"
+
+/* Numbers have had suffixes wherever they stand since then, and commands of
+ * one letter their names first. */
+#define NUMBER_SUFFIX_SINCE MT_RELEASE(6, 0)
+#define NAME_FIRST_SINCE MT_RELEASE(6, 0)
+
+typedef struct {
+    MtRefGuest *guest;
+    const char *words[4];       /* behind the command and its options */
+    guint n_words;
+    GString *out;
+} HmpCall;
+
+static gboolean
+hmp_execute(MtRefGuest *g, const char *command, JsonObject *arguments,
+            JsonNode **ret_result, MtRefRefusal *refusal)
+{
+    int fd = -1;
+
+    return mt_ref_guest_dispatch(g, command, arguments, &fd, ret_result,
+                                 refusal);
+}
+
+JsonNode *
+mt_ref_hmp_ask(MtRefGuest *g, const char *command)
+{
+    g_autoptr(JsonObject) arguments = json_object_new();
+    g_auto(MtRefRefusal) refusal = { 0 };
+    JsonNode *result = NULL;
+
+    hmp_execute(g, command, arguments, &result, &refusal);
+    return result;
+}
+
+/* Runs it, and says what was wrong. */
+static gboolean
+hmp_do(HmpCall *call, const char *command, JsonObject *arguments)
+{
+    g_autoptr(JsonNode) result = NULL;
+    g_auto(MtRefRefusal) refusal = { 0 };
+    gboolean ok = hmp_execute(call->guest, command, arguments, &result,
+                              &refusal);
+
+    if (!ok)
+        mt_ref_hmp_line(call->out, "Error: %s", refusal.desc);
+    return ok;
+}
+
+static void
+hmp_try_help(GString *out, const char *kind, const char *name)
+{
+    mt_ref_hmp_line(out, "Try \"help %s%s\" for more information", kind,
+                    name);
+}
+
+void
+mt_ref_hmp_extraneous(GString *out, const char *who, const char *kind,
+                      const char *name)
+{
+    mt_ref_hmp_line(out, "%s: extraneous characters at the end of line", who);
+    hmp_try_help(out, kind, name);
+}
+
+/* ---- values ---- */
+
+/* A number with a suffix, in units of @unit bytes without one; FALSE when it
+ * is none. */
+static gboolean
+hmp_read_number(const char *text, guint64 unit, guint64 *ret)
+{
+    static const char suffixes[] = "bkmgtpe";
+    char *end = NULL;
+    double number = g_ascii_strtod(text, &end);
+    const char *suffix;
+
+    if (end == text || number < 0 || !g_ascii_isdigit(*text))
+        return FALSE;
+    if (*end) {
+        suffix = strchr(suffixes, g_ascii_tolower(*end));
+        if (!suffix || end[1])
+            return FALSE;
+        unit = G_GUINT64_CONSTANT(1) << (10 * (suffix - suffixes));
+    }
+    number *= unit;
+    if (number >= (double)G_MAXINT64)
+        return FALSE;
+
+    *ret = number;
+    return TRUE;
+}
+
+static gboolean
+hmp_read_bool(const char *text, gboolean *ret)
+{
+    *ret = strcmp(text, "on") == 0;
+    return *ret || strcmp(text, "off") == 0;
+}
+
+/* These are in MiB without a suffix. */
+static const char *const hmp_in_mib[] = {
+    "max-bandwidth", "avail-switchover-bandwidth", NULL
+};
+
+/* The value that @text means for the parameter; NULL when it has been said
+ * what is wrong. */
+static JsonNode *
+hmp_parameter_value(HmpCall *call, const MtRow *row, const char *text)
+{
+    gboolean mib = g_strv_contains(hmp_in_mib, row->qmp);
+    guint64 number;
+    gboolean on;
+
+    switch (row->type) {
+    case MT_TYPE_BOOL:
+        if (hmp_read_bool(text, &on))
+            return json_node_init_boolean(json_node_alloc(), on);
+        mt_ref_hmp_line(call->out, "Error: Parameter '%s' expects 'on' or "
+                        "'off'", row->qmp);
+        return NULL;
+    case MT_TYPE_INT:
+    case MT_TYPE_ULLONG:
+        if (hmp_read_number(text, mib ? 1024 * 1024 : 1, &number))
+            return mt_json_node_new_uint64(number);
+        if (mib)
+            mt_ref_hmp_line(call->out, "Error: Invalid size %s", text);
+        else if (mt_ref_profile_release(call->guest->profile) <
+                 NUMBER_SUFFIX_SINCE)
+            mt_ref_hmp_line(call->out, "Error: Parameter '%s' expects int64",
+                            row->qmp);
+        else
+            mt_ref_hmp_line(call->out, "Error: Parameter '%s' expects a "
+                            "number, to which k, M, G, T, P or E may be "
+                            "added", row->qmp);
+        return NULL;
+    case MT_TYPE_JSON:
+        mt_ref_hmp_line(call->out, "Error: The %s parameter can only be set "
+                        "through QMP", row->qmp);
+        return NULL;
+    case MT_TYPE_ENUM:
+    case MT_TYPE_STRING:
+    default:
+        return json_node_init_string(json_node_alloc(), text);
+    }
+}
+
+/* ---- commands ---- */
+
+static void
+hmp_set_parameter(HmpCall *call)
+{
+    const char *name = call->words[0];
+    const MtRow *row = mt_row_find_qmp(MT_KIND_PARAMETER, name);
+    g_autoptr(JsonObject) arguments = json_object_new();
+    JsonNode *value;
+
+    if (!row ||
+        mt_ref_profile_row(call->guest->profile, row) == MT_REF_ABSENT) {
+        mt_ref_hmp_line(call->out, "Error: invalid parameter value: %s",
+                        name);
+        return;
+    }
+    value = hmp_parameter_value(call, row, call->words[1]);
+    if (!value)
+        return;
+    json_object_set_member(arguments, name, value);
+    hmp_do(call, "migrate-set-parameters", arguments);
+}
+
+static void
+hmp_set_capability(HmpCall *call)
+{
+    const char *name = call->words[0];
+    const MtRow *row = mt_row_find_qmp(MT_KIND_CAPABILITY, name);
+    g_autoptr(JsonObject) arguments = json_object_new();
+    JsonArray *list = json_array_new();
+    JsonObject *one = json_object_new();
+    gboolean on;
+
+    json_array_add_object_element(list, one);
+    json_object_set_array_member(arguments, "capabilities", list);
+    if (!hmp_read_bool(call->words[1], &on)) {
+        mt_ref_hmp_line(call->out, "Expected 'on' or 'off'");
+        hmp_try_help(call->out, "", "migrate_set_capability");
+        return;
+    }
+    if (!row ||
+        mt_ref_profile_row(call->guest->profile, row) == MT_REF_ABSENT) {
+        mt_ref_hmp_line(call->out, "Error: invalid parameter value: %s",
+                        name);
+        return;
+    }
+    json_object_set_string_member(one, "capability", name);
+    json_object_set_boolean_member(one, "state", on);
+    hmp_do(call, "migrate-set-capabilities", arguments);
+}
+
+static void
+hmp_migrate_to(HmpCall *call, gboolean detached)
+{
+    g_autoptr(JsonObject) arguments = json_object_new();
+
+    json_object_set_string_member(arguments, "uri", call->words[0]);
+    if (hmp_do(call, "migrate", arguments) && !detached)
+        mt_ref_hmp_line(call->out, "terminal does not allow synchronous "
+                        "migration, continuing detached");
+}
+
+static void
+hmp_migrate(HmpCall *call)
+{
+    hmp_migrate_to(call, FALSE);
+}
+
+static void
+hmp_migrate_detached(HmpCall *call)
+{
+    hmp_migrate_to(call, TRUE);
+}
+
+/* A command whose only argument is a size. */
+static void
+hmp_set_size(HmpCall *call, const char *name, const char *command,
+             guint64 unit)
+{
+    g_autoptr(JsonObject) arguments = json_object_new();
+    guint64 value;
+
+    if (!hmp_read_number(call->words[0], unit, &value)) {
+        mt_ref_hmp_line(call->out, "invalid size");
+        hmp_try_help(call->out, "", name);
+        return;
+    }
+    json_object_set_member(arguments, "value",
+                           mt_json_node_new_uint64(value));
+    hmp_do(call, command, arguments);
+}
+
+static void
+hmp_set_speed(HmpCall *call)
+{
+    hmp_set_size(call, "migrate_set_speed", "migrate_set_speed",
+                 1024 * 1024);
+}
+
+static void
+hmp_set_cache_size(HmpCall *call)
+{
+    hmp_set_size(call, "migrate_set_cache_size", "migrate-set-cache-size", 1);
+}
+
+static void
+hmp_set_downtime(HmpCall *call)
+{
+    g_autoptr(JsonObject) arguments = json_object_new();
+    char *end = NULL;
+    double seconds = g_ascii_strtod(call->words[0], &end);
+
+    if (end == call->words[0] || *end) {
+        mt_ref_hmp_line(call->out, "Number expected");
+        hmp_try_help(call->out, "", "migrate_set_downtime");
+        return;
+    }
+    json_object_set_double_member(arguments, "value", seconds);
+    hmp_do(call, "migrate_set_downtime", arguments);
+}
+
+/* Either @run, or @qmp with the one word as its member @argument. */
+typedef struct {
+    const char *name;
+    const char *alias;          /* one letter, NULL: none */
+    MtRelease alias_since;
+    const char *qmp;            /* there is no such line without this one */
+    const char *argument;
+    guint n_words;
+    void (*run)(HmpCall *call);
+} HmpCommand;
+
+static const HmpCommand hmp_commands[] = {
+    { "cont", "c", 0, "cont" },
+    { "migrate", NULL, 0, "migrate", NULL, 1, hmp_migrate },
+    { "migrate_cancel", NULL, 0, "migrate_cancel" },
+    { "migrate_continue", NULL, 0, "migrate-continue", "state", 1 },
+    { "migrate_incoming", NULL, 0, "migrate-incoming", "uri", 1 },
+    { "migrate_pause", NULL, 0, "migrate-pause" },
+    { "migrate_recover", NULL, 0, "migrate-recover", "uri", 1 },
+    { "migrate_set_cache_size", NULL, 0, "migrate-set-cache-size", NULL, 1,
+      hmp_set_cache_size },
+    { "migrate_set_capability", NULL, 0, "migrate-set-capabilities", NULL, 2,
+      hmp_set_capability },
+    { "migrate_set_downtime", NULL, 0, "migrate_set_downtime", NULL, 1,
+      hmp_set_downtime },
+    { "migrate_set_parameter", NULL, 0, "migrate-set-parameters", NULL, 2,
+      hmp_set_parameter },
+    { "migrate_set_speed", NULL, 0, "migrate_set_speed", NULL, 1,
+      hmp_set_speed },
+    { "migrate_start_postcopy", NULL, 0, "migrate-start-postcopy" },
+    { "quit", "q", 0, "quit" },
+    { "stop", "s", NAME_FIRST_SINCE, "stop" },
+};
+
+/* "migrate -d URI". */
+static const HmpCommand hmp_detached = {
+    "migrate", NULL, 0, "migrate", NULL, 1, hmp_migrate_detached
+};
+
+static gboolean
+hmp_has_alias(MtRefGuest *g, const HmpCommand *command)
+{
+    return command->alias &&
+        mt_ref_profile_release(g->profile) >= command->alias_since;
+}
+
+static const HmpCommand *
+hmp_find(MtRefGuest *g, const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(hmp_commands); i++) {
+        const HmpCommand *command = &hmp_commands[i];
+
+        if ((strcmp(name, command->name) == 0 ||
+             (hmp_has_alias(g, command) &&
+              strcmp(name, command->alias) == 0)) &&
+            mt_ref_profile_command(g->profile, command->qmp) !=
+                MT_REF_ABSENT)
+            return command;
+    }
+
+    return NULL;
+}
+
+/* What is called by two names names both. */
+static void
+hmp_too_much(HmpCall *call, const HmpCommand *command, const char *name)
+{
+    gboolean name_first = mt_ref_profile_release(call->guest->profile) >=
+        NAME_FIRST_SINCE;
+    g_autofree char *who = NULL;
+
+    if (hmp_has_alias(call->guest, command))
+        who = g_strjoin("|", name_first ? command->name : command->alias,
+                        name_first ? command->alias : command->name, NULL);
+    mt_ref_hmp_extraneous(call->out, who ? who : command->name, "", name);
+}
+
+static void
+hmp_run(HmpCall *call, const HmpCommand *command, const char *name)
+{
+    g_autoptr(JsonObject) arguments = json_object_new();
+
+    if (call->n_words < command->n_words) {
+        mt_ref_hmp_line(call->out, "%s: string expected", name);
+        hmp_try_help(call->out, "", name);
+    } else if (call->n_words > command->n_words) {
+        hmp_too_much(call, command, name);
+    } else if (command->run) {
+        command->run(call);
+    } else {
+        if (command->argument)
+            json_object_set_string_member(arguments, command->argument,
+                                          call->words[0]);
+        hmp_do(call, command->qmp, arguments);
+    }
+}
+
+static void
+hmp_words(MtRefGuest *g, char **words, GString *out)
+{
+    const HmpCommand *command = hmp_find(g, words[0]);
+    HmpCall call = { .guest = g, .out = out };
+    guint first = 1;
+
+    if (!command) {
+        mt_ref_hmp_line(out, "unknown command: '%s'", words[0]);
+        return;
+    }
+    if (command->run == hmp_migrate && words[1] && words[1][0] == '-') {
+        if (strcmp(words[1], "-d") != 0) {
+            mt_ref_hmp_line(out, "migrate: unsupported option %s", words[1]);
+            hmp_try_help(out, "", "migrate");
+            return;
+        }
+        command = &hmp_detached;
+        first = 2;
+    }
+    for (char **word = words + first; *word; word++) {
+        if (call.n_words < G_N_ELEMENTS(call.words))
+            call.words[call.n_words++] = *word;
+    }
+    hmp_run(&call, command, words[0]);
+}
+
+char *
+mt_ref_guest_hmp(MtRefGuest *g, const char *line)
+{
+    g_auto(GStrv) words = NULL;
+    g_autoptr(GError) error = NULL;
+    GString *out = g_string_new(NULL);
+
+    if (!g_shell_parse_argv(line, NULL, &words, &error)) {
+        if (!g_error_matches(error, G_SHELL_ERROR,
+                             G_SHELL_ERROR_EMPTY_STRING))
+            mt_ref_hmp_line(out, "%s", error->message);
+    } else if (strcmp(words[0], "info") == 0 && words[1]) {
+        mt_ref_hmp_info(g, words[1], words[2] != NULL, out);
+    } else {
+        hmp_words(g, words, out);
+    }
+
+    return g_string_free(out, FALSE);
+}

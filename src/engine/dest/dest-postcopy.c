@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Post-copy at the destination.
+ *
+ * A source says early that it may come to that.  When it does, it names the
+ * pages that have to be thrown away, as they changed or never came, and sends
+ * a package: a stream of its own with the devices, between the word that pages
+ * will be placed from now on and the word to run.  How long the devices are is
+ * known by no description here, but the package's end is.
+ *
+ * Then the guest's writers pass a gate: who touches a missing page asks for it
+ * on the return path and waits until it is placed.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "engine/dest/dest-private.h"
+#include "engine/return-path.h"
+#include "util/bytes.h"
+#include "migtune/migtune-error.h"
+
+/* With this a command begins that has no payload. */
+#define COMMAND_SIZE 5
+
+void
+mt_dest_set_postcopy(MtDest *dest, const MtDestPostcopy *postcopy)
+{
+    dest->postcopy = *postcopy;
+}
+
+gboolean
+mt_dest_is_postcopy(const MtDest *dest)
+{
+    return dest->running;
+}
+
+gboolean
+mt_dest_say(MtDest *dest, MtReturnMessage type, gconstpointer payload,
+            guint16 len, GError **error)
+{
+    gboolean ok;
+
+    g_mutex_lock(&dest->say);
+    ok = mt_return_send(dest->io, type, payload, len, error);
+    g_mutex_unlock(&dest->say);
+    return ok;
+}
+
+gboolean
+mt_dest_advise(MtDest *dest, const guint8 *payload, guint16 len,
+               GError **error)
+{
+    if (!len)
+        return TRUE;
+    if (!dest->settings->postcopy || !dest->postcopy.gate) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "capability postcopy-ram is on on the source and "
+                          "off here");
+        return FALSE;
+    }
+    if (mt_get_be64(payload) != MT_PAGE_SIZE ||
+        mt_get_be64(payload + 8) != MT_PAGE_SIZE) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          "the source has pages of 0x%" G_GINT64_MODIFIER
+                          "x and 0x%" G_GINT64_MODIFIER "x bytes: for "
+                          "postcopy only 0x%x is possible",
+                          mt_get_be64(payload), mt_get_be64(payload + 8),
+                          MT_PAGE_SIZE);
+        return FALSE;
+    }
+
+    dest->advised = TRUE;
+    return TRUE;
+}
+
+static gboolean
+discard_range(MtDest *dest, const MtRamBlock *block, guint64 start,
+              guint64 length, GError **error)
+{
+    guint64 first, n;
+
+    if (start % MT_PAGE_SIZE || length % MT_PAGE_SIZE || !length ||
+        start >= block->used_length || length > block->used_length - start) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "0x%" G_GINT64_MODIFIER "x bytes at 0x%"
+                          G_GINT64_MODIFIER "x of block \"%s\" are to be "
+                          "thrown away, which are no pages of it", length,
+                          start, block->name);
+        return FALSE;
+    }
+
+    first = mt_ram_block_index(block, start);
+    n = length >> MT_PAGE_SHIFT;
+    memset(block->host + start, 0, length);
+    mt_bitmap_clear_range(dest->received, first, n);
+    mt_gate_miss(dest->postcopy.gate, first, n);
+    return TRUE;
+}
+
+gboolean
+mt_dest_discard(MtDest *dest, const guint8 *payload, guint16 len,
+                GError **error)
+{
+    const MtRamBlock *block;
+    guint head = len < 3 ? 0 : 3 + payload[1];
+
+    if (!dest->advised || dest->listening) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "pages are to be thrown away %s", dest->advised ?
+                          "after the guest may run" :
+                          "without an announcement of postcopy");
+        return FALSE;
+    }
+    if (!head || len < head || (len - head) % 16 || payload[0] != 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "command POSTCOPY_RAM_DISCARD has %u bytes, which "
+                          "are no name and ranges of version 0", len);
+        return FALSE;
+    }
+    block = mt_ram_find(dest->ram, (const char *)payload + 2, payload[1]);
+    if (!block) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "pages of a block are to be thrown away that there "
+                          "is not");
+        return FALSE;
+    }
+
+    for (guint at = head; at < len; at += 16) {
+        if (!discard_range(dest, block, mt_get_be64(payload + at),
+                           mt_get_be64(payload + at + 8), error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Somebody waits for page @index. */
+static void
+dest_ask(gpointer data, guint64 index)
+{
+    MtDest *dest = data;
+    guint8 message[13 + 255];
+    MtRamBlock *block;
+    guint8 *page = mt_ram_page(dest->ram, index, &block);
+    guint len = 12;
+
+    mt_put_be64(message, page - block->host);
+    mt_put_be32(message + 8, MT_PAGE_SIZE);
+
+    /* What is wrong with the link is found by who reads it. */
+    g_mutex_lock(&dest->say);
+    if (block != dest->asked) {
+        message[12] = block->name_len;
+        memcpy(message + 13, block->name, block->name_len);
+        len = 13 + block->name_len;
+    }
+    dest->asked = block;
+    mt_return_send(dest->io, len > 12 ? MT_RP_REQ_PAGES_ID : MT_RP_REQ_PAGES,
+                   message, len, NULL);
+    g_mutex_unlock(&dest->say);
+}
+
+/* Whether the @len bytes of @data end with @command, whose payload has @n
+ * bytes; they are taken off. */
+static gboolean
+package_ends_with(const guint8 *data, gsize *len, MtCommand command, guint n)
+{
+    const guint8 *at = data + *len - COMMAND_SIZE - n;
+
+    if (*len < COMMAND_SIZE + n || at[0] != MT_SECTION_COMMAND ||
+        mt_get_be16(at + 1) != command || mt_get_be16(at + 3) != n)
+        return FALSE;
+
+    *len -= COMMAND_SIZE + n;
+    return TRUE;
+}
+
+/*
+ * The parts of a package: LISTEN, devices, any number of PINGs, RUN.  Devices
+ * could end with what looks like a PING; none do.
+ */
+static gboolean
+package_parse(const guint8 *data, gsize len, GBytes **ret_sections,
+              GByteArray *pings, GError **error)
+{
+    gsize end = len;
+
+    if (len < COMMAND_SIZE || data[0] != MT_SECTION_COMMAND ||
+        mt_get_be16(data + 1) != MT_CMD_POSTCOPY_LISTEN ||
+        mt_get_be16(data + 3) != 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a package of %" G_GSIZE_FORMAT " bytes does not "
+                          "begin with POSTCOPY_LISTEN", len);
+        return FALSE;
+    }
+    data += COMMAND_SIZE;
+    end -= COMMAND_SIZE;
+    if (!package_ends_with(data, &end, MT_CMD_POSTCOPY_RUN, 0)) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a package of %" G_GSIZE_FORMAT " bytes does not "
+                          "end with POSTCOPY_RUN", len);
+        return FALSE;
+    }
+    while (package_ends_with(data, &end, MT_CMD_PING, 4))
+        g_byte_array_prepend(pings, data + end + COMMAND_SIZE, 4);
+
+    *ret_sections = g_bytes_new(data, end);
+    return TRUE;
+}
+
+gboolean
+mt_dest_package(MtDest *dest, const guint8 *payload, guint16 len,
+                GError **error)
+{
+    g_autoptr(GByteArray) pings = g_byte_array_new();
+    guint32 n = mt_get_be32(payload);
+    g_autofree guint8 *data = NULL;
+
+    if (!dest->advised || dest->listening || !dest->return_path) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a package of devices came %s", dest->listening ?
+                          "a second time" :
+                          "without an announcement of postcopy");
+        return FALSE;
+    }
+    if (n > dest->settings->max_device_bytes) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a package has %u bytes, at most %" G_GUINT64_FORMAT
+                          " are accepted", n,
+                          dest->settings->max_device_bytes);
+        return FALSE;
+    }
+    data = g_malloc(n);
+    if (!mt_stream_in_read(&dest->in, data, n, error) ||
+        !package_parse(data, n, &dest->sections, pings, error))
+        return FALSE;
+
+    dest->placed = g_malloc(MT_PAGE_SIZE);
+    dest->listening = TRUE;
+    mt_gate_close(dest->postcopy.gate, dest_ask, dest);
+    /* The source has let the guest go: nothing about the link stops it now,
+     * and who reads on finds out. */
+    for (guint i = 0; i < pings->len; i += 4)
+        mt_dest_say(dest, MT_RP_PONG, pings->data + i, 4, NULL);
+    dest->running = TRUE;
+    dest->postcopy.run(dest->postcopy.data, dest->sections);
+    return TRUE;
+}
+
+void
+mt_dest_let_go(MtDest *dest)
+{
+    mt_gate_detach(dest->postcopy.gate);
+    dest->io = NULL;
+    dest->channels = NULL;
+    dest->block = NULL;
+    dest->asked = NULL;
+    dest->paused = TRUE;
+}
+
+/* Which pages are there, bit 0 of byte 0 first. */
+static guint8 *
+bitmap_make(MtDest *dest, const MtRamBlock *block, gsize *ret_len)
+{
+    gsize len = (block->n_pages + 63) / 64 * 8;
+    guint8 *bits = g_malloc0(len);
+
+    for (guint64 i = 0; i < block->n_pages; i++) {
+        if (!mt_gate_is_missing(dest->postcopy.gate, block->first_page + i))
+            bits[i / 8] |= 1u << i % 8;
+    }
+    *ret_len = len;
+    return bits;
+}
+
+gboolean
+mt_dest_recv_bitmap(MtDest *dest, const guint8 *payload, guint16 len,
+                    GError **error)
+{
+    g_autofree guint8 *bits = NULL;
+    const MtRamBlock *block = NULL;
+    guint8 number[8];
+    gsize n_bits;
+    gboolean ok;
+
+    if (len && len == 1 + payload[0])
+        block = mt_ram_find(dest->ram, (const char *)payload + 1, payload[0]);
+    if (!dest->paused || !block) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a bitmap is asked for %s", dest->paused ?
+                          "of a block that there is not" :
+                          "of a migration that was not interrupted");
+        return FALSE;
+    }
+
+    bits = bitmap_make(dest, block, &n_bits);
+    ok = mt_dest_say(dest, MT_RP_RECV_BITMAP, payload, len, error);
+    mt_put_be64(number, n_bits);
+    ok = ok && mt_io_write(dest->io, number, sizeof(number), error) &&
+         mt_io_write(dest->io, bits, n_bits, error);
+    mt_put_be64(number, MT_RP_BITMAP_END);
+    return ok && mt_io_write(dest->io, number, sizeof(number), error);
+}
+
+gboolean
+mt_dest_resumed(MtDest *dest, const guint8 *payload, guint16 len,
+                GError **error)
+{
+    guint8 number[4];
+
+    if (!dest->paused) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a migration is resumed that was not interrupted");
+        return FALSE;
+    }
+
+    dest->paused = FALSE;
+    dest->postcopy.resumed(dest->postcopy.data);
+    mt_put_be32(number, MT_RP_RESUMED);
+    if (!mt_dest_say(dest, MT_RP_RESUME_ACK, number, sizeof(number), error))
+        return FALSE;
+
+    /* Who waits asks once more. */
+    mt_gate_close(dest->postcopy.gate, dest_ask, dest);
+    return TRUE;
+}
+
+gboolean
+mt_dest_place(MtDest *dest, guint32 record, guint64 index, guint8 *page,
+              GError **error)
+{
+    guint8 fill;
+
+    switch (record) {
+    case MT_RECORD_PAGE:
+        mt_count(dest->counters->normal, 1);
+        if (!mt_stream_in_read(&dest->in, dest->placed, MT_PAGE_SIZE, error))
+            return FALSE;
+        break;
+    case MT_RECORD_ZERO:
+        mt_count(dest->counters->duplicate, 1);
+        if (!mt_stream_in_u8(&dest->in, &fill, error))
+            return FALSE;
+        memset(dest->placed, fill, MT_PAGE_SIZE);
+        break;
+    default:
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "record 0x%03x after the guest may run: only whole "
+                          "pages are possible", record);
+        return FALSE;
+    }
+
+    mt_stream_in_expect_page(&dest->in);
+    /* Whatever comes twice was the guest's to change after the first time. */
+    if (!mt_gate_is_missing(dest->postcopy.gate, index))
+        return TRUE;
+
+    memcpy(page, dest->placed, MT_PAGE_SIZE);
+    mt_gate_arrive(dest->postcopy.gate, index);
+    return TRUE;
+}
+
+gboolean
+mt_dest_check_arrived(MtDest *dest, GError **error)
+{
+    guint64 n = mt_gate_count_missing(dest->postcopy.gate);
+
+    if (n) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "the stream ends and %" G_GUINT64_FORMAT " pages "
+                          "have not come", n);
+        return FALSE;
+    }
+
+    mt_gate_open(dest->postcopy.gate);
+    return TRUE;
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The records of RAM sections.
+ *
+ * Every address is checked against the block before a byte is written.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "engine/dest/dest-private.h"
+#include "engine/dest/mapped-in.h"
+#include "stream/wire.h"
+#include "stream/xbzrle.h"
+#include "engine/memory/zero.h"
+#include "migtune/migtune-error.h"
+
+static gboolean
+ram_sync(MtDest *dest, GError **error)
+{
+    return !dest->channels || mt_multifd_recv_sync(dest->channels, error);
+}
+
+/* Waits for pages that are being inflated. */
+static gboolean
+ram_inflate_flush(MtDest *dest, GError **error)
+{
+    if (!dest->decoder || !dest->inflating_list->len)
+        return TRUE;
+
+    for (guint i = 0; i < dest->inflating_list->len; i++)
+        mt_bitmap_clear(dest->inflating, g_array_index(dest->inflating_list,
+                                                       guint64, i));
+    g_array_set_size(dest->inflating_list, 0);
+    return mt_legacy_decoder_flush(dest->decoder, error);
+}
+
+/* A later record for a page must not be overtaken by an earlier one. */
+static gboolean
+ram_inflate_settle(MtDest *dest, guint64 index, GError **error)
+{
+    if (!dest->decoder || !mt_bitmap_test(dest->inflating, index))
+        return TRUE;
+
+    return ram_inflate_flush(dest, error);
+}
+
+static gboolean
+ram_inflate(MtDest *dest, guint64 index, guint8 *page, GError **error)
+{
+    guint32 n;
+    const guint8 *data;
+
+    if (!mt_stream_in_be32(&dest->in, &n, error))
+        return FALSE;
+    if (n > MT_LEGACY_MAX || n == 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a compressed page has %u bytes, 1 to %d are "
+                          "accepted", n, MT_LEGACY_MAX);
+        return FALSE;
+    }
+    data = mt_stream_in_take(&dest->in, n, error);
+    if (!data)
+        return FALSE;
+
+    if (!dest->decoder) {
+        dest->decoder = mt_legacy_decoder_new(
+            MAX(1, dest->settings->decompress_threads), error);
+        if (!dest->decoder)
+            return FALSE;
+        dest->inflating = mt_bitmap_new(mt_ram_n_pages(dest->ram));
+        dest->inflating_list = g_array_new(FALSE, FALSE, sizeof(guint64));
+    }
+    mt_bitmap_set(dest->inflating, index);
+    g_array_append_val(dest->inflating_list, index);
+    mt_count(dest->counters->compression_pages, 1);
+    mt_count(dest->counters->compressed_size, n);
+    return mt_legacy_decoder_put(dest->decoder, data, n, page, error);
+}
+
+static gboolean
+ram_xbzrle(MtDest *dest, guint8 *page, GError **error)
+{
+    guint8 head;
+    guint16 n;
+    const guint8 *data;
+
+    if (!mt_stream_in_u8(&dest->in, &head, error) ||
+        !mt_stream_in_be16(&dest->in, &n, error))
+        return FALSE;
+    if (head != 1 || n > MT_PAGE_SIZE) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "an xbzrle record has kind %u and %u bytes: kind 1 "
+                          "and at most %d bytes are accepted", head, n,
+                          MT_PAGE_SIZE);
+        return FALSE;
+    }
+    data = mt_stream_in_take(&dest->in, n, error);
+    if (!data)
+        return FALSE;
+
+    mt_count(dest->counters->xbzrle_pages, 1);
+    mt_count(dest->counters->xbzrle_bytes, n + 3);
+    return mt_xbzrle_decode(data, n, page, error);
+}
+
+/* One entry of the block list. */
+static gboolean
+ram_block_entry(MtDest *dest, guint64 left, guint64 *ret_length,
+                GError **error)
+{
+    MtStreamIn *in = &dest->in;
+    char name[256];
+    guint64 length, gpa;
+    MtRamBlock *block;
+
+    if (!mt_stream_in_str8(in, name, error) ||
+        !mt_stream_in_be64(in, &length, error))
+        return FALSE;
+
+    block = mt_ram_find(dest->ram, name, strlen(name));
+    if (!block) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "the block list names \"%s\", which there is not",
+                          name);
+        return FALSE;
+    }
+    if (length > left || length == 0 || length % MT_PAGE_SIZE) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "block \"%s\" has %" G_GUINT64_FORMAT " bytes, of "
+                          "a total of which %" G_GUINT64_FORMAT " are left",
+                          name, length, left);
+        return FALSE;
+    }
+    if (length != block->used_length && block->resizable) {
+        if (!mt_ram_resize(dest->ram, block, length, error))
+            return FALSE;
+    } else if (length != block->used_length) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "block \"%s\" has %" G_GUINT64_FORMAT " bytes on "
+                          "the source and %" G_GUINT64_FORMAT " here", name,
+                          length, block->used_length);
+        return FALSE;
+    }
+    if (dest->ignore_shared && !mt_stream_in_be64(in, &gpa, error))
+        return FALSE;
+
+    *ret_length = length;
+    dest->block = block;
+    return TRUE;
+}
+
+/* Extra handles of a mapped file: with multifd, one for each channel. */
+static gboolean
+ram_mapped_open(MtDest *dest, MtIo ***ret_ios, guint *ret_n, GError **error)
+{
+    const MtEngineSettings *settings = dest->settings;
+    gboolean extra = settings->multifd && dest->transport;
+    guint n = extra ? settings->multifd_channels : 1;
+    MtIo **ios = g_new0(MtIo *, n);
+
+    if (!extra)
+        ios[0] = dest->io;
+    for (guint i = 0; extra && i < n; i++) {
+        ios[i] = mt_transport_reopen(dest->transport, FALSE,
+                                     settings->direct_io, error);
+        if (!ios[i]) {
+            while (i)
+                mt_io_free(ios[--i]);
+            g_free(ios);
+            return FALSE;
+        }
+        mt_io_set_cancel(ios[i], mt_failure_get_cancel(dest->failure));
+    }
+
+    *ret_ios = ios;
+    *ret_n = n;
+    return TRUE;
+}
+
+static gboolean
+ram_mapped_block(MtDest *dest, GError **error)
+{
+    MtRamBlock *block = dest->block;
+    MtMappedHeader header;
+    const guint8 *bytes;
+    MtIo **ios;
+    guint n;
+    gboolean ok;
+
+    bytes = mt_stream_in_take(&dest->in, MT_MAPPED_HEADER_SIZE, error);
+    if (!bytes)
+        return FALSE;
+    mt_wire_get_mapped(bytes, &header);
+    if (!mt_mapped_check(&header, error) ||
+        !ram_mapped_open(dest, &ios, &n, error))
+        return FALSE;
+
+    ok = mt_mapped_load(&header, block, dest->io, ios, n, dest->counters,
+                        error) &&
+         mt_stream_in_seek(&dest->in, header.pages_offset +
+                           block->used_length, error);
+    for (guint i = 0; i < n; i++) {
+        if (ios[i] != dest->io)
+            mt_io_free(ios[i]);
+    }
+    g_free(ios);
+    return ok;
+}
+
+static gboolean
+ram_block_list(MtDest *dest, guint64 total, GError **error)
+{
+    while (total) {
+        guint64 length;
+
+        if (!ram_block_entry(dest, total, &length, error) ||
+            (dest->mapped && !ram_mapped_block(dest, error)))
+            return FALSE;
+        total -= length;
+    }
+
+    dest->block = NULL;
+    return TRUE;
+}
+
+/* Block and address that the head of a page record means. */
+static guint8 *
+ram_locate(MtDest *dest, guint64 offset, guint32 flags, guint64 *ret_index,
+           GError **error)
+{
+    char name[256];
+    guint8 *page;
+
+    if (!(flags & MT_RECORD_CONTINUE)) {
+        if (!mt_stream_in_str8(&dest->in, name, error))
+            return NULL;
+        dest->block = mt_ram_find(dest->ram, name, strlen(name));
+        if (!dest->block) {
+            migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                              "a page is for block \"%s\", which there is "
+                              "not", name);
+            return NULL;
+        }
+    } else if (!dest->block) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a page is for the block of the page before, but "
+                          "it is the first");
+        return NULL;
+    }
+
+    page = mt_ram_block_page(dest->block, offset);
+    if (!page) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a page is at 0x%" G_GINT64_MODIFIER "x of block "
+                          "\"%s\", which has 0x%" G_GINT64_MODIFIER
+                          "x bytes", offset, dest->block->name,
+                          dest->block->used_length);
+        return NULL;
+    }
+
+    *ret_index = mt_ram_block_index(dest->block, offset);
+    return page;
+}
+
+static gboolean
+ram_page_record(MtDest *dest, guint64 head, GError **error)
+{
+    guint32 flags = head & MT_RECORD_MASK;
+    guint64 index;
+    guint8 *page = ram_locate(dest, head & ~(guint64)MT_RECORD_MASK, flags,
+                              &index, error);
+    guint8 fill;
+
+    if (!page || !ram_inflate_settle(dest, index, error))
+        return FALSE;
+    if (dest->listening)
+        return mt_dest_place(dest, flags & ~(guint32)MT_RECORD_CONTINUE,
+                             index, page, error);
+    mt_bitmap_set(dest->received, index);
+
+    switch (flags & ~(guint32)MT_RECORD_CONTINUE) {
+    case MT_RECORD_PAGE:
+        mt_count(dest->counters->normal, 1);
+        return mt_dest_page_run(dest, head & ~(guint64)MT_RECORD_MASK, page,
+                                error);
+    case MT_RECORD_ZERO:
+        if (!mt_stream_in_u8(&dest->in, &fill, error))
+            return FALSE;
+        mt_stream_in_expect_page(&dest->in);
+        mt_count(dest->counters->duplicate, 1);
+        if (fill || !mt_zero_page(page))
+            memset(page, fill, MT_PAGE_SIZE);
+        return TRUE;
+    case MT_RECORD_XBZRLE:
+        return ram_xbzrle(dest, page, error);
+    case MT_RECORD_COMPRESS:
+    default:
+        return ram_inflate(dest, index, page, error);
+    }
+}
+
+/* Dies at the end of the pass that it is asked to die at.  A destination sees
+ * sections, not passes: the first pass is over when there were as many pages
+ * as RAM has, and every section after it counts as one more. */
+static gboolean
+ram_lives_on(MtDest *dest, GError **error)
+{
+    const MtCounters *c = dest->counters;
+    guint64 pages = mt_counted(c->normal) + mt_counted(c->duplicate) +
+                    mt_counted(c->xbzrle_pages) +
+                    mt_counted(c->compression_pages);
+
+    if (!dest->settings->fail_at_pass ||
+        pages < mt_ram_bytes(dest->ram) / MT_PAGE_SIZE ||
+        ++dest->passes < dest->settings->fail_at_pass)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                      "the destination died at the end of pass %u, as asked",
+                      dest->passes);
+    return FALSE;
+}
+
+static gboolean
+ram_unknown(guint flags, GError **error)
+{
+    migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                      "record 0x%03x is not known", flags);
+    return FALSE;
+}
+
+gboolean
+mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error)
+{
+    gboolean flushed = FALSE;
+
+    for (;;) {
+        guint64 head;
+        guint32 flags;
+
+        if (!mt_stream_in_be64(&dest->in, &head, error))
+            return FALSE;
+
+        flags = head & MT_RECORD_MASK;
+        switch (flags & ~(guint32)MT_RECORD_CONTINUE) {
+        case MT_RECORD_PAGE:
+        case MT_RECORD_ZERO:
+        case MT_RECORD_XBZRLE:
+        case MT_RECORD_COMPRESS:
+            if (dest->mapped) {
+                migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                                  "record 0x%03x in a mapped-ram file",
+                                  flags);
+                return FALSE;
+            }
+            if (!ram_page_record(dest, head, error))
+                return FALSE;
+            continue;
+        }
+
+        switch (flags) {
+        case MT_RECORD_MEM_SIZE:
+            /* Lengths do not change while channels fill the blocks. */
+            if (dest->have_blocks) {
+                migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                                  "the block list comes a second time");
+                return FALSE;
+            }
+            dest->have_blocks = TRUE;
+            if (!ram_block_list(dest, head & ~(guint64)MT_RECORD_MASK, error))
+                return FALSE;
+            break;
+        case MT_RECORD_FLUSH:
+            if (dest->settings->wire.refuse_flush)
+                return ram_unknown(flags, error);
+            flushed = TRUE;
+            if (!ram_inflate_flush(dest, error) || !ram_sync(dest, error))
+                return FALSE;
+            break;
+        case MT_RECORD_EOS:
+            if (is_start)
+                dest->per_round = flushed;
+            return ram_inflate_flush(dest, error) &&
+                   (dest->per_round || dest->mapped ||
+                    ram_sync(dest, error)) &&
+                   ram_lives_on(dest, error);
+        default:
+            return ram_unknown(flags, error);
+        }
+    }
+}

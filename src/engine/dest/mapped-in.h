@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Loads the RAM of a mapped-ram file: see stream/mapped.h for the layout.
+ */
+
+#include <glib.h>
+
+#include "engine/memory/ram.h"
+#include "engine/stats.h"
+#include "stream/mapped.h"
+#include "util/io.h"
+
+G_BEGIN_DECLS
+
+/* Fills @block as @header says, by as many threads as there are handles in
+ * @ios. */
+gboolean mt_mapped_load(const MtMappedHeader *header, MtRamBlock *block,
+                        MtIo *bitmap_io, MtIo **ios, guint n_ios,
+                        MtCounters *counters, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The receiving side of multifd: see engine/source/multifd-send.h for the
+ * order of packets and the sync points.
+ */
+
+#include <glib.h>
+
+#include "engine/failure.h"
+#include "engine/memory/ram.h"
+#include "engine/settings.h"
+#include "engine/stats.h"
+#include "stream/codec.h"
+#include "util/io.h"
+
+G_BEGIN_DECLS
+
+typedef struct MtMultifdRecv MtMultifdRecv;
+
+MtMultifdRecv *mt_multifd_recv_new(MtRam *ram, const MtCodec *codec,
+                                   const MtEngineSettings *settings,
+                                   MtCounters *counters, MtFailure *failure);
+void mt_multifd_recv_free(MtMultifdRecv *recv);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtMultifdRecv, mt_multifd_recv_free)
+
+/* Takes @io, whatever happens, and reads its hello. */
+gboolean mt_multifd_recv_add(MtMultifdRecv *recv, MtIo *io, GError **error);
+gboolean mt_multifd_recv_is_full(const MtMultifdRecv *recv);
+
+/* All channels are there: their threads begin. */
+gboolean mt_multifd_recv_start(MtMultifdRecv *recv, GError **error);
+
+/* A sync point of main. */
+gboolean mt_multifd_recv_sync(MtMultifdRecv *recv, GError **error);
+
+/* Everything is loaded: lets the channels read on until the source closes
+ * them, @timeout_ms at most.  An old source may write an empty packet after
+ * its last SYNC, and fails if it cannot. */
+void mt_multifd_recv_drain(MtMultifdRecv *recv, guint timeout_ms);
+
+/* One packet, as a channel reads it, without threads: for tests. */
+typedef struct MtPacketReader MtPacketReader;
+
+MtPacketReader *mt_packet_reader_new(MtRam *ram, const MtCodec *codec,
+                                     MtCounters *counters, GError **error);
+void mt_packet_reader_free(MtPacketReader *reader);
+
+/* @ret_end: nothing came any more; @ret_sync: it was a SYNC. */
+gboolean mt_packet_reader_next(MtPacketReader *reader, MtIo *io,
+                               gboolean *ret_end, gboolean *ret_sync,
+                               GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtPacketReader, mt_packet_reader_free)
+
+G_END_DECLS

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Guest RAM.
+ *
+ * A block is one mapping, anonymous or a shared file (so that a real QEMU can
+ * be given the same memory).  Blocks are few and looked up per record of the
+ * stream only when the name changes, so a plain array does.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/memory/ram.h"
+#include "migtune/migtune-error.h"
+
+struct MtRam {
+    GPtrArray *blocks; /* MtRamBlock */
+    guint64 n_pages;
+};
+
+static void
+ram_block_free(gpointer data)
+{
+    MtRamBlock *block = data;
+
+    if (block->host)
+        munmap(block->host, block->max_length);
+    g_free(block->name);
+    g_free(block);
+}
+
+MtRam *
+mt_ram_new(void)
+{
+    MtRam *ram = g_new0(MtRam, 1);
+
+    ram->blocks = g_ptr_array_new_with_free_func(ram_block_free);
+    return ram;
+}
+
+void
+mt_ram_free(MtRam *ram)
+{
+    if (!ram)
+        return;
+
+    g_ptr_array_unref(ram->blocks);
+    g_free(ram);
+}
+
+/* Opens @path and makes it at least @length bytes long; -1 on failure. */
+static int
+ram_open_file(const char *path, guint64 length, GError **error)
+{
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO, "RAM file \"%s\": open: %s",
+                          path, g_strerror(errno));
+        return -1;
+    }
+
+    if (fstat(fd, &st) < 0 ||
+        ((guint64)st.st_size < length && ftruncate(fd, length) < 0)) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "RAM file \"%s\": growing to %" G_GUINT64_FORMAT
+                          " bytes: %s",
+                          path, length, g_strerror(errno));
+        close(fd);
+        return -1;
+    }
+
+    return fd;
+}
+
+static gboolean
+ram_map(MtRamBlock *block, const char *path, GError **error)
+{
+    int flags = path ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    int fd = -1;
+    void *host;
+
+    if (path && (fd = ram_open_file(path, block->max_length, error)) < 0)
+        return FALSE;
+
+    host = mmap(NULL, block->max_length, PROT_READ | PROT_WRITE, flags, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    if (host == MAP_FAILED) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "RAM %s \"%s\": mapping %" G_GUINT64_FORMAT
+                          " bytes: %s", path ? "file" : "block",
+                          path ? path : block->name, block->max_length,
+                          g_strerror(errno));
+        return FALSE;
+    }
+
+    /* Filling memory is mostly page faults: the larger, the fewer.  Where the
+     * system has no huge pages this asks for nothing. */
+    madvise(host, block->max_length, MADV_HUGEPAGE);
+    block->host = host;
+    return TRUE;
+}
+
+static gboolean
+ram_check_spec(const MtRam *ram, const MtRamBlockSpec *spec, GError **error)
+{
+    gsize name_len = strlen(spec->name);
+    guint64 page_size = spec->page_size ? spec->page_size : MT_PAGE_SIZE;
+
+    if (name_len == 0 || name_len > MT_RAM_NAME_MAX) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          "RAM block name of %" G_GSIZE_FORMAT
+                          " bytes: 1 to %d are possible",
+                          name_len, MT_RAM_NAME_MAX);
+        return FALSE;
+    }
+    if (mt_ram_find(ram, spec->name, name_len)) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          "RAM block \"%s\" exists already", spec->name);
+        return FALSE;
+    }
+    if (page_size < MT_PAGE_SIZE || (page_size & (page_size - 1))) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          "RAM block \"%s\": page size %" G_GUINT64_FORMAT
+                          " is not a power of two from %d on",
+                          spec->name, page_size, MT_PAGE_SIZE);
+        return FALSE;
+    }
+    if (spec->length == 0 || spec->length % page_size ||
+        spec->length > G_MAXINT64) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          "RAM block \"%s\": length %" G_GUINT64_FORMAT
+                          " is not a positive multiple of its page size %"
+                          G_GUINT64_FORMAT,
+                          spec->name, spec->length, page_size);
+        return FALSE;
+    }
+    if (spec->max_length &&
+        (spec->max_length < spec->length || spec->max_length % page_size ||
+         spec->max_length > G_MAXINT64)) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          "RAM block \"%s\": largest length %" G_GUINT64_FORMAT
+                          " does not suit length %" G_GUINT64_FORMAT,
+                          spec->name, spec->max_length, spec->length);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+gboolean
+mt_ram_add(MtRam *ram, const MtRamBlockSpec *spec, GError **error)
+{
+    MtRamBlock *block;
+
+    if (!ram_check_spec(ram, spec, error))
+        return FALSE;
+
+    block = g_new0(MtRamBlock, 1);
+    block->name = g_strdup(spec->name);
+    block->name_len = strlen(spec->name);
+    block->used_length = spec->length;
+    block->max_length = spec->max_length ? spec->max_length : spec->length;
+    block->page_size = spec->page_size ? spec->page_size : MT_PAGE_SIZE;
+    block->gpa = spec->gpa;
+    block->first_page = ram->n_pages;
+    block->n_pages = spec->length >> MT_PAGE_SHIFT;
+    block->resizable = spec->max_length != 0;
+    block->shared = spec->path != NULL;
+
+    if (!ram_map(block, spec->path, error)) {
+        ram_block_free(block);
+        return FALSE;
+    }
+
+    ram->n_pages += block->max_length >> MT_PAGE_SHIFT;
+    g_ptr_array_add(ram->blocks, block);
+    return TRUE;
+}
+
+MtRam *
+mt_ram_new_simple(guint64 length, GError **error)
+{
+    g_autoptr(MtRam) ram = mt_ram_new();
+    MtRamBlockSpec spec = { .name = "ram", .length = length };
+
+    return mt_ram_add(ram, &spec, error) ? g_steal_pointer(&ram) : NULL;
+}
+
+gboolean
+mt_ram_resize(MtRam *ram, MtRamBlock *block, guint64 length, GError **error)
+{
+    if (length == block->used_length)
+        return TRUE;
+
+    if (!block->resizable || length == 0 || length % MT_PAGE_SIZE ||
+        length > block->max_length) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "RAM block \"%s\": length %" G_GUINT64_FORMAT
+                          " asked, %" G_GUINT64_FORMAT " here%s",
+                          block->name, length, block->used_length,
+                          block->resizable ? "; it cannot grow so far" : "");
+        return FALSE;
+    }
+
+    /* What is no longer used must read as zero if it is used again. */
+    if (length < block->used_length)
+        memset(block->host + length, 0, block->used_length - length);
+    block->used_length = length;
+    block->n_pages = length >> MT_PAGE_SHIFT;
+    return TRUE;
+}
+
+guint
+mt_ram_n_blocks(const MtRam *ram)
+{
+    return ram->blocks->len;
+}
+
+MtRamBlock *
+mt_ram_block(const MtRam *ram, guint i)
+{
+    return i < ram->blocks->len ? g_ptr_array_index(ram->blocks, i) : NULL;
+}
+
+MtRamBlock *
+mt_ram_find(const MtRam *ram, const char *name, gsize name_len)
+{
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        MtRamBlock *block = g_ptr_array_index(ram->blocks, i);
+
+        if (block->name_len == name_len &&
+            memcmp(block->name, name, name_len) == 0)
+            return block;
+    }
+    return NULL;
+}
+
+guint64
+mt_ram_n_pages(const MtRam *ram)
+{
+    return ram->n_pages;
+}
+
+guint64
+mt_ram_bytes(const MtRam *ram)
+{
+    guint64 bytes = 0;
+
+    for (guint i = 0; i < ram->blocks->len; i++)
+        bytes += mt_ram_block(ram, i)->used_length;
+    return bytes;
+}
+
+guint8 *
+mt_ram_page(const MtRam *ram, guint64 index, MtRamBlock **ret_block)
+{
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        MtRamBlock *block = g_ptr_array_index(ram->blocks, i);
+
+        if (index < block->first_page)
+            return NULL;
+        if (index - block->first_page >= block->n_pages)
+            continue;
+
+        if (ret_block)
+            *ret_block = block;
+        return block->host + ((index - block->first_page) << MT_PAGE_SHIFT);
+    }
+    return NULL;
+}
+
+char *
+mt_ram_hash(const MtRam *ram)
+{
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        MtRamBlock *block = g_ptr_array_index(ram->blocks, i);
+
+        g_checksum_update(sum, block->host, block->used_length);
+    }
+    return g_strdup(g_checksum_get_string(sum));
+}
+
+static gboolean
+ram_block_equal(const MtRamBlock *a, const MtRamBlock *b, char **ret_where)
+{
+    for (guint64 at = 0; at < a->used_length; at += MT_PAGE_SIZE) {
+        if (memcmp(a->host + at, b->host + at, MT_PAGE_SIZE) == 0)
+            continue;
+
+        if (ret_where)
+            *ret_where = g_strdup_printf("block \"%s\", page at 0x%"
+                                         G_GINT64_MODIFIER "x",
+                                         a->name, at);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+mt_ram_equal(const MtRam *a, const MtRam *b, char **ret_where)
+{
+    for (guint i = 0; i < MAX(a->blocks->len, b->blocks->len); i++) {
+        const MtRamBlock *ours = mt_ram_block(a, i);
+        const MtRamBlock *theirs =
+            ours ? mt_ram_find(b, ours->name, ours->name_len) : NULL;
+
+        if (!ours || !theirs || ours->used_length != theirs->used_length) {
+            if (ret_where)
+                *ret_where = g_strdup_printf("the list of blocks, number %u",
+                                             i);
+            return FALSE;
+        }
+        if (!ram_block_equal(ours, theirs, ret_where))
+            return FALSE;
+    }
+    return TRUE;
+}

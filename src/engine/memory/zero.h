@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Zero-page detection, in the widest vectors that the machine has. */
+
+#include <glib.h>
+
+#include "util/isa.h"
+
+G_BEGIN_DECLS
+
+/* Whether the @n bytes at @data, a multiple of 256, are all zero. */
+typedef gboolean (*MtZeroFunc)(const void *data, gsize n);
+
+/* For @isa, which the machine must have. */
+MtZeroFunc mt_zero_func(MtIsa isa);
+
+/* Whether the page of 4096 bytes at @page, which others may be writing, is all
+ * zero. */
+gboolean mt_zero_page(const void *page);
+
+G_END_DECLS

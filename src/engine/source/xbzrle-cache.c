@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The page cache of XBZRLE.
+ *
+ * An entry is a page index, an age and a pointer to 4096 bytes.  A page is
+ * copied once, into a spare buffer that is encoded from; if the cache is to
+ * keep it, buffer and entry swap pointers.  The buffers lie in one mapping that
+ * the kernel fills as it is touched: a cache that is larger than the guest's
+ * working set costs only address space.
+ *
+ * Sizes are changed by leaving a wish that the sending thread carries out
+ * before its next page, so that sending needs no lock.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine/source/xbzrle-cache.h"
+#include "stream/page.h"
+#include "migtune/migtune-error.h"
+
+/* In syncs: how long an entry is safe from other pages. */
+#define LIFETIME 2
+#define NO_PAGE G_MAXUINT64
+
+typedef struct {
+    guint64 index;
+    guint64 age;
+    guint8 *data; /* NULL until first used */
+} XbzrleEntry;
+
+struct MtXbzrle {
+    guint64 wish_bytes; /* atomic: the size that is asked for */
+
+    /* Written by the sending thread, read by any: atomic. */
+    guint64 cache_bytes;
+    guint64 pages;
+    guint64 bytes;
+    guint64 cache_miss;
+    guint64 overflow;
+    guint64 used_buffers;
+
+    GMutex lock; /* the two rates */
+    double cache_miss_rate;
+    double encoding_rate;
+
+    /* The sending thread's. */
+    MtXbzrleFunc encode;
+    XbzrleEntry *entries;
+    guint64 n_entries;
+    guint8 *buffers; /* n_entries + 1 pages */
+    guint8 *spare;
+    guint64 age;
+    guint64 raw_bytes; /* of pages that were encoded, with overflows */
+    guint64 out_bytes; /* what became of them */
+    guint64 last_miss;
+    guint64 last_raw;
+    guint64 last_out;
+    guint8 delta[MT_XBZRLE_MAX];
+};
+
+static void
+xbzrle_add(guint64 *counter, guint64 n)
+{
+    __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+static guint64
+xbzrle_get(const guint64 *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+gboolean
+mt_xbzrle_check_size(guint64 bytes, GError **error)
+{
+    if (bytes >= MT_PAGE_SIZE && (bytes & (bytes - 1)) == 0 &&
+        bytes <= G_MAXINT64)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
+                      "xbzrle cache of %" G_GUINT64_FORMAT
+                      " bytes: it must be a power of two from %d on",
+                      bytes, MT_PAGE_SIZE);
+    return FALSE;
+}
+
+static void
+xbzrle_release(MtXbzrle *x)
+{
+    if (x->buffers)
+        munmap(x->buffers, (x->n_entries + 1) * MT_PAGE_SIZE);
+    g_free(x->entries);
+    x->buffers = NULL;
+    x->entries = NULL;
+    x->n_entries = 0;
+}
+
+static gboolean
+xbzrle_allocate(MtXbzrle *x, guint64 cache_bytes, GError **error)
+{
+    guint64 n = cache_bytes / MT_PAGE_SIZE;
+    XbzrleEntry *entries = g_try_new(XbzrleEntry, n);
+    void *buffers = MAP_FAILED;
+
+    if (entries)
+        buffers = mmap(NULL, (n + 1) * MT_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (buffers == MAP_FAILED) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "xbzrle cache of %" G_GUINT64_FORMAT " bytes: %s",
+                          cache_bytes, g_strerror(ENOMEM));
+        g_free(entries);
+        return FALSE;
+    }
+
+    xbzrle_release(x);
+    for (guint64 i = 0; i < n; i++)
+        entries[i] = (XbzrleEntry){ .index = NO_PAGE };
+    x->entries = entries;
+    x->n_entries = n;
+    x->buffers = buffers;
+    x->spare = x->buffers;
+    __atomic_store_n(&x->used_buffers, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&x->cache_bytes, cache_bytes, __ATOMIC_RELAXED);
+    return TRUE;
+}
+
+MtXbzrle *
+mt_xbzrle_new(guint64 cache_bytes, GError **error)
+{
+    g_autoptr(MtXbzrle) x = NULL;
+
+    if (!mt_xbzrle_check_size(cache_bytes, error))
+        return NULL;
+
+    x = g_new0(MtXbzrle, 1);
+    g_mutex_init(&x->lock);
+    x->encode = mt_xbzrle_func(mt_isa_best());
+    x->wish_bytes = cache_bytes;
+    if (!xbzrle_allocate(x, cache_bytes, error))
+        return NULL;
+
+    return g_steal_pointer(&x);
+}
+
+void
+mt_xbzrle_free(MtXbzrle *x)
+{
+    if (!x)
+        return;
+
+    xbzrle_release(x);
+    g_mutex_clear(&x->lock);
+    g_free(x);
+}
+
+gboolean
+mt_xbzrle_resize(MtXbzrle *x, guint64 cache_bytes, GError **error)
+{
+    if (!mt_xbzrle_check_size(cache_bytes, error))
+        return FALSE;
+
+    __atomic_store_n(&x->wish_bytes, cache_bytes, __ATOMIC_RELAXED);
+    return TRUE;
+}
+
+/* Carries out a change of size that was asked for.  When there is no memory
+ * for it the present cache goes on. */
+static void
+xbzrle_follow_wish(MtXbzrle *x)
+{
+    guint64 wish = xbzrle_get(&x->wish_bytes);
+
+    if (G_LIKELY(wish == x->cache_bytes))
+        return;
+    if (!xbzrle_allocate(x, wish, NULL))
+        __atomic_compare_exchange_n(&x->wish_bytes, &wish, x->cache_bytes,
+                                    FALSE, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static inline XbzrleEntry *
+xbzrle_entry(MtXbzrle *x, guint64 index)
+{
+    return &x->entries[index & (x->n_entries - 1)];
+}
+
+void
+mt_xbzrle_sync(MtXbzrle *x)
+{
+    x->age++;
+}
+
+/* Gives the spare buffer to @entry and takes its own, or a fresh one. */
+static void
+xbzrle_keep(MtXbzrle *x, XbzrleEntry *entry, guint64 index)
+{
+    guint8 *old = entry->data;
+
+    entry->data = x->spare;
+    entry->index = index;
+    entry->age = x->age;
+    if (!old) {
+        old = x->buffers + xbzrle_get(&x->used_buffers) * MT_PAGE_SIZE;
+        xbzrle_add(&x->used_buffers, 1);
+    }
+    x->spare = old;
+}
+
+static MtXbzrleVerdict
+xbzrle_save_missing(MtXbzrle *x, XbzrleEntry *entry, guint64 index,
+                    const guint8 *page, gboolean last_stage, MtXbzrleOut *out)
+{
+    gboolean taken =
+        entry->index != NO_PAGE && entry->age + LIFETIME > x->age;
+
+    xbzrle_add(&x->cache_miss, 1);
+    out->data = page;
+    out->n = MT_PAGE_SIZE;
+    if (last_stage || taken)
+        return MT_XBZRLE_PAGE;
+
+    memcpy(x->spare, page, MT_PAGE_SIZE);
+    xbzrle_keep(x, entry, index);
+    out->data = entry->data;
+    return MT_XBZRLE_PAGE;
+}
+
+MtXbzrleVerdict
+mt_xbzrle_save(MtXbzrle *x, guint64 index, const guint8 *page,
+               gboolean last_stage, MtXbzrleOut *out)
+{
+    XbzrleEntry *entry;
+    int n;
+
+    xbzrle_follow_wish(x);
+    entry = xbzrle_entry(x, index);
+    if (entry->index != index)
+        return xbzrle_save_missing(x, entry, index, page, last_stage, out);
+
+    memcpy(x->spare, page, MT_PAGE_SIZE);
+    n = x->encode(entry->data, x->spare, x->delta);
+    entry->age = x->age;
+    x->raw_bytes += MT_PAGE_SIZE;
+
+    if (n == MT_XBZRLE_OVERFLOW) {
+        xbzrle_add(&x->overflow, 1);
+        x->out_bytes += MT_PAGE_SIZE;
+        out->data = x->spare;
+        out->n = MT_PAGE_SIZE;
+        if (!last_stage)
+            xbzrle_keep(x, entry, index);
+        return MT_XBZRLE_PAGE;
+    }
+
+    xbzrle_add(&x->pages, 1);
+    if (n == 0)
+        return MT_XBZRLE_SAME;
+
+    /* The byte that says "xbzrle" and two of length stand before a delta. */
+    xbzrle_add(&x->bytes, n + 3);
+    x->out_bytes += n + 3;
+    if (!last_stage)
+        xbzrle_keep(x, entry, index);
+    out->data = x->delta;
+    out->n = n;
+    return MT_XBZRLE_DELTA;
+}
+
+void
+mt_xbzrle_zero(MtXbzrle *x, guint64 index)
+{
+    XbzrleEntry *entry;
+
+    xbzrle_follow_wish(x);
+    entry = xbzrle_entry(x, index);
+    if (entry->index != index)
+        return;
+
+    memset(entry->data, 0, MT_PAGE_SIZE);
+    entry->age = x->age;
+}
+
+void
+mt_xbzrle_drop(MtXbzrle *x, guint64 index)
+{
+    XbzrleEntry *entry;
+
+    xbzrle_follow_wish(x);
+    entry = xbzrle_entry(x, index);
+    if (entry->index == index)
+        entry->index = NO_PAGE;
+}
+
+void
+mt_xbzrle_period(MtXbzrle *x, guint64 pages)
+{
+    guint64 miss = xbzrle_get(&x->cache_miss);
+    guint64 raw = x->raw_bytes - x->last_raw;
+    guint64 encoded = x->out_bytes - x->last_out;
+
+    g_mutex_lock(&x->lock);
+    x->cache_miss_rate = pages ? (double)(miss - x->last_miss) / pages : 0;
+    x->encoding_rate = raw && encoded ? (double)raw / encoded : 0;
+    g_mutex_unlock(&x->lock);
+
+    x->last_miss = miss;
+    x->last_raw = x->raw_bytes;
+    x->last_out = x->out_bytes;
+}
+
+void
+mt_xbzrle_stats(MtXbzrle *x, MtXbzrleStats *ret_stats)
+{
+    ret_stats->cache_bytes = xbzrle_get(&x->wish_bytes);
+    ret_stats->pages = xbzrle_get(&x->pages);
+    ret_stats->bytes = xbzrle_get(&x->bytes);
+    ret_stats->cache_miss = xbzrle_get(&x->cache_miss);
+    ret_stats->overflow = xbzrle_get(&x->overflow);
+
+    g_mutex_lock(&x->lock);
+    ret_stats->cache_miss_rate = x->cache_miss_rate;
+    ret_stats->encoding_rate = x->encoding_rate;
+    g_mutex_unlock(&x->lock);
+}
+
+guint64
+mt_xbzrle_memory(MtXbzrle *x)
+{
+    return xbzrle_get(&x->used_buffers) * MT_PAGE_SIZE +
+           xbzrle_get(&x->cache_bytes) / MT_PAGE_SIZE * sizeof(XbzrleEntry);
+}
