@@ -38,8 +38,9 @@
 
 G_BEGIN_DECLS
 
-/* Raised when members change their meaning, which has not happened yet. */
-#define MIGTUNE_DRIVER_API 1
+/* Raised if the layout or the meaning of existing members changes: a module
+ * that was built for another number is refused. */
+#define MIGTUNE_DRIVER_API 2
 
 /* The first members of every MigtuneDriver. */
 #define MIGTUNE_DRIVER_HEADER \
@@ -54,7 +55,7 @@ G_BEGIN_DECLS
  *   command, QEMU class and QEMU text set; given to the caller
  * @answered: whether an answer came, of either kind
  *
- * One command of a batch.  The last three are set by the driver.
+ * One command of a batch.  The driver sets @result, @error and @answered.
  *
  * Since: 0.1
  */
@@ -65,6 +66,9 @@ typedef struct {
     JsonNode *result;
     GError *error;
     gboolean answered;
+
+    /*< private >*/
+    gpointer padding[4];        /* NULL */
 } MigtuneDriverCommand;
 
 /**
@@ -95,6 +99,9 @@ typedef struct {
     char *binary;
     char *instance;
     gboolean inactive;
+
+    /*< private >*/
+    gpointer padding[8];        /* NULL */
 } MigtuneDriverIdentity;
 
 /**
@@ -110,10 +117,11 @@ void migtune_driver_identity_clear(MigtuneDriverIdentity *identity);
  * @size: of this struct, as the library knows it
  * @connect_timeout_ms: how long a peer may take until it greets
  * @command_timeout_ms: how long it may take to answer a command
- * @no_monitor: nothing may go through QEMU's monitor; only for a driver with
- *   @remark
- * @read_only: the connection is to be one that may only read; only for a
- *   driver with @remark
+ * @no_monitor: the driver must not use QEMU's monitor; set only for a driver
+ *   with %MIGTUNE_DRIVER_NO_MONITOR
+ * @read_only: the driver opens a connection that cannot change anything; set
+ *   only for a driver with %MIGTUNE_DRIVER_READ_ONLY.  The library itself
+ *   refuses every command that is not a query then
  *
  * Since: 0.1
  */
@@ -139,6 +147,9 @@ typedef struct {
     const char *name;
     int type;
     gboolean refused;
+
+    /*< private >*/
+    gpointer padding[4];        /* NULL */
 } MigtuneDriverAsked;
 
 /* Where the element of kept settings is from, and its usual prefix. */
@@ -159,6 +170,25 @@ typedef enum {
     MIGTUNE_DRIVER_KEPT_LIVE,
     MIGTUNE_DRIVER_KEPT_CONFIG,
 } MigtuneDriverKept;
+
+/**
+ * MigtuneDriverFeatures:
+ * @MIGTUNE_DRIVER_READ_ONLY: @open obeys `read_only` of its options
+ * @MIGTUNE_DRIVER_NO_MONITOR: @open obeys `no_monitor` of its options: some
+ *   settings can be read and changed without QEMU's monitor
+ * @MIGTUNE_DRIVER_LIBVIRT: libvirt migrates the guests of this driver; the
+ *   library then expects @manager_version, and knows which settings libvirt
+ *   changes during a migration
+ *
+ * What a driver supports, beyond what the presence of a callback says.
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    MIGTUNE_DRIVER_READ_ONLY = 1 << 0,
+    MIGTUNE_DRIVER_NO_MONITOR = 1 << 1,
+    MIGTUNE_DRIVER_LIBVIRT = 1 << 2,
+} MigtuneDriverFeatures;
 
 /**
  * MigtuneDriverEventFunc:
@@ -230,6 +260,8 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  * @check_alive: (nullable): whether the guest is still there, without sending
  *   it anything; %MIGTUNE_ERROR_QEMU with the reason when it died, and
  *   %MIGTUNE_ERROR_DISCONNECTED when it was told to quit
+ * @features: a combination of #MigtuneDriverFeatures; 0 for a driver that was
+ *   built before this member existed
  *
  * Since: 0.1
  */
@@ -279,6 +311,7 @@ struct _MigtuneDriver {
     gboolean (*watch)(gpointer conn, MigtuneDriverEventFunc func,
                       gpointer user_data, GError **error);
     gboolean (*check_alive)(gpointer domain, GError **error);
+    guint features;
 };
 
 /* What a module exports is looked up under this name. */

@@ -144,25 +144,6 @@ catalogue_row_to_json(const MtRow *row, MtRelease release)
     return object;
 }
 
-MtRelease
-mt_core_parse_release(const char *text, GError **error)
-{
-    MtRelease release = mt_release_parse(text);
-    g_autofree char *first = NULL;
-    g_autofree char *last = NULL;
-
-    if (mt_release_exists(release))
-        return release;
-
-    first = mt_release_format(MT_RELEASE_FIRST);
-    last = mt_release_format(MT_RELEASE_LAST);
-    migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                      _("'%s' is no QEMU release; accepted: one from %s to "
-                        "%s, such as 7.2"),
-                      text, first, last);
-    return MT_RELEASE_NONE;
-}
-
 JsonNode *
 migtune_catalogue_to_json(const char *release_text, GError **error)
 {

@@ -14,11 +14,46 @@
 #define DOMAIN_OF(e) \
     ((MigtuneDomain *)((char *)(e) - G_STRUCT_OFFSET(MigtuneDomain, exec)))
 
+/* Only queries leave QEMU as it is. */
+static gboolean
+domain_changes(const MtCommand *commands, guint n_commands)
+{
+    for (guint i = 0; i < n_commands; i++) {
+        if (!g_str_has_prefix(commands[i].name, "query-"))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+/* Answers every command of a batch with a refusal: nothing is sent. */
+static void
+domain_refuse_read_only(const MigtuneDomain *domain, MtCommand *commands,
+                        guint n_commands)
+{
+    for (guint i = 0; i < n_commands; i++) {
+        commands[i].answered = TRUE;
+        migtune_error_set(&commands[i].error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("%s cannot be changed over a read-only "
+                            "connection; connect without --readonly"),
+                          domain->name);
+        migtune_error_set_field(commands[i].error,
+                                MIGTUNE_ERROR_FIELD_COMMAND,
+                                commands[i].name);
+    }
+}
+
 static gboolean
 domain_run(MtExec *exec, MtCommand *commands, guint n_commands,
            GCancellable *cancellable, GError **error)
 {
     MigtuneDomain *domain = DOMAIN_OF(exec);
+
+    if (domain->conn->options.read_only &&
+        domain_changes(commands, n_commands)) {
+        domain_refuse_read_only(domain, commands, n_commands);
+        return TRUE;
+    }
 
     return domain->conn->driver->execute(domain->handle, commands, n_commands,
                                          cancellable, error);

@@ -388,6 +388,14 @@ mt_domain_kept_change(MigtuneDomain *domain, MigtuneDriverKept which,
     KeptOutcome outcome = KEPT_AGAIN;
     int lock = -1;
 
+    if (domain->conn->options.read_only) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("the kept settings of %s cannot be changed over a "
+                            "read-only connection; connect without "
+                            "--readonly"),
+                          domain->name);
+        return FALSE;
+    }
     if (!kept_lock(domain, &lock, error))
         return FALSE;
 

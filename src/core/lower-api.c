@@ -23,7 +23,8 @@ lower_release(MigtunePlan *plan, const char *libvirt, GError **error)
     g_autofree char *version = g_strdup(libvirt);
     MtRelease release;
 
-    if (!version && driver && driver->manager_version) {
+    if (!version && driver && driver->features & MIGTUNE_DRIVER_LIBVIRT &&
+        driver->manager_version) {
         version = driver->manager_version(domain->conn->handle,
                                           domain->conn->cancellable, error);
         if (!version)

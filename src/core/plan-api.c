@@ -27,18 +27,6 @@ struct _MigtunePlan {
      MIGTUNE_SET_SUBSTITUTE)
 #define PLAN_TARGETS (MIGTUNE_SET_LIVE | MIGTUNE_SET_CONFIG)
 
-gboolean
-mt_core_check_flags(unsigned int flags, unsigned int known, GError **error)
-{
-    if ((flags & ~known) == 0)
-        return TRUE;
-
-    migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      _("unknown flags 0x%x; accepted: 0x%x"), flags & ~known,
-                      known);
-    return FALSE;
-}
-
 static gboolean
 plan_check_flags(unsigned int flags, unsigned int known, GError **error)
 {

@@ -4,8 +4,8 @@
  *
  * A driver is NAME.so in one of the directories of MIGTUNE_DRIVER_PATH or in
  * the installed one.  For "qmp+tcp:" the file qmp.so is tried first; only if
- * it is absent or has no such scheme are the other modules loaded, because
- * loading one may cost more than all that is done with it.
+ * it is absent or does not serve the scheme are the other modules loaded,
+ * because loading a module can take longer than the whole command.
  *
  * Modules are never unloaded, so the table of those that are loaded belongs
  * to the process, as the table of the dynamic linker does.
@@ -17,6 +17,7 @@
 #include <gmodule.h>
 
 #include "core/registry.h"
+#include "util/i18n.h"
 
 #define REGISTRY_PATH_VARIABLE "MIGTUNE_DRIVER_PATH"
 
@@ -31,7 +32,8 @@ static GMutex registry_lock;
 /* RegistryEntry by file name; under the lock. */
 static GHashTable *registry_loaded;
 
-/* Members that a module must know to be of any use. */
+/* The smallest struct that is accepted: it ends with the last callback that
+ * every driver must have. */
 #define REGISTRY_MIN_SIZE \
     (G_STRUCT_OFFSET(MigtuneDriver, execute) + sizeof(gpointer))
 
@@ -52,42 +54,49 @@ registry_directories(void)
     return (char **)g_ptr_array_steal(directories, NULL);
 }
 
+/* What is wrong with @driver; NULL for nothing. */
+static const char *
+registry_find_fault(const MigtuneDriver *driver)
+{
+    if (!driver)
+        return _("it offers no driver");
+    if (driver->size < REGISTRY_MIN_SIZE)
+        return _("its structure is too small");
+    if (!driver->name || !*driver->name)
+        return _("it has no name");
+    if (!driver->schemes || !driver->schemes[0])
+        return _("it serves no URI scheme");
+    if (!driver->open || !driver->close || !driver->list ||
+        !driver->domain_open || !driver->domain_close || !driver->execute)
+        return _("it lacks open, close, list, domain_open, domain_close or "
+                 "execute");
+
+    return NULL;
+}
+
 static gboolean
 registry_check(const MigtuneDriver *driver, const char *file, GError **error)
 {
-    const char *what = NULL;
+    const char *fault;
 
-    /* The first two members are there in every version. */
-    if (!driver)
-        what = "it offers no driver";
-    else if (driver->api != MIGTUNE_DRIVER_API)
-        what = "it was built for another version of the driver interface";
-    else if (driver->size < REGISTRY_MIN_SIZE)
-        what = "its structure is too small";
-    else if (!driver->name || !*driver->name)
-        what = "it has no name";
-    else if (!driver->schemes || !driver->schemes[0])
-        what = "it serves no URI scheme";
-    else if (!driver->open || !driver->close || !driver->list ||
-             !driver->domain_open || !driver->domain_close ||
-             !driver->execute)
-        what = "it lacks open, close, list, domain_open, domain_close or "
-            "execute";
-    if (!what)
-        return TRUE;
-
-    if (driver && driver->api != MIGTUNE_DRIVER_API)
+    /* `api` and `size` are the first two members in every version. */
+    if (driver && driver->api != MIGTUNE_DRIVER_API) {
         migtune_error_set(error, MIGTUNE_ERROR_DRIVER,
-                          "cannot use driver %s: %s, %u; this is %u", file,
-                          what, driver->api, MIGTUNE_DRIVER_API);
-    else
+                          _("cannot use driver %s: it was built for version "
+                            "%u of the driver interface, and this library "
+                            "has version %u"),
+                          file, driver->api, MIGTUNE_DRIVER_API);
+        return FALSE;
+    }
+    fault = registry_find_fault(driver);
+    if (fault)
         migtune_error_set(error, MIGTUNE_ERROR_DRIVER,
-                          "cannot use driver %s: %s", file, what);
+                          _("cannot use driver %s: %s"), file, fault);
 
-    return FALSE;
+    return !fault;
 }
 
-/* The lock is held. */
+/* Called with registry_lock held. */
 static const RegistryEntry *
 registry_load(const char *file, GError **error)
 {
@@ -105,14 +114,14 @@ registry_load(const char *file, GError **error)
     module = g_module_open(file, G_MODULE_BIND_LOCAL);
     if (!module) {
         migtune_error_set(error, MIGTUNE_ERROR_DRIVER,
-                          "cannot load driver %s: %s", file,
+                          _("cannot load driver %s: %s"), file,
                           g_module_error());
         return NULL;
     }
     if (!g_module_symbol(module, MIGTUNE_DRIVER_SYMBOL, &symbol)) {
         migtune_error_set(error, MIGTUNE_ERROR_DRIVER,
-                          "cannot use driver %s: it does not export %s", file,
-                          MIGTUNE_DRIVER_SYMBOL);
+                          _("cannot use driver %s: it does not export %s"),
+                          file, MIGTUNE_DRIVER_SYMBOL);
         g_module_close(module);
         return NULL;
     }
@@ -132,7 +141,8 @@ registry_load(const char *file, GError **error)
     return entry;
 }
 
-/* File names of all modules; of two with one name the first found is it. */
+/* File names of all modules.  If two directories have a module of the same
+ * name, the first one is used. */
 static char **
 registry_files(void)
 {
@@ -157,7 +167,8 @@ registry_files(void)
     return (char **)g_ptr_array_steal(files, NULL);
 }
 
-/* "qemu+*" is "qemu" and all that begins with "qemu+". */
+/* The pattern "qemu+*" matches "qemu" and every scheme that begins with
+ * "qemu+". */
 static gboolean
 registry_scheme_matches(const char *pattern, const char *scheme)
 {
@@ -181,7 +192,7 @@ registry_serves(const RegistryEntry *entry, const char *scheme)
     return NULL;
 }
 
-/* The module that is named after the first part of @scheme. */
+/* The module NAME.so for the scheme "NAME+...". */
 static const MigtuneDriver *
 registry_find_by_name(const char *scheme, GError **error)
 {
@@ -200,13 +211,14 @@ registry_find_by_name(const char *scheme, GError **error)
     return NULL;
 }
 
-/* @broken is what was wrong with the module of that name, or NULL. */
+/* Searches all modules.  @broken is the error of registry_find_by_name(), or
+ * NULL. */
 static const MigtuneDriver *
 registry_find_any(const char *scheme, const GError *broken, GError **error)
 {
     g_auto(GStrv) files = registry_files();
     g_auto(GStrv) directories = registry_directories();
-    g_autofree char *looked = g_strjoinv(", ", directories);
+    g_autofree char *searched = g_strjoinv(", ", directories);
 
     for (char **at = files; *at; at++) {
         const MigtuneDriver *driver =
@@ -219,8 +231,8 @@ registry_find_any(const char *scheme, const GError *broken, GError **error)
         g_propagate_error(error, g_error_copy(broken));
     else
         migtune_error_set(error, MIGTUNE_ERROR_DRIVER,
-                          "there is no driver for \"%s:\"; looked in %s", scheme,
-                          looked);
+                          _("there is no driver for '%s:'; searched in %s"), scheme,
+                          searched);
 
     return NULL;
 }
@@ -234,8 +246,9 @@ mt_registry_find(const char *uri, GError **error)
 
     if (!scheme) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "\"%s\" is no URI: expected a scheme and a colon, "
-                          "as in qmp:///run/guests/", uri);
+                          _("'%s' is not a URI: expected a scheme and a "
+                            "colon, as in qmp:///run/guests/"),
+                          uri);
         return NULL;
     }
 

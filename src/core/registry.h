@@ -10,10 +10,10 @@
 G_BEGIN_DECLS
 
 /*
- * The driver for @uri, by its scheme.  It is a copy of what the module
- * offers, in which members that the module does not know are NULL, and stays
- * valid until the process ends.  MIGTUNE_ERROR_INVALID_ARGUMENT when @uri has
- * no scheme, MIGTUNE_ERROR_DRIVER when no driver can be had for it.
+ * The driver for @uri, by its scheme: a copy of the module's struct, in which
+ * members that the module does not know are NULL.  It stays valid until the
+ * process ends.  MIGTUNE_ERROR_INVALID_ARGUMENT if @uri has no scheme,
+ * MIGTUNE_ERROR_DRIVER if no driver serves it.
  */
 const MigtuneDriver *mt_registry_find(const char *uri, GError **error);
 

@@ -84,7 +84,8 @@ report_find_faults(Report *report)
     }
 }
 
-/* What is wrong with what is kept keeps nobody from seeing the rest. */
+/* Damaged kept settings are reported as findings; live values are still
+ * shown. */
 static void
 report_load_kept(Report *report)
 {
@@ -204,7 +205,8 @@ report_is_undone(Report *report, const MtRow *row, const MtValue *value)
     const MtLowerRow *how = mt_lower_row(row);
     const MtValue *wanted;
 
-    if (!value || !driver->manager || !driver->manager_version || !how ||
+    if (!value || !driver->manager ||
+        !(driver->features & MIGTUNE_DRIVER_LIBVIRT) || !how ||
         how->how == MT_LOWER_NEVER || row->kind != MT_KIND_CAPABILITY)
         return FALSE;
     wanted = report_wanted(report_get_noted(report), row);
@@ -349,7 +351,7 @@ report_add_why(const Report *report, JsonObject *object, const MtRow *row,
     const MtLowerRow *how = mt_lower_row(row);
     const char *why = NULL;
 
-    if (driver->manager && driver->manager_version && how &&
+    if (driver->manager && driver->features & MIGTUNE_DRIVER_LIBVIRT && how &&
         g_strcmp0(mt_json_peek_string(object, "from"), driver->manager) == 0)
         why = report_why(how, row, value);
     mt_json_set_text(object, "why", why);

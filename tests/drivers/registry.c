@@ -16,16 +16,16 @@ test_refusals(void)
         const char *why;
         const char *file;
     } cases[] = {
-        { "api:///", MIGTUNE_ERROR_DRIVER, "another version", "api.so" },
+        { "api:///", MIGTUNE_ERROR_DRIVER, "version 99", "api.so" },
         { "tiny:///", MIGTUNE_ERROR_DRIVER, "too small", "tiny.so" },
         { "noexecute:///", MIGTUNE_ERROR_DRIVER, "lacks", "noexecute.so" },
         { "nosymbol:///", MIGTUNE_ERROR_DRIVER, "does not export",
           "nosymbol.so" },
         { "garbage:///", MIGTUNE_ERROR_DRIVER, "cannot load", "garbage.so" },
         { "absent:///", MIGTUNE_ERROR_DRIVER, "there is no driver", NULL },
-        { "/run/guests", MIGTUNE_ERROR_INVALID_ARGUMENT, "no URI", NULL },
-        { "", MIGTUNE_ERROR_INVALID_ARGUMENT, "no URI", NULL },
-        { "../old:///", MIGTUNE_ERROR_INVALID_ARGUMENT, "no URI", NULL },
+        { "/run/guests", MIGTUNE_ERROR_INVALID_ARGUMENT, "not a URI", NULL },
+        { "", MIGTUNE_ERROR_INVALID_ARGUMENT, "not a URI", NULL },
+        { "../old:///", MIGTUNE_ERROR_INVALID_ARGUMENT, "not a URI", NULL },
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -50,7 +50,8 @@ test_old_and_new_modules_work(void)
 
     g_assert_no_error(error);
     g_assert_nonnull(old->execute);
-    /* The structure has it behind its size: nobody may look there. */
+    /* The member lies behind the size of the module's struct. */
+    g_assert_cmpuint(old->features, ==, 0);
     g_assert_null(old->reconnect);
     g_assert_true(mt_registry_find("old:///x", NULL) == old);
     g_assert_true(mt_registry_find("OLD:///x", NULL) == old);

@@ -87,7 +87,7 @@ test_read_only(void)
                        "downtime=5 --config");
     LINE_HAS("Nothing is kept",
              "$M --readonly -c $U migrate-getparameters shown --config");
-    LINE_HAS("--readonly is for libvirt",
+    LINE_HAS("read-only connections are not supported",
              "$M --readonly -c qmp:///run list");
     {
         /* Who may not write can at least see. */

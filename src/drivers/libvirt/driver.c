@@ -37,6 +37,8 @@ static const MigtuneDriver lv_driver = {
     .list_inactive = lv_list_inactive,
     .takes = lv_takes,
     .watch = lv_watch,
+    .features = MIGTUNE_DRIVER_READ_ONLY | MIGTUNE_DRIVER_NO_MONITOR |
+                MIGTUNE_DRIVER_LIBVIRT,
 };
 
 MIGTUNE_DRIVER_DEFINE(lv_driver)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Modules that are wrong in one way each, and an old one that is right: which
- * one is built is told by MODULE_*. */
+/* Modules that have one fault each, and an older one without a fault.  The
+ * macros MODULE_* say which one is built. */
 #include <stddef.h>
 
 #include "migtune/migtune-driver.h"
@@ -77,6 +77,7 @@ static const MigtuneDriver broken_driver = {
     .domain_close = broken_close,
     .execute = MODULE_HAS_EXECUTE ? broken_execute : NULL,
     .reconnect = broken_reconnect,
+    .features = MIGTUNE_DRIVER_READ_ONLY,
 };
 
 MIGTUNE_DRIVER_DEFINE(broken_driver)

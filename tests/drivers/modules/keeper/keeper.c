@@ -274,6 +274,7 @@ static const MigtuneDriver keeper_driver = {
     .kept_get = keeper_kept_get,
     .kept_set = keeper_kept_set,
     .manager = "keeper",
+    .features = MIGTUNE_DRIVER_READ_ONLY,
 };
 
 MIGTUNE_DRIVER_DEFINE(keeper_driver)
