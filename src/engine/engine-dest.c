@@ -9,9 +9,11 @@
 #include "config.h"
 
 #include "engine/dest/dest.h"
-#include "stream/devices.h"
-#include "engine/engine-private.h"
 #include "engine/dest/multifd-recv.h"
+#include "engine/engine-private.h"
+#include "engine/engine-threads.h"
+#include "engine/return-path.h"
+#include "stream/devices.h"
 #include "stream/wire.h"
 #include "util/bytes.h"
 #include "util/clock.h"

@@ -2,15 +2,14 @@
 #pragma once
 
 /*
- * What the parts of an engine share: engine.c has the interface, precopy.c the
- * loop of a source, engine-source.c and engine-dest.c the two threads.
+ * The state of an engine, and what the threads of a running migration report
+ * and ask (engine-run.c).
  */
 
 #include "engine/engine.h"
 #include "engine/failure.h"
 #include "engine/source/rate.h"
-#include "engine/return-path.h"
-#include "engine/source/source.h"
+#include "engine/source/xbzrle-cache.h"
 
 /* What a source finds out while it runs. */
 typedef struct {
@@ -79,6 +78,9 @@ struct MtEngine {
     char *run_state;            /* to send, or received; NULL: not told */
 };
 
+/* A failure that also wakes the threads that wait because of the rate. */
+MtFailure *mt_engine_new_failure(MtEngine *engine);
+
 void mt_engine_emit(MtEngine *engine, MtEngineEvent event, guint64 value);
 void mt_engine_set_status(MtEngine *engine, MtStatus status);
 
@@ -105,30 +107,3 @@ gboolean mt_engine_may_recover(MtEngine *engine);
 void mt_engine_wait_recovery(MtEngine *engine, GError *reason);
 void mt_engine_recovered(MtEngine *engine);
 MtTransport *mt_engine_take_recovery(MtEngine *engine, gboolean wait);
-
-gpointer mt_engine_source_thread(gpointer engine);
-gpointer mt_engine_dest_thread(gpointer engine);
-
-/*
- * Sends RAM until it is time to switch over, stops the guest and sends the
- * rest: on success the last RAM section is out.  @path is NULL without a
- * return path.  @ret_postcopy: post-copy was asked for, and what is left is in
- * the pass instead.
- */
-gboolean mt_precopy_run(MtEngine *engine, MtSource *source,
-                        MtReturnPath *path, gboolean *ret_postcopy,
-                        GError **error);
-
-/*
- * Post-copy.  _switch lets the guest run over there with these devices;
- * *@ret_gone: it may, also when that failed.  _send sends the pass, asked for
- * pages first: on success the stream is at its end.  _handshake, on a link
- * that replaces a broken one, finds out what the pass is.
- */
-gboolean mt_postcopy_switch(MtEngine *engine, MtSource *source,
-                            GBytes *sections, gboolean *ret_gone,
-                            GError **error);
-gboolean mt_postcopy_send(MtEngine *engine, MtSource *source,
-                          MtReturnPath *path, GError **error);
-gboolean mt_postcopy_handshake(MtEngine *engine, MtSource *source,
-                               MtReturnPath *path, GError **error);

@@ -6,8 +6,11 @@
 
 #include <string.h>
 
-#include "stream/devices.h"
 #include "engine/engine-private.h"
+#include "engine/engine-threads.h"
+#include "engine/source/postcopy.h"
+#include "engine/source/precopy.h"
+#include "stream/devices.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
 

@@ -7,31 +7,9 @@
 #include <string.h>
 
 #include "engine/engine-private.h"
+#include "engine/engine-threads.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
-
-static const char *const status_names[] = {
-    [MT_STATUS_NONE] = "none",
-    [MT_STATUS_SETUP] = "setup",
-    [MT_STATUS_ACTIVE] = "active",
-    [MT_STATUS_PRE_SWITCHOVER] = "pre-switchover",
-    [MT_STATUS_DEVICE] = "device",
-    [MT_STATUS_COMPLETED] = "completed",
-    [MT_STATUS_CANCELLING] = "cancelling",
-    [MT_STATUS_CANCELLED] = "cancelled",
-    [MT_STATUS_FAILED] = "failed",
-    [MT_STATUS_POSTCOPY_ACTIVE] = "postcopy-active",
-    [MT_STATUS_POSTCOPY_PAUSED] = "postcopy-paused",
-    [MT_STATUS_POSTCOPY_RECOVER_SETUP] = "postcopy-recover-setup",
-    [MT_STATUS_POSTCOPY_RECOVER] = "postcopy-recover",
-};
-
-const char *
-mt_status_to_string(MtStatus status)
-{
-    return status < G_N_ELEMENTS(status_names) ? status_names[status] :
-           "none";
-}
 
 MtEngine *
 mt_engine_new(MtRam *ram, MtDirty *dirty, const MtEngineGuest *guest)
@@ -61,15 +39,6 @@ engine_forget_run(MtEngine *e)
     g_clear_pointer(&e->transport, mt_transport_unref);
     g_clear_pointer(&e->resume, mt_transport_unref);
     g_clear_error(&e->error);
-}
-
-/* Whoever sleeps because of the rate wakes up. */
-static void
-engine_on_failure(gpointer data)
-{
-    MtEngine *e = data;
-
-    mt_rate_stop(e->rate);
 }
 
 void
@@ -110,81 +79,6 @@ mt_engine_set_listener(MtEngine *e, MtEngineListener listener, gpointer data)
 {
     e->listener = listener;
     e->listener_data = data;
-}
-
-void
-mt_engine_emit(MtEngine *e, MtEngineEvent event, guint64 value)
-{
-    if (e->listener)
-        e->listener(e, event, value, e->listener_data);
-}
-
-void
-mt_engine_set_status(MtEngine *e, MtStatus status)
-{
-    gboolean changed;
-
-    g_mutex_lock(&e->lock);
-    /* Only the end comes after cancelling. */
-    changed = e->status != MT_STATUS_CANCELLING && e->status != status;
-    if (changed)
-        e->status = status;
-    g_mutex_unlock(&e->lock);
-    if (changed)
-        mt_engine_emit(e, MT_ENGINE_EVENT_STATUS, status);
-}
-
-void
-mt_engine_finish(MtEngine *e, MtStatus status, MtOutcome outcome,
-                 GError *error)
-{
-    g_mutex_lock(&e->lock);
-    e->status = status;
-    e->outcome = outcome;
-    g_clear_error(&e->error);
-    e->error = error;
-    e->committing = FALSE;
-    if (!e->end_ns)
-        e->end_ns = mt_clock_now(mt_clock_system());
-    g_mutex_unlock(&e->lock);
-    mt_engine_emit(e, MT_ENGINE_EVENT_STATUS, status);
-
-    g_mutex_lock(&e->lock);
-    e->over = TRUE;
-    g_cond_broadcast(&e->changed);
-    g_mutex_unlock(&e->lock);
-}
-
-void
-mt_engine_stop_guest(MtEngine *e)
-{
-    gint64 now = mt_clock_now(mt_clock_system());
-
-    if (e->guest.stop)
-        e->guest.stop(e->guest.data);
-    g_mutex_lock(&e->lock);
-    e->guest_stopped = TRUE;
-    e->stop_ns = now;
-    e->progress.downtime_from = mt_counted(e->counters.transferred);
-    g_mutex_unlock(&e->lock);
-    mt_engine_emit(e, MT_ENGINE_EVENT_STOP, 0);
-}
-
-void
-mt_engine_start_guest(MtEngine *e)
-{
-    gboolean start;
-
-    g_mutex_lock(&e->lock);
-    start = e->guest_stopped || !e->is_source;
-    e->guest_stopped = FALSE;
-    g_mutex_unlock(&e->lock);
-    if (!start)
-        return;
-
-    if (e->guest.start)
-        e->guest.start(e->guest.data);
-    mt_engine_emit(e, MT_ENGINE_EVENT_RESUME, 0);
 }
 
 static gboolean
@@ -235,7 +129,7 @@ engine_begin(MtEngine *e, gboolean is_source,
     e->is_source = is_source;
     e->settings = *settings;
     e->transport = mt_transport_ref(transport);
-    e->failure = mt_failure_new(engine_on_failure, e);
+    e->failure = mt_engine_new_failure(e);
     e->activity = 0;
     memset(&e->counters, 0, sizeof(e->counters));
     memset(&e->progress, 0, sizeof(e->progress));
@@ -398,17 +292,6 @@ mt_engine_set_run_state(MtEngine *e, const char *run_state)
     g_mutex_unlock(&e->lock);
 }
 
-char *
-mt_engine_dup_run_state(MtEngine *e)
-{
-    char *run_state;
-
-    g_mutex_lock(&e->lock);
-    run_state = g_strdup(e->run_state);
-    g_mutex_unlock(&e->lock);
-    return run_state;
-}
-
 gboolean
 mt_engine_start_postcopy(MtEngine *e, GError **error)
 {
@@ -424,14 +307,6 @@ mt_engine_start_postcopy(MtEngine *e, GError **error)
                           "postcopy can be started for a source that runs "
                           "and was told before that it may come to that");
     return ok;
-}
-
-void
-mt_engine_set_link(MtEngine *e, MtIo *io)
-{
-    g_mutex_lock(&e->lock);
-    e->link = io;
-    g_mutex_unlock(&e->lock);
 }
 
 void
@@ -475,68 +350,6 @@ mt_engine_recover(MtEngine *e, MtTransport *from, GError **error)
     return mt_transport_listen(from, error) && engine_offer(e, from, error);
 }
 
-gboolean
-mt_engine_may_recover(MtEngine *e)
-{
-    gboolean cancelled;
-
-    g_mutex_lock(&e->lock);
-    cancelled = e->status == MT_STATUS_CANCELLING;
-    g_mutex_unlock(&e->lock);
-    return e->settings.postcopy_recovers && !cancelled;
-}
-
-void
-mt_engine_wait_recovery(MtEngine *e, GError *reason)
-{
-    MtFailure *before;
-
-    g_mutex_lock(&e->lock);
-    e->link = NULL;
-    e->committing = FALSE;
-    /* Offered when the other was taken already: that was another break. */
-    g_clear_pointer(&e->resume, mt_transport_unref);
-    before = e->failure;
-    e->failure = mt_failure_new(engine_on_failure, e);
-    g_clear_error(&e->error);
-    e->error = reason;
-    g_mutex_unlock(&e->lock);
-    mt_failure_free(before);
-    mt_engine_set_status(e, MT_STATUS_POSTCOPY_PAUSED);
-}
-
-MtTransport *
-mt_engine_take_recovery(MtEngine *e, gboolean wait)
-{
-    MtTransport *transport;
-
-    g_mutex_lock(&e->lock);
-    while (wait && !e->resume && e->status != MT_STATUS_CANCELLING)
-        g_cond_wait(&e->changed, &e->lock);
-    transport = g_steal_pointer(&e->resume);
-    g_mutex_unlock(&e->lock);
-    return transport;
-}
-
-void
-mt_engine_recovered(MtEngine *e)
-{
-    g_mutex_lock(&e->lock);
-    g_clear_error(&e->error);
-    g_mutex_unlock(&e->lock);
-    mt_engine_set_status(e, MT_STATUS_POSTCOPY_ACTIVE);
-}
-
-void
-mt_engine_enter_postcopy(MtEngine *e)
-{
-    g_mutex_lock(&e->lock);
-    e->postcopy_ns = mt_clock_now(mt_clock_system());
-    e->progress.postcopy_from = mt_counted(e->counters.transferred);
-    g_mutex_unlock(&e->lock);
-    mt_engine_set_status(e, MT_STATUS_POSTCOPY_ACTIVE);
-}
-
 void
 mt_engine_continue(MtEngine *e)
 {
@@ -565,108 +378,6 @@ mt_engine_get_outcome(MtEngine *e)
     outcome = e->outcome;
     g_mutex_unlock(&e->lock);
     return outcome;
-}
-
-void
-mt_engine_stats_clear(MtEngineStats *stats)
-{
-    g_clear_pointer(&stats->error_desc, g_free);
-}
-
-static void
-stats_xbzrle(MtEngine *e, MtEngineStats *s)
-{
-    const MtCounters *c = &e->counters;
-
-    s->xbzrle_cache_bytes = mt_counted(c->xbzrle_cache_bytes);
-    s->xbzrle_bytes = mt_counted(c->xbzrle_bytes);
-    s->xbzrle_pages = mt_counted(c->xbzrle_pages);
-    s->xbzrle_cache_miss = mt_counted(c->xbzrle_miss);
-    s->xbzrle_overflow = mt_counted(c->xbzrle_overflow);
-    s->xbzrle_unchanged = mt_counted(c->xbzrle_unchanged);
-    s->xbzrle_cache_miss_rate = e->progress.xbzrle_miss_rate;
-    s->xbzrle_encoding_rate = e->progress.xbzrle_encoding_rate;
-}
-
-static void
-stats_compression(MtEngine *e, MtEngineStats *s)
-{
-    const MtCounters *c = &e->counters;
-
-    s->compression_pages = mt_counted(c->compression_pages);
-    s->compression_busy = mt_counted(c->compression_busy);
-    s->compressed_size = mt_counted(c->compressed_size);
-    if (s->compression_pages + s->compression_busy)
-        s->compression_busy_rate = (double)s->compression_busy /
-            (s->compression_pages + s->compression_busy);
-    if (s->compressed_size)
-        s->compression_rate = (double)s->compression_pages * MT_PAGE_SIZE /
-            s->compressed_size;
-}
-
-/* That of now; once all is done, that of all.  Under the lock. */
-static double
-engine_mbps(const MtEngine *e, const MtEngineStats *s)
-{
-    gint64 sending_ns = s->total_ns - s->setup_ns;
-
-    if (s->status != MT_STATUS_COMPLETED || sending_ns <= 0)
-        return e->progress.bandwidth * 8 / 1e6;
-    return (double)s->transferred * 8 * 1e3 / sending_ns;
-}
-
-void
-mt_engine_get_stats(MtEngine *e, MtEngineStats *s)
-{
-    const MtCounters *c = &e->counters;
-    gint64 now = mt_clock_now(mt_clock_system());
-
-    memset(s, 0, sizeof(*s));
-    g_mutex_lock(&e->lock);
-    s->status = e->status;
-    s->error_desc = e->error ? g_strdup(e->error->message) : NULL;
-    s->total_ns = e->begin_ns ? (e->end_ns ? e->end_ns : now) - e->begin_ns :
-                  0;
-    s->setup_ns = e->setup_ns;
-    if (e->stop_ns && e->postcopy_ns)
-        s->downtime_ns = e->postcopy_ns - e->stop_ns;
-    else if (e->stop_ns && e->status == MT_STATUS_COMPLETED)
-        s->downtime_ns = e->end_ns - e->stop_ns;
-    s->expected_downtime_ns = e->progress.expected_downtime_ns;
-    s->throttle_percent = e->progress.throttle_percent;
-
-    s->transferred = mt_counted(c->transferred);
-    s->remaining = e->progress.remaining;
-    s->total = mt_ram_bytes(e->ram);
-    s->duplicate = mt_counted(c->duplicate);
-    s->normal = mt_counted(c->normal);
-    s->normal_bytes = s->normal * MT_PAGE_SIZE;
-    s->dirty_pages_rate = e->progress.dirty_pages_rate;
-    s->mbps = engine_mbps(e, s);
-    s->dirty_sync_count = e->progress.syncs;
-    s->page_size = MT_PAGE_SIZE;
-    s->multifd_bytes = mt_counted(c->multifd_bytes);
-    s->pages_per_second = e->progress.pages_per_second;
-    s->precopy_bytes = e->stop_ns ? e->progress.downtime_from :
-                       s->transferred;
-    s->postcopy_bytes = e->postcopy_ns ? s->transferred -
-                        e->progress.postcopy_from : 0;
-    s->downtime_bytes = s->transferred - s->precopy_bytes -
-                        s->postcopy_bytes;
-    s->postcopy_requests = mt_counted(c->postcopy_requests);
-    s->multifd_packets = mt_counted(c->multifd_packets);
-
-    stats_xbzrle(e, s);
-    stats_compression(e, s);
-
-    s->device_bytes = e->device_bytes;
-    s->bandwidth = e->progress.bandwidth;
-    s->downtime_budget = e->progress.bandwidth *
-        ((double)__atomic_load_n(&e->downtime_limit_ns, __ATOMIC_RELAXED) /
-         MT_NS_PER_S);
-    if (s->downtime_budget)
-        s->device_ratio = (double)s->device_bytes / s->downtime_budget;
-    g_mutex_unlock(&e->lock);
 }
 
 void

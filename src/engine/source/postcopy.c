@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "engine/source/postcopy.h"
 #include "engine/engine-private.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"

@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "engine/source/precopy.h"
 #include "engine/engine-private.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"

@@ -17,17 +17,6 @@
 enum { PING_BEFORE = 2, PING_PACKED = 3, PING_BEHIND = 4 };
 
 gboolean
-mt_source_advise(MtSource *s, GError **error)
-{
-    guint8 payload[16];
-
-    mt_put_be64(payload, MT_PAGE_SIZE);     /* of the host: all blocks' */
-    mt_put_be64(payload + 8, MT_PAGE_SIZE); /* of the guest */
-    return mt_source_command(s, MT_CMD_POSTCOPY_ADVISE, sizeof(payload),
-                             payload, error);
-}
-
-gboolean
 mt_source_leave_precopy(MtSource *s, GError **error)
 {
     if ((s->legacy || s->pool) &&

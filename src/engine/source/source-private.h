@@ -45,9 +45,6 @@ MtLegacyEncoder *mt_source_new_legacy(MtSource *source, GError **error);
 gboolean mt_source_command(MtSource *source, MtCommand command, guint16 len,
                            gconstpointer payload, GError **error);
 
-/* source-postcopy.c: that it may come to that. */
-gboolean mt_source_advise(MtSource *source, GError **error);
-
 /* Hands out what is half full. */
 gboolean mt_source_settle(MtSource *source, GError **error);
 

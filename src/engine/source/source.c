@@ -170,6 +170,18 @@ source_block_list(MtSource *s, GError **error)
     return TRUE;
 }
 
+/* Announces that post-copy is possible. */
+static gboolean
+source_advise(MtSource *s, GError **error)
+{
+    guint8 payload[16];
+
+    mt_put_be64(payload, MT_PAGE_SIZE);     /* host page sizes, ORed */
+    mt_put_be64(payload + 8, MT_PAGE_SIZE); /* target page size */
+    return mt_source_command(s, MT_CMD_POSTCOPY_ADVISE, sizeof(payload),
+                             payload, error);
+}
+
 gboolean
 mt_source_send_start(MtSource *s, GError **error)
 {
@@ -181,7 +193,7 @@ mt_source_send_start(MtSource *s, GError **error)
         (!mt_source_command(s, MT_CMD_OPEN_RETURN_PATH, 0, NULL, error) ||
          !mt_source_command(s, MT_CMD_PING, sizeof(one), one, error)))
         return FALSE;
-    if (s->settings->postcopy && !mt_source_advise(s, error))
+    if (s->settings->postcopy && !source_advise(s, error))
         return FALSE;
 
     if (!mt_stream_out_u8(out, MT_SECTION_START, error) ||
