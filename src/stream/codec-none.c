@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * No compression: the payload is the pages where they lie.
+ * No compression: the payload points to the pages in guest RAM.
  */
 #include "config.h"
 

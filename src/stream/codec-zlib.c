@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * zlib: one deflate stream a channel, flushed at each packet, never finished.
+ * zlib: one deflate stream for each channel, flushed after each packet, never
+ * finished.
  *
  * A guest may write to a page while it is compressed.  Some builds of zlib
- * read their input twice, so each page is copied first: the stream must at
- * least be one that inflates.
+ * read their input twice, so each page is copied first: otherwise the stream
+ * could be one that does not inflate.
  *
- * A stream without an end has no use for its checksum, which costs 3 % of the
- * time to deflate and 10 % of the time to inflate: so it is a raw stream behind
- * a header that is written here, and who inflates is told not to sum up.
+ * A stream that is never finished never checks its checksum, which costs 3 % of
+ * the time to deflate and 10 % of the time to inflate.  So this writes the zlib
+ * header itself and a raw deflate stream after it, and the decoder skips the
+ * checksum.
  *
- * Pages that cannot become smaller cost the compressor the most, twice what
- * text does, only to be stored in the end.  They are recognised by how evenly
- * their bytes are distributed and stored at once, which deflate's levels allow
- * inside of a stream: a guest of which every seventh page with data is such a
- * one is compressed in three quarters of the time.
+ * Incompressible pages take the compressor twice as long as text and are stored
+ * in the end.  They are recognised by the even distribution of their bytes, and
+ * stored at once by switching the stream to level 0.  If one page in seven with
+ * data is incompressible, compression takes three quarters of the time.
  */
 #include "config.h"
 
@@ -25,21 +26,21 @@
 #include "migtune/migtune-error.h"
 #include "util/bytes.h"
 
-#define DEFAULT_MEM_LEVEL 8     /* zlib's own */
+#define DEFAULT_MEM_LEVEL 8     /* the default of zlib */
 
-/* What a full packet of random bytes needs, and its flush. */
+/* The size of a full packet of random bytes, with the flush. */
 #define ZLIB_OUT_SIZE (MT_MULTIFD_PAGES * MT_PAGE_SIZE + 65536)
 
-/* Of a page 1024 bytes are looked at first, in pieces of the one size at
- * multiples of the other. */
+/* The sample: 1024 bytes of a page, in pieces of SAMPLE_PIECE bytes at
+ * multiples of SAMPLE_STRIDE. */
 #define SAMPLE_PIECE 64
 #define SAMPLE_STRIDE 256
 
 /*
- * The sum of the squares of how often each byte occurs.  Among 1024 random
- * bytes it is 5116 with a standard deviation of 90, text comes to more than
- * 50000.  Among 4096 random bytes it is 69616 with one of 361; if half of them
- * are a copy of the others, wherever, it is 73700.
+ * Limits for the sum of the squares of the frequencies of all byte values.  For
+ * 1024 random bytes the sum is 5116 with a standard deviation of 90; text has
+ * more than 50000.  For 4096 random bytes it is 69616 with a standard deviation
+ * of 361; if one half is a copy of the other half, it is 73700.
  */
 #define SAMPLE_SQUARES 5500
 #define PAGE_SQUARES 71500
@@ -47,8 +48,8 @@
 typedef struct {
     z_stream zs;
     int level;
-    gboolean storing;           /* level 0 is on instead */
-    guint16 header;             /* of the stream; 0 once it is written */
+    gboolean storing;           /* level 0 is active */
+    guint16 header;             /* of the stream; 0 once written */
     guint8 page[MT_PAGE_SIZE];
     guint8 out[ZLIB_OUT_SIZE];
 } ZlibEncoder;
@@ -61,7 +62,7 @@ zlib_fail(const char *what, const z_stream *zs, int err, GError **error)
     return FALSE;
 }
 
-/* RFC 1950: deflate, a window of 32 KiB, and how hard the compressor tried. */
+/* RFC 1950: method deflate, a window of 32 KiB, and the level class. */
 static guint16
 zlib_header(int level)
 {
@@ -98,7 +99,7 @@ zlib_encoder_free(gpointer encoder)
     g_free(enc);
 }
 
-/* Counts the bytes of pieces of @page that lie @stride apart. */
+/* Counts the byte values in pieces of @page, @stride bytes apart. */
 static guint
 zlib_squares(const guint8 *page, guint piece, guint stride)
 {
@@ -114,7 +115,7 @@ zlib_squares(const guint8 *page, guint piece, guint stride)
     return squares;
 }
 
-/* Whether @page is as good as random. */
+/* Whether @page is incompressible, as random bytes are. */
 static gboolean
 zlib_is_dense(const guint8 *page)
 {
@@ -122,7 +123,7 @@ zlib_is_dense(const guint8 *page)
            zlib_squares(page, MT_PAGE_SIZE, MT_PAGE_SIZE) < PAGE_SQUARES;
 }
 
-/* From the next page on: compress, or store. */
+/* Selects for the next pages: compress, or store. */
 static gboolean
 zlib_choose(ZlibEncoder *enc, gboolean store, GError **error)
 {
@@ -228,7 +229,7 @@ zlib_decode(gpointer decoder, const guint8 *payload, gsize len,
         i += run;
     }
 
-    /* What is left may be the flush, never another byte. */
+    /* Only the flush marker may be left, and no further output. */
     zs->next_out = &none;
     zs->avail_out = 1;
     if (zs->avail_in)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * zstd: one frame a channel, flushed at each packet, never ended.
+ * zstd: one frame for each channel, flushed after each packet, never ended.
  *
- * The library copies its input into its own window before it looks at it, so
- * that a guest may write to the page meanwhile.
+ * The library copies its input into its own window before it compresses it, so
+ * the guest may write to a page meanwhile.
  */
 #include "config.h"
 
@@ -140,7 +140,7 @@ zstd_decode(gpointer decoder, const guint8 *payload, gsize len,
         }
     }
 
-    /* What is left may be empty blocks, never another byte. */
+    /* Only empty blocks may be left, and no further output. */
     while (rest.pos == 0) {
         gsize before = in.pos;
         gsize code = ZSTD_decompressStream(decoder, &rest, &in);

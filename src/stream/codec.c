@@ -38,7 +38,8 @@ mt_codec_find(const char *name, GError **error)
     }
 
     migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                      "there is no multifd compression %s, there is: %s",
+                      "multifd compression '%s' is not supported; expected "
+                      "one of: %s",
                       name, known->str);
     return NULL;
 }

@@ -2,12 +2,11 @@
 #pragma once
 
 /*
- * How the pages of a multifd packet become its payload and back.
+ * Codecs: compress the pages of a multifd packet and decompress them.
  *
- * A codec has one encoder or decoder a channel, which lives as long as the
- * channel: what it makes is one continuous stream, of which every packet is a
- * flushed piece.  A new codec is one file codec-NAME.c and one line in
- * codec.c.
+ * Each channel has one encoder or decoder, which lives as long as the channel:
+ * its output is one continuous stream, flushed at the end of each packet.  To
+ * add a codec, add a file codec-NAME.c and a line in codec.c.
  */
 
 #include <glib.h>
@@ -23,7 +22,7 @@ struct MtCodec {
     const char *name;
     guint32 method;     /* bits of the packet's flags */
 
-    /* @level is the codec's own scale.  NULL on error. */
+    /* @level is a level of this codec.  NULL on error. */
     gpointer (*encoder_new)(int level, GError **error);
     void (*encoder_free)(gpointer encoder);
 
@@ -37,13 +36,13 @@ struct MtCodec {
                        GError **error);
 
     /*
-     * Decoding.  NULL callbacks: the payload is the pages themselves, and is
-     * read to where they belong.
+     * Decoding.  The callbacks are NULL if the payload is the uncompressed
+     * pages, which are read directly to their addresses.
      */
     gpointer (*decoder_new)(GError **error);
     void (*decoder_free)(gpointer decoder);
 
-    /* Uses up exactly @len bytes of @payload and fills exactly @n pages. */
+    /* Consumes exactly @len bytes of @payload and fills exactly @n pages. */
     gboolean (*decode)(gpointer decoder, const guint8 *payload, gsize len,
                        guint8 *const *pages, guint n, GError **error);
 };
@@ -55,7 +54,7 @@ extern const MtCodec mt_codec_zstd;
 guint mt_codec_n(void);
 const MtCodec *mt_codec_get(guint i);
 
-/* NULL, with an error that names all there are, for an unknown one. */
+/* NULL if no codec has this name; the error lists all names. */
 const MtCodec *mt_codec_find(const char *name, GError **error);
 
 G_END_DECLS

@@ -12,10 +12,11 @@
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
-/* Texts that have the right length and are no JSON: more than chance. */
+/* Candidates of the right length that are not JSON; more of them cannot be
+ * chance. */
 #define DEVICES_MAX_TRIES 64
 
-/* A description nests a dozen levels: fields of structures of structures. */
+/* Real descriptions nest about a dozen levels. */
 #define DEVICES_MAX_DEPTH 64
 
 struct MtDevices {
@@ -23,12 +24,12 @@ struct MtDevices {
     gboolean footers;
     guint64 max_bytes;
 
-    gsize scanned;          /* up to here every place has been looked at */
-    GHashTable *starts;     /* where a description would end -> where the
-                             * end-of-list byte before it is */
+    gsize scanned;          /* bytes that were searched for a description */
+    GHashTable *starts;     /* end of a candidate description -> offset of
+                             * the end-of-list byte before it */
     guint n_tries;
 
-    gsize sections_len;     /* once it is known */
+    gsize sections_len;     /* once known */
     gsize vmdesc_at;
     gsize vmdesc_len;
     guint n_devices;
@@ -64,8 +65,8 @@ mt_devices_len(const MtDevices *d)
 }
 
 /*
- * A description looks like 00 06 length '{'.  Places that look like one are
- * remembered by where the text would end.
+ * A description begins with 00 06 length '{'.  Each such place is stored with
+ * the offset at which its text would end.
  */
 static void
 devices_scan(MtDevices *d)
@@ -156,7 +157,7 @@ member_string(JsonObject *object, const char *name)
            json_node_get_string(node) : "";
 }
 
-/* Steps over the fields of one device or subsection. */
+/* Skips the fields of one device or subsection. */
 static gboolean
 walk_fields(MtReader *r, JsonObject *object, const char *device,
             GError **error)
@@ -259,8 +260,8 @@ devices_walk_json(const guint8 *sections, gsize len, JsonObject *root,
 }
 
 /*
- * Whether nothing is nested deeper than any description is.  The parser is
- * recursive, and its stack is not for the other side to use up.
+ * Whether the text is nested no deeper than real descriptions.  The JSON parser
+ * is recursive, and a peer must not be able to exhaust its stack.
  */
 static gboolean
 devices_is_shallow(const char *text, gsize len)
@@ -293,7 +294,7 @@ devices_is_shallow(const char *text, gsize len)
         case '/':
         case '#':
         case '\'':
-            /* No JSON, but parsers know comments and other quotes. */
+            /* Not JSON, but the parser accepts comments and other quotes. */
             return FALSE;
         }
     }
@@ -301,7 +302,7 @@ devices_is_shallow(const char *text, gsize len)
     return TRUE;
 }
 
-/* The root object, or NULL: it is not such a text. */
+/* The root object, or NULL if the text is not a description. */
 static JsonObject *
 devices_parse(JsonParser *parser, const char *text, gsize len)
 {
@@ -336,7 +337,7 @@ mt_devices_walk(const guint8 *sections, gsize len, const char *vmdesc,
     return devices_walk_json(sections, len, root, footers, ret_n, error);
 }
 
-/* A description of the right length ends at @end: is it one? */
+/* Tries the candidate description between @start and @end. */
 static gboolean
 devices_try(MtDevices *d, gsize start, gsize end, gboolean *ret_found,
             GError **error)
@@ -460,7 +461,7 @@ mt_devices_get_n(const MtDevices *d)
 }
 
 #define GLOBAL_STATE_LEN 100        /* bytes of the field "runstate" */
-#define GLOBAL_STATE_NAME_LEN 32    /* of them its name, since 10.0 */
+#define GLOBAL_STATE_NAME_LEN 32    /* bytes of its name, since 10.0 */
 
 static void
 append_section(GByteArray *out, guint32 id, const char *name,
@@ -546,7 +547,7 @@ mt_devices_make_none(const MtDevicesNone *what, GBytes **ret_sections,
     json_builder_set_member_name(b, "devices");
     json_builder_begin_array(b);
 
-    /* Ticks and clock offsets of a machine that has neither. */
+    /* Ticks and clock offsets, which are 0 on this machine. */
     g_byte_array_set_size(body, 24);
     memset(body->data, 0, body->len);
     append_section(out, 0, "timer", 2, body, what->footers);

@@ -4,12 +4,11 @@
 /*
  * Device state as opaque bytes.
  *
- * Sections of devices carry no length, and only the device's own code knows
- * what is in them.  What follows the last RAM section is therefore collected
- * as it is.  Where it ends is told by the description that a source sends
- * after it: a JSON text whose length is written before it and with which the
- * stream ends.  The description also says how long every section must be,
- * which is checked.
+ * Device sections have no length field, and only the code of the device can
+ * parse them.  So the bytes after the last RAM section are collected unparsed.
+ * Their end is found by the device description (vmdescription): JSON text with
+ * a length field before it, which ends the stream.  The description has the
+ * size of each field, and the sections are checked against it.
  */
 
 #include <glib.h>
@@ -18,7 +17,7 @@ G_BEGIN_DECLS
 
 typedef struct MtDevices MtDevices;
 
-/* Collects at most @max_bytes.  @footers: sections end with one. */
+/* Collects at most @max_bytes.  @footers: each section has a footer. */
 MtDevices *mt_devices_new(gboolean footers, guint64 max_bytes);
 void mt_devices_free(MtDevices *devices);
 
@@ -28,46 +27,46 @@ gboolean mt_devices_append(MtDevices *devices, const guint8 *data, gsize len,
                            GError **error);
 gsize mt_devices_len(const MtDevices *devices);
 
-/* Whether what is there ends with a description that fits. */
+/* Whether the bytes so far end with a description that matches the sections. */
 gboolean mt_devices_is_complete(MtDevices *devices, gboolean *ret_complete,
                                 GError **error);
 
 /*
- * Whether it looks as if the last section had just ended.  A guess, for
- * streams without a description.
+ * Whether the bytes so far could end here.  A guess, for streams without a
+ * description.
  */
 gboolean mt_devices_may_end(const MtDevices *devices);
 
 /*
- * Nothing more comes.  What is there may be without description only if
- * @need_description is FALSE: a source that sends one and dies before it has
- * goes on with its guest.
+ * The stream has ended.  Fails without a description if @need_description is
+ * TRUE: then the source died before it sent its description, and runs its guest
+ * again.
  */
 gboolean mt_devices_finish(MtDevices *devices, gboolean need_description,
                            GError **error);
 
-/* Once complete or finished. */
+/* To be called only when the state is complete or finished. */
 GBytes *mt_devices_get_sections(const MtDevices *devices);
 GBytes *mt_devices_get_vmdesc(const MtDevices *devices);   /* or NULL */
 guint mt_devices_get_n(const MtDevices *devices);
 
 /*
- * Walks @sections by @vmdesc.  NULL for @ret_n if the number of devices does
- * not matter.
+ * Checks @sections against @vmdesc.  *@ret_n (may be NULL) is the number of
+ * devices.
  */
 gboolean mt_devices_walk(const guint8 *sections, gsize len,
                          const char *vmdesc, gsize vmdesc_len,
                          gboolean footers, guint *ret_n, GError **error);
 
 /*
- * The two sections that `-machine none` has, and their description.
+ * The two device sections of `-machine none`, and their description.
  */
 typedef struct {
     gboolean footers;
     gboolean global_state;
     guint32 global_state_id;
     gboolean global_state_flags;    /* the layout of 10.0 */
-    gboolean configuration;         /* describe that section, too */
+    gboolean configuration;         /* the description has this section, too */
     const char *machine;
     const char *run_state;
 } MtDevicesNone;
@@ -75,8 +74,8 @@ typedef struct {
 void mt_devices_make_none(const MtDevicesNone *what, GBytes **ret_sections,
                           GBytes **ret_vmdesc);
 
-/* The state of the guest that @sections' global state names, such as
- * "running"; NULL when there is none in them. */
+/* The run state in the section "globalstate" of @sections, such as "running";
+ * NULL if there is no such section. */
 char *mt_devices_dup_run_state(GBytes *sections);
 
 G_END_DECLS

@@ -4,9 +4,9 @@
 /*
  * The layout of a mapped-ram file: RAM at fixed offsets.
  *
- * In the block list every block has a header that says where its bitmap and
- * its pages are.  Page p of a block is at pages_offset + p * 4096 if its bit
- * is set; else it is zero.
+ * In the block list each block has a header with the offsets of its bitmap and
+ * its pages.  Page p of a block is at pages_offset + p * 4096 if its bit is set;
+ * else it is zero.
  */
 
 #include <glib.h>
@@ -30,7 +30,7 @@ void mt_wire_put_mapped(const MtMappedHeader *header,
 void mt_wire_get_mapped(const guint8 in[MT_MAPPED_HEADER_SIZE],
                         MtMappedHeader *ret_header);
 
-/* Whether a destination can load a block with this header. */
+/* Checks the fields that do not depend on the guest or the file. */
 gboolean mt_mapped_check(const MtMappedHeader *header, GError **error);
 
 G_END_DECLS

@@ -9,7 +9,7 @@
 #include "stream/stream-in.h"
 #include "migtune/migtune-error.h"
 
-/* Read ahead behind a page: the head of the next record. */
+/* Bytes read ahead after a page: the head of the next record. */
 #define AHEAD_OF_PAGE 64
 
 void
@@ -36,7 +36,7 @@ stream_in_end(MtStreamIn *in, gsize missing, GError **error)
                       in->offset + in->end, missing);
 }
 
-/* Moves what is unread to the front. */
+/* Moves the unread bytes to the front. */
 static void
 stream_in_compact(MtStreamIn *in)
 {
@@ -177,7 +177,7 @@ mt_stream_in_str8(MtStreamIn *in, char ret_str[256], GError **error)
     if (memchr(p, 0, len)) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "a name of %u bytes at offset %" G_GUINT64_FORMAT
-                          " has a NUL inside", len,
+                          " contains a NUL", len,
                           mt_stream_in_offset(in) - len);
         return FALSE;
     }

@@ -4,11 +4,11 @@
 /*
  * Reading the main channel: a buffer in front of an MtIo.
  *
- * Small fields are taken from the buffer.  Pages are read straight to where
- * they belong, together with the few bytes in which the next record begins.
- * Where records are small and a page may follow, little is read ahead, as it
- * would have to be copied; where data goes through the buffer anyway, more and
- * more is.  Offsets count from the first byte.
+ * Small fields are taken from the buffer.  Pages are read directly to their
+ * address, together with the first bytes of the next record.  If a page may
+ * follow, only a little is read ahead, since page data in the buffer must be
+ * copied.  If data goes through the buffer anyway, increasing amounts are read
+ * ahead.  Offsets count from the first byte of the stream.
  */
 
 #include <glib.h>
@@ -20,7 +20,7 @@ G_BEGIN_DECLS
 
 #define MT_STREAM_IN_SIZE (256 * 1024)
 
-/* Read ahead, to begin with: 28 records of zero pages. */
+/* The initial amount to read ahead: 28 records of zero pages. */
 #define MT_STREAM_IN_FIRST 256
 
 typedef struct {
@@ -28,7 +28,7 @@ typedef struct {
     guint8 *buf;
     gsize pos;              /* first unread byte */
     gsize end;
-    gsize ahead;            /* how much to read when the buffer is empty */
+    gsize ahead;            /* bytes to read when the buffer is empty */
     guint64 offset;         /* in the stream, of buf[0] */
 } MtStreamIn;
 
@@ -41,17 +41,17 @@ mt_stream_in_offset(const MtStreamIn *in)
     return in->offset + in->pos;
 }
 
-/* A page may be next: little is read ahead. */
+/* A page may be next: read only a little ahead. */
 static inline void
 mt_stream_in_expect_page(MtStreamIn *in)
 {
     in->ahead = MT_STREAM_IN_FIRST;
 }
 
-/* Waits until @n bytes, at most half of the buffer, are there. */
+/* Reads until the buffer has @n bytes, at most half its size. */
 gboolean mt_stream_in_fill(MtStreamIn *in, gsize n, GError **error);
 
-/* The next @n bytes: valid until the next call.  NULL on error. */
+/* The next @n bytes, valid until the next call; NULL on error. */
 static inline const guint8 *
 mt_stream_in_take(MtStreamIn *in, gsize n, GError **error)
 {
@@ -65,7 +65,7 @@ mt_stream_in_take(MtStreamIn *in, gsize n, GError **error)
     return p;
 }
 
-/* Whether there is a next byte, and which; it is not taken. */
+/* The next byte, without consuming it, or *@ret_end at the end of the stream. */
 gboolean mt_stream_in_peek(MtStreamIn *in, guint8 *ret_byte,
                            gboolean *ret_end, GError **error);
 
@@ -78,16 +78,16 @@ gboolean mt_stream_in_be64(MtStreamIn *in, guint64 *ret_value,
                            GError **error);
 gboolean mt_stream_in_str8(MtStreamIn *in, char ret_str[256], GError **error);
 
-/* Any length, straight into @dest. */
+/* Reads any length directly into @dest. */
 gboolean mt_stream_in_read(MtStreamIn *in, gpointer dest, gsize len,
                            GError **error);
 
-/* What is buffered and, if that is nothing, what can be read at once after at
- * most one wait.  0 at the end, -1 on error. */
+/* Consumes all buffered bytes or, if there are none, the result of one read.
+ * Returns the number of bytes, 0 at the end, -1 on error. */
 gssize mt_stream_in_some(MtStreamIn *in, const guint8 **ret_data,
                          GError **error);
 
-/* Files only: goes on at @offset of the file. */
+/* Files only: continues at @offset of the file. */
 gboolean mt_stream_in_seek(MtStreamIn *in, guint64 offset, GError **error);
 
 G_END_DECLS

@@ -43,7 +43,7 @@ mt_stream_out_flush(MtStreamOut *out, GError **error)
     return ok;
 }
 
-/* A piece that begins where the last one ends makes that longer. */
+/* Extends the last piece if the new one follows it in memory. */
 static void
 stream_out_piece(MtStreamOut *out, gconstpointer data, gsize len)
 {

@@ -4,10 +4,10 @@
 /*
  * Writing the main channel.
  *
- * Small fields are gathered in a buffer, pages are remembered by their
- * address, and one system call writes up to IOV_MAX pieces of both.  A page
- * that was given by reference is read when the vector is written: until then
- * its memory must stay mapped, its content may change.
+ * Small fields are collected in a buffer, pages are queued by address, and one
+ * system call writes up to IOV_MAX pieces of both.  A page queued by address is
+ * read when the vector is written: until then its memory must stay mapped; its
+ * content may change.
  */
 
 #include <glib.h>
@@ -31,12 +31,12 @@ typedef struct {
     guint64 offset;         /* bytes put in so far, written or not */
 } MtStreamOut;
 
-/* @counter, which may be NULL, is counted up by all that is written. */
+/* The number of written bytes is added to @counter, which may be NULL. */
 void mt_stream_out_init(MtStreamOut *out, MtIo *io, guint64 *counter);
 void mt_stream_out_clear(MtStreamOut *out);
 
-/* Room for @len bytes, at most MT_STREAM_OUT_BUFFER / 2, that the caller
- * writes at once; NULL on error. */
+/* Returns a buffer of @len bytes, at most MT_STREAM_OUT_BUFFER / 2, which the
+ * caller fills before the next call; NULL on error. */
 guint8 *mt_stream_out_room(MtStreamOut *out, gsize len, GError **error);
 
 gboolean mt_stream_out_u8(MtStreamOut *out, guint8 v, GError **error);
@@ -48,13 +48,13 @@ gboolean mt_stream_out_str8(MtStreamOut *out, const char *str,
 gboolean mt_stream_out_bytes(MtStreamOut *out, gconstpointer data, gsize len,
                              GError **error);
 
-/* By reference. */
+/* Queues @data by address. */
 gboolean mt_stream_out_ref(MtStreamOut *out, gconstpointer data, gsize len,
                            GError **error);
 
 gboolean mt_stream_out_flush(MtStreamOut *out, GError **error);
 
-/* Files only: flushes, and goes on at @offset of the file. */
+/* Files only: flushes, and continues at @offset of the file. */
 gboolean mt_stream_out_seek(MtStreamOut *out, guint64 offset,
                             GError **error);
 

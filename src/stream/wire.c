@@ -135,7 +135,7 @@ mt_wire_get_packet(const guint8 in[MT_MULTIFD_HEADER_SIZE],
         return FALSE;
     }
 
-    /* What a source wrote there for its last packet is still there. */
+    /* A packet without normal pages has the stale size of an earlier packet. */
     if (!ret_packet->n_normal)
         ret_packet->payload = 0;
     if (ret_packet->payload > MT_MULTIFD_MAX_PAYLOAD) {
@@ -149,7 +149,8 @@ mt_wire_get_packet(const guint8 in[MT_MULTIFD_HEADER_SIZE],
     memcpy(ret_packet->block, in + PACKET_BLOCK, sizeof(ret_packet->block));
     if (!memchr(ret_packet->block, 0, sizeof(ret_packet->block))) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a multifd packet has a block name without an end");
+                          "a multifd packet has a block name without a "
+                          "final NUL");
         return FALSE;
     }
 

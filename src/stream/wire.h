@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Constants and fixed-size records of QEMU's migration stream: see
+ * Constants and fixed-size records of the migration stream of QEMU: see
  * docs/internals/wire-formats.rst.
  */
 
@@ -57,7 +57,7 @@ typedef enum {
     MT_CMD_SWITCHOVER_START = 11,
 } MtCommand;
 
-/* Messages of the return path, and the longest that a source accepts. */
+/* Messages of the return path, and the longest accepted payload. */
 typedef enum {
     MT_RP_SHUT = 1,
     MT_RP_PONG = 2,
@@ -107,15 +107,15 @@ typedef struct {
 } MtMultifdPacket;
 
 /*
- * @alloc is the field "pages_alloc", which nothing depends on but which is
- * checked.  Everything of @out is written.
+ * @alloc is the field "pages_alloc", which receivers check but do not use.  All
+ * bytes of @out are written.
  */
 void mt_wire_put_packet(const MtMultifdPacket *packet, guint32 alloc,
                         guint8 out[MT_MULTIFD_HEADER_SIZE]);
 
 /*
- * Refuses what no source may send: numbers of pages and payload out of
- * bounds.  Whether block and offsets exist is for who knows the RAM.
+ * Refuses page counts and payload sizes that are out of bounds.  The caller
+ * checks the block name and the offsets.
  */
 gboolean mt_wire_get_packet(const guint8 in[MT_MULTIFD_HEADER_SIZE],
                             MtMultifdPacket *ret_packet, GError **error);

@@ -3,7 +3,8 @@
  * XBZRLE: encoder and decoder.
  *
  * The encoder works in two steps.  The first compares the pages and leaves one
- * bit a byte, which is where vectors help; every width gives the same 64 words.
+ * bit for each byte; vector instructions speed this up, and each width gives the
+ * same 64 words.
  * The second walks the runs of those bits and is the same for all, so that all
  * widths give the same delta.  Between the steps equal runs of one or two bytes
  * are taken into the changed run around them: written out they would cost at
@@ -125,7 +126,7 @@ xbzrle_close_gaps(guint64 *diff)
 
         before = word;
         if (!word)
-            continue; /* no set bit is near enough to fill any */
+            continue; /* no set bit is close enough to fill a gap */
         diff[i] = word | (up1 & (down1 | down2)) | (up2 & down1);
     }
 }
@@ -148,9 +149,9 @@ xbzrle_length_size(guint length)
     return length < 0x80 ? 1 : 2;
 }
 
-/* Writes that @equal bytes stay and @changed ones, at @bytes, follow.  @room is
- * what is left of @out, @after_bytes what may be read at @bytes.  Returns the
- * length, 0 when there is no room. */
+/* Writes a run of @equal bytes and a run of @changed bytes, which are at @bytes.
+ * @room: bytes left in @out; @after_bytes: readable bytes at @bytes.  Returns
+ * the length, or 0 if @room is too small. */
 static inline guint
 xbzrle_put_run(guint8 *out, guint room, guint equal, guint changed,
                const guint8 *bytes, guint after_bytes)
@@ -163,7 +164,7 @@ xbzrle_put_run(guint8 *out, guint room, guint equal, guint changed,
     n = xbzrle_put_length(out, equal);
     n += xbzrle_put_length(out + n, changed);
     if (changed <= 16 && after_bytes >= 16 && room >= n + 16)
-        memcpy(out + n, bytes, 16); /* a move each way, no loop */
+        memcpy(out + n, bytes, 16); /* one load and one store, no loop */
     else
         memcpy(out + n, bytes, changed);
     return n + changed;
@@ -174,7 +175,7 @@ static int
 xbzrle_runs(const guint64 *diff, const guint8 *after, guint8 *out)
 {
     guint done = 0;  /* end of the last changed run */
-    guint start = 0; /* of the present one */
+    guint start = 0; /* start of the current run */
     gboolean inside = FALSE;
     guint64 carry = 0;
     guint n = 0;
@@ -261,8 +262,8 @@ mt_xbzrle_encode(const guint8 *before, const guint8 *after, guint8 *out)
     return xbzrle_funcs[mt_isa_best()](before, after, out);
 }
 
-/* Reads a length of one or two bytes at *@at.  FALSE when the delta ends, or
- * when a third byte would follow. */
+/* Reads a length of one or two bytes at *@at.  FALSE if the delta ends or a third
+ * byte would follow. */
 static gboolean
 xbzrle_get_length(const guint8 *delta, gsize n, gsize *at, guint *ret_length)
 {

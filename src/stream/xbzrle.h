@@ -2,11 +2,10 @@
 #pragma once
 
 /*
- * XBZRLE: a page as its difference from the copy that the destination has.
+ * XBZRLE: a page encoded as the difference from the copy on the destination.
  *
- * The encoding is alternating runs of equal and of changed bytes.  One rule
- * keeps both ends together: the base of a delta is exactly what the last record
- * for that page made of it.
+ * The encoding alternates runs of equal and of changed bytes.  The base of a
+ * delta must be exactly the page as the previous record for it left it.
  */
 
 #include <glib.h>
@@ -15,7 +14,7 @@
 
 G_BEGIN_DECLS
 
-/* Longest delta: a longer one is an overflow, and the page goes as it is. */
+/* The longest delta; if it would be longer, the whole page is sent. */
 #define MT_XBZRLE_MAX 4096
 #define MT_XBZRLE_OVERFLOW (-1)
 
@@ -30,7 +29,7 @@ MtXbzrleFunc mt_xbzrle_func(MtIsa isa);
 int mt_xbzrle_encode(const guint8 *before, const guint8 *after, guint8 *out);
 
 /* Applies @delta of @n bytes to @page (4096 bytes) in place.  When it fails
- * part of the page may have been changed, nothing beside it. */
+ * part of the page may have been changed, but nothing outside it. */
 gboolean mt_xbzrle_decode(const guint8 *delta, gsize n, guint8 *page,
                           GError **error);
 

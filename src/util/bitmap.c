@@ -3,8 +3,9 @@
  * Bitmaps of fixed size.
  *
  * Everything is done on 64-bit words with the compiler's atomic operations.
- * Setting a bit never looks first: a plain look may overtake the write that
- * the bit stands for, and whoever drains the bitmap in between loses it.
+ * A bit is set without testing it first: a plain load could be reordered before
+ * the write to the page that the bit stands for, and a thread that drains the
+ * bitmap in between would lose that write.
  */
 #include "config.h"
 

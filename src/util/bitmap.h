@@ -6,8 +6,8 @@
  *
  * Bit n is bit n % 64 of word n / 64.  The bits of the last word that lie past
  * the end are always clear.  set, clear, test and their combinations may be
- * used by any number of threads at once; what works on the whole bitmap says
- * what it promises beside other threads.
+ * used by any number of threads at once; functions on the whole bitmap say what
+ * they guarantee while other threads change it.
  */
 
 #include <glib.h>
@@ -26,7 +26,7 @@ typedef struct {
 MtBitmap *mt_bitmap_new(guint64 n_bits);
 void mt_bitmap_free(MtBitmap *bitmap);
 
-/* Return what the bit was. */
+/* Return the former value of the bit. */
 gboolean mt_bitmap_set(MtBitmap *bitmap, guint64 bit);
 gboolean mt_bitmap_clear(MtBitmap *bitmap, guint64 bit);
 gboolean mt_bitmap_test(const MtBitmap *bitmap, guint64 bit);
@@ -36,7 +36,8 @@ gboolean mt_bitmap_test(const MtBitmap *bitmap, guint64 bit);
 guint64 mt_bitmap_set_range(MtBitmap *bitmap, guint64 first, guint64 n);
 guint64 mt_bitmap_clear_range(MtBitmap *bitmap, guint64 first, guint64 n);
 
-/* Bits that are set; beside writers a number of some moment per word. */
+/* The number of set bits; while other threads write, each word is counted at
+ * some moment. */
 guint64 mt_bitmap_count(const MtBitmap *bitmap);
 
 /* The first bit at or after @from that is set (clear), or MT_BITMAP_NONE. */

@@ -4,10 +4,10 @@
 /*
  * Big-endian data.
  *
- * Everything that comes from outside is read through an MtReader, a cursor
- * that knows where its data ends: a read that does not fit moves nothing and
- * answers FALSE.  What goes out is either put into room that the caller has
- * (mt_put_*) or appended to a GByteArray (mt_append_*).
+ * Data from outside is read through an MtReader, a cursor that knows where its
+ * data ends: a read past the end returns FALSE and does not move the cursor.
+ * Output is written into a buffer of the caller (mt_put_*) or appended to a
+ * GByteArray (mt_append_*).
  */
 
 #include <glib.h>
@@ -75,12 +75,12 @@ gboolean mt_reader_be32(MtReader *reader, guint32 *ret_value);
 gboolean mt_reader_be64(MtReader *reader, guint64 *ret_value);
 gboolean mt_reader_skip(MtReader *reader, gsize len);
 
-/* Borrows @len bytes of the data; NULL when there are fewer. */
+/* Returns a pointer to the next @len bytes, or NULL if fewer are left. */
 const guint8 *mt_reader_bytes(MtReader *reader, gsize len);
 
 /*
  * A string with one length byte before it.  @ret_str has room for 256 bytes
- * and is terminated; a string with a NUL inside is refused.
+ * and is terminated; a string that contains a NUL is refused.
  */
 gboolean mt_reader_str8(MtReader *reader, char ret_str[256]);
 

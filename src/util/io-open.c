@@ -21,7 +21,7 @@
 #include "util/io-private.h"
 #include "migtune/migtune-error.h"
 
-#define LISTEN_BACKLOG 256      /* main, and as many channels as there may be */
+#define LISTEN_BACKLOG 256      /* main channel and all multifd channels */
 
 extern char **environ;
 
@@ -33,7 +33,7 @@ unix_address(const char *path, struct sockaddr_un *ret_addr, GError **error)
     if (strlen(path) >= sizeof(ret_addr->sun_path)) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
                           "socket path %s has %" G_GSIZE_FORMAT " bytes, at "
-                          "most %" G_GSIZE_FORMAT " are possible", path,
+                          "most %" G_GSIZE_FORMAT " are supported", path,
                           strlen(path), sizeof(ret_addr->sun_path) - 1);
         return FALSE;
     }
@@ -42,7 +42,7 @@ unix_address(const char *path, struct sockaddr_un *ret_addr, GError **error)
     return TRUE;
 }
 
-/* Small messages must not wait for the answer to the one before. */
+/* TCP_NODELAY: a small message is sent without waiting for an answer. */
 static void
 tcp_prepare(int fd)
 {
@@ -51,7 +51,7 @@ tcp_prepare(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
-/* Connects a new non-blocking socket: the descriptor, or -1. */
+/* Connects a new non-blocking socket.  Returns the descriptor, or -1. */
 static int
 connect_one(const char *name, int family, const struct sockaddr *addr,
             socklen_t addr_len, guint timeout_ms, MtCancel *cancel,
@@ -63,14 +63,15 @@ connect_one(const char *name, int family, const struct sockaddr *addr,
     socklen_t len = sizeof(err);
 
     if (fd < 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s: no socket: %s", name,
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "%s: cannot create a socket: %s", name,
                           g_strerror(errno));
         return -1;
     }
 
     if (connect(fd, addr, addr_len) < 0)
         err = errno;
-    /* A unix socket whose queue of connections is full says EAGAIN. */
+    /* connect() to a unix socket fails with EAGAIN if its queue is full. */
     for (guint tries = 0; err == EAGAIN && tries < 200; tries++) {
         if (cancel && mt_cancel_fired(cancel))
             break;
@@ -173,7 +174,8 @@ mt_io_pair(MtCancel *cancel_a, MtCancel *cancel_b, MtIo **ret_a,
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "no socket pair: %s",
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "cannot create a socket pair: %s",
                           g_strerror(errno));
         return FALSE;
     }
@@ -298,7 +300,7 @@ mt_io_open_file(const char *path, MtIoFileMode mode, gboolean direct,
                           MIGTUNE_ERROR_UNSUPPORTED : MIGTUNE_ERROR_IO,
                           "%s: cannot open for %s%s: %s", name,
                           write ? "writing" : "reading",
-                          direct ? " past the page cache" : "",
+                          direct ? " with O_DIRECT" : "",
                           g_strerror(errno));
         return NULL;
     }
@@ -321,7 +323,8 @@ mt_io_spawn(const char *command, gboolean to_command, MtCancel *cancel,
     MtIo *io;
 
     if (pipe2(fds, O_CLOEXEC) < 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s: no pipe: %s", name,
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "%s: cannot create a pipe: %s", name,
                           g_strerror(errno));
         return NULL;
     }

@@ -2,8 +2,7 @@
 #pragma once
 
 /*
- * What io.c, which moves bytes, and io-open.c, which opens descriptors,
- * share.
+ * Shared by io.c (reading and writing) and io-open.c (opening).
  */
 
 #include <sys/types.h>
@@ -17,10 +16,10 @@ struct MtIo {
     MtCancel *cancel;
     guint timeout_ms;
     guint read_timeout_ms;
-    guint64 *activity;      /* NULL, or shared with others */
+    guint64 *activity;      /* byte counter shared with other MtIo, or NULL */
     gboolean is_socket;
     gboolean is_file;
-    pid_t pid;              /* of a command, 0 if there is none */
+    pid_t pid;              /* of the command behind a pipe, else 0 */
     MtIoFault fault;        /* the writer's */
 
     guint64 bytes_read;     /* written by the reader, seen by all */

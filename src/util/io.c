@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads, writes and waits on descriptors: see io.h.  Opening them is in
- * io-open.c.
+ * Reads, writes and waits on descriptors: see io.h.  io-open.c opens them.
  */
 #include "config.h"
 
@@ -25,7 +24,7 @@
 struct MtCancel {
     int refs;
     int fired;
-    int fd;             /* readable once fired; -1 when there is no eventfd */
+    int fd;             /* eventfd, readable once fired; -1 if none */
 };
 
 MtCancel *
@@ -127,7 +126,7 @@ io_close_fds(MtIo *io)
     io->read_fd = io->write_fd = -1;
 }
 
-/* A command that does not end after its pipe has been closed is ended. */
+/* Kills a command that does not end after its pipe was closed. */
 static gboolean
 io_reap(MtIo *io, GError **error)
 {
@@ -408,7 +407,7 @@ mt_io_read_some(MtIo *io, const struct iovec *iov, guint n_iov,
     }
 }
 
-/* Steps over @done bytes of a vector and drops what is empty. */
+/* Advances a vector by @done bytes and drops empty pieces. */
 static void
 iov_advance(struct iovec **iov, guint *n_iov, gsize done)
 {
@@ -464,7 +463,7 @@ mt_io_read(MtIo *io, gpointer buf, gsize len, GError **error)
     return mt_io_readv(io, &iov, 1, error);
 }
 
-/* A pipe without a reader raises a signal that nobody asked for. */
+/* Writing to a pipe without a reader raises SIGPIPE, which is blocked here. */
 static gssize
 io_write_pipe(int fd, const struct iovec *iov, guint n_iov)
 {
@@ -525,7 +524,7 @@ io_writev_all(MtIo *io, struct iovec *iov, guint n_iov, GError **error)
     return TRUE;
 }
 
-/* The bytes before the fault are written as they are. */
+/* Bytes before the fault are written unchanged. */
 static gboolean
 io_writev_fault(MtIo *io, const struct iovec *iov, guint n_iov,
                 GError **error)

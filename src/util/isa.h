@@ -20,8 +20,8 @@ typedef enum {
     MT_ISA_N
 } MtIsa;
 
-/* The widest that this machine can run.  It looks at what the processor told
- * at start-up, so asking costs nothing. */
+/* The widest instruction set that this machine can run.  The processor's
+ * features were read at program start, so a call is cheap. */
 MtIsa mt_isa_best(void);
 
 gboolean mt_isa_supported(MtIsa isa);
