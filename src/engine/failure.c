@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The first thing that went wrong: see failure.h.
+ * The first failure of a migration: see failure.h.
  */
 #include "config.h"
 
@@ -54,8 +54,8 @@ mt_failure_raise(MtFailure *failure, GError *error)
     first = !failure->first;
     if (first) {
         failure->first = error;
-        /* Before anybody else can raise: who did, and asks what was first,
-         * must find it. */
+        /* Under the lock: a thread that raises later and then asks for the
+         * first error must find it. */
         mt_cancel_fire(failure->cancel);
     }
     g_mutex_unlock(&failure->lock);

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * The first thing that went wrong.
+ * The first failure of a migration.
  *
- * Several threads work on one migration.  The first that fails says why and
- * ends the waits of all others; what those then complain about is a
- * consequence and is dropped.
+ * Several threads work on one migration.  The first thread that fails stores
+ * its error and ends the waits of all others; their errors are only
+ * consequences and are dropped.
  */
 
 #include <glib.h>
@@ -17,19 +17,19 @@ G_BEGIN_DECLS
 
 typedef struct MtFailure MtFailure;
 
-/* @on_raise, which may be NULL, is called once, by the thread that failed. */
+/* @on_raise (may be NULL) is called once, by the thread that failed first. */
 MtFailure *mt_failure_new(void (*on_raise)(gpointer data), gpointer data);
 void mt_failure_free(MtFailure *failure);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtFailure, mt_failure_free)
 
-/* Fired by the first failure; borrowed. */
+/* Fired by the first failure; owned by @failure. */
 MtCancel *mt_failure_get_cancel(MtFailure *failure);
 
-/* Takes @error. */
+/* Takes ownership of @error. */
 void mt_failure_raise(MtFailure *failure, GError *error);
 
-/* FALSE, with a copy of the first error, if there is one. */
+/* Returns FALSE with a copy of the first error, or TRUE if nothing failed. */
 gboolean mt_failure_check(MtFailure *failure, GError **error);
 
 G_END_DECLS

@@ -2,11 +2,12 @@
 /*
  * Compression of single pages on threads.
  *
- * Both directions are a pool: a fixed set of slots that go from free to queued
- * to work to done and back, a queue of slot numbers for the threads and, when
- * compressing, a queue of finished ones for the sender.  A few slots a thread
- * keep it busy while the sender is writing.  Only the sender's thread touches
- * free slots, only one worker a queued one, so the slots' bytes need no lock.
+ * Encoder and decoder are a pool with a fixed number of slots.  A slot is free,
+ * then queued, in work, done, and free again.  Slot numbers are queued for the
+ * threads and, when compressing, finished ones for the sender.  A few slots for
+ * each thread keep it busy while the sender writes.  Only the sender's thread
+ * accesses free slots and only one worker a queued slot, so the bytes of slots
+ * need no lock.
  */
 #include "config.h"
 
@@ -21,11 +22,11 @@
 #define MAX_THREADS 255
 
 typedef struct {
-    guint64 index;       /* encoder: which page */
-    guint8 *page;        /* decoder: where it goes */
+    guint64 index;       /* encoder: page index */
+    guint8 *page;        /* decoder: destination */
     guint in_n, out_n;   /* bytes in @in and @out */
-    gboolean in_flight;  /* the pool's thread has it; the sender's to look at */
-    const char *problem; /* what zlib found, or NULL */
+    gboolean in_flight;  /* submitted and not taken back; sender's thread */
+    const char *problem; /* error of zlib, or NULL */
     guint8 in[MT_LEGACY_MAX];
     guint8 out[MT_LEGACY_MAX];
 } LegacySlot;
@@ -45,13 +46,13 @@ typedef struct {
     int level;
 
     GMutex lock;
-    GCond work; /* something is queued, or the end has come */
-    GCond done; /* something is finished */
+    GCond work; /* a slot was queued, or the pool ends */
+    GCond done; /* a slot is finished */
     LegacyRing todo;
     LegacyRing finished;
     gboolean end;
 
-    LegacyRing free; /* the sender's thread */
+    LegacyRing free; /* used by the sender's thread */
 } LegacyPool;
 
 static void
@@ -133,7 +134,7 @@ legacy_thread(gpointer data)
         g_mutex_unlock(&pool->lock);
 
         if (rc != Z_OK)
-            slot->problem = "zlib found no memory";
+            slot->problem = "zlib is out of memory";
         else if (pool->deflating)
             slot->problem = legacy_deflate(&zs, slot);
         else
@@ -178,7 +179,7 @@ legacy_pool_start(LegacyPool *pool, guint n_threads, GError **error)
 {
     if (n_threads < 1 || n_threads > MAX_THREADS) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                          "%u compression threads: 1 to %d are possible",
+                          "%u compression threads: 1 to %d are supported",
                           n_threads, MAX_THREADS);
         return FALSE;
     }
@@ -218,8 +219,8 @@ legacy_pool_queue(LegacyPool *pool, guint number)
     g_mutex_unlock(&pool->lock);
 }
 
-/* Takes a finished slot, NULL when there is none.  @wait: as long as anything
- * is in work, wait for one. */
+/* Takes a finished slot; NULL if there is none.  @wait: wait for one while slots
+ * are in work. */
 static LegacySlot *
 legacy_pool_finished(LegacyPool *pool, gboolean wait)
 {
@@ -256,7 +257,7 @@ mt_legacy_encoder_new(guint n_threads, int level, MtLegacyEmit emit,
 
     if (level < 0 || level > 9) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                          "compression level %d: 0 to 9 are possible", level);
+                          "compression level %d: 0 to 9 are supported", level);
         return NULL;
     }
 
@@ -312,7 +313,7 @@ mt_legacy_encoder_put(MtLegacyEncoder *enc, guint64 index, const guint8 *page,
     guint number;
 
     if (pool->free.n == 0) {
-        /* One wait, then all that is there: fewer locks for a busy pool. */
+        /* Wait once, then take all finished slots: fewer lock operations. */
         gboolean may_wait = wait;
 
         while ((slot = legacy_pool_finished(pool, may_wait))) {
@@ -369,7 +370,7 @@ legacy_check_length(gsize n, GError **error)
 
     migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                       "compressed page of %" G_GSIZE_FORMAT
-                      " bytes: 1 to %d are possible",
+                      " bytes: 1 to %d are accepted",
                       n, MT_LEGACY_MAX);
     return FALSE;
 }
@@ -389,7 +390,7 @@ gboolean
 mt_legacy_inflate(const guint8 *data, gsize n, guint8 *page, GError **error)
 {
     z_stream zs = { 0 };
-    const char *problem = "zlib found no memory";
+    const char *problem = "zlib is out of memory";
 
     if (!legacy_check_length(n, error))
         return FALSE;
@@ -423,8 +424,7 @@ mt_legacy_decoder_free(MtLegacyDecoder *dec)
     g_free(dec);
 }
 
-/* Takes back what is finished; waits until at least one slot is free, or all
- * when @all. */
+/* Takes finished slots back; waits until one slot is free, or all if @all. */
 static gboolean
 legacy_collect(MtLegacyDecoder *dec, gboolean all, GError **error)
 {

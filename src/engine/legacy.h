@@ -4,35 +4,35 @@
 /*
  * The older compression of single pages ("compress" of QEMU 2.4 to 9.0).
  *
- * Every page becomes one complete zlib stream.  Threads compress; the sender
- * hands a page over and gets finished ones back, in any order.  The receiving
- * side has threads that inflate straight into guest RAM.
+ * Each page becomes one complete zlib stream.  Threads compress; the sender
+ * submits pages and gets finished ones back in any order.  On the destination,
+ * threads inflate directly into guest RAM.
  */
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-/* compressBound(4096): no page may come out, or come in, longer. */
+/* compressBound(4096): the longest zlib stream of a page. */
 #define MT_LEGACY_MAX 4110
 
 typedef struct {
     guint64 pages;           /* compressed */
-    guint64 busy;            /* pages that found no thread free */
+    guint64 busy;            /* pages for which no thread was free */
     guint64 compressed_size; /* bytes of all zlib streams */
 } MtLegacyStats;
 
 typedef struct MtLegacyEncoder MtLegacyEncoder;
 
-/* Receives a finished page: @data are @n bytes of zlib stream for the page that
- * was handed over with @index.  Called in the sender's thread. */
+/* Called in the sender's thread for each finished page: @data is the zlib stream
+ * of @n bytes for the page that was submitted with @index. */
 typedef gboolean (*MtLegacyEmit)(guint64 index, const guint8 *data, guint n,
                                  gpointer opaque, GError **error);
 
 typedef enum {
-    MT_LEGACY_FAILED = -1, /* @emit failed, or zlib */
+    MT_LEGACY_FAILED = -1, /* @emit or zlib failed */
     MT_LEGACY_QUEUED,
-    MT_LEGACY_BUSY, /* no thread is free and waiting is off: send it plain */
+    MT_LEGACY_BUSY, /* no thread is free: send the page uncompressed */
 } MtLegacyVerdict;
 
 /* @level 0..9; @n_threads 1..255. */
@@ -41,18 +41,18 @@ MtLegacyEncoder *mt_legacy_encoder_new(guint n_threads, int level,
                                        GError **error);
 void mt_legacy_encoder_free(MtLegacyEncoder *enc);
 
-/* Hands the page at @page over, which is copied.  @wait: wait for a thread. */
+/* Submits a copy of @page.  @wait: wait for a free thread. */
 MtLegacyVerdict mt_legacy_encoder_put(MtLegacyEncoder *enc, guint64 index,
                                       const guint8 *page, gboolean wait,
                                       GError **error);
 
-/* Waits until nothing is in work, and emits it all. */
+/* Waits until all submitted pages are compressed, and emits them. */
 gboolean mt_legacy_encoder_flush(MtLegacyEncoder *enc, GError **error);
 
 void mt_legacy_encoder_stats(MtLegacyEncoder *enc, MtLegacyStats *ret_stats);
 
 /* Inflates the complete zlib stream of @n bytes at @data into the page of 4096
- * bytes at @page.  It must be exactly a page, and nothing may follow. */
+ * bytes at @page.  Fails if it is not exactly one page. */
 gboolean mt_legacy_inflate(const guint8 *data, gsize n, guint8 *page,
                            GError **error);
 
@@ -61,17 +61,17 @@ typedef struct MtLegacyDecoder MtLegacyDecoder;
 MtLegacyDecoder *mt_legacy_decoder_new(guint n_threads, GError **error);
 void mt_legacy_decoder_free(MtLegacyDecoder *dec);
 
-/* Copies @data and has it inflated into @page some time before the next flush.
- * An error may be that of an earlier page. */
+/* Submits a copy of @data, which is inflated into @page before the next flush
+ * returns.  The error may be about an earlier page. */
 gboolean mt_legacy_decoder_put(MtLegacyDecoder *dec, const guint8 *data,
                                gsize n, guint8 *page, GError **error);
 
-/* Before @page is written or read in another way: waits if it is still being
- * inflated.  mt_legacy_decoder_put() does so by itself. */
+/* Waits until @page is not being inflated any more; to be called before @page is
+ * accessed otherwise.  mt_legacy_decoder_put() does this itself. */
 gboolean mt_legacy_decoder_settle(MtLegacyDecoder *dec, const guint8 *page,
                                   GError **error);
 
-/* Waits until all pages are in place. */
+/* Waits until all pages are inflated. */
 gboolean mt_legacy_decoder_flush(MtLegacyDecoder *dec, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtLegacyEncoder, mt_legacy_encoder_free)

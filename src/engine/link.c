@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A link with a speed and a length.
+ * A simulated link with limited bandwidth and latency.
  *
- * Each direction of a channel is a thread that reads, remembers when what it
- * read is due, and writes it then.  The speed is one clock that all channels
- * push forward: a piece leaves when those before it have left.  What is under
- * way is limited to what such a link holds, so that whoever writes feels the
- * speed, too.
+ * Each direction of a channel has a thread that reads pieces, computes when each
+ * piece is due, and writes it then.  The bandwidth is modelled by one clock for
+ * all channels: a piece leaves when all earlier pieces have left.  The bytes in
+ * flight are limited to the bandwidth-delay product, so the writer is slowed
+ * down, too.
  */
 #include "config.h"
 
@@ -17,33 +17,34 @@
 
 #define PIECE_BYTES (64 * 1024)
 
-/* What is in the link beyond speed times length, and without a speed. */
+/* Bytes in flight beyond the bandwidth-delay product, and without a limit. */
 #define SLACK_BYTES (2 * PIECE_BYTES)
 #define FAST_BYTES (16 * 1024 * 1024)
 
-/* How long the far end may take nothing, and may stay once this one went. */
+/* How long the far end may accept nothing, and may stay open after the near end
+ * was closed. */
 #define FAR_TIMEOUT_MS 30000
 
-/* Between two looks whether it went. */
+/* Interval of checks whether the near end was closed. */
 #define LOOK_NS MT_NS_PER_S
 
 struct MtLink {
     int refs;
     guint64 bytes_per_s;
     gint64 latency_ns;
-    guint64 room;               /* bytes under way in one channel */
+    guint64 room;               /* bytes in flight in one channel */
 
     GMutex lock;
-    gint64 free_ns;             /* when the last piece has left */
+    gint64 free_ns;             /* when the last piece leaves */
 };
 
-/* Both directions have one; freed by the last. */
+/* Shared by the threads of both directions; the last one frees it. */
 typedef struct {
     int refs;
     MtLink *link;
     MtIo *near;
     MtIo *far;
-    gint64 gone_ns;             /* when the near end went; atomic */
+    gint64 gone_ns;             /* when the near end was closed; atomic */
 } LinkChannel;
 
 typedef struct {
@@ -90,7 +91,7 @@ mt_link_unref(MtLink *link)
     g_free(link);
 }
 
-/* When @bytes that are given now arrive. */
+/* The time at which @bytes arrive that are written now. */
 static gint64
 link_due(MtLink *link, gboolean limited, gsize bytes)
 {
@@ -119,8 +120,8 @@ channel_unref(LinkChannel *channel)
     g_free(channel);
 }
 
-/* Sleeps until something can be read (if @fd is one), @due_ns (0: nothing is
- * due), or it is time for a look around. */
+/* Sleeps until @fd (-1: none) is readable, @due_ns (0: none) has come, or
+ * LOOK_NS have passed. */
 static gboolean
 way_sleep(int fd, gint64 due_ns)
 {
@@ -134,7 +135,7 @@ way_sleep(int fd, gint64 due_ns)
     return ppoll(&poll_fd, 1, &time, NULL) > 0;
 }
 
-/* Nobody reads at the near end any more, and the far one does not notice. */
+/* The near end was closed long ago, and the far end is still open. */
 static gboolean
 way_is_left_over(const LinkWay *way)
 {
@@ -197,8 +198,8 @@ way_thread(gpointer data)
         }
     }
 
-    /* The other side learns that nothing more comes; this one, if it was the
-     * other that broke. */
+    /* Closes the writing direction, and after a write error the reading
+     * direction, too. */
     g_queue_clear_full(&pieces, g_free);
     mt_io_shutdown_write(way->to);
     if (broken)

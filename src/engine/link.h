@@ -2,11 +2,9 @@
 #pragma once
 
 /*
- * A link with a speed and a length: what is written into one of its channels
- * comes out at the other end later, and no faster than all channels together
- * may go.
- *
- * The way back is as long, and not limited in speed.
+ * A simulated link with limited bandwidth and latency.  All its channels share
+ * the bandwidth in the direction from source to destination; the other direction
+ * has the same latency and no bandwidth limit.
  */
 
 #include <glib.h>
@@ -17,7 +15,7 @@ G_BEGIN_DECLS
 
 typedef struct MtLink MtLink;
 
-/* @bytes_per_s 0: as fast as it goes. */
+/* @bytes_per_s 0: no limit. */
 MtLink *mt_link_new(guint64 bytes_per_s, guint latency_ms);
 MtLink *mt_link_ref(MtLink *link);
 void mt_link_unref(MtLink *link);
@@ -25,9 +23,9 @@ void mt_link_unref(MtLink *link);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtLink, mt_link_unref)
 
 /*
- * Puts @link between @far, a socket, which is taken, and the end that is
- * returned; NULL on failure.  What was written arrives also when that end is
- * closed at once, as it does from a socket.
+ * Inserts @link between the socket @far, of which it takes ownership, and the
+ * returned end; NULL on failure.  Bytes that were written arrive even if the
+ * returned end is closed immediately afterwards, as with a socket.
  */
 MtIo *mt_link_extend(MtLink *link, MtIo *far, MtCancel *cancel,
                      GError **error);

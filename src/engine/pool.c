@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Threads that share the pages of a pass: see pool.h.
+ * Threads that send the pages of a pass: see pool.h.
  */
 #include "config.h"
 
 #include "engine/pool.h"
 
-/* A job is a kilobyte, and a thread is to find another one when it is done. */
+/* Several, so that a thread finds the next job when it finishes one; a job takes
+ * one kilobyte. */
 #define JOBS_PER_THREAD 6
 
 typedef struct {
     MtPool *pool;
     gpointer channel;
     GThread *thread;
-    gboolean sync;          /* under the pool's lock: asked for one */
+    gboolean sync;          /* a sync is requested; under the pool's lock */
 } PoolThread;
 
 struct MtPool {
@@ -22,19 +23,19 @@ struct MtPool {
     guint n_threads;
     guint n_jobs;
     PoolThread *threads;
-    MtJob *jobs;            /* all of them */
+    MtJob *jobs;            /* all jobs */
 
     GMutex lock;
-    GCond work;             /* there is a job, a sync or an end */
-    GCond progress;         /* a job or a sync is done, or all is lost */
-    MtJob **queue;          /* a ring */
+    GCond work;             /* a job, a sync or the end of the pool */
+    GCond progress;         /* a job or a sync is done, or a thread failed */
+    MtJob **queue;          /* ring buffer */
     guint head;
     guint n_queued;
-    MtJob **idle;           /* a stack */
+    MtJob **idle;           /* stack */
     guint n_idle;
-    guint n_waiting;        /* threads without work */
-    guint wanted;           /* idle jobs that who fills them waits for */
-    guint n_syncs;          /* threads that have not done theirs */
+    guint n_waiting;        /* threads that wait for work */
+    guint wanted;           /* idle jobs for which mt_pool_get() waits */
+    guint n_syncs;          /* threads that have not finished the sync */
     gboolean quit;
     gboolean failed;
 };
@@ -159,7 +160,7 @@ mt_pool_get(MtPool *pool, GError **error)
     MtJob *job = NULL;
 
     g_mutex_lock(&pool->lock);
-    /* Who has to wait at all waits for several: waking costs more than
+    /* If it must wait, it waits for several jobs: a wake-up costs more than
      * filling a job. */
     if (!pool->n_idle)
         pool->wanted = pool->n_jobs / 2;

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Threads that share the pages of a pass.
+ * Threads that send the pages of a pass.
  *
- * The migration thread fills jobs of up to MT_MULTIFD_PAGES pages of one
- * block; whichever thread is free takes the next.  A sync waits until no job
- * is left and has every thread do what its channel needs for that.
+ * The migration thread fills jobs of up to MT_MULTIFD_PAGES pages of one block;
+ * the next free thread takes a job.  A sync waits until all jobs are done and
+ * calls the sync function of each channel in its thread.
  */
 
 #include <glib.h>
@@ -24,24 +24,24 @@ typedef struct {
 } MtJob;
 
 typedef struct {
-    /* In the thread of @channel; on error the whole migration fails. */
+    /* Called in the thread of @channel; an error fails the migration. */
     gboolean (*run)(gpointer channel, const MtJob *job, GError **error);
     gboolean (*sync)(gpointer channel, GError **error);
 } MtPoolFuncs;
 
 typedef struct MtPool MtPool;
 
-/* One thread for each of the @n @channels, which are borrowed. */
+/* One thread for each of the @n channels, which must outlive the pool. */
 MtPool *mt_pool_new(const MtPoolFuncs *funcs, gpointer *channels, guint n,
                     MtFailure *failure);
 
-/* Jobs that no thread has begun are dropped. */
+/* Drops jobs that no thread has started.  NULL is allowed. */
 void mt_pool_free(MtPool *pool);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtPool, mt_pool_free)
 
-/* An empty job; waits for one.  NULL after a failure.  Each must come back
- * by mt_pool_submit(). */
+/* Waits for an empty job; NULL after a failure.  Each job must be returned by
+ * mt_pool_submit(). */
 MtJob *mt_pool_get(MtPool *pool, GError **error);
 void mt_pool_submit(MtPool *pool, MtJob *job);
 gboolean mt_pool_sync(MtPool *pool, GError **error);

@@ -47,17 +47,17 @@ struct MtReturnPath {
     gboolean requests_allowed;
     char asked_block[256];      /* which REQ_PAGES means */
     GQueue requests;            /* of MtPageRequest */
-    gsize max_bitmap;           /* 0: none may come */
+    gsize max_bitmap;           /* 0: no bitmap is accepted */
     char bitmap_block[256];
-    GBytes *bitmap;             /* the last one that came */
+    GBytes *bitmap;             /* the last one received */
     gboolean resumed;
-    gboolean over;      /* SHUT came, or nothing more can come */
+    gboolean over;      /* SHUT was received, or the path broke */
     gboolean got_shut;
     guint32 shut;
     GError *error;
 };
 
-/* The lengths that each message may have. */
+/* The accepted payload lengths of each message. */
 static const struct {
     guint16 min;
     guint16 max;
@@ -71,7 +71,7 @@ static const struct {
     [MT_RP_SWITCHOVER_ACK] = { 0, 0 },
 };
 
-/* With the lock held.  A name comes with the first request for a block. */
+/* With the lock held.  Only the first request for a block has its name. */
 static gboolean
 return_path_request(MtReturnPath *path, const guint8 *payload, guint16 len,
                     gboolean named, GError **error)
@@ -104,9 +104,8 @@ return_path_request(MtReturnPath *path, const guint8 *payload, guint16 len,
 }
 
 /*
- * A bitmap follows its message: how long it is, the bits, a mark.  Only the
- * thread that reads is here, so @max_bitmap, which only rises, may be read
- * without the lock held for all of it.
+ * A bitmap follows its message: the length, the bits, an end mark.  The lock is
+ * not held while it is read; @max_bitmap never decreases.
  */
 static gboolean
 return_path_bitmap(MtReturnPath *path, const guint8 *payload, guint16 len,
@@ -122,8 +121,8 @@ return_path_bitmap(MtReturnPath *path, const guint8 *payload, guint16 len,
     g_mutex_unlock(&path->lock);
     if (!max || len != 1 + payload[0]) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          max ? "the name that goes with a bitmap is broken" :
-                          "a bitmap came that nobody asked for");
+                          max ? "the name before a bitmap has a wrong length" :
+                          "a bitmap was received that was not requested");
         return FALSE;
     }
     if (!mt_io_read(path->io, number, sizeof(number), error))
@@ -142,7 +141,7 @@ return_path_bitmap(MtReturnPath *path, const guint8 *payload, guint16 len,
     if (mt_get_be64(number) != MT_RP_BITMAP_END) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "a bitmap of %" G_GUINT64_FORMAT " bytes has no "
-                          "mark at its end", n);
+                          "end mark", n);
         return FALSE;
     }
 
@@ -156,7 +155,7 @@ return_path_bitmap(MtReturnPath *path, const guint8 *payload, guint16 len,
     return TRUE;
 }
 
-/* FALSE: it was the last one. */
+/* Reads one message.  FALSE: it was the last one. */
 static gboolean
 return_path_message(MtReturnPath *path, GError **error)
 {
@@ -172,7 +171,8 @@ return_path_message(MtReturnPath *path, GError **error)
     if (type < MT_RP_SHUT || type >= G_N_ELEMENTS(return_lengths) ||
         len < return_lengths[type].min || len > return_lengths[type].max) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "message %u with %u bytes is not known", type, len);
+                          "message %u with %u bytes is not supported", type,
+                          len);
         return FALSE;
     }
     if (!mt_io_read(path->io, payload, len, error))
@@ -205,9 +205,10 @@ return_path_message(MtReturnPath *path, GError **error)
         more = path->resumed;
         if (!more)
             migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                              "a postcopy is said to be resumed with %u, %s",
+                              "RESUME_ACK has the value %u, %s",
                               mt_get_be32(payload), path->max_bitmap ?
-                              "only 1 is accepted" : "which nobody asked for");
+                              "only 1 is accepted" :
+                              "but no recovery was requested");
     }
     g_cond_broadcast(&path->changed);
     g_mutex_unlock(&path->lock);
@@ -225,8 +226,8 @@ return_path_verdict(MtReturnPath *path, GError **error)
     }
     if (path->got_shut && path->shut) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "return path: the destination could not load the "
-                          "stream and said %u", path->shut);
+                          "return path: the destination failed to load the "
+                          "stream (status %u)", path->shut);
         return FALSE;
     }
 
@@ -329,7 +330,7 @@ mt_return_path_allow_recovery(MtReturnPath *path, gsize max_bytes)
     g_mutex_unlock(&path->lock);
 }
 
-/* With the lock held: FALSE when waiting is over and nothing came. */
+/* With the lock held: FALSE if the path has ended or the time is over. */
 static gboolean
 return_path_wait(MtReturnPath *path, gint64 end, const char *what,
                  GError **error)
@@ -337,8 +338,8 @@ return_path_wait(MtReturnPath *path, gint64 end, const char *what,
     if (path->over) {
         if (return_path_verdict(path, error))
             migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                              "return path: the destination ended it instead "
-                              "of sending %s", what);
+                              "return path: the destination closed it before "
+                              "it sent %s", what);
         return FALSE;
     }
     if (g_cond_wait_until(&path->changed, &path->lock, end))
@@ -352,7 +353,7 @@ return_path_wait(MtReturnPath *path, gint64 end, const char *what,
 static gint64
 return_path_deadline(guint timeout_ms)
 {
-    /* For ever is a year. */
+    /* No limit: a year. */
     return g_get_monotonic_time() + (timeout_ms ? timeout_ms *
         (gint64)1000 : 366 * 24 * 3600 * G_TIME_SPAN_SECOND);
 }
@@ -367,14 +368,14 @@ mt_return_path_wait_bitmap(MtReturnPath *path, const char *block,
 
     g_mutex_lock(&path->lock);
     while (ok && !path->bitmap)
-        ok = return_path_wait(path, end, "the bitmap of what arrived", error);
+        ok = return_path_wait(path, end, "the bitmap of received pages", error);
     bitmap = g_steal_pointer(&path->bitmap);
     if (ok && (strcmp(path->bitmap_block, block) != 0 ||
                g_bytes_get_size(bitmap) < n_bytes)) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "return path: the bitmap of block \"%s\" has %"
-                          G_GSIZE_FORMAT " bytes, that of \"%s\" with %"
-                          G_GSIZE_FORMAT " was asked for",
+                          "return path: received a bitmap of block '%s' with %"
+                          G_GSIZE_FORMAT " bytes, requested was block '%s' "
+                          "with %" G_GSIZE_FORMAT,
                           path->bitmap_block, g_bytes_get_size(bitmap), block,
                           n_bytes);
         ok = FALSE;
@@ -392,7 +393,7 @@ mt_return_path_wait_resumed(MtReturnPath *path, guint timeout_ms,
 
     g_mutex_lock(&path->lock);
     while (ok && !path->resumed)
-        ok = return_path_wait(path, end, "that it goes on", error);
+        ok = return_path_wait(path, end, "RESUME_ACK", error);
     g_mutex_unlock(&path->lock);
     return ok;
 }
@@ -429,8 +430,8 @@ mt_return_path_wait_shut(MtReturnPath *path, guint timeout_ms,
     } else {
         migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
                           "return path: everything was sent, but the "
-                          "destination has not said for %u ms whether it "
-                          "loaded it", timeout_ms);
+                          "destination has not confirmed within %u ms that "
+                          "it loaded the stream", timeout_ms);
         ok = FALSE;
     }
     g_mutex_unlock(&path->lock);

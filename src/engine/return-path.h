@@ -2,12 +2,11 @@
 #pragma once
 
 /*
- * The return path: what a destination says to its source on the main channel.
+ * The return path: messages of a destination to its source on the main channel.
  *
- * A destination writes messages as they come.  A source has a thread that
- * reads them for as long as the migration lasts and answers four questions:
- * is the path alive, may the guest be switched over, which pages are waited for
- * in post-copy, was the stream loaded.
+ * A source has a thread that reads the messages during the whole migration.
+ * They say whether the guest may be switched over, which pages a guest in
+ * post-copy waits for, and whether the stream was loaded.
  */
 
 #include <glib.h>
@@ -27,16 +26,16 @@ gboolean mt_return_send_u32(MtIo *io, MtReturnMessage type, guint32 value,
 typedef struct MtReturnPath MtReturnPath;
 
 /*
- * Begins to read @io, which is borrowed.  When the path breaks before SHUT, or
- * SHUT brings bad news, @on_broken is called in the reading thread, possibly
- * before this returns; it takes @error.
+ * Starts to read @io, which must outlive the path.  If the path breaks before
+ * SHUT, or SHUT reports a failure, @on_broken is called in the reading thread,
+ * possibly before this function returns; it takes ownership of @error.
  */
 typedef void (*MtReturnBroken)(gpointer data, GError *error);
 
 MtReturnPath *mt_return_path_new(MtIo *io, MtReturnBroken on_broken,
                                  gpointer data);
 
-/* @io must have been shut down, or the last message have come. */
+/* @io must have been shut down, or the last message have arrived. */
 void mt_return_path_free(MtReturnPath *path);
 
 /* Pages that a guest in post-copy waits for. */
@@ -54,9 +53,11 @@ gboolean mt_return_path_take_request(MtReturnPath *path,
                                      MtPageRequest *ret_request);
 
 /*
- * Recovery of a post-copy: it may come with bitmaps of at most so many bytes.
- * The bitmap of @block, of at least @n_bytes: which pages have arrived, bit 0
- * of byte 0 first; NULL on error.  And whether the destination goes on.
+ * Recovery of a post-copy.  Allows bitmaps of at most @max_bytes.
+ *
+ * wait_bitmap: returns the bitmap of @block, of at least @n_bytes, with a bit for
+ * each page that has arrived (bit 0 of byte 0 is page 0); NULL on error.
+ * wait_resumed: waits until the destination confirms that it continues.
  */
 void mt_return_path_allow_recovery(MtReturnPath *path, gsize max_bytes);
 GBytes *mt_return_path_wait_bitmap(MtReturnPath *path, const char *block,
@@ -65,13 +66,13 @@ GBytes *mt_return_path_wait_bitmap(MtReturnPath *path, const char *block,
 gboolean mt_return_path_wait_resumed(MtReturnPath *path, guint timeout_ms,
                                      GError **error);
 
-/* Until there is one, the path is over, or @timeout_us passed. */
+/* Waits until there is a request, the path has ended, or @timeout_us passed. */
 void mt_return_path_wait_request(MtReturnPath *path, gint64 timeout_us);
 
 gboolean mt_return_path_got_ack(MtReturnPath *path);
 
-/* Waits for SHUT, which must say that all is well; MIGTUNE_ERROR_TIMEOUT after
- * @timeout_ms (0: none). */
+/* Waits for SHUT and fails if it reports a failure; MIGTUNE_ERROR_TIMEOUT after
+ * @timeout_ms (0: no limit). */
 gboolean mt_return_path_wait_shut(MtReturnPath *path, guint timeout_ms,
                                   GError **error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Defaults of a migration, and what its settings must not be.
+ * Default settings of a migration, and checks.
  */
 #include "config.h"
 
@@ -157,8 +157,9 @@ mt_engine_settings_check(const MtEngineSettings *s, GError **error)
     }
     if (s->return_path && !s->wire.send_vmdesc) {
         migtune_error_set(error, MIGTUNE_ERROR_CONFLICT,
-                          "return-path needs the description of the devices: "
-                          "a destination finds the end of the stream by it");
+                          "return-path needs the device description "
+                          "(send_vmdesc), by which a destination finds the "
+                          "end of the stream");
         return FALSE;
     }
     if (s->xbzrle && !mt_xbzrle_check_size(s->xbzrle_cache_bytes, error))

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What one migration is asked to do, and which generation of QEMU's stream it
- * speaks.
+ * The settings of one migration, and the dialect of the stream.
  *
- * The same structure serves both sides; a side ignores what is the other's.
+ * Both sides use the same structure; each side ignores the settings of the
+ * other.
  * Sizes are bytes, times nanoseconds unless the name says otherwise, rates
  * bytes a second.
  */
@@ -18,14 +18,15 @@
 G_BEGIN_DECLS
 
 typedef enum {
-    MT_ZERO_NONE,           /* zero pages are sent as they are */
-    MT_ZERO_LEGACY,         /* found by the main thread, sent on main */
-    MT_ZERO_MULTIFD,        /* found and sent by the channels, if any */
+    MT_ZERO_NONE,           /* zero pages are sent as normal pages */
+    MT_ZERO_LEGACY,         /* detected by the main thread, sent on the
+                             * main channel */
+    MT_ZERO_MULTIFD,        /* detected and sent by the multifd channels */
 } MtZeroDetection;
 
 /* When a destination sends SWITCHOVER_ACK. */
 typedef enum {
-    MT_ACK_AUTO,            /* by the machine type's name; "none": no */
+    MT_ACK_AUTO,            /* depends on the name of the machine type */
     MT_ACK_ALWAYS,
     MT_ACK_NEVER,
 } MtAckRule;
@@ -35,9 +36,11 @@ typedef enum {
     MT_GENERATION_NEW,      /* 10.0 and later */
 } MtGeneration;
 
-/* The switches of the stream that differ between releases: a source's.  Of
- * these a destination looks at @send_vmdesc: without it, device state may end
- * without a description.  The last two are a destination's. */
+/*
+ * Details of the stream that differ between releases.  The source uses all but
+ * the last two, which only the destination uses.  The destination also uses
+ * @send_vmdesc: if FALSE, device state may end without a description.
+ */
 typedef struct {
     gboolean send_configuration;
     gboolean send_footers;
@@ -49,7 +52,7 @@ typedef struct {
     gboolean sync_each_section;     /* multifd: SYNC at every EOS */
     guint32 ram_section_id;
     guint32 global_state_section_id;
-    gboolean refuse_flush;          /* multifd's record of 8.1 */
+    gboolean refuse_flush;          /* the multifd flush record of 8.1 */
     gboolean refuse_switchover_start;   /* the command of 10.0 */
 } MtWireSwitches;
 
@@ -66,8 +69,7 @@ typedef struct {
     gboolean auto_converge;
     gboolean pause_before_switchover;
     gboolean direct_io;             /* with mapped_ram and multifd */
-    gboolean postcopy;              /* mt_engine_start_postcopy() can be; a
-                                     * destination accepts that it may */
+    gboolean postcopy;              /* post-copy may be started */
 
     /* Parameters. */
     guint multifd_channels;         /* 1..255 */
@@ -79,10 +81,11 @@ typedef struct {
     guint decompress_threads;
     gboolean compress_wait_thread;
     guint64 xbzrle_cache_bytes;     /* a power of two */
-    gboolean xbzrle_in_bulk;        /* pages of the first pass enter the cache:
-                                     * for measuring what that costs */
+    gboolean xbzrle_in_bulk;        /* pages of the first pass enter the cache
+                                     * (for the benchmark) */
     guint64 max_bandwidth;          /* 0: no limit */
-    guint64 max_postcopy_bandwidth; /* of pages nobody asked for; 0: none */
+    guint64 max_postcopy_bandwidth; /* of pages that were not requested; 0: no
+                                     * limit */
     guint64 avail_switchover_bandwidth;     /* 0: measured */
     gint64 downtime_limit_ns;
     guint throttle_initial;         /* percent */
@@ -90,7 +93,7 @@ typedef struct {
     guint throttle_max;
     guint throttle_trigger;         /* percent of what was sent */
     MtZeroDetection zero_detection;
-    guint8 uuid[16];                /* all zero: there is none */
+    guint8 uuid[16];                /* all zero: none */
     char machine[128];              /* as in the configuration section */
     gboolean guest_running;         /* what the global state says */
 
@@ -100,35 +103,36 @@ typedef struct {
     MtAckRule ack_rule;
     gboolean check_machine;         /* the name must be @machine */
 
-    /* This engine's own. */
-    guint timeout_ms;               /* of silence; 0: for ever */
+    /* Settings that QEMU does not have. */
+    guint timeout_ms;               /* without progress; 0: no limit */
     guint64 max_device_bytes;       /* of device state that is kept */
-    gboolean postcopy_told_early;   /* its status comes before the guest is
-                                     * stopped, as up to 9.2 */
-    gboolean postcopy_recovers;     /* a postcopy that breaks is paused */
-    guint max_passes;               /* then the guest is stopped whatever is
-                                     * left; 0: never */
+    gboolean postcopy_told_early;   /* the status postcopy-active is set before
+                                     * the guest is stopped, as up to 9.2 */
+    gboolean postcopy_recovers;     /* a post-copy is paused if its link breaks */
+    guint max_passes;               /* after so many passes the guest is stopped
+                                     * in any case; 0: never */
     gboolean keep_stopped;          /* a failed source does not start its
                                      * guest again */
-    MtIoFault fault;                /* of the main channel, writing */
-    int fault_channel;              /* -1: main; else that multifd channel */
-    guint fail_at_pass;             /* this side dies when it ends; 0: no */
+    MtIoFault fault;                /* when writing; see @fault_channel */
+    int fault_channel;              /* -1: the main channel; else a multifd
+                                     * channel */
+    guint fail_at_pass;             /* this side fails at the end of that pass;
+                                     * 0: never */
 } MtEngineSettings;
 
 /* The defaults of the newest release, with `-machine none`. */
 void mt_engine_settings_init(MtEngineSettings *settings);
 
-/* Everything that is a matter of the release: the switches and where zero
- * pages are found. */
+/* Sets everything that depends on the release: the switches and where zero
+ * pages are detected. */
 void mt_engine_settings_speak(MtEngineSettings *settings,
                               MtGeneration generation);
 
-/* The level that @codec encodes with, on the codec's own scale; 0 if it has
- * none. */
+/* The compression level for @codec; 0 if it has no levels. */
 int mt_engine_settings_level(const MtEngineSettings *settings,
                              const MtCodec *codec);
 
-/* What excludes what, and ranges. */
+/* Checks ranges and settings that exclude each other. */
 gboolean mt_engine_settings_check(const MtEngineSettings *settings,
                                   GError **error);
 

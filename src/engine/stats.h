@@ -2,12 +2,11 @@
 #pragma once
 
 /*
- * What a migration has done so far.
+ * Statistics of a migration.
  *
- * MtEngineStats is a copy for whoever asks: every member that query-migrate
- * has had in any release, under its name, with what is true instead of what
- * old releases counted.  MtCounters is what the threads of an engine add to:
- * each member on its own and without a lock.
+ * MtEngineStats is a snapshot for callers: every member that query-migrate has
+ * had in any release, under its name.  MtCounters has the counters that the
+ * threads of an engine increment, each atomically and without a lock.
  */
 
 #include <glib.h>
@@ -30,16 +29,16 @@ typedef enum {
     MT_STATUS_POSTCOPY_RECOVER,
 } MtStatus;
 
-/* QEMU's spelling, such as "pre-switchover". */
+/* The name that QEMU uses, such as "pre-switchover". */
 const char *mt_status_to_string(MtStatus status);
 
 typedef struct {
     MtStatus status;
-    char *error_desc;           /* why it failed or is paused, or NULL */
+    char *error_desc;           /* of a failure or a pause, or NULL */
     gint64 total_ns;
     gint64 setup_ns;
-    gint64 downtime_ns;         /* once completed, or the guest runs over
-                                 * there */
+    gint64 downtime_ns;         /* once completed, or once the guest runs
+                                 * on the destination */
     gint64 expected_downtime_ns;
     guint throttle_percent;     /* 0: never throttled */
 
@@ -48,7 +47,8 @@ typedef struct {
     guint64 remaining;          /* bytes of pages still to be sent */
     guint64 total;
     guint64 duplicate;          /* zero pages */
-    guint64 normal;             /* pages sent whole, on main or by channels */
+    guint64 normal;             /* pages sent uncompressed on the main
+                                 * channel, or by multifd channels */
     guint64 normal_bytes;
     guint64 dirty_pages_rate;   /* pages a second */
     double mbps;                /* megabits a second, of the last window */
@@ -56,10 +56,10 @@ typedef struct {
     guint64 page_size;
     guint64 multifd_bytes;
     guint64 pages_per_second;
-    guint64 precopy_bytes;      /* while the guest ran */
-    guint64 downtime_bytes;     /* while it stood still */
-    guint64 postcopy_bytes;     /* while it ran over there */
-    guint64 postcopy_requests;  /* pages that were waited for */
+    guint64 precopy_bytes;      /* while the guest ran on the source */
+    guint64 downtime_bytes;     /* while it was stopped */
+    guint64 postcopy_bytes;     /* while it ran on the destination */
+    guint64 postcopy_requests;  /* page requests of the destination */
 
     /* xbzrle-cache */
     guint64 xbzrle_cache_bytes;
@@ -69,8 +69,8 @@ typedef struct {
     double xbzrle_cache_miss_rate;  /* of the last pass */
     guint64 xbzrle_overflow;
     double xbzrle_encoding_rate;    /* page bytes to delta bytes */
-    guint64 xbzrle_unchanged;       /* of these pages, left out: nothing
-                                     * differed */
+    guint64 xbzrle_unchanged;       /* of these pages, not sent because they
+                                     * had not changed */
 
     /* compression */
     guint64 compression_pages;
@@ -79,12 +79,12 @@ typedef struct {
     guint64 compressed_size;
     double compression_rate;
 
-    /* What no release has. */
+    /* Statistics that QEMU does not have. */
     guint64 multifd_packets;
     guint64 device_bytes;       /* of device state */
     guint64 bandwidth;          /* measured, bytes a second */
-    guint64 downtime_budget;    /* bytes the allowed downtime has room for */
-    double device_ratio;        /* device_bytes to downtime_budget */
+    guint64 downtime_budget;    /* bytes that fit into the downtime limit */
+    double device_ratio;        /* device_bytes / downtime_budget */
 } MtEngineStats;
 
 void mt_engine_stats_clear(MtEngineStats *stats);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Addresses and the channels behind them: see transport.h.
+ * Addresses and their channels: see transport.h.
  */
 #include "config.h"
 
@@ -31,7 +31,8 @@ struct MtTransport {
     char *path;         /* unix, file; the command of exec */
     guint64 offset;     /* file */
     int fd;             /* fd: until used */
-    int listen_fd;      /* pair: one count for each end that waits */
+    int listen_fd;      /* pair: an eventfd with one count for each
+                         * connection that was not accepted */
 
     GMutex lock;        /* pair */
     GQueue waiting;     /* of MtIo */
@@ -39,7 +40,7 @@ struct MtTransport {
     gboolean good;      /* the verdict, once verdict_fd is readable */
     int verdict_fd;
     guint n_opened;
-    MtLink *link;       /* NULL: it is as it is */
+    MtLink *link;       /* NULL: not slowed down */
 };
 
 static const struct {
@@ -68,7 +69,7 @@ transport_parse_tcp(MtTransport *t, const char *rest, GError **error)
     const char *colon = strrchr(rest, ':');
 
     if (!colon || !colon[1])
-        return transport_bad(t->uri, "tcp:HOST:PORT is needed", error);
+        return transport_bad(t->uri, "expected tcp:HOST:PORT", error);
 
     t->host = rest[0] == '[' && colon > rest && colon[-1] == ']' ?
         g_strndup(rest + 1, colon - rest - 2) :
@@ -102,11 +103,11 @@ transport_parse_file(MtTransport *t, const char *rest, GError **error)
         }
         if (end == number || *end || !g_ascii_isdigit(*number) ||
             t->offset > G_MAXINT64)
-            return transport_bad(t->uri, "offset=N needs a number of bytes, "
-                                 "with k, M, G or T after it", error);
+            return transport_bad(t->uri, "expected offset=N with a number of "
+                                 "bytes, optionally with k, M, G or T", error);
     }
     if (!*t->path)
-        return transport_bad(t->uri, "file:PATH is needed", error);
+        return transport_bad(t->uri, "expected file:PATH", error);
     return TRUE;
 }
 
@@ -122,13 +123,13 @@ transport_parse(MtTransport *t, const char *rest, GError **error)
         return transport_parse_file(t, rest, error);
     case KIND_FD:
         if (!g_ascii_string_to_unsigned(rest, 10, 0, G_MAXINT, &fd, NULL))
-            return transport_bad(t->uri, "fd:NUMBER is needed", error);
+            return transport_bad(t->uri, "expected fd:NUMBER", error);
         t->fd = fd;
         return TRUE;
     case KIND_UNIX:
     case KIND_EXEC:
         t->path = g_strdup(rest);
-        return *rest || transport_bad(t->uri, "there is nothing after the "
+        return *rest || transport_bad(t->uri, "nothing follows the "
                                       "colon", error);
     case KIND_PAIR:
     default:
@@ -165,7 +166,7 @@ mt_transport_new(const char *uri, GError **error)
         return g_steal_pointer(&t);
     }
 
-    transport_bad(uri, "tcp:, unix:, fd:, exec: or file: is needed", error);
+    transport_bad(uri, "expected tcp:, unix:, fd:, exec: or file:", error);
     return NULL;
 }
 
@@ -266,7 +267,7 @@ transport_connect_pair(MtTransport *t, MtCancel *cancel, GError **error)
     if (write(t->listen_fd, &one, sizeof(one)) != sizeof(one)) {
         mt_io_free(here);
         migtune_error_set(error, MIGTUNE_ERROR_IO,
-                          "cannot wake the other end of the pair");
+                          "cannot notify the other end of the pair");
         return NULL;
     }
     return here;
@@ -284,7 +285,7 @@ transport_use_fd(MtTransport *t, gboolean write, MtCancel *cancel,
                           "%s was used before", t->uri);
         return NULL;
     }
-    /* Only a socket can go the other way too. */
+    /* Only a socket has both directions. */
     copy = dup(fd);
     if (copy < 0) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
@@ -319,7 +320,7 @@ transport_connect(MtTransport *t, guint timeout_ms, MtCancel *cancel,
 
     if (t->n_opened++ && !transport_kinds[t->kind].multi) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          "%s has room for one channel", t->uri);
+                          "%s supports only one channel", t->uri);
         return NULL;
     }
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What stands in a guest's pages.
+ * Content for the pages of a simulated guest.
  *
- * Each page is made from the seed and its own index alone, so that any page
- * can be made again on its own.  The mixed image follows the make-up of the
- * images that migration is usually measured with; neighbouring pages are of
- * the same kind, as in a real guest.
+ * Each page depends only on the seed and its index, so a single page can be made
+ * again.  The mixed image has the proportions of images that migration is usually
+ * measured with; neighbouring pages have the same kind, as in a real guest.
  */
 #include "config.h"
 
@@ -58,7 +57,7 @@ mt_content_from_name(const char *name, MtContent *ret_content)
     return FALSE;
 }
 
-/* A number that depends on both in every bit. */
+/* A hash of both numbers. */
 static guint64
 content_mix(guint64 a, guint64 b)
 {
@@ -90,7 +89,7 @@ content_sparse(guint64 state, guint8 *page)
     }
 }
 
-/* Adds the @n bytes at @what as far as there is room. */
+/* Appends the @n bytes at @what, cut at the end of the page. */
 static guint
 content_append(guint8 *page, guint at, const char *what, guint n)
 {
@@ -99,7 +98,7 @@ content_append(guint8 *page, guint at, const char *what, guint n)
     return at + n;
 }
 
-/* Lines of made-up words, some far more frequent than others, and numbers. */
+/* Lines of invented words, some much more frequent than others, and numbers. */
 static void
 content_text(guint64 state, guint8 *page)
 {

@@ -2,8 +2,8 @@
 /*
  * The dirty log.
  *
- * Two bitmaps of one bit a page.  Syncing and scanning walk whole words, so a
- * clean page costs one bit of memory traffic and nothing else.
+ * Two bitmaps with one bit for each page.  A sync and a scan read whole words, so
+ * a clean page costs only one bit of memory traffic.
  */
 #include "config.h"
 

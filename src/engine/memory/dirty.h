@@ -4,13 +4,13 @@
 /*
  * The dirty log: which pages were written since they were last sent.
  *
- * Writers mark pages in the log.  A sync moves the log into the pass, the set
- * of pages that the source works on, so that a pass sees a fixed set and what
- * is written meanwhile waits for the next sync.  Writers write first and mark
- * afterwards: a page is then never taken out of the pass with its mark already
- * spent and its bytes still to come.
+ * Writers mark pages in the log.  A sync moves the log into the pass, which is
+ * the set of pages that the source sends.  Pages that are written meanwhile stay
+ * in the log until the next sync.  Writers write first and mark afterwards: with
+ * the opposite order the source could take the mark and read the page before it
+ * is written.
  *
- * Threads: any may mark and ask for the count; one works on the pass.
+ * Any thread may mark pages and read the count; one thread uses the pass.
  */
 
 #include <glib.h>
@@ -21,7 +21,7 @@ G_BEGIN_DECLS
 
 typedef struct MtDirty MtDirty;
 
-/* Neither the log nor the pass has a page. */
+/* The log and the pass are empty. */
 MtDirty *mt_dirty_new(guint64 n_pages);
 void mt_dirty_free(MtDirty *dirty);
 
@@ -35,31 +35,31 @@ void mt_dirty_mark_range(MtDirty *dirty, guint64 first, guint64 n);
  * the log. */
 void mt_dirty_start(MtDirty *dirty);
 
-/* Leaves pages out, as those of a block that is not migrated. */
+/* Removes pages from the log and the pass, such as those of a block that is not
+ * migrated. */
 void mt_dirty_forget(MtDirty *dirty, guint64 first, guint64 n);
 
 /* Moves the log into the pass.  Returns how many pages were in the log: what
  * the guest dirtied since the last sync. */
 guint64 mt_dirty_sync(MtDirty *dirty);
 
-/* Pages in the pass; exact, and costs nothing. */
+/* The exact number of pages in the pass; does not scan. */
 guint64 mt_dirty_count(const MtDirty *dirty);
 
-/* Takes the first page at or after @from out of the pass.  MT_BITMAP_NONE when
- * there is none. */
+/* Takes the first page at or after @from out of the pass; MT_BITMAP_NONE if there
+ * is none. */
 guint64 mt_dirty_take_next(MtDirty *dirty, guint64 from);
 
-/* Takes the first run of pages in the pass that begins at or after @from and
- * before @end, of at most @max_pages, ending before @end: returns its length,
- * 0 when there is none. */
+/* Takes the first run of pages between @from and @end out of the pass, at most
+ * @max_pages.  Returns its length, 0 if there is none. */
 guint64 mt_dirty_take_run(MtDirty *dirty, guint64 from, guint64 end,
                           guint64 max_pages, guint64 *ret_first);
 
-/* The same without taking it. */
+/* The same, but leaves the run in the pass. */
 guint64 mt_dirty_next_run(const MtDirty *dirty, guint64 from, guint64 end,
                           guint64 *ret_first);
 
-/* Takes one page out of the pass; whether it was in. */
+/* Takes one page out of the pass.  FALSE: it was not in the pass. */
 gboolean mt_dirty_take(MtDirty *dirty, guint64 page);
 
 /* Puts a page back into the pass. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What holds back those who touch RAM that has not arrived: see gate.h.
+ * A gate blocks accesses to RAM that has not arrived: see gate.h.
  */
 #include "config.h"
 
@@ -13,7 +13,7 @@ struct MtGate {
 
     GMutex lock;
     GCond arrived;
-    /* Under it. */
+    /* Protected by @lock. */
     MtBitmap *asked;
     MtGateAsk ask;
     gpointer ask_data;
@@ -61,7 +61,7 @@ mt_gate_close(MtGate *gate, MtGateAsk ask, gpointer data)
     gate->ask = ask;
     gate->ask_data = data;
     __atomic_store_n(&gate->closed, TRUE, __ATOMIC_RELEASE);
-    /* Those who wait already ask once more. */
+    /* Threads that wait already request their pages again. */
     g_cond_broadcast(&gate->arrived);
     g_mutex_unlock(&gate->lock);
 }
@@ -88,7 +88,7 @@ mt_gate_detach(MtGate *gate)
     g_mutex_unlock(&gate->lock);
 }
 
-/* With the lock held, which it lets go meanwhile. */
+/* Call with the lock held; it is released during the callback. */
 static void
 gate_ask(MtGate *gate, guint64 index)
 {

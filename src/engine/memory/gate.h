@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * What holds back those who touch RAM that has not arrived: post-copy.
+ * A gate blocks accesses to RAM that has not arrived: post-copy.
  *
- * A guest that runs before its memory is there stops at a page that is
- * missing, asks for it, and goes on when it has come.  QEMU has the kernel do
- * that; here whoever writes to the RAM of a guest asks a gate first.  A gate
- * is open until it is closed, and costs one look at a flag.
+ * In post-copy the guest runs before all its RAM has arrived.  An access to a
+ * missing page requests the page and waits until it has arrived.  QEMU uses
+ * userfaultfd for this; here a thread that writes to guest RAM calls
+ * mt_gate_pass() first.  A gate is open until it is closed; passing an open gate
+ * costs one load of a flag.
  *
  * All functions may be called from any thread.
  */
@@ -20,8 +21,8 @@ G_BEGIN_DECLS
 
 typedef struct MtGate MtGate;
 
-/* Somebody waits for page @index, the first to do so since it is missing.
- * Called without a lock held, in the thread that waits. */
+/* Called when the first thread waits for the missing page @index, in that thread
+ * and without a lock held. */
 typedef void (*MtGateAsk)(gpointer data, guint64 index);
 
 MtGate *mt_gate_new(guint64 n_pages);
@@ -29,23 +30,24 @@ void mt_gate_free(MtGate *gate);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtGate, mt_gate_free)
 
-/* The pages @first to @first + @n - 1 are missing, once it is closed. */
+/* Marks pages @first to @first + @n - 1 as missing; effective once the gate is
+ * closed. */
 void mt_gate_miss(MtGate *gate, guint64 first, guint64 n);
 
-/* Missing pages are waited for from now on. */
+/* From now on accesses to missing pages wait, and @ask is called. */
 void mt_gate_close(MtGate *gate, MtGateAsk ask, gpointer data);
 
-/* Nothing is missing, or will be. */
+/* Opens the gate: no page is missing any more. */
 void mt_gate_open(MtGate *gate);
 
-/* Nobody is asked any more: those who wait go on waiting.  When it returns,
- * @ask of mt_gate_close() is not running. */
+/* Stops calling @ask; threads that wait continue to wait.  When this returns,
+ * @ask is not running. */
 void mt_gate_detach(MtGate *gate);
 
-/* Whether page @index may be touched; waits for it @timeout_us at most. */
+/* Waits at most @timeout_us until page @index may be accessed; FALSE: not yet. */
 gboolean mt_gate_pass(MtGate *gate, guint64 index, gint64 timeout_us);
 
-/* The page is there, with its content.  FALSE: it was before. */
+/* The content of page @index is in place.  FALSE: it was not missing. */
 gboolean mt_gate_arrive(MtGate *gate, guint64 index);
 
 gboolean mt_gate_is_missing(MtGate *gate, guint64 index);

@@ -2,9 +2,9 @@
 /*
  * Guest RAM.
  *
- * A block is one mapping, anonymous or a shared file (so that a real QEMU can
- * be given the same memory).  Blocks are few and looked up per record of the
- * stream only when the name changes, so a plain array does.
+ * A block is one mapping, anonymous or a shared file, which a real QEMU can use,
+ * too.  There are few blocks, and the stream names a block only if it is not the
+ * one of the record before: so an array is sufficient.
  */
 #include "config.h"
 
@@ -101,8 +101,8 @@ ram_map(MtRamBlock *block, const char *path, GError **error)
         return FALSE;
     }
 
-    /* Filling memory is mostly page faults: the larger, the fewer.  Where the
-     * system has no huge pages this asks for nothing. */
+    /* Huge pages reduce the number of page faults; the call fails without harm
+     * if the system has none. */
     madvise(host, block->max_length, MADV_HUGEPAGE);
     block->host = host;
     return TRUE;
@@ -117,7 +117,7 @@ ram_check_spec(const MtRam *ram, const MtRamBlockSpec *spec, GError **error)
     if (name_len == 0 || name_len > MT_RAM_NAME_MAX) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
                           "RAM block name of %" G_GSIZE_FORMAT
-                          " bytes: 1 to %d are possible",
+                          " bytes: 1 to %d are supported",
                           name_len, MT_RAM_NAME_MAX);
         return FALSE;
     }
@@ -204,13 +204,13 @@ mt_ram_resize(MtRam *ram, MtRamBlock *block, guint64 length, GError **error)
         length > block->max_length) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "RAM block \"%s\": length %" G_GUINT64_FORMAT
-                          " asked, %" G_GUINT64_FORMAT " here%s",
+                          " requested, the length is %" G_GUINT64_FORMAT "%s",
                           block->name, length, block->used_length,
-                          block->resizable ? "; it cannot grow so far" : "");
+                          block->resizable ? "; the largest length is smaller" : "");
         return FALSE;
     }
 
-    /* What is no longer used must read as zero if it is used again. */
+    /* The part that is no longer used must be zero if it is used again. */
     if (length < block->used_length)
         memset(block->host + length, 0, block->used_length - length);
     block->used_length = length;

@@ -8,7 +8,7 @@
 
 #include "engine/memory/throttle.h"
 
-/* Syncs in which the guest was too fast before it is slowed. */
+/* The number of syncs with a guest that is too fast before it is throttled. */
 #define PATIENCE 2
 #define MAX_PERCENT 99
 
@@ -49,8 +49,8 @@ mt_throttle_set(MtThrottle *throttle, const MtThrottleSettings *settings)
     throttle->settings = *settings;
 }
 
-/* The next step up.  With tailslow it is no longer than what would bring the
- * guest down to the threshold, if dirtying follows its share of the time. */
+/* The next increment.  With tailslow it is at most what would reduce the dirty
+ * rate to the threshold, if the dirty rate is proportional to the run time. */
 static guint
 throttle_step(const MtThrottle *throttle, guint now, double dirtied,
               double threshold)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What content.c and workload.c share. */
+/* Shared by content.c and workload.c. */
 
 #include <glib.h>
 
-/* A small generator of even 64-bit numbers (splitmix64): any state will do. */
+/* A small generator of uniform 64-bit numbers (splitmix64); any state is valid. */
 static inline guint64
 mt_random_next(guint64 *state)
 {

@@ -2,10 +2,9 @@
 /*
  * Threads that dirty guest RAM.
  *
- * A guest's memory is read while it is written: that race is what a migration
- * is about, and the dirty log makes it harmless.  The thread sanitizer cannot
- * know, so all writing is done in small functions that it leaves alone; the
- * rest of the file it checks.
+ * Guest RAM is read while it is written.  This race is part of every migration,
+ * and the dirty log makes it harmless.  The thread sanitizer cannot know this, so
+ * all writes are in small functions that are excluded from it.
  */
 #include "config.h"
 
@@ -19,12 +18,12 @@
 #define NOT_SANITIZED __attribute__((no_sanitize("thread"), noinline))
 
 #define MAX_THREADS 64
-/* Steps between two looks at the clock. */
+/* Steps between two reads of the clock. */
 #define BATCH 32
-/* The document's generator: a buffer of so many pages. */
+/* The size of the buffer in the XBZRLE document, in pages. */
 #define RW_PAGES 4096
 #define RW_STRIDE 1024
-/* How long to wait for a page before looking whether to stop. */
+/* How long to wait for a page before checking for a stop. */
 #define GATE_US 5000
 
 typedef struct {
@@ -32,7 +31,7 @@ typedef struct {
     GThread *thread;
     guint64 first, n; /* its share of the pages */
 
-    /* The writing thread's, or the caller's of mt_workload_step(). */
+    /* Used by the writing thread, or by mt_workload_step(). */
     guint64 state;
     guint64 position;
 } WorkloadWriter;
@@ -54,7 +53,7 @@ struct MtWorkload {
     GCond stop;
 };
 
-/* One page write at @page. */
+/* Writes to the page at @page once. */
 typedef void (*WorkloadStep)(WorkloadWriter *w);
 
 static NOT_SANITIZED void
@@ -87,8 +86,8 @@ workload_running(MtWorkload *load)
     return __atomic_load_n(&load->running, __ATOMIC_ACQUIRE);
 }
 
-/* Page @n of the writer's share; NULL when it is not there, and the writer is
- * to stop. */
+/* Page @n of the writer's share; NULL if the writer was stopped while the page
+ * was missing. */
 static guint8 *
 workload_page(const WorkloadWriter *w, guint64 n)
 {
@@ -170,7 +169,7 @@ workload_step_one_byte(WorkloadWriter *w)
     guint64 n = w->position % w->n;
     guint8 *page = workload_page(w, n);
 
-    /* The byte's place differs from page to page, and from round to round. */
+    /* The offset of the byte depends on the page and the round. */
     if (page)
         workload_bump(page, (n * 61 + w->position / w->n * 7) % MT_PAGE_SIZE);
     w->position++;
@@ -222,13 +221,13 @@ workload_check(const MtWorkloadSpec *spec, guint64 n_pages, GError **error)
 {
     if (spec->kind >= MT_WORKLOAD_N || spec->content >= MT_CONTENT_N) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "workload %d with content %d: no such thing",
+                          "workload %d with content %d is not supported",
                           (int)spec->kind, (int)spec->content);
         return FALSE;
     }
     if (spec->n_threads > MAX_THREADS) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                          "%u writing threads: at most %d are possible",
+                          "%u writing threads: at most %d are supported",
                           spec->n_threads, MAX_THREADS);
         return FALSE;
     }
@@ -244,7 +243,7 @@ workload_check(const MtWorkloadSpec *spec, guint64 n_pages, GError **error)
     return TRUE;
 }
 
-/* Gives each writer its share; none is empty. */
+/* Gives each writer a share of the pages; no share is empty. */
 static void
 workload_share_out(MtWorkload *load, guint64 n_pages)
 {
@@ -310,7 +309,7 @@ mt_workload_free(MtWorkload *load)
     g_free(load);
 }
 
-/* Sleeps for @ns, or until the workload is stopped. */
+/* Sleeps for @ns or until the workload is stopped. */
 static void
 workload_nap(MtWorkload *load, gint64 ns)
 {
@@ -326,8 +325,7 @@ workload_nap(MtWorkload *load, gint64 ns)
     g_mutex_unlock(&load->lock);
 }
 
-/* How far a writer that has made @done page writes since @start_ns is ahead of
- * its rate. */
+/* How far a writer with @done page writes since @start_ns is ahead of its rate. */
 static gint64
 workload_ahead_ns(const MtWorkload *load, guint64 done, gint64 since_ns)
 {

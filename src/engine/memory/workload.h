@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * A guest without a guest: content for its RAM, and threads that dirty it.
+ * A simulated guest: content for its RAM, and threads that dirty it.
  *
- * Everything follows from a seed: the same seed gives the same bytes, and the
- * same number of steps of one thread gives the same writes.
+ * Everything depends on a seed: the same seed gives the same bytes, and the same
+ * number of steps of one thread gives the same writes.
  */
 
 #include <glib.h>
@@ -37,19 +37,19 @@ void mt_content_fill_ram(MtContent content, guint64 seed, MtRam *ram);
 
 typedef enum {
     MT_WORKLOAD_IDLE,
-    MT_WORKLOAD_RW,         /* the load generator of QEMU's XBZRLE document:
-                             * over and over one more in every 1024th byte */
-    MT_WORKLOAD_UNIFORM,    /* 8 bytes in a page anywhere */
+    MT_WORKLOAD_RW,         /* the load generator of the XBZRLE document of
+                             * QEMU: increments every 1024th byte repeatedly */
+    MT_WORKLOAD_UNIFORM,    /* 8 bytes in a random page */
     MT_WORKLOAD_HOT,        /* 90 % of the writes in a tenth of the pages */
     MT_WORKLOAD_SEQUENTIAL, /* whole pages, one after the other */
     MT_WORKLOAD_ONE_BYTE,   /* one byte in each page, one after the other */
-    MT_WORKLOAD_ZERO,       /* pages become zero, and content again */
+    MT_WORKLOAD_ZERO,       /* pages become zero, then content again */
     MT_WORKLOAD_N
 } MtWorkloadKind;
 
 const char *mt_workload_name(MtWorkloadKind kind);
 
-/* By the name; FALSE when there is none such. */
+/* Find by name; FALSE if the name is unknown. */
 gboolean mt_workload_from_name(const char *name, MtWorkloadKind *ret_kind);
 gboolean mt_content_from_name(const char *name, MtContent *ret_content);
 
@@ -57,36 +57,36 @@ typedef struct {
     MtWorkloadKind kind;
     MtContent content;   /* what SEQUENTIAL and ZERO write */
     guint64 seed;
-    guint n_threads;     /* 0 is 1; each has its own share of the pages */
-    guint64 first_page;  /* where in RAM, page indexes */
-    guint64 n_pages;     /* 0: to the end; RW: 0 is 4096 pages, as written in
-                          * the document, or what there is */
-    guint64 pages_per_s; /* of all threads; 0: as fast as it goes */
+    guint n_threads;     /* 0 means 1; each has its own share of the pages */
+    guint64 first_page;  /* a page index */
+    guint64 n_pages;     /* 0: to the end; with RW at most 4096 pages, as in
+                          * the document */
+    guint64 pages_per_s; /* of all threads; 0: no limit */
 } MtWorkloadSpec;
 
 typedef struct MtWorkload MtWorkload;
 
-/* @dirty and @throttle may be NULL; what is passed must outlive it. */
+/* @dirty and @throttle may be NULL; all arguments must outlive the workload. */
 MtWorkload *mt_workload_new(const MtWorkloadSpec *spec, MtRam *ram,
                             MtDirty *dirty, MtThrottle *throttle,
                             GError **error);
 
-/* Writers pass @gate, which must outlive the workload, before they touch a
- * page; while it is stopped. */
+/* Writers pass @gate, which must outlive the workload, before they access a page.
+ * To be called while the workload is stopped. */
 void mt_workload_set_gate(MtWorkload *load, MtGate *gate);
 
-/* Stops it first. */
+/* Stops the workload first. */
 void mt_workload_free(MtWorkload *load);
 
-/* Starts the threads, or starts them again where they stopped. */
+/* Starts the threads, or continues them. */
 void mt_workload_start(MtWorkload *load);
 
-/* Returns when all threads stand still: every write is made and marked.  Takes
- * microseconds, also when the writers sleep. */
+/* Returns when all threads have stopped and every write is marked as dirty; takes
+ * microseconds even if the writers sleep. */
 void mt_workload_stop(MtWorkload *load);
 
-/* Does @n_steps page writes of the first thread's sequence in the calling
- * thread; only while it is stopped. */
+/* Does @n_steps page writes of the first thread's sequence in the calling thread.
+ * Only while the workload is stopped. */
 void mt_workload_step(MtWorkload *load, guint64 n_steps);
 
 /* Page writes so far. */

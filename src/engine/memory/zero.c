@@ -2,10 +2,10 @@
 /*
  * Zero-page detection.
  *
- * Most pages that are not zero show it in their first bytes, and most that are
- * must be read whole: so it looks at one vector first, and then goes through
- * the page in steps of 256 bytes, ORing four or more vectors for each branch.
- * That keeps up with a plain read of memory.
+ * Most pages that are not zero differ in their first bytes, and zero pages must
+ * be read completely.  So the first vector is tested first, and then the page in
+ * steps of 256 bytes, ORing four or more vectors for each branch.  This is as
+ * fast as reading the memory.
  */
 #include "config.h"
 
@@ -40,7 +40,7 @@ zero_portable(const void *data, gsize n)
 
 #if defined(__x86_64__)
 
-/* Four vectors in one, without a long chain of ORs. */
+/* ORs four vectors as a tree. */
 static inline __m128i
 zero_or4_sse2(const __m128i *p)
 {
@@ -49,8 +49,8 @@ zero_or4_sse2(const __m128i *p)
         _mm_or_si128(_mm_load_si128(p + 2), _mm_load_si128(p + 3)));
 }
 
-/* Only a load that is aligned can be part of the instruction that ORs, which
- * makes this faster by a third; pages are aligned. */
+/* An aligned load can be a memory operand of the OR instruction, which is a third
+ * faster; pages are aligned. */
 static gboolean
 zero_sse2(const void *data, gsize n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Zero-page detection, in the widest vectors that the machine has. */
+/* Zero-page detection with the widest vectors of the machine. */
 
 #include <glib.h>
 
@@ -12,10 +12,10 @@ G_BEGIN_DECLS
 /* Whether the @n bytes at @data, a multiple of 256, are all zero. */
 typedef gboolean (*MtZeroFunc)(const void *data, gsize n);
 
-/* For @isa, which the machine must have. */
+/* The variant for @isa, which the machine must support. */
 MtZeroFunc mt_zero_func(MtIsa isa);
 
-/* Whether the page of 4096 bytes at @page, which others may be writing, is all
+/* Whether the page of 4096 bytes at @page, which other threads may be writing, is
  * zero. */
 gboolean mt_zero_page(const void *page);
 

@@ -2,12 +2,10 @@
 #pragma once
 
 /*
- * RAM at fixed offsets in a file.
+ * Writing the RAM of a mapped-ram file: see stream/mapped.h for the layout.
  *
- * In the block list every block has a header that says where its bitmap and
- * its pages are; page p is at its place whenever it is written, so that a
- * page that changes is written again over itself and the file does not grow.
- * A page is in the file if its bit is set, else it is zero.
+ * Each page has a fixed offset, so a page that is sent again overwrites its
+ * former content and the file does not grow.
  */
 
 #include <glib.h>
@@ -27,8 +25,8 @@ G_BEGIN_DECLS
 typedef struct MtMappedOut MtMappedOut;
 
 /*
- * @io is the main handle.  With multifd in the settings, @transport is opened
- * once more for each channel, and threads write.
+ * @io is the main handle.  If the settings have multifd, @transport is opened
+ * once for each channel, and threads write.
  */
 MtMappedOut *mt_mapped_out_new(MtRam *ram, MtIo *io, MtTransport *transport,
                                const MtEngineSettings *settings,
@@ -38,15 +36,15 @@ void mt_mapped_out_free(MtMappedOut *mapped);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtMappedOut, mt_mapped_out_free)
 
-/* Writes the header of block @i at the present position of @out and leaves
- * the position behind its pages. */
+/* Writes the header of block @i at the current position of @out, which then is
+ * the end of the pages of that block. */
 gboolean mt_mapped_out_block(MtMappedOut *mapped, guint i, MtStreamOut *out,
                              GError **error);
 
 /* NULL without multifd. */
 MtPool *mt_mapped_out_get_pool(MtMappedOut *mapped);
 
-/* Without multifd: writes the pages at once. */
+/* Without multifd: writes the pages immediately. */
 gboolean mt_mapped_out_run(MtMappedOut *mapped, const MtJob *job,
                            GError **error);
 

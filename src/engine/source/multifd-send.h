@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * Multifd: pages in packets over channels of their own.
+ * Multifd: pages in packets over several channels.
  *
- * The order of packets on different channels is unknown, so both sides meet at
- * sync points: a source sends a SYNC packet on every channel, and then a
- * record on main; a destination that reads that record waits until every
- * channel has come to its SYNC, where it stands still, and lets them go on.
+ * Packets on different channels have no order, so there are sync points: the
+ * source sends a SYNC packet on each channel and then a record on the main
+ * channel.  A destination channel stops at its SYNC packet.  When the destination
+ * reads the record on the main channel, it waits until all channels have stopped
+ * and then lets them continue.
  */
 
 #include <glib.h>
@@ -24,7 +25,7 @@ G_BEGIN_DECLS
 
 typedef struct MtMultifdSend MtMultifdSend;
 
-/* Takes the @n connections, and greets on each. */
+/* Takes ownership of the @n connections and sends the hello on each. */
 MtMultifdSend *mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
                                    const MtEngineSettings *settings,
                                    MtIo **ios, guint n, MtCounters *counters,
