@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The thread of a destination: accepts, loads, answers.
+ * The thread of a destination: accepts connections, loads the stream, answers.
  *
- * Which connection is main and which is a channel is told by its first four
- * bytes, which are looked at without taking them and without waiting for one
- * connection while another could go on.
+ * The first four bytes of a connection tell whether it is the main channel or a
+ * multifd channel.  They are peeked, and one silent connection does not delay the
+ * others.
  */
 #include "config.h"
 
@@ -19,20 +19,20 @@
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
 
-/* Between two looks at connections that have said nothing yet. */
+/* The interval at which silent connections are polled. */
 #define PEEK_MS 2
 
-/* Between two looks for another address to recover at. */
+/* The interval at which a new recovery address is looked for. */
 #define RECOVER_MS 50
 
-/* How long a source may take to close after the last word. */
+/* How long to wait until the source closes, after the final answer. */
 #define CLOSE_MS 2000
 
 typedef struct {
     MtEngine *engine;
     MtIo *io;
     MtMultifdRecv *channels;
-    GPtrArray *silent;          /* connections of which nothing is known */
+    GPtrArray *silent;          /* connections whose kind is unknown */
     MtDest *dest;
     gboolean committed;
 } DestRun;
@@ -44,7 +44,7 @@ dest_prepare_io(DestRun *run, MtIo *io)
     mt_io_set_activity(io, &run->engine->activity);
 }
 
-/* Finds out what connection @i of the silent ones is. */
+/* Determines the kind of connection @i of the silent ones. */
 static gboolean
 dest_classify(DestRun *run, guint i, GError **error)
 {
@@ -56,8 +56,8 @@ dest_classify(DestRun *run, guint i, GError **error)
 
     if (n < 0 || (n < (gssize)sizeof(first) && hung_up)) {
         migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                          "a connection was closed before it said what it "
-                          "is");
+                          "a connection was closed before its first four "
+                          "bytes arrived");
         return FALSE;
     }
     if (n < (gssize)sizeof(first))
@@ -75,9 +75,10 @@ dest_classify(DestRun *run, guint i, GError **error)
     }
 
     migtune_error_set(error, MIGTUNE_ERROR_STREAM, magic == MT_WIRE_MAGIC ?
-                      "a second connection begins with 0x%08x, as main does" :
-                      "a connection begins with 0x%08x, which is neither main "
-                      "nor a channel", magic);
+                      "a second main channel was connected (it begins with "
+                      "0x%08x)" :
+                      "a connection begins with 0x%08x, which is neither a "
+                      "main channel nor a multifd channel", magic);
     return FALSE;
 }
 
@@ -87,7 +88,7 @@ dest_accept_multifd(DestRun *run, GError **error)
     MtEngine *e = run->engine;
     guint n_wanted = e->settings.multifd_channels + 1;
     guint n_accepted = 0;
-    gboolean hung_up = FALSE;   /* main, before the last look for channels */
+    gboolean hung_up = FALSE;   /* main channel, at the last iteration */
     gint64 begin = 0;
 
     run->channels = mt_multifd_recv_new(
@@ -123,19 +124,19 @@ dest_accept_multifd(DestRun *run, GError **error)
             if (!dest_classify(run, i - 1, error))
                 return FALSE;
         }
-        /* A source connects all channels before it ends main. */
+        /* A source connects all channels before it closes the main channel. */
         if (hung_up && n_accepted == n_before && n_accepted < n_wanted) {
             migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
                               "the main channel was closed when %u of %u "
-                              "connections had come", n_accepted, n_wanted);
+                              "connections had arrived", n_accepted, n_wanted);
             return FALSE;
         }
         hung_up = run->io && mt_io_is_hung_up(run->io);
         if (e->settings.timeout_ms && g_get_monotonic_time() - begin >
             e->settings.timeout_ms * (gint64)1000) {
             migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
-                              "%u of %u connections came within %u ms, and "
-                              "%u of them have said nothing", n_accepted,
+                              "%u of %u connections arrived within %u ms, "
+                              "%u of them sent no data", n_accepted,
                               n_wanted, e->settings.timeout_ms,
                               run->silent->len);
             return FALSE;
@@ -169,32 +170,32 @@ dest_accept(DestRun *run, GError **error)
     return TRUE;
 }
 
-/* The source must still be there when it is told that all is well. */
+/* Sends the final answer, if the source still waits for it. */
 static gboolean
 dest_commit(DestRun *run, GError **error)
 {
-    static const guint8 all_well[4];
+    static const guint8 success[4];
     guint8 byte;
 
     if (!mt_dest_has_return_path(run->dest))
         return TRUE;
-    /* Then nobody else could run the guest anyway. */
+    /* In post-copy the guest runs here in any case. */
     if (mt_dest_is_postcopy(run->dest)) {
-        mt_dest_say(run->dest, MT_RP_SHUT, all_well, sizeof(all_well), NULL);
+        mt_dest_send(run->dest, MT_RP_SHUT, success, sizeof(success), NULL);
         return TRUE;
     }
     if (mt_io_is_socket(run->io) && mt_io_peek(run->io, &byte, 1) < 0) {
         migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                          "everything was loaded, but the source is gone "
-                          "without waiting for the answer");
+                          "the stream was loaded, but the source closed the "
+                          "connection before the final answer");
         return FALSE;
     }
 
-    return mt_dest_say(run->dest, MT_RP_SHUT, all_well, sizeof(all_well),
+    return mt_dest_send(run->dest, MT_RP_SHUT, success, sizeof(success),
                        error);
 }
 
-/* The devices have come, and the guest runs with the RAM that there is. */
+/* Starts the guest in post-copy, with the RAM that has arrived. */
 static void
 dest_run_guest(gpointer data, GBytes *sections)
 {
@@ -219,8 +220,8 @@ dest_resumed(gpointer data)
     mt_engine_recovered(run->engine);
 }
 
-/* Waits for the source at @from; *@from becomes another one if that is
- * offered meanwhile. */
+/* Waits for the source at @from, which is replaced if another address is offered
+ * meanwhile. */
 static gboolean
 dest_accept_again(DestRun *run, MtTransport **from, GError **error)
 {
@@ -249,8 +250,8 @@ dest_accept_again(DestRun *run, MtTransport **from, GError **error)
     return TRUE;
 }
 
-/* The link broke while the guest ran, because of @reason, which is taken:
- * waits for another. */
+/* The link broke in post-copy: waits for a new link.  Takes ownership of
+ * @reason. */
 static gboolean
 dest_recover(DestRun *run, GError *reason, GError **error)
 {
@@ -329,10 +330,10 @@ dest_run(DestRun *run, GError **error)
     return run->committed;
 }
 
-/* Closing while bytes are under way would break the connection for the other
- * side before it has read the last word. */
+/* Waits until the source closes.  Closing a socket with unread data resets the
+ * connection, and the source would not read the final answer. */
 static void
-dest_part_gently(DestRun *run)
+dest_wait_for_close(DestRun *run)
 {
     guint8 buf[256];
     struct iovec iov = { buf, sizeof(buf) };
@@ -397,7 +398,7 @@ mt_engine_dest_thread(gpointer data)
         if (e->settings.guest_running && !mt_dest_is_postcopy(run.dest))
             mt_engine_start_guest(e);
         mt_engine_finish(e, MT_STATUS_COMPLETED, MT_OUTCOME_HERE, NULL);
-        dest_part_gently(&run);
+        dest_wait_for_close(&run);
         dest_clear(&run);
         return NULL;
     }
@@ -413,7 +414,7 @@ mt_engine_dest_thread(gpointer data)
         mt_io_set_timeout_ms(run.io, 1000);
         mt_return_send_u32(run.io, MT_RP_SHUT, 1, NULL);
     }
-    /* A guest that ran with a part of its RAM is nobody else's. */
+    /* The guest has run here with a part of its RAM. */
     if (run.dest && mt_dest_is_postcopy(run.dest))
         outcome = MT_OUTCOME_UNKNOWN;
     dest_clear(&run);

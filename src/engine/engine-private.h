@@ -11,7 +11,7 @@
 #include "engine/source/rate.h"
 #include "engine/source/xbzrle-cache.h"
 
-/* What a source finds out while it runs. */
+/* What a source measures while it runs. */
 typedef struct {
     guint64 remaining;          /* bytes */
     guint64 dirty_pages_rate;
@@ -21,8 +21,9 @@ typedef struct {
     gint64 expected_downtime_ns;
     guint throttle_percent;
     guint64 downtime_from;      /* counters.transferred when the guest
-                                 * stopped */
-    guint64 postcopy_from;      /* and when it ran over there */
+                                 * was stopped */
+    guint64 postcopy_from;      /* the same when the guest was started on
+                                 * the destination */
     double xbzrle_miss_rate;
     double xbzrle_encoding_rate;
 } MtProgress;
@@ -30,17 +31,17 @@ typedef struct {
 struct MtEngine {
     MtRam *ram;
     MtDirty *dirty;
-    MtDirty *own_dirty;         /* when nobody gave one */
+    MtDirty *own_dirty;         /* if the caller gave none */
     MtEngineGuest guest;
     MtEngineListener listener;
     gpointer listener_data;
 
-    /* Changed while a migration runs; atomic. */
+    /* May be changed while a migration runs; atomic. */
     guint64 max_bandwidth;
     guint64 max_postcopy_bandwidth;
     guint64 downtime_limit_ns;
 
-    /* Of the migration that runs, or ran last: fixed while its thread is. */
+    /* Of the current or last migration: fixed while its thread runs. */
     MtEngineSettings settings;
     MtTransport *transport;
     gboolean is_source;
@@ -48,34 +49,34 @@ struct MtEngine {
     MtFailure *failure;
     MtRate *rate;
     guint64 activity;           /* atomic */
-    MtCounters counters;        /* atomic, each */
+    MtCounters counters;        /* each member atomic */
 
     GMutex lock;
     GCond changed;
-    /* Under the lock. */
+    /* Protected by @lock. */
     MtStatus status;
     MtOutcome outcome;
     gboolean over;
     gboolean committing;        /* too late to cancel */
     gboolean go_on;             /* after pre-switchover */
     gboolean postcopy_wanted;
-    MtIo *link;                 /* of the running post-copy; borrowed */
-    MtTransport *resume;        /* offered to a paused one */
+    MtIo *link;                 /* of the running post-copy; not owned */
+    MtTransport *resume;        /* to recover a paused post-copy with */
     gboolean guest_stopped;
     GError *error;
     gint64 begin_ns;
     gint64 setup_ns;
     gint64 stop_ns;
-    gint64 postcopy_ns;         /* 0: there was none */
+    gint64 postcopy_ns;         /* start of post-copy; 0: none */
     gint64 end_ns;
     MtProgress progress;
     MtXbzrle *xbzrle;           /* of the running source */
-    guint64 xbzrle_cache_bytes; /* asked for by a call; 0: the settings' */
+    guint64 xbzrle_cache_bytes; /* set by a call; 0: use the settings */
     GBytes *sections;
     GBytes *vmdesc;
     guint64 device_bytes;
     char *machine;
-    char *run_state;            /* to send, or received; NULL: not told */
+    char *run_state;            /* to send, or received; NULL: not set */
 };
 
 /* A failure that also wakes the threads that wait because of the rate. */
@@ -84,24 +85,28 @@ MtFailure *mt_engine_new_failure(MtEngine *engine);
 void mt_engine_emit(MtEngine *engine, MtEngineEvent event, guint64 value);
 void mt_engine_set_status(MtEngine *engine, MtStatus status);
 
-/* The migration ends.  @error is taken; NULL: it completed. */
+/* Ends the migration.  Takes ownership of @error; NULL: it completed. */
 void mt_engine_finish(MtEngine *engine, MtStatus status, MtOutcome outcome,
                       GError *error);
 
 void mt_engine_stop_guest(MtEngine *engine);
 void mt_engine_start_guest(MtEngine *engine);
 
-/* The guest runs over there, and its RAM follows. */
+/* Records that the guest runs on the destination: post-copy has begun. */
 void mt_engine_enter_postcopy(MtEngine *engine);
 
-/* What mt_engine_pause_postcopy() may cut; NULL: nothing. */
+/* Sets the link that mt_engine_pause_postcopy() shuts down; NULL: none. */
 void mt_engine_set_link(MtEngine *engine, MtIo *io);
 
 /*
- * A post-copy that broke.  _may: whether it is one that waits for another way.
- * _wait: it does; nobody uses the former failure any more, and @reason is taken.
- * _take: that way, a reference; NULL: it was cancelled, or without @wait there
- * is none yet.  _recovered: it goes on.
+ * Recovery of a post-copy whose link broke.
+ *
+ * may_recover: whether the settings have recovery and it was not cancelled.
+ * wait_recovery: enters the status postcopy-paused and takes ownership of
+ * @reason; no other thread may use the former MtFailure any more.
+ * take_recovery: returns a reference to the transport to recover with.  NULL: it
+ * was cancelled or, without @wait, there is no transport yet.
+ * recovered: the post-copy continues.
  */
 gboolean mt_engine_may_recover(MtEngine *engine);
 void mt_engine_wait_recovery(MtEngine *engine, GError *reason);

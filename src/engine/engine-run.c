@@ -40,7 +40,7 @@ mt_engine_set_status(MtEngine *e, MtStatus status)
     gboolean changed;
 
     g_mutex_lock(&e->lock);
-    /* Only the end comes after cancelling. */
+    /* After cancelling, only mt_engine_finish() changes the status. */
     changed = e->status != MT_STATUS_CANCELLING && e->status != status;
     if (changed)
         e->status = status;
@@ -140,7 +140,8 @@ mt_engine_wait_recovery(MtEngine *e, GError *reason)
     g_mutex_lock(&e->lock);
     e->link = NULL;
     e->committing = FALSE;
-    /* Offered when the other was taken already: that was another break. */
+    /* An address that was offered for an earlier link failure must not be used
+     * for this one. */
     g_clear_pointer(&e->resume, mt_transport_unref);
     before = e->failure;
     e->failure = mt_engine_new_failure(e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The thread of a source: connects, sends, and finds out how it ended.
+ * The thread of a source: connects, sends, and determines the outcome.
  */
 #include "config.h"
 
@@ -14,7 +14,7 @@
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
 
-/* What one attempt opens. */
+/* The resources of one migration. */
 typedef struct {
     MtEngine *engine;
     MtIo *io;
@@ -23,8 +23,8 @@ typedef struct {
     MtXbzrle *xbzrle;
     MtSource *source;
     MtReturnPath *path;
-    gboolean all_sent;      /* nothing but the destination decides now */
-    gboolean gone;          /* the guest may run over there */
+    gboolean all_sent;      /* only the destination decides now */
+    gboolean gone;          /* the guest may run on the destination */
 } SourceRun;
 
 static void
@@ -77,7 +77,7 @@ source_path_broken(gpointer data, GError *error)
     mt_failure_raise(data, error);
 }
 
-/* A cache is made with the size that was last asked for. */
+/* Makes the XBZRLE cache with the size that was requested last. */
 static gboolean
 source_make_cache(SourceRun *run, GError **error)
 {
@@ -186,7 +186,7 @@ source_get_devices(MtEngine *e, GBytes **ret_sections, GBytes **ret_vmdesc)
     g_mutex_unlock(&e->lock);
 }
 
-/* From now on only the destination decides; FALSE: something was first. */
+/* From now on only the destination decides.  FALSE: a failure came first. */
 static gboolean
 source_commit(SourceRun *run, GError **error)
 {
@@ -200,7 +200,7 @@ source_commit(SourceRun *run, GError **error)
     return ok;
 }
 
-/* Everything of a link that broke. */
+/* Closes a link that broke. */
 static void
 source_drop_link(SourceRun *run)
 {
@@ -212,7 +212,7 @@ source_drop_link(SourceRun *run)
     g_clear_pointer(&run->io, mt_io_free);
 }
 
-/* Another link, by which the destination says what it lacks. */
+/* Connects again and asks the destination for the missing pages. */
 static gboolean
 source_reconnect(SourceRun *run, MtTransport *to, GError **error)
 {
@@ -241,8 +241,8 @@ source_reconnect(SourceRun *run, MtTransport *to, GError **error)
     return TRUE;
 }
 
-/* Waits for another way; @reason, which is taken, is why.  FALSE: it was
- * cancelled. */
+/* Waits for a new link.  Takes ownership of @reason, the error of the old link.
+ * FALSE: it was cancelled. */
 static gboolean
 source_recover(SourceRun *run, GError *reason, GError **error)
 {
@@ -264,7 +264,7 @@ source_recover(SourceRun *run, GError *reason, GError **error)
     }
 }
 
-/* The guest runs over there, and all it lacks follows. */
+/* Starts the guest on the destination and sends the missing pages. */
 static gboolean
 source_postcopy(SourceRun *run, GBytes *sections, GError **error)
 {
@@ -331,7 +331,7 @@ source_run(SourceRun *run, GError **error)
            mt_io_close(run->io, error);
 }
 
-/* What is known of the destination when something went wrong. */
+/* The outcome after the failure @error. */
 static MtOutcome
 source_failed_outcome(SourceRun *run, const GError *error)
 {

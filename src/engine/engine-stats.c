@@ -69,7 +69,8 @@ stats_compression(MtEngine *e, MtEngineStats *s)
             s->compressed_size;
 }
 
-/* That of now; once all is done, that of all.  Under the lock. */
+/* The current throughput, or the average of the whole migration once it has
+ * completed.  Call with the lock held. */
 static double
 engine_mbps(const MtEngine *e, const MtEngineStats *s)
 {

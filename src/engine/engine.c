@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The interface of a migration: see engine.h.
+ * The interface of the engine: see engine.h.
  */
 #include "config.h"
 
@@ -95,15 +95,15 @@ engine_check_transport(const MtEngineSettings *settings, MtTransport *t,
         g_autofree char *address = mt_transport_dup_address(t);
 
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          "multifd needs several connections: tcp: or unix:, "
-                          "not %s", address);
+                          "multifd needs several connections: expected tcp: "
+                          "or unix:, not '%s'", address);
         return FALSE;
     }
 
     return TRUE;
 }
 
-/* Everything that a new migration begins with. */
+/* Resets the engine for a new migration. */
 static gboolean
 engine_begin(MtEngine *e, gboolean is_source,
              const MtEngineSettings *settings, MtTransport *transport,
@@ -116,7 +116,7 @@ engine_begin(MtEngine *e, gboolean is_source,
     g_mutex_unlock(&e->lock);
     if (busy) {
         migtune_error_set(error, MIGTUNE_ERROR_BUSY,
-                          "a migration is running");
+                          "a migration is running already");
         return FALSE;
     }
     if (!mt_engine_settings_check(settings, error) ||
@@ -217,7 +217,7 @@ mt_engine_wait(MtEngine *e, gint64 timeout_ns, GError **error)
         *error = g_error_copy(e->error);
     else if (!ok)
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "there was no migration");
+                          "no migration was started");
     g_mutex_unlock(&e->lock);
     return ok;
 }
@@ -234,7 +234,7 @@ mt_engine_cancel(MtEngine *e)
         e->status = MT_STATUS_CANCELLING;
         migtune_error_set(&error, MIGTUNE_ERROR_CANCELLED,
                           "the migration was cancelled");
-        /* Under the lock: nobody may begin to commit in between. */
+        /* Under the lock, so that no thread can commit in between. */
         mt_failure_raise(e->failure, error);
         g_cond_broadcast(&e->changed);
     }
@@ -304,8 +304,8 @@ mt_engine_start_postcopy(MtEngine *e, GError **error)
     g_mutex_unlock(&e->lock);
     if (!ok)
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "postcopy can be started for a source that runs "
-                          "and was told before that it may come to that");
+                          "post-copy can be started only on a running source "
+                          "with the capability postcopy-ram");
     return ok;
 }
 
@@ -334,7 +334,7 @@ engine_offer(MtEngine *e, MtTransport *transport, GError **error)
     g_mutex_unlock(&e->lock);
     if (!paused)
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "there is no postcopy that is paused");
+                          "no post-copy is paused");
     return paused;
 }
 

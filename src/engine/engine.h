@@ -4,10 +4,10 @@
 /*
  * A migration in this process: one MtEngine is one side of one migration.
  *
- * Give it the guest (its RAM, the dirty log that its writers mark, how to stop
- * and start it), settings and a transport; it runs in threads of its own and
- * says what happens through a listener and statistics.  Both sides may be in
- * one process, or a real QEMU may be at the other end.
+ * It needs the guest (its RAM, the dirty log that its writers mark, callbacks to
+ * stop and start it), settings and a transport.  It runs in its own threads and
+ * reports events to a listener.  The peer may be an engine in the same process or
+ * a real QEMU.
  *
  *     MtEngineSettings settings;
  *     g_autoptr(MtTransport) link = mt_transport_new_pair();
@@ -31,16 +31,16 @@
  *     mt_engine_wait(dest, 0, &error);
  *     mt_engine_get_stats(source, &stats);
  *
- * Into a real QEMU: mt_transport_new("tcp:127.0.0.1:4444", &error), and
- * mt_engine_settings_speak(&settings, MT_GENERATION_OLD) for 7.2 and older.
+ * To migrate to a real QEMU: mt_transport_new("tcp:127.0.0.1:4444", &error), and
+ * for 7.2 and older mt_engine_settings_speak(&settings, MT_GENERATION_OLD).
  *
- * Whatever happens, the guest can run on one side only afterwards: a source
- * that did not complete starts its guest again, unless it cannot know whether
- * the destination has it (see mt_engine_get_outcome()).
+ * After a failure the guest can run on one side only: the source starts its guest
+ * again unless it cannot know whether the destination runs it (see
+ * MT_OUTCOME_UNKNOWN).
  *
- * All functions may be called from any thread, also from the listener, except
- * mt_engine_wait(), mt_engine_end() and mt_engine_free(), which the listener
- * must not call.
+ * All functions may be called from any thread and from the listener, except
+ * mt_engine_wait(), mt_engine_end() and mt_engine_free(), which the listener must
+ * not call.
  */
 
 #include <glib.h>
@@ -57,13 +57,13 @@ G_BEGIN_DECLS
 
 typedef struct MtEngine MtEngine;
 
-/* Who writes to the RAM.  All members may be NULL.  Without a gate that its
- * writers pass, a destination refuses postcopy. */
+/* Callbacks and objects of the guest.  All members may be NULL.  Without a gate a
+ * destination refuses post-copy. */
 typedef struct {
-    void (*stop)(gpointer data);    /* nobody writes once it returned */
+    void (*stop)(gpointer data);    /* after it returns, RAM is not written */
     void (*start)(gpointer data);
-    MtThrottle *throttle;           /* for auto-converge; borrowed */
-    MtGate *gate;                   /* for postcopy; borrowed */
+    MtThrottle *throttle;           /* for auto-converge; not owned */
+    MtGate *gate;                   /* for post-copy; not owned */
     gpointer data;
 } MtEngineGuest;
 
@@ -78,26 +78,26 @@ typedef enum {
 typedef void (*MtEngineListener)(MtEngine *engine, MtEngineEvent event,
                                  guint64 value, gpointer data);
 
-/* Who may run the guest now. */
+/* Which side may run the guest now. */
 typedef enum {
-    MT_OUTCOME_PENDING,     /* still under way */
+    MT_OUTCOME_PENDING,     /* the migration is running */
     MT_OUTCOME_HERE,        /* this side */
     MT_OUTCOME_THERE,       /* the other side */
-    MT_OUTCOME_UNKNOWN,     /* everything was sent, but the connection broke
-                             * before the answer: this side stays stopped */
+    MT_OUTCOME_UNKNOWN,     /* the guest may run on the other side, but there
+                             * was no answer: this side stays stopped */
 } MtOutcome;
 
 /*
- * Borrows @ram, and @dirty, which may be NULL where nobody writes; both must
- * outlive the engine.  @guest is copied and may be NULL.
+ * @ram and @dirty must outlive the engine; @dirty may be NULL if RAM is not
+ * written.  @guest is copied and may be NULL.
  */
 MtEngine *mt_engine_new(MtRam *ram, MtDirty *dirty,
                         const MtEngineGuest *guest);
 
 /*
- * Cancels what still runs and waits for its threads; the engine remains.  Of
- * two engines whose listeners reach for each other, both are ended before one
- * is freed.  NULL is fine for both.
+ * mt_engine_end() cancels a running migration and waits for its threads; the
+ * engine can still be used.  If the listeners of two engines use each other's
+ * engine, end both before freeing one.  @engine may be NULL.
  */
 void mt_engine_end(MtEngine *engine);
 void mt_engine_free(MtEngine *engine);
@@ -108,9 +108,9 @@ void mt_engine_set_listener(MtEngine *engine, MtEngineListener listener,
                             gpointer data);
 
 /*
- * Start and return at once.  An engine takes one migration after the other,
- * once the one before has failed or was cancelled.  What is wrong with the
- * settings or cannot be listened on is said here, the rest by
+ * Start a migration and return immediately.  An engine can run several migrations
+ * one after the other.  Fails if the settings are invalid, a migration is running
+ * or the address cannot be listened on; other errors are returned by
  * mt_engine_wait().
  */
 gboolean mt_engine_migrate(MtEngine *engine, const MtEngineSettings *settings,
@@ -120,34 +120,36 @@ gboolean mt_engine_incoming(MtEngine *engine,
                             MtTransport *from, GError **error);
 
 /*
- * Until it is over or @timeout_ns passed (0: for ever): whether it completed.
- * MIGTUNE_ERROR_TIMEOUT when it is not over yet.
+ * Waits until the migration is over, at most @timeout_ns (0: no limit).  Returns
+ * whether it completed; MIGTUNE_ERROR_TIMEOUT if it is not over yet.
  */
 gboolean mt_engine_wait(MtEngine *engine, gint64 timeout_ns, GError **error);
 
-/* The last moment is the destination's answer: a cancel after it is void. */
+/* Without effect once a source waits for the final answer of the destination, or
+ * a destination has sent it. */
 void mt_engine_cancel(MtEngine *engine);
 
 /*
- * The running source stops its guest as soon as it can, lets it run over there
- * and sends what is left meanwhile.  It may complete before that.  The settings
- * must have postcopy.
+ * Requests post-copy: the source stops its guest as soon as possible, the guest
+ * runs on the destination, and the remaining pages are sent meanwhile.  The
+ * migration may complete before that.  The settings must have postcopy.
  */
 gboolean mt_engine_start_postcopy(MtEngine *engine, GError **error);
 
 /*
- * Cuts the link of a post-copy, at either side.  If the settings say that it
- * recovers, both sides are then paused: the guest runs as far as it gets with
- * what it has.  mt_engine_recover() listens at @from for the source, which
- * mt_engine_resume() makes connect @to; what has not arrived is sent again.
- * They return at once, and fail if nothing is paused.
+ * mt_engine_pause_postcopy() shuts down the link of a post-copy, on either side.
+ * If the settings have postcopy_recovers, both sides are then paused, and the
+ * guest runs with the pages that have arrived.  mt_engine_recover() makes the
+ * destination listen at @from, mt_engine_resume() makes the source connect to
+ * @to; missing pages are sent again.  They return immediately, and fail if no
+ * post-copy is paused.
  */
 void mt_engine_pause_postcopy(MtEngine *engine);
 gboolean mt_engine_recover(MtEngine *engine, MtTransport *from,
                            GError **error);
 gboolean mt_engine_resume(MtEngine *engine, MtTransport *to, GError **error);
 
-/* While it runs. */
+/* May be changed while a migration runs. */
 void mt_engine_set_max_bandwidth(MtEngine *engine, guint64 bytes_per_s);
 void mt_engine_set_max_postcopy_bandwidth(MtEngine *engine,
                                           guint64 bytes_per_s);
@@ -155,36 +157,35 @@ void mt_engine_set_downtime_limit(MtEngine *engine, gint64 limit_ns);
 gboolean mt_engine_set_xbzrle_cache(MtEngine *engine, guint64 bytes,
                                     GError **error);
 
-/* What the global state says of the guest, such as "paused"; without a call it
- * follows the settings' @guest_running.  Takes effect until the device state is
- * sent: who stops the guest may say here how it was before. */
+/* Sets the run state in the global state, such as "paused"; without a call it
+ * depends on @guest_running of the settings.  Has an effect until the device state
+ * is sent: a caller that stops the guest can set the former state here. */
 void mt_engine_set_run_state(MtEngine *engine, const char *run_state);
 
-/* What the global state that a destination received says; NULL when none came
- * (yet). */
+/* The run state that a destination received; NULL if it received none (yet). */
 char *mt_engine_dup_run_state(MtEngine *engine);
 
-/* Goes on after pre-switchover. */
+/* Continues after pre-switchover. */
 void mt_engine_continue(MtEngine *engine);
 
 MtStatus mt_engine_get_status(MtEngine *engine);
 MtOutcome mt_engine_get_outcome(MtEngine *engine);
 
-/* @ret_stats is overwritten; mt_engine_stats_clear() frees what is in it. */
+/* @ret_stats is overwritten; free its members with mt_engine_stats_clear(). */
 void mt_engine_get_stats(MtEngine *engine, MtEngineStats *ret_stats);
 
 /*
- * Device state.  A source sends what it was given, and else that of
- * `-machine none`; a destination keeps what it received.  @sections are
- * the bytes between the last RAM section and the end of the list, @vmdesc the
- * JSON text; NULL where there is none.
+ * Device state.  A source sends the state that was set, or by default that of
+ * `-machine none`; a destination keeps the received state.  @sections are the
+ * bytes between the last RAM section and the end of the section list, @vmdesc is
+ * the JSON text, or NULL.
  */
 void mt_engine_set_devices(MtEngine *engine, GBytes *sections,
                            GBytes *vmdesc);
 gboolean mt_engine_get_devices(MtEngine *engine, GBytes **ret_sections,
                                GBytes **ret_vmdesc);
 
-/* Machine type that the configuration section named; NULL without one. */
+/* The machine type in the received configuration section, or NULL. */
 char *mt_engine_dup_machine(MtEngine *engine);
 
 G_END_DECLS

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Post-copy at the destination.
+ * Post-copy on the destination.
  *
- * A source says early that it may come to that.  When it does, it names the
- * pages that have to be thrown away, as they changed or never came, and sends
- * a package: a stream of its own with the devices, between the word that pages
- * will be placed from now on and the word to run.  How long the devices are is
- * known by no description here, but the package's end is.
+ * A source announces early that post-copy is possible.  At the switch it names
+ * the pages to discard (dirty again, or not sent yet) and sends a package: a
+ * nested stream with POSTCOPY_LISTEN, the device state and POSTCOPY_RUN.  There is
+ * no device description, but the package has a length.
  *
- * Then the guest's writers pass a gate: who touches a missing page asks for it
- * on the return path and waits until it is placed.
+ * Then the writers of the guest pass a gate: an access to a missing page requests
+ * it on the return path and waits until it is placed.
  */
 #include "config.h"
 
@@ -20,7 +19,7 @@
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
-/* With this a command begins that has no payload. */
+/* The size of a command without payload. */
 #define COMMAND_SIZE 5
 
 void
@@ -36,14 +35,14 @@ mt_dest_is_postcopy(const MtDest *dest)
 }
 
 gboolean
-mt_dest_say(MtDest *dest, MtReturnMessage type, gconstpointer payload,
+mt_dest_send(MtDest *dest, MtReturnMessage type, gconstpointer payload,
             guint16 len, GError **error)
 {
     gboolean ok;
 
-    g_mutex_lock(&dest->say);
+    g_mutex_lock(&dest->send_lock);
     ok = mt_return_send(dest->io, type, payload, len, error);
-    g_mutex_unlock(&dest->say);
+    g_mutex_unlock(&dest->send_lock);
     return ok;
 }
 
@@ -64,7 +63,7 @@ mt_dest_advise(MtDest *dest, const guint8 *payload, guint16 len,
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
                           "the source has pages of 0x%" G_GINT64_MODIFIER
                           "x and 0x%" G_GINT64_MODIFIER "x bytes: for "
-                          "postcopy only 0x%x is possible",
+                          "post-copy only 0x%x is supported",
                           mt_get_be64(payload), mt_get_be64(payload + 8),
                           MT_PAGE_SIZE);
         return FALSE;
@@ -83,9 +82,9 @@ discard_range(MtDest *dest, const MtRamBlock *block, guint64 start,
     if (start % MT_PAGE_SIZE || length % MT_PAGE_SIZE || !length ||
         start >= block->used_length || length > block->used_length - start) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "0x%" G_GINT64_MODIFIER "x bytes at 0x%"
-                          G_GINT64_MODIFIER "x of block \"%s\" are to be "
-                          "thrown away, which are no pages of it", length,
+                          "a discard of 0x%" G_GINT64_MODIFIER "x bytes at "
+                          "0x%" G_GINT64_MODIFIER "x of block '%s' is not in "
+                          "whole pages of the block", length,
                           start, block->name);
         return FALSE;
     }
@@ -115,14 +114,14 @@ mt_dest_discard(MtDest *dest, const guint8 *payload, guint16 len,
     if (!head || len < head || (len - head) % 16 || payload[0] != 0) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "command POSTCOPY_RAM_DISCARD has %u bytes, which "
-                          "are no name and ranges of version 0", len);
+                          "are not a block name and ranges of version 0", len);
         return FALSE;
     }
     block = mt_ram_find(dest->ram, (const char *)payload + 2, payload[1]);
     if (!block) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "pages of a block are to be thrown away that there "
-                          "is not");
+                          "command POSTCOPY_RAM_DISCARD has a block that does "
+                          "not exist");
         return FALSE;
     }
 
@@ -134,7 +133,7 @@ mt_dest_discard(MtDest *dest, const guint8 *payload, guint16 len,
     return TRUE;
 }
 
-/* Somebody waits for page @index. */
+/* Requests page @index from the source. */
 static void
 dest_ask(gpointer data, guint64 index)
 {
@@ -147,8 +146,8 @@ dest_ask(gpointer data, guint64 index)
     mt_put_be64(message, page - block->host);
     mt_put_be32(message + 8, MT_PAGE_SIZE);
 
-    /* What is wrong with the link is found by who reads it. */
-    g_mutex_lock(&dest->say);
+    /* Errors are ignored: the thread that reads detects a broken link. */
+    g_mutex_lock(&dest->send_lock);
     if (block != dest->asked) {
         message[12] = block->name_len;
         memcpy(message + 13, block->name, block->name_len);
@@ -157,11 +156,11 @@ dest_ask(gpointer data, guint64 index)
     dest->asked = block;
     mt_return_send(dest->io, len > 12 ? MT_RP_REQ_PAGES_ID : MT_RP_REQ_PAGES,
                    message, len, NULL);
-    g_mutex_unlock(&dest->say);
+    g_mutex_unlock(&dest->send_lock);
 }
 
-/* Whether the @len bytes of @data end with @command, whose payload has @n
- * bytes; they are taken off. */
+/* If the @len bytes of @data end with @command with @n bytes of payload, removes
+ * it and returns TRUE. */
 static gboolean
 package_ends_with(const guint8 *data, gsize *len, MtCommand command, guint n)
 {
@@ -176,8 +175,8 @@ package_ends_with(const guint8 *data, gsize *len, MtCommand command, guint n)
 }
 
 /*
- * The parts of a package: LISTEN, devices, any number of PINGs, RUN.  Devices
- * could end with what looks like a PING; none do.
+ * Splits a package: LISTEN, device state, any number of PINGs, RUN.  Device state
+ * that ends like a PING is not known.
  */
 static gboolean
 package_parse(const guint8 *data, gsize len, GBytes **ret_sections,
@@ -238,10 +237,10 @@ mt_dest_package(MtDest *dest, const guint8 *payload, guint16 len,
     dest->placed = g_malloc(MT_PAGE_SIZE);
     dest->listening = TRUE;
     mt_gate_close(dest->postcopy.gate, dest_ask, dest);
-    /* The source has let the guest go: nothing about the link stops it now,
-     * and who reads on finds out. */
+    /* Errors are ignored: the guest runs here now, even if the link is broken,
+     * which the next read detects. */
     for (guint i = 0; i < pings->len; i += 4)
-        mt_dest_say(dest, MT_RP_PONG, pings->data + i, 4, NULL);
+        mt_dest_send(dest, MT_RP_PONG, pings->data + i, 4, NULL);
     dest->running = TRUE;
     dest->postcopy.run(dest->postcopy.data, dest->sections);
     return TRUE;
@@ -258,7 +257,7 @@ mt_dest_let_go(MtDest *dest)
     dest->paused = TRUE;
 }
 
-/* Which pages are there, bit 0 of byte 0 first. */
+/* The bitmap of received pages; bit 0 of byte 0 is page 0. */
 static guint8 *
 bitmap_make(MtDest *dest, const MtRamBlock *block, gsize *ret_len)
 {
@@ -287,14 +286,14 @@ mt_dest_recv_bitmap(MtDest *dest, const guint8 *payload, guint16 len,
         block = mt_ram_find(dest->ram, (const char *)payload + 1, payload[0]);
     if (!dest->paused || !block) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a bitmap is asked for %s", dest->paused ?
-                          "of a block that there is not" :
-                          "of a migration that was not interrupted");
+                          "a bitmap is requested %s", dest->paused ?
+                          "for a block that does not exist" :
+                          "but the migration was not interrupted");
         return FALSE;
     }
 
     bits = bitmap_make(dest, block, &n_bits);
-    ok = mt_dest_say(dest, MT_RP_RECV_BITMAP, payload, len, error);
+    ok = mt_dest_send(dest, MT_RP_RECV_BITMAP, payload, len, error);
     mt_put_be64(number, n_bits);
     ok = ok && mt_io_write(dest->io, number, sizeof(number), error) &&
          mt_io_write(dest->io, bits, n_bits, error);
@@ -310,17 +309,18 @@ mt_dest_resumed(MtDest *dest, const guint8 *payload, guint16 len,
 
     if (!dest->paused) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a migration is resumed that was not interrupted");
+                          "POSTCOPY_RESUME was received, but the migration "
+                          "was not interrupted");
         return FALSE;
     }
 
     dest->paused = FALSE;
     dest->postcopy.resumed(dest->postcopy.data);
     mt_put_be32(number, MT_RP_RESUMED);
-    if (!mt_dest_say(dest, MT_RP_RESUME_ACK, number, sizeof(number), error))
+    if (!mt_dest_send(dest, MT_RP_RESUME_ACK, number, sizeof(number), error))
         return FALSE;
 
-    /* Who waits asks once more. */
+    /* Threads that wait request their pages again. */
     mt_gate_close(dest->postcopy.gate, dest_ask, dest);
     return TRUE;
 }
@@ -345,13 +345,13 @@ mt_dest_place(MtDest *dest, guint32 record, guint64 index, guint8 *page,
         break;
     default:
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "record 0x%03x after the guest may run: only whole "
-                          "pages are possible", record);
+                          "record 0x%03x after the switch to post-copy: only "
+                          "uncompressed and zero pages are accepted", record);
         return FALSE;
     }
 
     mt_stream_in_expect_page(&dest->in);
-    /* Whatever comes twice was the guest's to change after the first time. */
+    /* The guest may have changed a page that is not missing. */
     if (!mt_gate_is_missing(dest->postcopy.gate, index))
         return TRUE;
 
@@ -367,8 +367,8 @@ mt_dest_check_arrived(MtDest *dest, GError **error)
 
     if (n) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "the stream ends and %" G_GUINT64_FORMAT " pages "
-                          "have not come", n);
+                          "the stream ended, but %" G_GUINT64_FORMAT " pages "
+                          "are missing", n);
         return FALSE;
     }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What dest.c, which reads sections, and dest-ram.c, which reads the records
- * inside RAM sections, share.
+ * Shared by dest.c (sections), dest-ram.c (records in RAM sections), dest-run.c
+ * (uncompressed pages) and dest-postcopy.c.
  */
 
 #include "engine/dest/dest.h"
@@ -17,7 +17,7 @@ typedef enum {
     FOOTERS_OFF,
 } DestFooters;
 
-/* What pages earn that come in order, at most: see dest-run.c. */
+/* The largest credit for reading ahead: see dest-run.c. */
 #define MT_DEST_CREDIT_MAX 192
 
 struct MtDest {
@@ -32,24 +32,25 @@ struct MtDest {
     MtTransport *transport;
 
     char *machine;
-    gboolean mapped;            /* as the configuration section says */
+    gboolean mapped;            /* from the configuration section */
     gboolean ignore_shared;
     gboolean return_path;
     DestFooters footers;
-    gboolean have_ram;          /* a RAM section has begun */
-    gboolean have_blocks;       /* the block list has come */
+    gboolean have_ram;          /* the START section of "ram" was read */
+    gboolean have_blocks;       /* the block list was read */
     guint32 ram_id;
-    gboolean per_round;         /* how channels are synchronised */
-    const char *where;          /* for errors: what is being read */
+    gboolean per_round;         /* channels are synchronised by FLUSH records,
+                                 * not at the end of each section */
+    const char *where;          /* for errors: the current section */
     guint64 where_offset;
 
-    MtRamBlock *block;          /* that CONTINUE means */
-    MtBitmap *received;         /* pages for which anything came on main */
-    guint64 next_page;          /* behind the last one that came as it is */
-    int credit;                 /* for reading pages ahead */
-    guint64 copied;             /* pages that were not read to their place */
-    MtLegacyDecoder *decoder;   /* per-page zlib; made when one comes */
-    MtBitmap *inflating;        /* pages that it may still be writing */
+    MtRamBlock *block;          /* block of the last page record */
+    MtBitmap *received;         /* pages for which the main channel had data */
+    guint64 next_page;          /* after the last uncompressed page */
+    int credit;                 /* for reading ahead */
+    guint64 copied;             /* see mt_dest_get_copied_pages() */
+    MtLegacyDecoder *decoder;   /* made at the first compressed page */
+    MtBitmap *inflating;        /* pages that @decoder may still write */
     GArray *inflating_list;     /* their indexes */
 
     MtDestPostcopy postcopy;
@@ -57,21 +58,22 @@ struct MtDest {
     gboolean listening;         /* pages are placed through the gate */
     gboolean running;           /* the guest was told to run */
     gboolean paused;            /* on another link, not yet resumed */
-    guint8 *placed;             /* a page on its way to its place */
-    const MtRamBlock *asked;    /* of the last request; under @say */
-    GMutex say;                 /* one message at a time */
+    guint8 *placed;             /* buffer for a page in post-copy */
+    const MtRamBlock *asked;    /* block of the last request; under @send_lock */
+    GMutex send_lock;           /* one message at a time */
 
-    guint passes;               /* ends of sections since all RAM came */
+    guint passes;               /* sections since all RAM was received */
 
     GBytes *sections;
     GBytes *vmdesc;
 };
 
-/* The page at @offset of the present block, and those that follow it. */
+/* Reads the page at @offset of the current block, and following pages if they are
+ * next in the stream. */
 gboolean mt_dest_page_run(MtDest *dest, guint64 offset, guint8 *page,
                           GError **error);
 
-/* dest-postcopy.c: commands, and a page that comes when the guest may run. */
+/* dest-postcopy.c: commands, and a page after the switch to post-copy. */
 gboolean mt_dest_advise(MtDest *dest, const guint8 *payload, guint16 len,
                         GError **error);
 gboolean mt_dest_discard(MtDest *dest, const guint8 *payload, guint16 len,
@@ -86,5 +88,5 @@ gboolean mt_dest_place(MtDest *dest, guint32 record, guint64 index,
                        guint8 *page, GError **error);
 gboolean mt_dest_check_arrived(MtDest *dest, GError **error);
 
-/* The records of one RAM section, to its EOS. */
+/* Reads the records of one RAM section, to its EOS. */
 gboolean mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error);

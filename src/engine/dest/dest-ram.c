@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The records of RAM sections.
- *
- * Every address is checked against the block before a byte is written.
+ * The records of RAM sections.  Each address is checked before a byte is written.
  */
 #include "config.h"
 
@@ -21,7 +19,7 @@ ram_sync(MtDest *dest, GError **error)
     return !dest->channels || mt_multifd_recv_sync(dest->channels, error);
 }
 
-/* Waits for pages that are being inflated. */
+/* Waits until all pages are inflated. */
 static gboolean
 ram_inflate_flush(MtDest *dest, GError **error)
 {
@@ -35,7 +33,7 @@ ram_inflate_flush(MtDest *dest, GError **error)
     return mt_legacy_decoder_flush(dest->decoder, error);
 }
 
-/* A later record for a page must not be overtaken by an earlier one. */
+/* Waits if page @index is being inflated: a later record must win. */
 static gboolean
 ram_inflate_settle(MtDest *dest, guint64 index, GError **error)
 {
@@ -121,13 +119,13 @@ ram_block_entry(MtDest *dest, guint64 left, guint64 *ret_length,
     block = mt_ram_find(dest->ram, name, strlen(name));
     if (!block) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "the block list names \"%s\", which there is not",
+                          "the block list has block '%s', which does not exist",
                           name);
         return FALSE;
     }
     if (length > left || length == 0 || length % MT_PAGE_SIZE) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "block \"%s\" has %" G_GUINT64_FORMAT " bytes, of "
+                          "block '%s' has %" G_GUINT64_FORMAT " bytes, of "
                           "a total of which %" G_GUINT64_FORMAT " are left",
                           name, length, left);
         return FALSE;
@@ -137,7 +135,7 @@ ram_block_entry(MtDest *dest, guint64 left, guint64 *ret_length,
             return FALSE;
     } else if (length != block->used_length) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "block \"%s\" has %" G_GUINT64_FORMAT " bytes on "
+                          "block '%s' has %" G_GUINT64_FORMAT " bytes on "
                           "the source and %" G_GUINT64_FORMAT " here", name,
                           length, block->used_length);
         return FALSE;
@@ -150,7 +148,7 @@ ram_block_entry(MtDest *dest, guint64 left, guint64 *ret_length,
     return TRUE;
 }
 
-/* Extra handles of a mapped file: with multifd, one for each channel. */
+/* Opens the handles for a mapped-ram file: with multifd, one for each channel. */
 static gboolean
 ram_mapped_open(MtDest *dest, MtIo ***ret_ios, guint *ret_n, GError **error)
 {
@@ -224,7 +222,7 @@ ram_block_list(MtDest *dest, guint64 total, GError **error)
     return TRUE;
 }
 
-/* Block and address that the head of a page record means. */
+/* Reads the rest of the head of a page record, and finds the address. */
 static guint8 *
 ram_locate(MtDest *dest, guint64 offset, guint32 flags, guint64 *ret_index,
            GError **error)
@@ -238,14 +236,13 @@ ram_locate(MtDest *dest, guint64 offset, guint32 flags, guint64 *ret_index,
         dest->block = mt_ram_find(dest->ram, name, strlen(name));
         if (!dest->block) {
             migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                              "a page is for block \"%s\", which there is "
-                              "not", name);
+                              "a page is for block '%s', which does not "
+                              "exist", name);
             return NULL;
         }
     } else if (!dest->block) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a page is for the block of the page before, but "
-                          "it is the first");
+                          "the first page record has no block name");
         return NULL;
     }
 
@@ -253,7 +250,7 @@ ram_locate(MtDest *dest, guint64 offset, guint32 flags, guint64 *ret_index,
     if (!page) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "a page is at 0x%" G_GINT64_MODIFIER "x of block "
-                          "\"%s\", which has 0x%" G_GINT64_MODIFIER
+                          "'%s', which has 0x%" G_GINT64_MODIFIER
                           "x bytes", offset, dest->block->name,
                           dest->block->used_length);
         return NULL;
@@ -300,11 +297,11 @@ ram_page_record(MtDest *dest, guint64 head, GError **error)
     }
 }
 
-/* Dies at the end of the pass that it is asked to die at.  A destination sees
- * sections, not passes: the first pass is over when there were as many pages
- * as RAM has, and every section after it counts as one more. */
+/* Fails at the end of the pass in the setting fail_at_pass.  The stream does not
+ * mark passes: the first pass is over when as many pages were received as RAM
+ * has, and each section after it counts as a pass. */
 static gboolean
-ram_lives_on(MtDest *dest, GError **error)
+ram_check_fail_at_pass(MtDest *dest, GError **error)
 {
     const MtCounters *c = dest->counters;
     guint64 pages = mt_counted(c->normal) + mt_counted(c->duplicate) +
@@ -317,7 +314,8 @@ ram_lives_on(MtDest *dest, GError **error)
         return TRUE;
 
     migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                      "the destination died at the end of pass %u, as asked",
+                      "the destination failed at the end of pass %u, as "
+                      "requested",
                       dest->passes);
     return FALSE;
 }
@@ -326,7 +324,7 @@ static gboolean
 ram_unknown(guint flags, GError **error)
 {
     migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                      "record 0x%03x is not known", flags);
+                      "record 0x%03x is not supported", flags);
     return FALSE;
 }
 
@@ -361,10 +359,10 @@ mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error)
 
         switch (flags) {
         case MT_RECORD_MEM_SIZE:
-            /* Lengths do not change while channels fill the blocks. */
+            /* Lengths must not change while channels fill the blocks. */
             if (dest->have_blocks) {
                 migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                                  "the block list comes a second time");
+                                  "a second block list was received");
                 return FALSE;
             }
             dest->have_blocks = TRUE;
@@ -384,7 +382,7 @@ mt_dest_ram_section(MtDest *dest, gboolean is_start, GError **error)
             return ram_inflate_flush(dest, error) &&
                    (dest->per_round || dest->mapped ||
                     ram_sync(dest, error)) &&
-                   ram_lives_on(dest, error);
+                   ram_check_fail_at_pass(dest, error);
         default:
             return ram_unknown(flags, error);
         }

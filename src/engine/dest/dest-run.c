@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Pages of the main channel, several with one system call.
+ * Uncompressed pages of the main channel, several with one system call.
  *
- * A record of 8 bytes stands before each page, so that a page can be read to
- * where it belongs only once its record is known.  But in the first pass the
- * next record mostly announces the next page.  So this reads ahead as if it
- * did: the rest of the page, 8 bytes, the page behind it, 8 bytes, and so on.
- * Then it looks at the records.  Where one says something else, what came
- * behind it is taken out of guest RAM again and goes through the buffer, which
- * copies it.
+ * Each page follows a record of 8 bytes, so a page can be read directly to its
+ * address only once its record was read.  In the first pass, the next record
+ * usually announces the next page.  So this code guesses and reads ahead: the
+ * rest of the page, 8 bytes, the following page, 8 bytes, and so on.  Then it
+ * checks the records.  If a record differs from the guess, the bytes after it are
+ * copied from guest RAM to the buffer and processed from there.
  *
- * Two things keep such copies few.  What a guest uses begins and ends at
- * multiples of several pages more often than in between, so guesses end there,
- * too: where it always does nothing is copied.  And guesses have to be earned:
- * a page that was copied uses up what COPY_COST pages have earned that came in
- * order, so that no stream makes this copy more than one page in so many.
- * Without guesses a migration takes a quarter longer; larger groups gain
- * nothing that could be measured.
+ * Two rules limit these copies.  The memory areas of a guest often begin and end
+ * at multiples of several pages, so guesses end there, too.  And guesses need
+ * credit: a page in order adds 1, a copied page costs COPY_COST, so at most one
+ * page in COPY_COST is copied, whatever the stream is.  Without guesses a
+ * migration takes 25 % longer; larger groups are not measurably faster.
  *
- * That may overwrite only what nobody needs: pages for which nothing has come
- * yet.  Such a page of the new guest is still zero, and is made so again.
- * Channels and inflating threads write pages at any time; with them nothing is
- * read ahead.
+ * Reading ahead may overwrite only pages for which no data was received: such a
+ * page is zero and is cleared again after a wrong guess.  Multifd channels and
+ * inflating threads write pages at any time; with them nothing is read ahead.
  */
 #include "config.h"
 
@@ -32,29 +28,30 @@
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
-/* A group: the page that is certain and those that are read ahead. */
+/* The number of pages in a group: a known one and those read ahead. */
 #define RUN_GROUP 4
 #define RUN_MAX (RUN_GROUP - 1)
 
-/* A page that comes in order earns 1, up to MT_DEST_CREDIT_MAX. */
+/* The cost of a copied page.  A page in order adds 1, up to
+ * MT_DEST_CREDIT_MAX. */
 #define COPY_COST 16
 
-/* Bytes behind them, for the record that follows. */
+/* Bytes read after the pages, for the next record. */
 #define RUN_TAIL 64
 
 #define RUN_PIECE (8 + MT_PAGE_SIZE)
 
 typedef struct {
     MtDest *dest;
-    guint64 offset;             /* of the page that is certain */
+    guint64 offset;             /* of the known page */
     guint8 *page;
-    gsize have;                 /* bytes of it that are in place */
-    guint n;                    /* pages guessed behind it */
+    gsize have;                 /* bytes of it already read */
+    guint n;                    /* guessed pages after it */
     guint8 records[RUN_MAX][8];
     struct iovec iov[2 * RUN_MAX + 2];
 } Run;
 
-/* How many pages behind the certain one may be guessed. */
+/* How many pages after the known one may be guessed. */
 static guint
 run_guess(const MtDest *dest, guint64 offset)
 {
@@ -71,7 +68,7 @@ run_guess(const MtDest *dest, guint64 offset)
     return n;
 }
 
-/* Page @index has come. */
+/* Page @index was received. */
 static void
 run_earn(MtDest *dest, guint64 index)
 {
@@ -99,7 +96,7 @@ run_compose(Run *run)
     return iov - run->iov;
 }
 
-/* Reads until the certain page is whole.  @ret_extra: bytes behind it. */
+/* Reads until the known page is complete.  *@ret_extra: bytes read after it. */
 static gboolean
 run_read(Run *run, gsize *ret_extra, GError **error)
 {
@@ -120,7 +117,7 @@ run_read(Run *run, gsize *ret_extra, GError **error)
             return FALSE;
         }
         got += n;
-        /* Not even the first piece is full, or this was the last turn. */
+        /* Either the first piece is not full, or the loop ends. */
         run->iov[0].iov_base = (guint8 *)run->iov[0].iov_base + n;
         run->iov[0].iov_len -= MIN((gsize)n, run->iov[0].iov_len);
     }
@@ -131,8 +128,8 @@ run_read(Run *run, gsize *ret_extra, GError **error)
 }
 
 /*
- * From record @i on nothing was guessed right: the @extra bytes that came go
- * into the buffer, and the pages they are in become zero again.
+ * The guess was wrong from record @i on: moves the @extra bytes to the buffer and
+ * clears their pages.
  */
 static void
 run_take_back(Run *run, guint i, gsize extra)
@@ -161,8 +158,8 @@ run_take_back(Run *run, guint i, gsize extra)
     }
 }
 
-/* Looks at the records behind the certain page.  TRUE: @run is now about a
- * page of which a part is still to come. */
+/* Checks the records after the known page.  TRUE: @run is now a page of which a
+ * part must still be read. */
 static gboolean
 run_check(Run *run, gsize extra)
 {
@@ -192,7 +189,7 @@ run_check(Run *run, gsize extra)
         extra -= MT_PAGE_SIZE;
     }
 
-    /* All as guessed; what is left is in the buffer already. */
+    /* All guesses were right; the rest is already in the buffer. */
     dest->in.pos = 0;
     dest->in.end = extra;
     dest->in.offset -= extra;

@@ -14,7 +14,7 @@
 #include "stream/wire.h"
 #include "migtune/migtune-error.h"
 
-/* How long a stream without description must be quiet to be at its end. */
+/* A stream without a device description ends if nothing arrives for so long. */
 #define DEST_QUIET_MS 300
 
 MtDest *
@@ -30,7 +30,7 @@ mt_dest_new(MtRam *ram, const MtEngineSettings *settings,
     dest->where = "header";
     dest->received = mt_bitmap_new(mt_ram_n_pages(ram));
     dest->credit = MT_DEST_CREDIT_MAX;
-    g_mutex_init(&dest->say);
+    g_mutex_init(&dest->send_lock);
     return dest;
 }
 
@@ -42,7 +42,7 @@ mt_dest_free(MtDest *dest)
 
     if (dest->postcopy.gate)
         mt_gate_detach(dest->postcopy.gate);
-    g_mutex_clear(&dest->say);
+    g_mutex_clear(&dest->send_lock);
     g_free(dest->placed);
     mt_stream_in_clear(&dest->in);
     mt_legacy_decoder_free(dest->decoder);
@@ -144,8 +144,8 @@ dest_capabilities(MtDest *dest, GError **error)
             dest->ignore_shared = TRUE;
         } else {
             migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                              "the source uses capability \"%s\", which is "
-                              "not known", name);
+                              "the source uses capability '%s', which is not "
+                              "supported", name);
             return FALSE;
         }
     }
@@ -164,7 +164,7 @@ dest_uuid(MtDest *dest, GError **error)
     if (memcmp(dest->settings->uuid, none, sizeof(none)) != 0 &&
         memcmp(dest->settings->uuid, uuid, sizeof(none)) != 0) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "the stream is of a guest with another UUID");
+                          "the stream is from a guest with another UUID");
         return FALSE;
     }
 
@@ -181,7 +181,7 @@ dest_page_bits(MtDest *dest, GError **error)
     if (bits != MT_PAGE_SHIFT) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
                           "the source has pages of 2^%u bytes, only 2^%d is "
-                          "possible", bits, MT_PAGE_SHIFT);
+                          "supported", bits, MT_PAGE_SHIFT);
         return FALSE;
     }
 
@@ -215,7 +215,7 @@ dest_configuration_subsection(MtDest *dest, GError **error)
     }
 
     migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                      "subsection \"%s\" of version %u is not known", name,
+                      "subsection '%s' of version %u is not supported", name,
                       version);
     return FALSE;
 }
@@ -244,8 +244,8 @@ dest_configuration(MtDest *dest, GError **error)
     if (dest->settings->check_machine &&
         strcmp(dest->machine, dest->settings->machine) != 0) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "the machine type of the source is \"%s\", here it "
-                          "is \"%s\"", dest->machine,
+                          "the machine type of the source is '%s', here it "
+                          "is '%s'", dest->machine,
                           dest->settings->machine);
         return FALSE;
     }
@@ -263,7 +263,7 @@ dest_configuration(MtDest *dest, GError **error)
     }
 }
 
-/* What both sides must have alike, of what the stream tells. */
+/* Checks the capabilities in the stream, which must be equal on both sides. */
 static gboolean
 dest_check_capabilities(MtDest *dest, GError **error)
 {
@@ -288,7 +288,7 @@ dest_check_capabilities(MtDest *dest, GError **error)
     }
     if (dest->mapped && !mt_io_is_seekable(dest->io)) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a mapped-ram stream can be read from a file only");
+                          "a mapped-ram stream can only be read from a file");
         return FALSE;
     }
 
@@ -337,7 +337,7 @@ dest_footer(MtDest *dest, guint32 id, GError **error)
     return TRUE;
 }
 
-/* By the name of the machine type: see the table of compat switches. */
+/* Whether a SWITCHOVER_ACK is sent; depends on the version of the machine type. */
 static gboolean
 dest_wants_ack(MtDest *dest)
 {
@@ -364,14 +364,14 @@ dest_open_return_path(MtDest *dest, const guint8 *payload, guint16 len,
 {
     if (!mt_io_is_two_way(dest->io)) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "the source wants an answer, but %s has one "
-                          "direction only", mt_io_get_name(dest->io));
+                          "the source opens a return path, but %s has only "
+                          "one direction", mt_io_get_name(dest->io));
         return FALSE;
     }
 
     dest->return_path = TRUE;
     return !dest_wants_ack(dest) ||
-           mt_dest_say(dest, MT_RP_SWITCHOVER_ACK, NULL, 0, error);
+           mt_dest_send(dest, MT_RP_SWITCHOVER_ACK, NULL, 0, error);
 }
 
 static gboolean
@@ -379,13 +379,13 @@ dest_ping(MtDest *dest, const guint8 *payload, guint16 len, GError **error)
 {
     if (!dest->return_path) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "PING came without a return path to answer on");
+                          "PING was received without a return path");
         return FALSE;
     }
 
-    /* A link that takes no answer may still have the rest of the stream, the
-     * word to run among it; who reads on finds out. */
-    mt_dest_say(dest, MT_RP_PONG, payload, len, NULL);
+    /* An error is ignored: the rest of the stream, with the command to run, may
+     * still be readable, and reading detects a broken link. */
+    mt_dest_send(dest, MT_RP_PONG, payload, len, NULL);
     return TRUE;
 }
 
@@ -395,7 +395,7 @@ dest_note(MtDest *dest, const guint8 *payload, guint16 len, GError **error)
     return TRUE;
 }
 
-/* What is in it says how long it must be. */
+/* The payload determines the length. */
 #define ANY_LENGTH G_MAXUINT16
 
 static const struct {
@@ -412,7 +412,7 @@ static const struct {
     [MT_CMD_POSTCOPY_ADVISE] = {
         "POSTCOPY_ADVISE", 16, 0, mt_dest_advise
     },
-    /* These two come in a package. */
+    /* These two are only accepted in a package. */
     [MT_CMD_POSTCOPY_LISTEN] = { "POSTCOPY_LISTEN" },
     [MT_CMD_POSTCOPY_RUN] = { "POSTCOPY_RUN" },
     [MT_CMD_POSTCOPY_RAM_DISCARD] = {
@@ -442,13 +442,12 @@ dest_command(MtDest *dest, GError **error)
         (command == MT_CMD_SWITCHOVER_START &&
          dest->settings->wire.refuse_switchover_start)) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "command %u is not known", command);
+                          "command %u is not supported", command);
         return FALSE;
     }
     if (!dest_commands[command].run) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          "command %s belongs to a kind of migration that "
-                          "is not possible here",
+                          "command %s is not supported here",
                           dest_commands[command].name);
         return FALSE;
     }
@@ -466,7 +465,7 @@ dest_command(MtDest *dest, GError **error)
     return payload && dest_commands[command].run(dest, payload, len, error);
 }
 
-/* The head of a section that has a name. */
+/* Reads the head of a START or FULL section. */
 static gboolean
 dest_section_head(MtDest *dest, guint32 *ret_id, char ret_name[256],
                   GError **error)
@@ -502,13 +501,13 @@ dest_start(MtDest *dest, GError **error)
         return FALSE;
     if (strcmp(name, "ram") != 0) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          "live section \"%s\" is not known, only \"ram\" is",
+                          "live section '%s' is not supported, only 'ram' is",
                           name);
         return FALSE;
     }
     if (dest->have_ram) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "section ram begins a second time");
+                          "a second START of section ram");
         return FALSE;
     }
 
@@ -529,7 +528,7 @@ dest_part(MtDest *dest, const char *where, GError **error)
         return FALSE;
     if (!dest->have_ram || id != dest->ram_id) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "section %u goes on without having begun", id);
+                          "section %u continues, but was not started", id);
         return FALSE;
     }
 
@@ -537,7 +536,7 @@ dest_part(MtDest *dest, const char *where, GError **error)
            dest_footer(dest, id, error);
 }
 
-/* Whether the source has been quiet: it waits for an answer. */
+/* Whether the source sends nothing, so it waits for an answer. */
 static gboolean
 dest_is_quiet(MtDest *dest)
 {
@@ -547,8 +546,8 @@ dest_is_quiet(MtDest *dest)
 }
 
 /*
- * Device sections, the first of which begins with the byte that was just
- * read, to the end of the stream.
+ * Reads the device sections, of which the first byte was already read, to the end
+ * of the stream.
  */
 static gboolean
 dest_devices(MtDest *dest, guint8 first, GError **error)
@@ -590,7 +589,7 @@ dest_devices(MtDest *dest, guint8 first, GError **error)
     return TRUE;
 }
 
-/* After the end of the list, without any device. */
+/* Reads the description after a section list without devices. */
 static gboolean
 dest_vmdesc(MtDest *dest, GError **error)
 {
@@ -660,7 +659,7 @@ dest_sections(MtDest *dest, GError **error)
                    dest_vmdesc(dest, error);
         default:
             migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                              "section type 0x%02x is not known", type);
+                              "section type 0x%02x is not supported", type);
             ok = FALSE;
         }
         if (!ok)
@@ -692,7 +691,7 @@ dest_load(MtDest *dest, GError **error)
     return TRUE;
 }
 
-/* Runs @load on what comes from the link. */
+/* Runs @load, and adds the position to an error. */
 static gboolean
 dest_read(MtDest *dest, gboolean (*load)(MtDest *dest, GError **error),
           GError **error)

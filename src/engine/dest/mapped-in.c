@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * RAM at fixed offsets in a file, the reading side: see mapped-in.h.
+ * Loading the RAM of a mapped-ram file: see mapped-in.h.
  */
 #include "config.h"
 
@@ -11,7 +11,7 @@
 #include "util/bitmap.h"
 #include "migtune/migtune-error.h"
 
-/* Pages that one thread reads before it takes more. */
+/* The number of pages that a thread takes at a time. */
 #define MAPPED_CHUNK 4096
 
 typedef struct {
@@ -19,7 +19,7 @@ typedef struct {
     MtRamBlock *block;
     MtBitmap *present;
     MtCounters *counters;
-    guint64 cursor;             /* atomic: the first page nobody took */
+    guint64 cursor;             /* atomic: the first page that no thread took */
 } MappedLoad;
 
 typedef struct {

@@ -14,7 +14,7 @@
 
 G_BEGIN_DECLS
 
-/* Fills @block as @header says, by as many threads as there are handles in
+/* Loads @block from the offsets in @header, with one thread for each handle in
  * @ios. */
 gboolean mt_mapped_load(const MtMappedHeader *header, MtRamBlock *block,
                         MtIo *bitmap_io, MtIo **ios, guint n_ios,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Multifd, the receiving side: one thread a channel, standing still at every
- * SYNC until main comes to the same point.
+ * Multifd, the receiving side: one thread for each channel, which stops at each
+ * SYNC until the main channel is at the same sync point.
  */
 #include "config.h"
 
@@ -17,9 +17,9 @@ struct MtPacketReader {
     const MtCodec *codec;
     MtCounters *counters;
     gpointer decoder;
-    guint8 *payload;            /* of codecs that need one */
+    guint8 *payload;            /* buffer, if the codec needs one */
     guint8 header[MT_MULTIFD_HEADER_SIZE];
-    gsize header_len;           /* bytes of the next header that are there */
+    gsize header_len;           /* bytes of the next header already read */
     MtMultifdPacket packet;
     guint8 *pages[MT_MULTIFD_PAGES];
     struct iovec iov[MT_MULTIFD_PAGES + 1];
@@ -58,7 +58,7 @@ mt_packet_reader_free(MtPacketReader *reader)
     g_free(reader);
 }
 
-/* FALSE without an error: the data ended before the header. */
+/* FALSE without an error: the connection was closed before the header. */
 static gboolean
 reader_header(MtPacketReader *reader, MtIo *io, GError **error)
 {
@@ -87,7 +87,7 @@ reader_header(MtPacketReader *reader, MtIo *io, GError **error)
     return TRUE;
 }
 
-/* Turns the offsets of the packet into addresses inside guest RAM. */
+/* Converts the offsets of the packet to addresses in guest RAM. */
 static gboolean
 reader_locate(MtPacketReader *reader, MtRamBlock **ret_block, GError **error)
 {
@@ -98,7 +98,7 @@ reader_locate(MtPacketReader *reader, MtRamBlock **ret_block, GError **error)
 
     if (!block) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a packet is for block \"%s\", which there is not",
+                          "a packet is for block '%s', which does not exist",
                           packet->block);
         return FALSE;
     }
@@ -107,7 +107,7 @@ reader_locate(MtPacketReader *reader, MtRamBlock **ret_block, GError **error)
         if (!reader->pages[i]) {
             migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                               "page %u of a packet is at 0x%" G_GINT64_MODIFIER
-                              "x of block \"%s\", which has 0x%"
+                              "x of block '%s', which has 0x%"
                               G_GINT64_MODIFIER "x bytes", i,
                               packet->offsets[i], block->name,
                               block->used_length);
@@ -119,8 +119,8 @@ reader_locate(MtPacketReader *reader, MtRamBlock **ret_block, GError **error)
     return TRUE;
 }
 
-/* Pages straight to where they belong; bytes of the next header may come with
- * them. */
+/* Reads pages directly to their addresses; bytes of the next header may be read
+ * with them. */
 static gboolean
 reader_plain(MtPacketReader *reader, MtIo *io, GError **error)
 {
@@ -131,7 +131,7 @@ reader_plain(MtPacketReader *reader, MtIo *io, GError **error)
 
     if (packet->payload != left) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a packet has %u bytes for %u pages",
+                          "a packet has %u bytes for %u uncompressed pages",
                           packet->payload, packet->n_normal);
         return FALSE;
     }
@@ -181,8 +181,8 @@ reader_pages(MtPacketReader *reader, MtIo *io, GError **error)
         return FALSE;
     if (packet->n_normal && method != reader->codec->method) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a packet is compressed by method 0x%x, but %s "
-                          "(0x%x) was agreed on", method,
+                          "a packet has compression method 0x%x, but the "
+                          "setting is '%s' (0x%x)", method,
                           reader->codec->name, reader->codec->method);
         return FALSE;
     }
@@ -245,7 +245,7 @@ typedef struct {
     MtIo *io;
     MtPacketReader *reader;
     GThread *thread;
-    gboolean parked;        /* under the lock of recv */
+    gboolean parked;        /* at a SYNC; under the lock of @recv */
     gboolean ended;
 } RecvChannel;
 
@@ -260,7 +260,7 @@ struct MtMultifdRecv {
     RecvChannel *channels;
 
     GMutex lock;
-    GCond arrived;          /* a channel is parked, or ended */
+    GCond arrived;          /* a channel is parked or has ended */
     GCond released;
     gboolean quit;
 };
@@ -336,8 +336,8 @@ mt_multifd_recv_add(MtMultifdRecv *recv, MtIo *take_io, GError **error)
     if (hello.id >= recv->n || recv->channels[hello.id].io) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           hello.id >= recv->n ?
-                          "a hello names channel %u, there are %u" :
-                          "a second hello names channel %u of %u",
+                          "a hello has channel %u, but there are only %u" :
+                          "a second hello has channel %u of %u",
                           hello.id, recv->n);
         return FALSE;
     }
@@ -416,7 +416,7 @@ mt_multifd_recv_start(MtMultifdRecv *recv, GError **error)
                                                     NULL);
         if (!recv->channels[i].thread) {
             migtune_error_set(error, MIGTUNE_ERROR_IO,
-                              "no thread for channel %u", i);
+                              "cannot create a thread for channel %u", i);
             return FALSE;
         }
     }
@@ -424,7 +424,7 @@ mt_multifd_recv_start(MtMultifdRecv *recv, GError **error)
     return TRUE;
 }
 
-/* Whether @channel is where main is; waits.  With the lock held. */
+/* Waits until @channel is at the sync point.  Call with the lock held. */
 static gboolean
 recv_wait(MtMultifdRecv *recv, RecvChannel *channel, GError **error)
 {
@@ -436,7 +436,7 @@ recv_wait(MtMultifdRecv *recv, RecvChannel *channel, GError **error)
     if (mt_failure_check(recv->failure, error))
         migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
                           "channel %u ended at offset %" G_GUINT64_FORMAT
-                          " without the SYNC that main waits for",
+                          " without the SYNC that the main channel waits for",
                           channel->id, mt_io_get_bytes_read(channel->io));
     return FALSE;
 }

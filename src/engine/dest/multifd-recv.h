@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The receiving side of multifd: see engine/source/multifd-send.h for the
- * order of packets and the sync points.
+ * The receiving side of multifd: see engine/source/multifd-send.h for the sync
+ * points.
  */
 
 #include <glib.h>
@@ -26,29 +26,29 @@ void mt_multifd_recv_free(MtMultifdRecv *recv);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtMultifdRecv, mt_multifd_recv_free)
 
-/* Takes @io, whatever happens, and reads its hello. */
+/* Takes ownership of @io, even on failure, and reads its hello. */
 gboolean mt_multifd_recv_add(MtMultifdRecv *recv, MtIo *io, GError **error);
 gboolean mt_multifd_recv_is_full(const MtMultifdRecv *recv);
 
-/* All channels are there: their threads begin. */
+/* Starts the threads, once all channels were added. */
 gboolean mt_multifd_recv_start(MtMultifdRecv *recv, GError **error);
 
-/* A sync point of main. */
+/* The main channel is at a sync point. */
 gboolean mt_multifd_recv_sync(MtMultifdRecv *recv, GError **error);
 
-/* Everything is loaded: lets the channels read on until the source closes
- * them, @timeout_ms at most.  An old source may write an empty packet after
- * its last SYNC, and fails if it cannot. */
+/* After everything was loaded: waits until the source closes the channels, at
+ * most @timeout_ms.  A source up to 7.2 may write an empty packet after its last
+ * SYNC, and fails if it cannot. */
 void mt_multifd_recv_drain(MtMultifdRecv *recv, guint timeout_ms);
 
-/* One packet, as a channel reads it, without threads: for tests. */
+/* Reads packets without threads: for tests. */
 typedef struct MtPacketReader MtPacketReader;
 
 MtPacketReader *mt_packet_reader_new(MtRam *ram, const MtCodec *codec,
                                      MtCounters *counters, GError **error);
 void mt_packet_reader_free(MtPacketReader *reader);
 
-/* @ret_end: nothing came any more; @ret_sync: it was a SYNC. */
+/* *@ret_end: the connection was closed; *@ret_sync: it was a SYNC packet. */
 gboolean mt_packet_reader_next(MtPacketReader *reader, MtIo *io,
                                gboolean *ret_end, gboolean *ret_sync,
                                GError **error);

@@ -61,7 +61,7 @@ ram_open_file(const char *path, guint64 length, GError **error)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "RAM file \"%s\": open: %s",
+        migtune_error_set(error, MIGTUNE_ERROR_IO, "RAM file '%s': open: %s",
                           path, g_strerror(errno));
         return -1;
     }
@@ -69,7 +69,7 @@ ram_open_file(const char *path, guint64 length, GError **error)
     if (fstat(fd, &st) < 0 ||
         ((guint64)st.st_size < length && ftruncate(fd, length) < 0)) {
         migtune_error_set(error, MIGTUNE_ERROR_IO,
-                          "RAM file \"%s\": growing to %" G_GUINT64_FORMAT
+                          "RAM file '%s': growing to %" G_GUINT64_FORMAT
                           " bytes: %s",
                           path, length, g_strerror(errno));
         close(fd);
@@ -94,7 +94,7 @@ ram_map(MtRamBlock *block, const char *path, GError **error)
         close(fd);
     if (host == MAP_FAILED) {
         migtune_error_set(error, MIGTUNE_ERROR_IO,
-                          "RAM %s \"%s\": mapping %" G_GUINT64_FORMAT
+                          "RAM %s '%s': mapping %" G_GUINT64_FORMAT
                           " bytes: %s", path ? "file" : "block",
                           path ? path : block->name, block->max_length,
                           g_strerror(errno));
@@ -123,12 +123,12 @@ ram_check_spec(const MtRam *ram, const MtRamBlockSpec *spec, GError **error)
     }
     if (mt_ram_find(ram, spec->name, name_len)) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "RAM block \"%s\" exists already", spec->name);
+                          "RAM block '%s' exists already", spec->name);
         return FALSE;
     }
     if (page_size < MT_PAGE_SIZE || (page_size & (page_size - 1))) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "RAM block \"%s\": page size %" G_GUINT64_FORMAT
+                          "RAM block '%s': page size %" G_GUINT64_FORMAT
                           " is not a power of two from %d on",
                           spec->name, page_size, MT_PAGE_SIZE);
         return FALSE;
@@ -136,7 +136,7 @@ ram_check_spec(const MtRam *ram, const MtRamBlockSpec *spec, GError **error)
     if (spec->length == 0 || spec->length % page_size ||
         spec->length > G_MAXINT64) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "RAM block \"%s\": length %" G_GUINT64_FORMAT
+                          "RAM block '%s': length %" G_GUINT64_FORMAT
                           " is not a positive multiple of its page size %"
                           G_GUINT64_FORMAT,
                           spec->name, spec->length, page_size);
@@ -146,7 +146,7 @@ ram_check_spec(const MtRam *ram, const MtRamBlockSpec *spec, GError **error)
         (spec->max_length < spec->length || spec->max_length % page_size ||
          spec->max_length > G_MAXINT64)) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "RAM block \"%s\": largest length %" G_GUINT64_FORMAT
+                          "RAM block '%s': largest length %" G_GUINT64_FORMAT
                           " does not suit length %" G_GUINT64_FORMAT,
                           spec->name, spec->max_length, spec->length);
         return FALSE;
@@ -203,7 +203,7 @@ mt_ram_resize(MtRam *ram, MtRamBlock *block, guint64 length, GError **error)
     if (!block->resizable || length == 0 || length % MT_PAGE_SIZE ||
         length > block->max_length) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "RAM block \"%s\": length %" G_GUINT64_FORMAT
+                          "RAM block '%s': length %" G_GUINT64_FORMAT
                           " requested, the length is %" G_GUINT64_FORMAT "%s",
                           block->name, length, block->used_length,
                           block->resizable ? "; the largest length is smaller" : "");
@@ -298,7 +298,7 @@ ram_block_equal(const MtRamBlock *a, const MtRamBlock *b, char **ret_where)
             continue;
 
         if (ret_where)
-            *ret_where = g_strdup_printf("block \"%s\", page at 0x%"
+            *ret_where = g_strdup_printf("block '%s', page at 0x%"
                                          G_GINT64_MODIFIER "x",
                                          a->name, at);
         return FALSE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * RAM at fixed offsets in a file, the writing side: see mapped-out.h.
+ * Writing the RAM of a mapped-ram file: see mapped-out.h.
  */
 #include "config.h"
 
@@ -30,7 +30,7 @@ struct MtMappedOut {
     MtIo *io;
     MtPool *pool;
     guint n_channels;
-    MappedChannel *channels;    /* one, the main handle, without multifd */
+    MappedChannel *channels;    /* without multifd one, with the main handle */
     guint n_blocks;
     MappedBlock *blocks;
 };
@@ -45,7 +45,7 @@ mapped_block_index(MtMappedOut *mapped, const MtRamBlock *block)
     return i;
 }
 
-/* Writes the runs of pages that are neighbours and not zero. */
+/* Writes runs of adjacent pages that are not zero. */
 static gboolean
 mapped_channel_run(gpointer data, const MtJob *job, GError **error)
 {
@@ -90,7 +90,7 @@ mapped_channel_run(gpointer data, const MtJob *job, GError **error)
     return TRUE;
 }
 
-/* There is nothing to agree on: every page has its place. */
+/* Nothing to do: each page has a fixed offset. */
 static gboolean
 mapped_channel_sync(gpointer data, GError **error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Multifd, the sending side: jobs of the pool become packets.
+ * Multifd, the sending side: sends each job of the pool as a packet.
  */
 #include "config.h"
 
@@ -42,8 +42,8 @@ channel_fail(SendChannel *channel, GError **error)
 }
 
 /*
- * Sorts a job into pages with data and zero pages.  The latter are put aside
- * behind the former.
+ * Fills the packet with the pages of a job: first those with data, then the zero
+ * pages.
  */
 static void
 channel_sort(SendChannel *channel, const MtJob *job)
@@ -80,7 +80,8 @@ channel_write(SendChannel *channel, guint n_iov, GError **error)
     channel->iov[0].iov_base = channel->header;
     channel->iov[0].iov_len = MT_MULTIFD_HEADER_SIZE;
 
-    /* Counted first: whoever saw the pages arrive must find them counted. */
+    /* Count before writing: an observer that sees the pages on the destination
+     * must find them counted. */
     mt_count(send->counters->transferred, size);
     mt_count(send->counters->multifd_bytes, size);
     mt_count(send->counters->multifd_packets, 1);

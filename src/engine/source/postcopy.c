@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The loop of a source in post-copy.
+ * The post-copy loop of a source.
  *
- * The guest runs over there with what it has.  Pages that it waits for go
- * first, whatever the rate; all others follow in order.  Nothing becomes dirty
- * here any more, so one pass is all there is.
+ * The guest runs on the destination.  Requested pages are sent first and ignore
+ * the rate limit; all others follow in order.  Pages do not become dirty on the
+ * source any more, so there is one pass.
  */
 #include "config.h"
 
@@ -15,14 +15,14 @@
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
 
-/* Pages between two looks at what is waited for. */
+/* Pages sent between checks for requests. */
 #define RUN_PAGES 32
 
-/* A section lasts this long; with a rate, there are so many runs a second. */
+/* The duration of a section, and the number of runs a second with a limit. */
 #define SECTION_NS (50 * MT_NS_PER_MS)
 #define PIECES_PER_S 200
 
-/* Between two looks at whether it was cancelled. */
+/* The interval of checks for a cancel. */
 #define WAIT_NS (10 * MT_NS_PER_MS)
 
 typedef struct {
@@ -31,9 +31,9 @@ typedef struct {
     MtReturnPath *path;
     const MtClock *clock;
 
-    guint64 rate;               /* as it was when last looked at */
-    gint64 since_ns;            /* then, */
-    guint64 pages;              /* and sent since, without being asked */
+    guint64 rate;               /* the limit when it was last read */
+    gint64 since_ns;            /* when it was read */
+    guint64 pages;              /* sent since then, without requests */
 } Postcopy;
 
 static gboolean
@@ -46,15 +46,15 @@ postcopy_check_request(const MtPageRequest *r, const MtRamBlock *block,
         return TRUE;
 
     migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                      "return path: %" G_GUINT64_FORMAT " bytes at 0x%"
-                      G_GINT64_MODIFIER "x of block \"%s\" are asked for, %s",
+                      "return path: request for %" G_GUINT64_FORMAT " bytes at "
+                      "0x%" G_GINT64_MODIFIER "x of block '%s', %s",
                       r->length, r->offset, r->block,
-                      block ? "which are no pages of it" :
-                      "which there is not");
+                      block ? "which are not pages of the block" :
+                      "which does not exist");
     return FALSE;
 }
 
-/* Everything that is waited for. */
+/* Sends all requested pages. */
 static gboolean
 postcopy_answer(Postcopy *p, GError **error)
 {
@@ -80,7 +80,7 @@ postcopy_answer(Postcopy *p, GError **error)
     return !any || mt_source_flush(p->source, error);
 }
 
-/* How far pages that nobody asked for are ahead of the rate. */
+/* How far the pages that were not requested are ahead of the rate. */
 static gint64
 postcopy_ahead_ns(Postcopy *p)
 {
@@ -97,7 +97,7 @@ postcopy_ahead_ns(Postcopy *p)
            (now - p->since_ns) : 0;
 }
 
-/* Waits until the next page may go, or somebody asks for one. */
+/* Waits until the rate allows the next page or a page is requested. */
 static gboolean
 postcopy_pace(Postcopy *p, GError **error)
 {
@@ -118,7 +118,7 @@ postcopy_tell(Postcopy *p)
     g_mutex_unlock(&e->lock);
 }
 
-/* Pages in order, as many as the rate lets go now. */
+/* Sends pages in order, as many as the rate allows now. */
 static gboolean
 postcopy_send_run(Postcopy *p, guint *ret_n, GError **error)
 {
@@ -135,7 +135,7 @@ postcopy_send_run(Postcopy *p, guint *ret_n, GError **error)
     return TRUE;
 }
 
-/* One section; the last one is that after which nothing is left. */
+/* Sends one section; @last: an empty END section. */
 static gboolean
 postcopy_section(Postcopy *p, gboolean last, GError **error)
 {

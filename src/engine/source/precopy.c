@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The loop of a source.
+ * The pre-copy loop of a source.
  *
- * Pass one sends all of RAM, every later pass what the guest dirtied during
- * the one before.  When what is left fits into the downtime that is allowed,
- * at the bandwidth that was measured, the guest is stopped and the rest is
- * sent.
+ * The first pass sends all RAM, each later pass the pages that the guest dirtied
+ * during the pass before.  If the remaining pages can be sent within the downtime
+ * limit at the measured bandwidth, the guest is stopped and they are sent.
  */
 #include "config.h"
 
@@ -14,18 +13,18 @@
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
 
-/* A RAM section lasts this long at most, if there is something to send. */
+/* The longest duration of a RAM section. */
 #define SECTION_NS (50 * MT_NS_PER_MS)
 
-/* Pages between two looks at clock, rate and failures. */
+/* Pages sent between checks of clock, rate and failures. */
 #define RUN_PAGES 128
 
-/* Bandwidth and dirty rate are those of a window at least as long. */
+/* The shortest window for measuring bandwidth and dirty rate. */
 #define WINDOW_NS (100 * MT_NS_PER_MS)
 #define WINDOW_FIRST_NS (5 * MT_NS_PER_MS)
 
-/* How long to wait for something that is not RAM before looking again, and
- * when to tell the other side that this one is still there. */
+/* The poll interval while there are no pages to send, and the interval of empty
+ * sections that keep the connection alive. */
 #define WAIT_NS (10 * MT_NS_PER_MS)
 #define KEEPALIVE_NS (1000 * MT_NS_PER_MS)
 
@@ -35,13 +34,13 @@ typedef struct {
     MtReturnPath *path;
     const MtClock *clock;
 
-    guint64 taken;              /* bytes the rate knows of */
+    guint64 taken;              /* bytes already taken from the rate */
 
-    gint64 window_ns;           /* of the bandwidth */
+    gint64 window_ns;           /* start of the bandwidth window */
     guint64 window_bytes;
     guint64 window_pages;
 
-    gint64 period_ns;           /* of the dirty rate */
+    gint64 period_ns;           /* start of the dirty rate window */
     guint64 period_bytes;
     guint64 period_dirtied;
 
@@ -77,15 +76,14 @@ precopy_update_bandwidth(Precopy *p)
     }
     bandwidth = e->settings.avail_switchover_bandwidth ?
         e->settings.avail_switchover_bandwidth : e->progress.bandwidth;
-    /* Until it is known how fast the guest writes, what is allowed is what is
-     * expected. */
+    /* Until the dirty rate is known, the expected downtime is the limit. */
     if (bandwidth && e->progress.dirty_pages_rate)
         e->progress.expected_downtime_ns = e->progress.remaining *
             (double)MT_NS_PER_S / bandwidth;
     g_mutex_unlock(&e->lock);
 }
 
-/* What may be left when the guest is stopped. */
+/* The number of bytes at or below which the guest is stopped. */
 static guint64
 precopy_threshold(Precopy *p)
 {
@@ -112,8 +110,8 @@ precopy_pace(Precopy *p, GError **error)
     MtEngine *e = p->engine;
     guint64 now;
 
-    /* Zero pages are so small that thousands of them wait in the queue, where
-     * they count for nothing. */
+    /* Thousands of zero pages fit into the queue, and queued bytes are not
+     * counted. */
     if (mt_rate_get(e->rate) && !mt_source_flush(p->source, error))
         return FALSE;
 
@@ -128,7 +126,7 @@ precopy_pace(Precopy *p, GError **error)
     return mt_failure_check(e->failure, error);
 }
 
-/* A slow link gets little at a time, so that it is never silent for long. */
+/* With a low rate limit, few pages are sent at a time, to avoid long pauses. */
 static guint
 precopy_run_pages(Precopy *p)
 {
@@ -138,7 +136,7 @@ precopy_run_pages(Precopy *p)
     return rate ? CLAMP(pages, 1, RUN_PAGES) : RUN_PAGES;
 }
 
-/* One section of the pass; @ret_done: the pass is over. */
+/* Sends one section of the pass; *@ret_done: the pass is over. */
 static gboolean
 precopy_section(Precopy *p, gboolean last, gboolean *ret_done, GError **error)
 {
@@ -152,7 +150,7 @@ precopy_section(Precopy *p, gboolean last, gboolean *ret_done, GError **error)
     do {
         if (!mt_source_send_run(p->source, max, &n, error))
             return FALSE;
-        /* Nothing slows the last pass: the guest stands still. */
+        /* The last pass has no rate limit: the guest is stopped. */
         if (!last && !precopy_pace(p, error))
             return FALSE;
     } while (n && (last || mt_clock_now(p->clock) < end));
@@ -180,7 +178,7 @@ precopy_throttle(Precopy *p, guint64 dirtied, guint64 sent)
     g_mutex_unlock(&p->engine->lock);
 }
 
-/* What was dirtied since the last pass becomes the next one. */
+/* Starts the next pass with the pages dirtied since the last sync. */
 static void
 precopy_sync(Precopy *p)
 {
@@ -232,7 +230,7 @@ precopy_sync(Precopy *p)
     mt_engine_emit(e, MT_ENGINE_EVENT_PASS, syncs);
 }
 
-/* Whether the destination lets the guest go. */
+/* Whether the destination allows the switchover. */
 static gboolean
 precopy_may_switch(Precopy *p)
 {
@@ -247,7 +245,7 @@ precopy_keepalive(Precopy *p, GError **error)
            mt_source_end(p->source, error);
 }
 
-/* There is nothing to send, but it is not yet time. */
+/* Waits: there are no pages to send, but the switchover is not allowed yet. */
 static gboolean
 precopy_idle(Precopy *p, GError **error)
 {
@@ -273,7 +271,7 @@ precopy_wants_postcopy(Precopy *p)
     return wanted;
 }
 
-/* @ret_postcopy: it ended because that was asked for. */
+/* Sends passes until the switchover; *@ret_postcopy: post-copy was requested. */
 static gboolean
 precopy_iterate(Precopy *p, gboolean *ret_postcopy, GError **error)
 {
@@ -295,8 +293,8 @@ precopy_iterate(Precopy *p, gboolean *ret_postcopy, GError **error)
         p->passes++;
         if (p->passes == e->settings.fail_at_pass) {
             migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                              "the source died at the end of pass %u, as "
-                              "asked", p->passes);
+                              "the source failed at the end of pass %u, as "
+                              "requested", p->passes);
             return FALSE;
         }
         precopy_sync(p);
@@ -310,7 +308,7 @@ precopy_iterate(Precopy *p, gboolean *ret_postcopy, GError **error)
     }
 }
 
-/* The guest stands still until somebody says go on. */
+/* Waits in pre-switchover, with the guest stopped, for mt_engine_continue(). */
 static gboolean
 precopy_pause(Precopy *p, GError **error)
 {
@@ -354,7 +352,7 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
     p.taken = p.window_bytes = p.period_bytes =
         mt_counted(e->counters.transferred);
 
-    /* That all of RAM is to be sent counts as the first sync. */
+    /* The start of the first pass counts as a sync. */
     g_mutex_lock(&e->lock);
     e->progress.syncs = 1;
     e->progress.expected_downtime_ns = e->settings.downtime_limit_ns;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Slowing the sender.
+ * The rate limit of a source.
  *
- * The bucket fills at the set rate up to what 20 ms give.  Whoever finds it not
- * in debt takes all it needs and leaves the debt to the next one: the average
- * is exact, and no write is split.  Waiting is done in short sleeps, which lets
- * a change of rate or a stop be noticed without a second kind of clock.
+ * The bucket fills at the set rate up to what 20 ms give.  A thread that finds it
+ * not in debt takes all it needs, and the next thread waits for the debt: the
+ * average is exact, and no write is split.  Threads wait in short sleeps, so that
+ * they notice a new rate or a stop.
  */
 #include "config.h"
 
@@ -47,7 +47,7 @@ mt_rate_free(MtRate *rate)
     g_free(rate);
 }
 
-/* Under the lock. */
+/* Call with the lock held. */
 static void
 rate_fill(MtRate *rate)
 {
@@ -76,8 +76,8 @@ mt_rate_get(MtRate *rate)
     return __atomic_load_n(&rate->bytes_per_s, __ATOMIC_RELAXED);
 }
 
-/* Takes @bytes if the bucket is not in debt; else says in *@ret_wait_ns how
- * long the debt lasts. */
+/* Takes @bytes if the bucket is not in debt; else *@ret_wait_ns is the duration
+ * of the debt. */
 static gboolean
 rate_try(MtRate *rate, guint64 bytes, gint64 *ret_wait_ns)
 {

@@ -2,12 +2,11 @@
 #pragma once
 
 /*
- * Slowing the sender: a token bucket in bytes a second.
+ * The rate limit of a source: a token bucket in bytes a second.
  *
- * Every thread that sends takes what it is about to send, and waits while the
- * bucket is in debt.  Taking comes before sending and may overdraw, so that a
- * large write needs no splitting.  The rate may be changed at any time by any
- * thread; those who wait notice at once.
+ * A thread that sends takes its bytes from the bucket and waits while the bucket
+ * is in debt.  Taking may overdraw the bucket, so large writes need not be split.
+ * The rate may be changed at any time by any thread; waiting threads notice.
  */
 
 #include <glib.h>
@@ -18,21 +17,20 @@ G_BEGIN_DECLS
 
 typedef struct MtRate MtRate;
 
-/* @bytes_per_s 0: as fast as it goes. */
+/* @bytes_per_s 0: no limit. */
 MtRate *mt_rate_new(const MtClock *clock, guint64 bytes_per_s);
 void mt_rate_free(MtRate *rate);
 
 void mt_rate_set(MtRate *rate, guint64 bytes_per_s);
 guint64 mt_rate_get(MtRate *rate);
 
-/* Takes @bytes and waits until they may be sent.  FALSE when mt_rate_stop()
- * was called: the caller gives up. */
+/* Takes @bytes and waits until they may be sent.  FALSE after mt_rate_stop(). */
 gboolean mt_rate_take(MtRate *rate, guint64 bytes);
 
-/* Lets everybody who waits, or will, return FALSE. */
+/* Makes all current and later calls of mt_rate_take() return FALSE. */
 void mt_rate_stop(MtRate *rate);
 
-/* Time that threads have spent waiting, all together. */
+/* The total time that threads have waited. */
 gint64 mt_rate_waited_ns(MtRate *rate);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtRate, mt_rate_free)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Pages, by each of the ways that there are: on main as they are, as deltas or
- * compressed one by one; in jobs for multifd channels or for a mapped file.
+ * Sending pages: on the main channel uncompressed, as XBZRLE deltas or compressed
+ * one by one; or in jobs for multifd channels or a mapped-ram file.
  */
 #include "config.h"
 
@@ -12,7 +12,7 @@
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
-/* Head of a record; the name of the block only when it is another one. */
+/* Writes the head of a record, with the block name if the block changed. */
 static gboolean
 pages_head(MtSource *s, const MtRamBlock *block, guint64 offset,
            guint32 record, GError **error)
@@ -81,14 +81,14 @@ pages_xbzrle(MtSource *s, const MtRamBlock *block, guint64 offset,
                mt_stream_out_bytes(&s->out, x.data, x.n, error);
     case MT_XBZRLE_PAGE:
     default:
-        /* The very bytes that the cache now holds. */
+        /* Exactly the bytes that the cache now holds. */
         mt_count(s->counters->normal, 1);
         return pages_head(s, block, offset, MT_RECORD_PAGE, error) &&
                mt_stream_out_bytes(&s->out, x.data, MT_PAGE_SIZE, error);
     }
 }
 
-/* A page comes back from a compression thread. */
+/* Sends a page that a compression thread has finished. */
 static gboolean
 pages_legacy_emit(guint64 index, const guint8 *data, guint n,
                   gpointer opaque, GError **error)
@@ -129,7 +129,7 @@ pages_legacy(MtSource *s, const MtRamBlock *block, guint64 offset,
     }
 }
 
-/* Everything of which main sends the pages itself. */
+/* Sends pages on the main channel. */
 static gboolean
 pages_run_main(MtSource *s, const MtRamBlock *block, guint64 offset, guint n,
                GError **error)
@@ -218,14 +218,14 @@ mt_source_sync(MtSource *s, GError **error)
     if (!mt_source_settle(s, error) || !mt_pool_sync(s->pool, error))
         return FALSE;
 
-    /* Whoever waits at the channels' ends goes on when main says so: nothing
-     * of that may stay in a buffer. */
+    /* The channels of the destination stop at SYNC until they read the record
+     * on the main channel: it must not stay in the buffer. */
     return s->settings->wire.sync_each_section ||
            (mt_stream_out_be64(&s->out, MT_RECORD_FLUSH, error) &&
             mt_stream_out_flush(&s->out, error));
 }
 
-/* The pass has come to the end of RAM. */
+/* The pass is at the end of RAM. */
 static gboolean
 pages_round_end(MtSource *s, GError **error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a source writes to switch to post-copy, and after: see source.h.
+ * What a source sends to switch to post-copy and afterwards: see source.h.
  */
 #include "config.h"
 
@@ -10,10 +10,10 @@
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
-/* Ranges in one DISCARD; QEMU sends no more. */
+/* The number of ranges in one DISCARD, as in QEMU. */
 #define DISCARD_RANGES 12
 
-/* The number of each PING on the way. */
+/* The values of the PINGs. */
 enum { PING_BEFORE = 2, PING_PACKED = 3, PING_BEHIND = 4 };
 
 gboolean

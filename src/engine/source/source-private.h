@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What source.c, which writes sections, and source-pages.c, which writes what
- * is in RAM sections, share.
+ * Shared by source.c (sections), source-pages.c (pages in RAM sections) and
+ * source-postcopy.c.
  */
 
 #include "engine/legacy.h"
@@ -22,22 +22,22 @@ struct MtSource {
     MtCounters *counters;
     MtFailure *failure;
 
-    /* What there is depends on the way of sending. */
+    /* NULL if the settings do not need it. */
     MtMultifdSend *multifd;
     MtMappedOut *mapped;
-    MtPool *pool;               /* of one of these two */
-    MtJob *job;                 /* being filled */
-    MtJob own_job;              /* mapped without threads */
+    MtPool *pool;               /* of @multifd or @mapped */
+    MtJob *job;                 /* the job that is being filled */
+    MtJob own_job;              /* for mapped-ram without threads */
     MtXbzrle *xbzrle;
     MtLegacyEncoder *legacy;
 
     gboolean bulk;              /* not every page has been sent yet */
-    gboolean last;              /* in the last section */
-    gboolean stopped;           /* the guest stands still */
-    gboolean postcopy;          /* it runs over there */
-    guint block;                /* where the pass is */
+    gboolean last;              /* in the END section */
+    gboolean stopped;           /* the guest is stopped */
+    gboolean postcopy;          /* the guest runs on the destination */
+    guint block;                /* the position of the pass */
     guint64 page;
-    const MtRamBlock *named;    /* block of the last record on main */
+    const MtRamBlock *named;    /* block of the last record on the main channel */
 };
 
 MtLegacyEncoder *mt_source_new_legacy(MtSource *source, GError **error);
@@ -45,8 +45,8 @@ MtLegacyEncoder *mt_source_new_legacy(MtSource *source, GError **error);
 gboolean mt_source_command(MtSource *source, MtCommand command, guint16 len,
                            gconstpointer payload, GError **error);
 
-/* Hands out what is half full. */
+/* Submits the job that is being filled. */
 gboolean mt_source_settle(MtSource *source, GError **error);
 
-/* Everything that was handed out is on its way, in front of what follows. */
+/* Synchronises the channels: all submitted pages arrive before later ones. */
 gboolean mt_source_sync(MtSource *source, GError **error);

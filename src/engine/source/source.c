@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writing a migration stream: see source.h.  How pages are written is in
+ * Writing a migration stream: see source.h.  Pages are written by
  * source-pages.c.
  */
 #include "config.h"
@@ -204,7 +204,7 @@ mt_source_send_start(MtSource *s, GError **error)
         !source_block_list(s, error))
         return FALSE;
 
-    /* The first sync, by which a destination learns how the others come. */
+    /* The first sync tells the destination how channels are synchronised. */
     if (s->multifd && !mt_source_sync(s, error))
         return FALSE;
     return mt_stream_out_be64(out, MT_RECORD_EOS, error) &&
@@ -216,7 +216,7 @@ gboolean
 mt_source_begin(MtSource *s, gboolean last, GError **error)
 {
     s->last = last;
-    /* Who reads pages after the switch knows of none before. */
+    /* After the switch, the receiver does not know the block of earlier pages. */
     if (s->postcopy)
         s->named = NULL;
     return mt_stream_out_u8(&s->out, last ? MT_SECTION_END : MT_SECTION_PART,

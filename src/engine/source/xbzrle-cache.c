@@ -2,14 +2,14 @@
 /*
  * The page cache of XBZRLE.
  *
- * An entry is a page index, an age and a pointer to 4096 bytes.  A page is
- * copied once, into a spare buffer that is encoded from; if the cache is to
- * keep it, buffer and entry swap pointers.  The buffers lie in one mapping that
- * the kernel fills as it is touched: a cache that is larger than the guest's
- * working set costs only address space.
+ * An entry has a page index, an age and a pointer to 4096 bytes.  A page is copied
+ * once, into a spare buffer, and encoded from there; if the cache keeps it, buffer
+ * and entry swap pointers.  All buffers are in one mapping that the kernel
+ * populates on access: a cache larger than the working set of the guest costs only
+ * address space.
  *
- * Sizes are changed by leaving a wish that the sending thread carries out
- * before its next page, so that sending needs no lock.
+ * mt_xbzrle_resize() stores the requested size, and the sending thread changes the
+ * cache before its next page, so sending needs no lock.
  */
 #include "config.h"
 
@@ -21,7 +21,7 @@
 #include "stream/page.h"
 #include "migtune/migtune-error.h"
 
-/* In syncs: how long an entry is safe from other pages. */
+/* The number of syncs during which an entry is not replaced. */
 #define LIFETIME 2
 #define NO_PAGE G_MAXUINT64
 
@@ -32,9 +32,9 @@ typedef struct {
 } XbzrleEntry;
 
 struct MtXbzrle {
-    guint64 wish_bytes; /* atomic: the size that is asked for */
+    guint64 wanted_bytes; /* atomic: the requested size */
 
-    /* Written by the sending thread, read by any: atomic. */
+    /* Written by the sending thread, read by any thread: atomic. */
     guint64 cache_bytes;
     guint64 pages;
     guint64 bytes;
@@ -46,15 +46,15 @@ struct MtXbzrle {
     double cache_miss_rate;
     double encoding_rate;
 
-    /* The sending thread's. */
+    /* Used by the sending thread only. */
     MtXbzrleFunc encode;
     XbzrleEntry *entries;
     guint64 n_entries;
     guint8 *buffers; /* n_entries + 1 pages */
     guint8 *spare;
     guint64 age;
-    guint64 raw_bytes; /* of pages that were encoded, with overflows */
-    guint64 out_bytes; /* what became of them */
+    guint64 raw_bytes; /* of encoded pages, with overflows */
+    guint64 out_bytes; /* their size after encoding */
     guint64 last_miss;
     guint64 last_raw;
     guint64 last_out;
@@ -139,7 +139,7 @@ mt_xbzrle_new(guint64 cache_bytes, GError **error)
     x = g_new0(MtXbzrle, 1);
     g_mutex_init(&x->lock);
     x->encode = mt_xbzrle_func(mt_isa_best());
-    x->wish_bytes = cache_bytes;
+    x->wanted_bytes = cache_bytes;
     if (!xbzrle_allocate(x, cache_bytes, error))
         return NULL;
 
@@ -163,21 +163,21 @@ mt_xbzrle_resize(MtXbzrle *x, guint64 cache_bytes, GError **error)
     if (!mt_xbzrle_check_size(cache_bytes, error))
         return FALSE;
 
-    __atomic_store_n(&x->wish_bytes, cache_bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&x->wanted_bytes, cache_bytes, __ATOMIC_RELAXED);
     return TRUE;
 }
 
-/* Carries out a change of size that was asked for.  When there is no memory
- * for it the present cache goes on. */
+/* Changes the size if requested.  If there is not enough memory, the current
+ * cache stays in use. */
 static void
-xbzrle_follow_wish(MtXbzrle *x)
+xbzrle_apply_size(MtXbzrle *x)
 {
-    guint64 wish = xbzrle_get(&x->wish_bytes);
+    guint64 wanted = xbzrle_get(&x->wanted_bytes);
 
-    if (G_LIKELY(wish == x->cache_bytes))
+    if (G_LIKELY(wanted == x->cache_bytes))
         return;
-    if (!xbzrle_allocate(x, wish, NULL))
-        __atomic_compare_exchange_n(&x->wish_bytes, &wish, x->cache_bytes,
+    if (!xbzrle_allocate(x, wanted, NULL))
+        __atomic_compare_exchange_n(&x->wanted_bytes, &wanted, x->cache_bytes,
                                     FALSE, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
@@ -193,7 +193,7 @@ mt_xbzrle_sync(MtXbzrle *x)
     x->age++;
 }
 
-/* Gives the spare buffer to @entry and takes its own, or a fresh one. */
+/* Swaps the spare buffer with the buffer of @entry, or with a new one. */
 static void
 xbzrle_keep(MtXbzrle *x, XbzrleEntry *entry, guint64 index)
 {
@@ -235,7 +235,7 @@ mt_xbzrle_save(MtXbzrle *x, guint64 index, const guint8 *page,
     XbzrleEntry *entry;
     int n;
 
-    xbzrle_follow_wish(x);
+    xbzrle_apply_size(x);
     entry = xbzrle_entry(x, index);
     if (entry->index != index)
         return xbzrle_save_missing(x, entry, index, page, last_stage, out);
@@ -259,7 +259,7 @@ mt_xbzrle_save(MtXbzrle *x, guint64 index, const guint8 *page,
     if (n == 0)
         return MT_XBZRLE_SAME;
 
-    /* The byte that says "xbzrle" and two of length stand before a delta. */
+    /* A delta follows a byte for the kind and two bytes of length. */
     xbzrle_add(&x->bytes, n + 3);
     x->out_bytes += n + 3;
     if (!last_stage)
@@ -274,7 +274,7 @@ mt_xbzrle_zero(MtXbzrle *x, guint64 index)
 {
     XbzrleEntry *entry;
 
-    xbzrle_follow_wish(x);
+    xbzrle_apply_size(x);
     entry = xbzrle_entry(x, index);
     if (entry->index != index)
         return;
@@ -288,7 +288,7 @@ mt_xbzrle_drop(MtXbzrle *x, guint64 index)
 {
     XbzrleEntry *entry;
 
-    xbzrle_follow_wish(x);
+    xbzrle_apply_size(x);
     entry = xbzrle_entry(x, index);
     if (entry->index == index)
         entry->index = NO_PAGE;
@@ -314,7 +314,7 @@ mt_xbzrle_period(MtXbzrle *x, guint64 pages)
 void
 mt_xbzrle_stats(MtXbzrle *x, MtXbzrleStats *ret_stats)
 {
-    ret_stats->cache_bytes = xbzrle_get(&x->wish_bytes);
+    ret_stats->cache_bytes = xbzrle_get(&x->wanted_bytes);
     ret_stats->pages = xbzrle_get(&x->pages);
     ret_stats->bytes = xbzrle_get(&x->bytes);
     ret_stats->cache_miss = xbzrle_get(&x->cache_miss);

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * The XBZRLE cache of a source: the pages as the destination has them.  Direct
- * mapped by page index, a power of two of entries.
+ * The XBZRLE cache of a source: pages as the destination has them.  It is direct
+ * mapped by page index, and the number of entries is a power of two.
  *
- * An entry that was used within the last two syncs does not make room for
- * another page.  One thread sends; any thread may resize or read statistics.
+ * An entry that was used within the last two syncs is not replaced by another
+ * page.  One thread sends; any thread may resize or read statistics.
  */
 
 #include <glib.h>
@@ -18,30 +18,28 @@ G_BEGIN_DECLS
 typedef struct MtXbzrle MtXbzrle;
 
 typedef enum {
-    MT_XBZRLE_SAME,  /* leave the page out: the other side has it */
+    MT_XBZRLE_SAME,  /* do not send the page: the destination has it */
     MT_XBZRLE_DELTA, /* send the delta */
     MT_XBZRLE_PAGE,  /* send the page that was returned */
 } MtXbzrleVerdict;
 
 typedef struct {
-    const guint8 *data; /* DELTA: the delta.  PAGE: what to send, which is a
-                         * copy wherever the cache must know exactly what was
-                         * sent.  Valid until the next call. */
+    const guint8 *data; /* DELTA: the delta.  PAGE: the page to send, a copy if
+                         * the cache keeps it.  Valid until the next call. */
     guint n;
 } MtXbzrleOut;
 
 typedef struct {
     guint64 cache_bytes;    /* present size */
-    guint64 pages;          /* sent as deltas, with those left out as same */
+    guint64 pages;          /* sent as deltas, or not sent as the same */
     guint64 bytes;          /* of deltas, with the 3 bytes before each */
     guint64 cache_miss;     /* pages that were not in the cache */
-    guint64 overflow;       /* deltas that came out too long */
+    guint64 overflow;       /* deltas that were longer than a page */
     double cache_miss_rate; /* of all pages of the last period */
     double encoding_rate;   /* bytes before / bytes after, last period */
 } MtXbzrleStats;
 
-/* Whether @bytes is a size that a cache can have: a power of two, at least a
- * page. */
+/* Checks a cache size: a power of two, at least a page. */
 gboolean mt_xbzrle_check_size(guint64 bytes, GError **error);
 
 MtXbzrle *mt_xbzrle_new(guint64 cache_bytes, GError **error);
@@ -54,25 +52,25 @@ gboolean mt_xbzrle_resize(MtXbzrle *x, guint64 cache_bytes, GError **error);
 /* The dirty log was synced: entries age. */
 void mt_xbzrle_sync(MtXbzrle *x);
 
-/* What to do with page @index, whose bytes are at @page and may be changing.
- * @last_stage: the guest stands still, nothing is inserted or updated. */
+/* Decides how to send page @index, whose bytes at @page may change meanwhile.
+ * @last_stage: the guest is stopped; the cache is not changed. */
 MtXbzrleVerdict mt_xbzrle_save(MtXbzrle *x, guint64 index, const guint8 *page,
                                gboolean last_stage, MtXbzrleOut *out);
 
 /* Page @index was sent as zero. */
 void mt_xbzrle_zero(MtXbzrle *x, guint64 index);
 
-/* Page @index was sent by another way: its entry is no longer true. */
+/* Page @index was sent without the cache: drops its entry. */
 void mt_xbzrle_drop(MtXbzrle *x, guint64 index);
 
-/* Closes a period in which @pages pages of any kind were sent: computes the
- * two rates. */
+/* Ends a period in which @pages pages of any kind were sent, and computes the two
+ * rates. */
 void mt_xbzrle_period(MtXbzrle *x, guint64 pages);
 
 /* Any thread. */
 void mt_xbzrle_stats(MtXbzrle *x, MtXbzrleStats *ret_stats);
 
-/* Bytes of host memory that the cache takes now. */
+/* Bytes of host memory that the cache uses. */
 guint64 mt_xbzrle_memory(MtXbzrle *x);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtXbzrle, mt_xbzrle_free)
