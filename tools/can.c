@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Can this QEMU do that?  See can.h.
+ * Answers --can; see can.h.
  *
- * A name is looked up in what a probe found, or in the catalogue.  For a name
- * with a value a strict plan is made and thrown away: what it refuses because
- * of other settings is something that this QEMU can do all the same.
+ * A name is looked up in the result of a probe or in the catalogue. For
+ * NAME=VALUE a strict plan is made and discarded. If that plan is refused only
+ * because of other settings or a running migration, the QEMU still supports
+ * the value.
  */
 #include "config.h"
 
@@ -13,7 +14,7 @@
 #include "can.h"
 #include "plans.h"
 
-/* Whether a row of @rows is called @name, here or in QEMU. */
+/* Returns whether @rows has a row with this name of migtune or of QEMU. */
 static gboolean
 can_find(JsonArray *rows, const char *name, const char *canonical)
 {
@@ -31,7 +32,7 @@ can_find(JsonArray *rows, const char *name, const char *canonical)
 }
 
 static int
-can_judge_name(JsonArray *rows, const char *name)
+can_check_name(JsonArray *rows, const char *name)
 {
     const char *canonical = migtune_param_canonical_name(name);
 
@@ -42,7 +43,7 @@ can_judge_name(JsonArray *rows, const char *name)
 }
 
 static int
-can_judge_plan(MigtunePlan *plan)
+can_check_plan(MigtunePlan *plan)
 {
     g_autoptr(GError) refusal = NULL;
 
@@ -65,21 +66,21 @@ can_domain(MigtuneDomain *domain, const char *what, GError **error)
 {
     g_autoptr(JsonNode) found = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
-    g_auto(PlansWishes) wishes = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0 };
 
     if (!strchr(what, '=')) {
         found = migtune_domain_probe(domain, FALSE, error);
         if (!found)
             return CAN_NO;
-        return can_judge_name(
+        return can_check_name(
             out_get_array(json_node_get_object(found), "parameters"), what);
     }
 
-    if (!plans_take_wish(what, &wishes, error))
+    if (!plans_take_setting(what, &settings, error))
         return CAN_UNKNOWN;
-    plan = migtune_domain_plan(domain, wishes.params, wishes.n_params,
+    plan = migtune_domain_plan(domain, settings.params, settings.n_params,
                                MIGTUNE_SET_STRICT, error);
-    return plan ? can_judge_plan(plan) : CAN_NO;
+    return plan ? can_check_plan(plan) : CAN_NO;
 }
 
 int
@@ -87,18 +88,18 @@ can_release(const char *release, const char *what, GError **error)
 {
     g_autoptr(JsonNode) catalogue = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
-    g_auto(PlansWishes) wishes = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0 };
 
     if (!strchr(what, '=')) {
         catalogue = migtune_catalogue_to_json(release, error);
         if (!catalogue)
             return CAN_NO;
-        return can_judge_name(json_node_get_array(catalogue), what);
+        return can_check_name(json_node_get_array(catalogue), what);
     }
 
-    if (!plans_take_wish(what, &wishes, error))
+    if (!plans_take_setting(what, &settings, error))
         return CAN_UNKNOWN;
-    plan = migtune_explain(release, wishes.params, wishes.n_params,
+    plan = migtune_explain(release, settings.params, settings.n_params,
                            MIGTUNE_SET_STRICT, error);
-    return plan ? can_judge_plan(plan) : CAN_NO;
+    return plan ? can_check_plan(plan) : CAN_NO;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Answers by exit status alone: can this QEMU do that?
+ * Whether a QEMU supports a parameter or a value, as an exit status.
  */
 
 #include "tool.h"

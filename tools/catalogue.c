@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The catalogue as people read it; see catalogue.h.
+ * The catalogue as text; see catalogue.h.
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <glib/gi18n.h>
 
 #include "catalogue.h"
 
-/* The row that is called @name, here or in QEMU. */
+/* Finds a row by its name or by QEMU's name. */
 static JsonObject *
 catalogue_find(JsonArray *rows, const char *name)
 {
@@ -50,10 +49,10 @@ catalogue_get(const char *const *names, const char *release, GError **error)
         }
         if (migtune_param_canonical_name(*names))
             migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                              _("QEMU %s has no %s"), release, *names);
+                              _("QEMU %s does not have '%s'"), release, *names);
         else
             migtune_error_set(error, MIGTUNE_ERROR_UNKNOWN_PARAMETER,
-                              _("there is no parameter '%s'"), *names);
+                              _("unknown parameter '%s'"), *names);
         if (error)
             migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_PARAMETER,
                                     *names);
@@ -80,8 +79,8 @@ catalogue_check_capabilities(GPtrArray *words, GError **error)
 
         if (row &&
             g_strcmp0(out_get_string(row, "kind"), "capability") != 0) {
-            tool_usage_error(error, _("%s is no capability; "
-                                      "migrate-setparameters sets it"), name);
+            tool_usage_error(error, _("'%s' is not a capability; use "
+                                      "migrate-setparameters to set it"), name);
             return FALSE;
         }
     }
@@ -89,7 +88,7 @@ catalogue_check_capabilities(GPtrArray *words, GError **error)
     return TRUE;
 }
 
-/* What the values of a row may be: "on|off", "0..9", "none|zlib|zstd". */
+/* Formats the accepted values of a row: "on|off", "0..9", "none|zlib|zstd". */
 static char *
 catalogue_get_range(JsonObject *row)
 {
@@ -112,13 +111,20 @@ catalogue_get_range(JsonObject *row)
     return g_strdup(type);
 }
 
+/* Formats the default value of a row. */
+static char *
+catalogue_get_default(JsonObject *row)
+{
+    return out_value_to_text(json_object_get_member(row, "default"));
+}
+
 void
 catalogue_print_table(Tool *tool, JsonNode *rows)
 {
     static const char *const members[] = { "since", "deprecated", "removed" };
     const char *titles[] = {
-        _("Parameter"), _("In QEMU"), _("Kind"), _("Values"), _("Unit"),
-        _("Since"), _("Deprecated"), _("Removed"), NULL
+        _("Parameter"), _("In QEMU"), _("Values"), _("Default"), _("Since"),
+        _("Deprecated"), _("Removed"), _("Description"), NULL
     };
     g_autoptr(OutTable) table = out_table_new(titles);
     JsonArray *array = json_node_get_array(rows);
@@ -126,27 +132,31 @@ catalogue_print_table(Tool *tool, JsonNode *rows)
     for (guint i = 0; i < json_array_get_length(array); i++) {
         JsonObject *row = json_array_get_object_element(array, i);
         const char *qmp = out_get_string(row, "qmp");
+        const char *unit = out_get_string(row, "unit");
         gboolean gone = out_get_string(row, "removed") != NULL;
         g_autofree char *range = catalogue_get_range(row);
+        g_autofree char *values = unit && *unit
+            ? g_strconcat(range, " ", unit, NULL) : g_strdup(range);
+        g_autofree char *value = catalogue_get_default(row);
 
         out_table_cell(table, gone ? OUT_FAINT : OUT_PLAIN,
                        out_get_string(row, "name"));
         out_table_cell(table, OUT_PLAIN, qmp ? qmp : "-");
-        out_table_cell(table, OUT_PLAIN, out_get_string(row, "kind"));
-        out_table_cell(table, OUT_PLAIN, range);
-        out_table_cell(table, OUT_PLAIN, out_get_string(row, "unit"));
+        out_table_cell(table, OUT_PLAIN, values);
+        out_table_cell(table, OUT_PLAIN, *value ? value : "-");
         for (guint j = 0; j < G_N_ELEMENTS(members); j++) {
             const char *text = out_get_string(row, members[j]);
 
             out_table_cell(table, j == 0 ? OUT_PLAIN : OUT_FAIR,
                            text ? text : "-");
         }
+        out_table_cell(table, OUT_PLAIN, _(out_get_string(row, "help")));
     }
 
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
-/* What is told of one row beyond its name, in this order. */
+/* The properties of a row that are printed after its name, in this order. */
 static const struct {
     const char *member;
     const char *title;
@@ -211,25 +221,90 @@ catalogue_print_names(JsonNode *rows)
                                       "name"));
 }
 
+/* The topics of migtune-params(7).  A row belongs to the topic with the longest
+ * matching prefix of its name; the last topic takes all other rows. */
+static const struct {
+    const char *title;
+    const char *prefixes[6];
+} catalogue_topics[] = {
+    { "Compression", { "compression", "xbzrle" } },
+    { "Parallel channels and zero pages",
+      { "parallel", "x-multifd", "zerocopy", "zero_" } },
+    { "Bandwidth and downtime",
+      { "bandwidth", "downtime", "switchover_ack", "pause_before",
+        "return_path" } },
+    { "Auto-converge and dirty limit",
+      { "auto_converge", "x-cpu-throttle", "dirty_limit" } },
+    { "Post-copy", { "postcopy", "x-postcopy", "release_ram" } },
+    { "Encryption", { "tls" } },
+    { "Storage and bitmaps",
+      { "block", "dirty_bitmaps", "late_block" } },
+    { "Files, snapshots and updates of QEMU",
+      { "mapped_ram", "direct_io", "background_snapshot", "mode", "cpr",
+        "ignore_shared" } },
+    { "Announcement after the migration", { "announce" } },
+    { "RDMA", { "rdma", "x-rdma" } },
+    { "Other parameters", { "" } },
+};
+
+static guint
+catalogue_find_topic(const char *name)
+{
+    guint topic = G_N_ELEMENTS(catalogue_topics) - 1;
+    gsize longest = 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS(catalogue_topics); i++) {
+        for (guint j = 0; j < G_N_ELEMENTS(catalogue_topics[i].prefixes) &&
+                          catalogue_topics[i].prefixes[j]; j++) {
+            const char *prefix = catalogue_topics[i].prefixes[j];
+
+            if (g_str_has_prefix(name, prefix) && strlen(prefix) > longest) {
+                longest = strlen(prefix);
+                topic = i;
+            }
+        }
+    }
+
+    return topic;
+}
+
+static void
+catalogue_print_rst_row(JsonObject *row)
+{
+    g_autofree char *range = catalogue_get_range(row);
+
+    out_print("**%s**\n    %s.\n\n    | Values: ``%s``\n",
+              out_get_string(row, "name"), out_get_string(row, "help"),
+              range);
+    for (guint i = 0; i < G_N_ELEMENTS(catalogue_facts); i++) {
+        g_autofree char *text =
+            catalogue_get_fact(row, catalogue_facts[i].member);
+
+        if (*text)
+            out_print("    | %s: ``%s``\n", catalogue_facts[i].title, text);
+    }
+    out_text("\n");
+}
+
 void
 catalogue_print_rst(JsonNode *rows)
 {
     JsonArray *array = json_node_get_array(rows);
 
-    for (guint i = 0; i < json_array_get_length(array); i++) {
-        JsonObject *row = json_array_get_object_element(array, i);
-        g_autofree char *range = catalogue_get_range(row);
+    for (guint topic = 0; topic < G_N_ELEMENTS(catalogue_topics); topic++) {
+        const char *title = catalogue_topics[topic].title;
+        g_autofree char *underline = g_strnfill(strlen(title), '-');
+        gboolean titled = FALSE;
 
-        printf("**%s**\n    %s.\n\n    Values: ``%s``",
-               out_get_string(row, "name"), out_get_string(row, "help"),
-               range);
-        for (guint j = 0; j < G_N_ELEMENTS(catalogue_facts); j++) {
-            g_autofree char *text =
-                catalogue_get_fact(row, catalogue_facts[j].member);
+        for (guint i = 0; i < json_array_get_length(array); i++) {
+            JsonObject *row = json_array_get_object_element(array, i);
 
-            if (*text)
-                printf("; %s: ``%s``", catalogue_facts[j].title, text);
+            if (catalogue_find_topic(out_get_string(row, "name")) != topic)
+                continue;
+            if (!titled)
+                out_print("%s\n%s\n\n", title, underline);
+            titled = TRUE;
+            catalogue_print_rst_row(row);
         }
-        fputs(".\n\n", stdout);
     }
 }

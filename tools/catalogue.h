@@ -2,22 +2,23 @@
 #pragma once
 
 /*
- * The catalogue of parameters as people read it.
+ * The catalogue of parameters as text.
  */
 
 #include "tool.h"
 
-/* The rows of @names, NULL for all, that QEMU @release has, NULL for any. */
+/* Returns the rows of @names (NULL: all rows) in QEMU @release (NULL: in any
+ * release). */
 JsonNode *catalogue_get(const char *const *names, const char *release,
                         GError **error);
 
-/* Whether no NAME=VALUE of @words is about something that the catalogue knows
- * and that is not a capability. */
+/* Fails if a NAME=VALUE of @words names a catalogue row that is not a
+ * capability. */
 gboolean catalogue_check_capabilities(GPtrArray *words, GError **error);
 
 void catalogue_print_table(Tool *tool, JsonNode *rows);
 void catalogue_print_details(Tool *tool, JsonNode *rows);
 void catalogue_print_names(JsonNode *rows);
 
-/* The list of migtune-params(7). */
+/* Prints the list for migtune-params(7), ordered by topic. */
 void catalogue_print_rst(JsonNode *rows);

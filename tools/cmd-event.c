@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waiting for what happens to the guests of a connection.
+ * Waits for events of the guests of a connection.
  *
- * Events come from a thread of the library's; the command prints them one
- * after the other, and looks now and then whether it is to stop.
+ * A thread of the library queues the events. The command prints them in order
+ * and checks at intervals whether it should stop.
  */
 #include "config.h"
 
@@ -34,7 +34,7 @@ event_free(gpointer data)
 }
 
 static void
-event_take(MigtuneConn *conn, MigtuneEvent event, const char *key,
+event_queue(MigtuneConn *conn, MigtuneEvent event, const char *key,
            const char *detail, gpointer user_data)
 {
     GAsyncQueue *queue = user_data;
@@ -76,7 +76,7 @@ event_print(const Tool *tool, const Event *event)
     fflush(stdout);
 }
 
-/* FALSE with an error unless there is a domain of that name. */
+/* Fails if no domain has the name. */
 static gboolean
 event_check_domain(MigtuneConn *conn, const char *name, GError **error)
 {
@@ -91,11 +91,11 @@ event_check_domain(MigtuneConn *conn, const char *name, GError **error)
         return TRUE;
 
     migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                      _("no domain is called '%s'"), name);
+                      _("no guest named '%s'"), name);
     return FALSE;
 }
 
-/* Prints what comes until it is to end; FALSE with an error. */
+/* Prints events until the command should end. */
 static gboolean
 event_loop(Tool *tool, const CmdLine *line, GAsyncQueue *queue,
            GError **error)
@@ -121,7 +121,7 @@ event_loop(Tool *tool, const CmdLine *line, GAsyncQueue *queue,
             if (loop)
                 return TRUE;
             migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
-                              _("nothing happened within %s s"), timeout);
+                              _("no event within %s s"), timeout);
             return FALSE;
         }
     }
@@ -129,7 +129,7 @@ event_loop(Tool *tool, const CmdLine *line, GAsyncQueue *queue,
         return TRUE;
 
     migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                      _("it was stopped before anything happened"));
+                      _("the command was stopped before an event came"));
     return FALSE;
 }
 
@@ -141,7 +141,7 @@ event_run(Tool *tool, const CmdLine *line, GError **error)
     MigtuneConn *conn = tool_connect(tool, error);
     gboolean ok;
 
-    if (!conn || !migtune_conn_watch(conn, event_take, queue, error))
+    if (!conn || !migtune_conn_watch(conn, event_queue, queue, error))
         return TOOL_FAILED;
 
     ok = !domain || event_check_domain(conn, domain, error);
@@ -157,24 +157,25 @@ event_run(Tool *tool, const CmdLine *line, GError **error)
 
 static const CmdOption event_options[] = {
     { "domain", 0, CMD_OPT_DATA, .word = CMD_WORD_DOMAIN,
-      .metavar = "DOMAIN", .help = N_("only of this guest") },
+      .metavar = "DOMAIN", .help = N_("only events of this guest") },
     { "loop", 0, CMD_OPT_FLAG,
-      .help = N_("go on after the first event") },
+      .help = N_("continue after the first event") },
     { "timeout", 0, CMD_OPT_NUMBER, .metavar = "SECONDS",
-      .help = N_("how long to wait; without it for ever") },
+      .help = N_("how long to wait; the default is no limit") },
     { NULL }
 };
 
 const Cmd cmd_event_commands[] = {
     { "event", 0, event_options, event_run,
-      N_("wait until a guest starts or ends"),
-      N_("Waits until a guest of libvirt starts, is stopped or is migrated "
-         "away, and prints that, with how it came: started (booted, arrived, "
+      N_("wait until a guest starts or stops"),
+      N_("Waits until a libvirt guest starts, stops or migrates away, and "
+         "prints the event and its cause: started (booted, arrived, "
          "restored, snapshot or woken), stopped (shutdown, destroyed, "
-         "crashed, saved, failed or snapshot), migrated. A connection that is "
-         "lost, as by a restart of the daemon, is opened anew, and both is "
-         "printed; what happened meanwhile is called unseen. With --loop it "
-         "goes on until the time is over or SIGINT comes. Without, the exit "
-         "status is 1 when nothing has happened.") },
+         "crashed, saved, failed or snapshot), migrated. If the connection "
+         "is lost, for example because the daemon is restarted, it is opened "
+         "again; both events are printed, and events that were missed in "
+         "between are marked 'unseen'. With --loop the command continues "
+         "until the timeout or SIGINT. Without --loop the exit status is 1 "
+         "if no event came.") },
     { NULL }
 };

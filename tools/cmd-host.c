@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Commands about guests: which there are, and what each can do.
+ * Commands that list guests and show their abilities.
  */
 #include "config.h"
 
@@ -19,9 +19,9 @@ host_get_info(MigtuneDomain *domain, gconstpointer data, int *status,
     return migtune_domain_get_info(domain, error);
 }
 
-/* As virsh has it: without an option those that run. */
+/* As in virsh, the default is the running guests. */
 static EachWhich
-host_list_which(const CmdLine *line)
+host_get_which(const CmdLine *line)
 {
     if (cmd_line_has(line, "all"))
         return EACH_ACTIVE | EACH_INACTIVE;
@@ -43,7 +43,7 @@ host_add_keys(JsonArray *array, HostListFunc list, MigtuneConn *conn,
     return keys != NULL;
 }
 
-/* Keys cost no word with any guest. */
+/* Prints the keys, which are known without contacting a guest. */
 static int
 host_list_keys(Tool *tool, EachWhich which, GError **error)
 {
@@ -98,7 +98,7 @@ host_print_list(Tool *tool, GPtrArray *results)
 static int
 host_list(Tool *tool, const CmdLine *line, GError **error)
 {
-    EachWhich which = host_list_which(line);
+    EachWhich which = host_get_which(line);
     g_autoptr(GPtrArray) results = NULL;
 
     if (cmd_line_has(line, "keys"))
@@ -136,7 +136,7 @@ host_dominfo(Tool *tool, const CmdLine *line, GError **error)
         { "key", N_("Key") },
         { "qemu", N_("QEMU") },
         { "package", N_("Package") },
-        { "release", N_("Migration interface of") },
+        { "release", N_("Migration interface") },
         { "state", N_("State") },
         { "migration", N_("Migration") },
     };
@@ -173,7 +173,7 @@ host_dominfo(Tool *tool, const CmdLine *line, GError **error)
     return TOOL_DONE;
 }
 
-/* What is worth a remark about a parameter of this QEMU. */
+/* Returns the notes about a parameter of this QEMU. */
 static char *
 host_get_note(JsonObject *object)
 {
@@ -185,7 +185,7 @@ host_get_note(JsonObject *object)
         g_ptr_array_add(notes, (char *)_("unstable"));
     if (json_object_has_member(object, "known") &&
         !out_get_bool(object, "known"))
-        g_ptr_array_add(notes, (char *)_("new to migtune"));
+        g_ptr_array_add(notes, (char *)_("not known to migtune"));
     g_ptr_array_add(notes, NULL);
 
     return g_strjoinv(", ", (char **)notes->pdata);
@@ -279,20 +279,22 @@ host_probe(Tool *tool, const CmdLine *line, GError **error)
       .help = N_("name, UUID or key of a guest") }
 
 #define HOST_CAN                                                        \
-    { "can", 0, CMD_OPT_TEXT, .word = CMD_WORD_WISH,                    \
+    { "can", 0, CMD_OPT_TEXT, .word = CMD_WORD_SETTING,                    \
       .metavar = "NAME[=VALUE]",                                        \
-      .help = N_("print nothing; the exit status is 0 if this QEMU has " \
-                 "it, 1 if not, 2 if nobody knows the name") }
+      .help = N_("print nothing; the exit status is 0 if this QEMU "    \
+                 "supports NAME (with this VALUE), 1 if it does not, 2 if " \
+                 "the name is unknown") }
 
 static const CmdOption host_list_options[] = {
     { "all", 0, CMD_OPT_FLAG,
-      .help = N_("those that do not run, too, which libvirt has") },
+      .help = N_("also guests that are not running (libvirt only)") },
     { "inactive", 0, CMD_OPT_FLAG,
-      .help = N_("only those that do not run") },
+      .help = N_("only guests that are not running") },
     { "name", 0, CMD_OPT_FLAG,
-      .help = N_("names alone, one a line") },
+      .help = N_("print only names, one per line") },
     { "keys", 0, CMD_OPT_FLAG,
-      .help = N_("keys alone, one a line, without talking to any guest") },
+      .help = N_("print only keys, one per line, without contacting any "
+                 "guest") },
     { NULL }
 };
 
@@ -305,7 +307,7 @@ static const CmdOption host_dominfo_options[] = {
 static const CmdOption host_probe_options[] = {
     HOST_DOMAIN,
     { "refresh", 0, CMD_OPT_FLAG,
-      .help = N_("ask again instead of using what is known of this binary") },
+      .help = N_("ask QEMU again instead of using the cached answer") },
     HOST_CAN,
     { NULL }
 };
@@ -313,19 +315,20 @@ static const CmdOption host_probe_options[] = {
 const Cmd cmd_host_commands[] = {
     { "list", 0, host_list_options, host_list,
       N_("list the guests of the connection"),
-      N_("Lists every guest that runs, with the version of its QEMU, its "
-         "state and that of its migration. A guest that cannot be asked is listed by its "
-         "key, and standard error says why; it holds up none of the "
-         "others.") },
+      N_("Lists every running guest with the version of its QEMU, the state "
+         "of the guest and the state of its migration. A guest that does not "
+         "answer is listed by its key, and the reason is printed to standard "
+         "error; it does not delay the others.") },
     { "dominfo", 0, host_dominfo_options, host_dominfo,
-      N_("tell about a guest"),
-      N_("Prints the name, UUID and QEMU of a guest, the release whose "
-         "migration interface it has, its state and that of its migration.") },
+      N_("show information about a guest"),
+      N_("Prints the name, the UUID and the QEMU of a guest, the QEMU "
+         "release whose migration interface it has, the state of the guest "
+         "and the state of its migration.") },
     { "probe", 0, host_probe_options, host_probe,
-      N_("show what the QEMU of a guest can do"),
+      N_("show the migration abilities of a guest's QEMU"),
       N_("Asks the QEMU of a guest which migration parameters and "
-         "capabilities it has, and prints those, and what other releases of "
-         "QEMU have and this one has not. The answer is kept on disk for the "
-         "next time, under what identifies the binary.") },
+         "capabilities it has and prints them. A second table lists the "
+         "parameters of other QEMU releases that this QEMU does not have. "
+         "The answer is cached on disk for this QEMU binary.") },
     { NULL }
 };

@@ -11,12 +11,12 @@
 #include "cmd.h"
 #include "progress.h"
 
-/* How long the other side may take to go on after the source has ended. */
+/* Time limit for the destination to resume after the source has finished. */
 #define MIGRATE_ARRIVE_MS 10000
 #define MIGRATE_ABORT_MS 30000
 #define MIGRATE_POLL_US 20000
 
-/* A command as QEMU would be sent it; @uri may be NULL. */
+/* Adds a command to @steps as QEMU would receive it. @uri may be NULL. */
 static void
 migrate_add_step(JsonArray *steps, MigtuneDomain *domain,
                  const char *execute, const char *uri, gboolean resume)
@@ -35,14 +35,14 @@ migrate_add_step(JsonArray *steps, MigtuneDomain *domain,
     json_array_add_object_element(steps, step);
 }
 
-/* What lets a destination listen. */
+/* Returns the QMP command that makes a destination listen. */
 static const char *
-migrate_listen(gboolean resume)
+migrate_get_listen_command(gboolean resume)
 {
     return resume ? "migrate-recover" : "migrate-incoming";
 }
 
-/* What --dry-run prints; takes @steps. */
+/* Prints the output of --dry-run. Takes ownership of @steps. */
 static int
 migrate_print_steps(Tool *tool, JsonArray *steps)
 {
@@ -86,13 +86,18 @@ migrate_print_info(Tool *tool, JsonNode *info)
     JsonArray *statistics = out_get_array(object, "statistics");
     guint n = statistics ? json_array_get_length(statistics) : 0;
     const char *why = out_get_string(object, "error");
+    const char *job = out_get_string(object, "job");
+    const char *status = out_get_string(object, "status");
 
     if (!tool->quiet) {
-        out_line(_("%s: migration %s (%s), guest %s"),
-                 out_get_string(object, "domain"),
-                 out_get_string(object, "job"),
-                 out_get_string(object, "status"),
-                 out_get_string(object, "state"));
+        if (g_strcmp0(job, status) == 0)
+            out_line(_("%s: migration %s, guest %s"),
+                     out_get_string(object, "domain"), job,
+                     out_get_string(object, "state"));
+        else
+            out_line(_("%s: migration %s (%s), guest %s"),
+                     out_get_string(object, "domain"), job, status,
+                     out_get_string(object, "state"));
         if (why)
             out_line(_("QEMU says: %s"), why);
     }
@@ -102,9 +107,13 @@ migrate_print_info(Tool *tool, JsonNode *info)
     for (guint i = 0; i < n; i++) {
         JsonObject *row = json_array_get_object_element(statistics, i);
         const char *qmp = out_get_string(row, "qmp");
+        const char *text = out_get_string(row, "text");
 
+        /* The error has been printed above. */
+        if (why && !tool->quiet && g_strcmp0(text, why) == 0)
+            continue;
         out_table_cell(table, OUT_PLAIN, out_get_string(row, "name"));
-        out_table_cell(table, OUT_PLAIN, out_get_string(row, "text"));
+        out_table_cell(table, OUT_PLAIN, text);
         out_table_cell(table, OUT_FAINT, qmp ? qmp : "");
     }
     if (!tool->quiet)
@@ -112,9 +121,9 @@ migrate_print_info(Tool *tool, JsonNode *info)
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
-/* Whether a member of what is told of the guest has this value. */
+/* Returns whether a member of the job information has this value. */
 static gboolean
-migrate_is(MigtuneDomain *domain, const char *member, const char *value)
+migrate_info_is(MigtuneDomain *domain, const char *member, const char *value)
 {
     g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, NULL);
 
@@ -125,13 +134,15 @@ migrate_is(MigtuneDomain *domain, const char *member, const char *value)
 /* One migration, from the command line to its end. */
 typedef struct {
     MigtuneDomain *source;
-    MigtuneConn *other;         /* NULL: the destination is not ours */
+    MigtuneConn *other;         /* NULL: the destination has no connection of
+                                 * its own */
     MigtuneDomain *destination;
     const char *uri;
     gboolean resume;
     guint timeout_ms;
-    const char *action;         /* when that has passed */
-    gboolean suspended;         /* by that, while it ran */
+    const char *action;         /* taken after timeout_ms */
+    gboolean suspended;         /* by the timeout action; the guest was running
+                                 * before */
 } Migration;
 
 static void
@@ -150,13 +161,13 @@ static const struct {
     const char *remark;
 } migrate_actions[] = {
     { "suspend", migtune_domain_suspend,
-      N_("the time is up: the guest is stopped, so that the migration "
-         "ends") },
+      N_("the time limit has passed: the guest is stopped so that the "
+         "migration can end") },
     { "postcopy", migtune_domain_start_postcopy,
-      N_("the time is up: the guest goes on at the destination, which "
-         "fetches the rest") },
+      N_("the time limit has passed: switching to post-copy; the guest "
+         "continues on the destination, which fetches the remaining memory") },
     { "abort", migtune_domain_abort_job,
-      N_("the time is up: the migration is cancelled") },
+      N_("the time limit has passed: the migration is cancelled") },
 };
 
 static const char *const migrate_action_names[] = {
@@ -178,8 +189,8 @@ migration_take_timeout(Migration *migration, const CmdLine *line,
     if (!text)
         return TRUE;
     if (!g_ascii_string_to_unsigned(text, 10, 1, 1000000, &seconds, NULL)) {
-        tool_usage_error(error, _("--timeout is a number of seconds from 1 "
-                                  "to 1000000, not '%s'"), text);
+        tool_usage_error(error, _("--timeout must be a number of seconds "
+                                  "from 1 to 1000000, not '%s'"), text);
         return FALSE;
     }
     migration->timeout_ms = seconds * 1000;
@@ -189,7 +200,8 @@ migration_take_timeout(Migration *migration, const CmdLine *line,
     return TRUE;
 }
 
-/* Its monitor is taken, so that looking for it would find nobody. */
+/* Returns whether @name is the source. The monitor of the source is in use, so
+ * a lookup on the connection would not find it. */
 static gboolean
 migration_is_source(const Migration *migration, const char *name)
 {
@@ -216,8 +228,8 @@ migration_open_destination(Migration *migration, Tool *tool,
     if (!name)
         return TRUE;
     if (!uri && migration_is_source(migration, name)) {
-        tool_usage_error(error, _("%s cannot wait for its own migration: "
-                                  "--incoming-domain is another guest"),
+        tool_usage_error(error, _("'%s' is the source of this migration; "
+                                  "--incoming-domain must name another guest"),
                          name);
         return FALSE;
     }
@@ -243,8 +255,8 @@ migration_dry_run(const Migration *migration, Tool *tool)
 
     if (migration->destination)
         migrate_add_step(steps, migration->destination,
-                         migrate_listen(migration->resume), migration->uri,
-                         FALSE);
+                         migrate_get_listen_command(migration->resume),
+                         migration->uri, FALSE);
     migrate_add_step(steps, migration->source, "migrate", migration->uri,
                      migration->resume);
 
@@ -268,12 +280,13 @@ migration_start(const Migration *migration, GError **error)
                                   error);
 }
 
-/* The time is up.  When nothing can be done about it the migration goes on,
- * and so does the waiting: who is told that it failed takes it for over. */
+/* Takes the action for the time limit. If the action fails, the migration and
+ * the waiting continue; returning an error would suggest that the migration
+ * has ended. */
 static void
-migration_act(Migration *migration)
+migration_take_action(Migration *migration)
 {
-    gboolean running = migrate_is(migration->source, "state", "running");
+    gboolean running = migrate_info_is(migration->source, "state", "running");
 
     for (guint i = 0; i < G_N_ELEMENTS(migrate_actions); i++) {
         g_autoptr(GError) error = NULL;
@@ -285,8 +298,8 @@ migration_act(Migration *migration)
             migration->suspended = running &&
                 migrate_actions[i].run == migtune_domain_suspend;
         } else {
-            out_error(_("the time is up, and the migration goes on all the "
-                        "same: %s"), error->message);
+            out_error(_("the time limit has passed, but the migration "
+                        "continues: %s"), error->message);
         }
     }
 }
@@ -306,14 +319,14 @@ migration_wait(Migration *migration, Progress *progress,
         return FALSE;
     }
 
-    migration_act(migration);
+    migration_take_action(migration);
     return migtune_domain_wait_job(migration->source, 0, progress_show,
                                    progress, error);
 }
 
-/* Until the guest has left the state of waiting, or has not for long. */
+/* Waits until the destination has left 'inmigrate', or until the time limit. */
 static JsonNode *
-migration_arrive(MigtuneDomain *destination)
+migration_wait_arrival(MigtuneDomain *destination)
 {
     gint64 end_us = g_get_monotonic_time() + MIGRATE_ARRIVE_MS * 1000;
 
@@ -338,38 +351,38 @@ migration_resume(MigtuneDomain *where)
     if (migtune_domain_resume(where, &error))
         return TRUE;
 
-    out_error(_("%s: the guest is stopped still: %s"),
+    out_error(_("%s: the guest could not be resumed and is still stopped: %s"),
               migtune_domain_get_name(where), error->message);
     return FALSE;
 }
 
-/* A guest that was stopped only for the migration to end runs on where it is
- * now.  What has gone for sure is not touched. */
+/* Resumes a guest that this command stopped so that the migration could end.
+ * The guest is resumed only on the side that is known to own it. */
 static void
-migration_run_on(const Migration *migration, GError **failure)
+migration_resume_suspended(const Migration *migration, GError **failure)
 {
     MigtuneDomain *destination = migration->destination;
 
     if (!migration->suspended)
         return;
     if (!*failure && !destination) {
-        out_error("%s", _("the guest is stopped at the destination, too"));
+        out_error("%s", _("the guest is stopped on the destination as well"));
     } else if (!*failure) {
-        g_autoptr(JsonNode) arrived = migration_arrive(destination);
+        g_autoptr(JsonNode) arrived = migration_wait_arrival(destination);
 
-        if (migrate_is(destination, "state", "paused"))
+        if (migrate_info_is(destination, "state", "paused"))
             migration_resume(destination);
     } else if (g_error_matches(*failure, MIGTUNE_ERROR,
                                MIGTUNE_ERROR_CANCELLED)) {
-        /* The error says in which state it was found. */
+        /* The existing message states that the guest is paused; replace it. */
         if (!migration_resume(migration->source))
             return;
         g_clear_error(failure);
         migtune_error_set(failure, MIGTUNE_ERROR_CANCELLED, "%s",
-                          _("the migration was cancelled; the guest runs on "
-                            "here"));
-    } else if (migrate_is(migration->source, "job", "failed") &&
-               migrate_is(migration->source, "state", "paused")) {
+                          _("the migration was cancelled; the guest "
+                            "continues to run on the source"));
+    } else if (migrate_info_is(migration->source, "job", "failed") &&
+               migrate_info_is(migration->source, "state", "paused")) {
         migration_resume(migration->source);
     }
 }
@@ -408,7 +421,7 @@ migration_report(const Migration *migration, Tool *tool, GError *failure,
     if (!failure || tool->json)
         source = migtune_domain_get_job_info(migration->source, NULL);
     if (!failure && migration->destination)
-        destination = migration_arrive(migration->destination);
+        destination = migration_wait_arrival(migration->destination);
     if (tool->json) {
         g_autoptr(JsonNode) document = migration_to_json(
             migration, source, destination, failure);
@@ -466,12 +479,12 @@ migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
     progress = progress_new(tool, cmd_line_has(line, "verbose"));
     migration_wait(&migration, progress, &failure);
     g_clear_pointer(&progress, progress_free);
-    migration_run_on(&migration, &failure);
+    migration_resume_suspended(&migration, &failure);
 
     return migration_report(&migration, tool, failure, error);
 }
 
-/* With --json, what has become of the migration. */
+/* Prints the state of the migration if --json was given. */
 static int
 migrate_show(Tool *tool, MigtuneDomain *domain, GError **error)
 {
@@ -501,7 +514,8 @@ migrate_incoming(Tool *tool, const CmdLine *line, GError **error)
     if (cmd_line_has(line, "dry-run")) {
         JsonArray *steps = json_array_new();
 
-        migrate_add_step(steps, domain, migrate_listen(resume), uri, FALSE);
+        migrate_add_step(steps, domain, migrate_get_listen_command(resume),
+                         uri, FALSE);
         return migrate_print_steps(tool, steps);
     }
     if (!migtune_domain_migrate_incoming(
@@ -564,7 +578,7 @@ migrate_abort(Tool *tool, const CmdLine *line, GError **error)
         return TOOL_FAILED;
     if (state != MIGTUNE_JOB_ACTIVE && state != MIGTUNE_JOB_PAUSED) {
         migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                          _("%s: no migration is under way"), name);
+                          _("%s: no migration is running"), name);
         return TOOL_FAILED;
     }
     if (cmd_line_has(line, "dry-run")) {
@@ -596,33 +610,36 @@ migrate_abort(Tool *tool, const CmdLine *line, GError **error)
 
 #define MIGRATE_DRY_RUN                                                 \
     { "dry-run", 0, CMD_OPT_FLAG,                                       \
-      .help = N_("print the commands that would be sent, and send none") }
+      .help = N_("print the commands that would be sent, without sending "\
+                 "them") }
 
 static const CmdOption migrate_migrate_options[] = {
     MIGRATE_DOMAIN,
     { "uri", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "URI",
-      .help = N_("where to, in QEMU's words, such as tcp:HOST:PORT or "
+      .help = N_("the destination in QEMU's syntax, such as tcp:HOST:PORT or "
                  "unix:PATH") },
     { "incoming-domain", 0, CMD_OPT_TEXT, .word = CMD_WORD_DOMAIN,
       .metavar = "NAME",
-      .help = N_("the guest that waits for it, which is told to listen at "
-                 "URI before") },
+      .help = N_("the guest that waits for the migration; it is told to "
+                 "listen at URI first") },
     { "incoming-connect", 0, CMD_OPT_TEXT, .metavar = "URI",
-      .help = N_("the connection of that guest, when it is another one") },
+      .help = N_("the connection of that guest, if it differs from that of "
+                 "the source") },
     { "timeout", 0, CMD_OPT_NUMBER, .metavar = "SECONDS",
-      .help = N_("how long it may take before something is done about it") },
+      .help = N_("time limit of the migration, after which --timeout-action "
+                 "is taken") },
     { "timeout-action", 0, CMD_OPT_TEXT, .choices = migrate_action_names,
       .metavar = "ACTION",
-      .help = N_("what that is: suspend the guest until the migration has "
-                 "ended, which is the standard, begin postcopy, or abort the "
-                 "migration") },
+      .help = N_("the action after --timeout: suspend the guest until the "
+                 "migration has ended (the default), switch to post-copy, or "
+                 "abort the migration") },
     { "resume", 0, CMD_OPT_FLAG,
-      .help = N_("go on with a postcopy migration that lost its link") },
+      .help = N_("continue a post-copy migration whose connection was lost") },
     { "detach", 0, CMD_OPT_FLAG,
-      .help = N_("start it and do not wait for its end") },
+      .help = N_("start the migration and do not wait for its end") },
     { "verbose", 0, CMD_OPT_FLAG,
-      .help = N_("tell how far it is where standard error is no terminal, "
-                 "too") },
+      .help = N_("print the progress even if standard error is not a "
+                 "terminal") },
     MIGRATE_DRY_RUN,
     { NULL }
 };
@@ -630,10 +647,11 @@ static const CmdOption migrate_migrate_options[] = {
 static const CmdOption migrate_incoming_options[] = {
     MIGRATE_DOMAIN,
     { "uri", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "URI",
-      .help = N_("where to listen, in QEMU's words, such as tcp:HOST:PORT or "
-                 "unix:PATH") },
+      .help = N_("the address to listen at in QEMU's syntax, such as "
+                 "tcp:HOST:PORT or unix:PATH") },
     { "resume", 0, CMD_OPT_FLAG,
-      .help = N_("for the rest of a postcopy migration that lost its link") },
+      .help = N_("listen for the rest of a post-copy migration whose "
+                 "connection was lost") },
     MIGRATE_DRY_RUN,
     { NULL }
 };
@@ -651,31 +669,34 @@ static const CmdOption migrate_abort_options[] = {
 
 const Cmd cmd_migrate_commands[] = {
     { "migrate", 0, migrate_migrate_options, migrate_migrate,
-      N_("migrate a guest and wait for the end"),
-      N_("Starts a migration with the tuning that is in force, shows how far "
-         "it is, and prints its statistics when it is done. What libvirt has "
-         "a name for is called by it. A signal (Ctrl-C) cancels the "
-         "migration, and the guest runs on here.\n\n"
-         "With --incoming-domain the other side is a guest of migtune's, "
-         "too, that was started to wait for a migration.") },
+      N_("migrate a guest and wait for the result"),
+      N_("Starts a migration with the settings in force, shows its progress "
+         "and prints its statistics at the end. Statistics have the names "
+         "that libvirt gives them, where it has one. A signal (Ctrl-C) "
+         "cancels the migration, and the guest continues to run on the "
+         "source.\n\n"
+         "With --incoming-domain the destination is a guest that migtune can "
+         "reach as well and that was started to wait for a migration.") },
     { "migrate-incoming", 0, migrate_incoming_options, migrate_incoming,
-      N_("let a guest that waits for a migration listen"),
-      N_("Tells a guest that was started to wait for a migration where it "
-         "comes from.") },
+      N_("let a waiting guest listen for its migration"),
+      N_("Tells a guest that was started to wait for a migration to listen "
+         "at URI.") },
     { "domjobinfo", 0, migrate_info_options, migrate_info,
       N_("show the statistics of a migration"),
-      N_("Prints all that QEMU tells about the present or the last migration "
-         "of a guest.") },
+      N_("Prints all statistics that QEMU reports about the current or the "
+         "last migration of a guest.") },
     { "migrate-postcopy", 0, migrate_abort_options, migrate_postcopy,
-      N_("let a guest that is migrated run at the destination now"),
-      N_("Begins postcopy: the guest stops here, runs at the destination, and "
-         "fetches from here the memory that has not come yet. The capability "
-         "\"postcopy\" must have been on at both sides before the migration "
-         "began. From then on the guest depends on both hosts, and there is "
-         "no way back.") },
+      N_("switch a running migration to post-copy"),
+      N_("Switches the migration to post-copy: the guest stops on the "
+         "source, runs on the destination and fetches the remaining memory "
+         "from the source. The capability 'postcopy' must have been on at "
+         "both sides before the migration started. From then on the guest "
+         "depends on both hosts, and the migration cannot be cancelled any "
+         "more.") },
     { "domjobabort", 0, migrate_abort_options, migrate_abort,
       N_("cancel a migration"),
-      N_("Cancels the migration of a guest and waits until it has ended. "
-         "Once postcopy has begun that is not possible any more.") },
+      N_("Cancels the migration of a guest and waits until it has ended. A "
+         "migration that has switched to post-copy is never cancelled: the "
+         "memory of the guest is then on both hosts.") },
     { NULL }
 };

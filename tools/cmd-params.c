@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Commands that show and change what is in force.
+ * Commands that show and change the settings in force.
  */
 #include "config.h"
 
@@ -13,7 +13,7 @@
 #include "each.h"
 #include "plans.h"
 
-/* The words of @line as names, NULL for none. */
+/* Returns the arguments of @line as names; NULL if there are none. */
 static char **
 params_get_names(const CmdLine *line)
 {
@@ -43,7 +43,7 @@ params_report(MigtuneDomain *domain, gconstpointer data, int *status,
     return migtune_domain_report(domain, get->names, get->flags, error);
 }
 
-/* What a report shows decides about its columns. */
+/* The columns depend on what a report shows. */
 typedef enum {
     PARAMS_LIVE,
     PARAMS_CONFIG,
@@ -64,7 +64,7 @@ params_get_view(JsonObject *report)
     return PARAMS_LIVE;
 }
 
-/* The titles behind that of the parameter. */
+/* Creates the table; @domains adds a column for the guest. */
 static OutTable *
 params_new_table(ParamsView view, gboolean domains)
 {
@@ -78,7 +78,7 @@ params_new_table(ParamsView view, gboolean domains)
     return out_table_new(domains ? titles : titles + 1);
 }
 
-/* The cells of one parameter of a report. */
+/* Adds the cells of one parameter of a report. */
 static void
 params_add_cells(OutTable *table, ParamsView view, JsonObject *row)
 {
@@ -107,7 +107,7 @@ params_add_cells(OutTable *table, ParamsView view, JsonObject *row)
     out_table_cell(table, OUT_FAIR, note);
 }
 
-/* What is wrong with what is kept. */
+/* Prints the problems of the kept settings as warnings. */
 static void
 params_print_findings(Tool *tool, JsonObject *report)
 {
@@ -133,7 +133,7 @@ params_print_report(Tool *tool, JsonNode *report)
     if (n > 0 || view != PARAMS_CONFIG)
         out_table_print(table, !tool->quiet, tool->colour);
     else if (!tool->quiet)
-        out_line(_("Nothing is kept for %s."),
+        out_line(_("No settings are kept for %s."),
                  out_get_string(object, "domain"));
     params_print_findings(tool, object);
 }
@@ -167,7 +167,7 @@ params_print_reports(Tool *tool, ParamsView view, GPtrArray *results)
     each_report_errors(results);
 }
 
-/* Shows what is in force, in one domain or in all. */
+/* Shows the settings of one domain or of all domains. */
 static int
 params_show(Tool *tool, const CmdLine *line, unsigned int flags,
             GError **error)
@@ -226,7 +226,7 @@ params_get(Tool *tool, const CmdLine *line, GError **error)
 
 typedef struct {
     const CmdLine *line;
-    const PlansWishes *wishes;
+    const PlansSettings *settings;
 } ParamsSet;
 
 static JsonNode *
@@ -235,7 +235,7 @@ params_set_one(MigtuneDomain *domain, gconstpointer data, int *status,
 {
     const ParamsSet *set = data;
     g_autoptr(MigtunePlan) plan = migtune_domain_plan(
-        domain, set->wishes->params, set->wishes->n_params,
+        domain, set->settings->params, set->settings->n_params,
         plans_get_flags(set->line), error);
 
     if (!plan)
@@ -296,14 +296,14 @@ params_print_sets(Tool *tool, GPtrArray *results)
                            out_get_string(document, "skipped")
                                ? out_get_string(document, "skipped")
                            : *counts ? counts
-                                     : _("nothing is kept"));
+                                     : _("no kept settings"));
         }
     }
     out_table_print(table, !tool->quiet, tool->colour);
     each_report_errors(results);
 }
 
-/* The same for every domain, and a line about each. */
+/* Applies the change to every domain and prints one line for each. */
 static int
 params_change_all(Tool *tool, EachFunc func, const ParamsSet *set,
                   GError **error)
@@ -324,12 +324,12 @@ params_change_all(Tool *tool, EachFunc func, const ParamsSet *set,
     return each_status(results);
 }
 
-/* Plans and applies wishes, in one domain or in all. */
+/* Plans and applies settings in one domain or in all domains. */
 static int
-params_change(Tool *tool, const CmdLine *line, const PlansWishes *wishes,
+params_change(Tool *tool, const CmdLine *line, const PlansSettings *settings,
               GError **error)
 {
-    const ParamsSet set = { line, wishes };
+    const ParamsSet set = { line, settings };
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
 
@@ -341,7 +341,7 @@ params_change(Tool *tool, const CmdLine *line, const PlansWishes *wishes,
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    plan = migtune_domain_plan(domain, wishes->params, wishes->n_params,
+    plan = migtune_domain_plan(domain, settings->params, settings->n_params,
                                plans_get_flags(line), error);
     if (!plan)
         return TOOL_FAILED;
@@ -352,35 +352,36 @@ params_change(Tool *tool, const CmdLine *line, const PlansWishes *wishes,
 static int
 params_set(Tool *tool, const CmdLine *line, GError **error)
 {
-    g_auto(PlansWishes) wishes = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0 };
 
-    if (!plans_take_wishes(line, &wishes, error))
+    if (!plans_take_settings(line, &settings, error))
         return TOOL_USAGE;
 
-    return params_change(tool, line, &wishes, error);
+    return params_change(tool, line, &settings, error);
 }
 
 static int
 params_capabilities(Tool *tool, const CmdLine *line, GError **error)
 {
-    g_auto(PlansWishes) wishes = { NULL, 0 };
-    guint n_wishes = 0;
+    g_auto(PlansSettings) settings = { NULL, 0 };
+    guint n_settings = 0;
 
     for (guint i = 0; i < line->rest->len; i++)
-        n_wishes += strchr(line->rest->pdata[i], '=') != NULL;
+        n_settings += strchr(line->rest->pdata[i], '=') != NULL;
 
-    if (n_wishes == 0)
+    if (n_settings == 0)
         return params_show(tool, line, MIGTUNE_GET_CAPABILITIES, error);
-    if (n_wishes < line->rest->len) {
-        tool_usage_error(error, _("%s: either names to see or NAME=on|off to "
-                                  "set, not both"), line->cmd->name);
+    if (n_settings < line->rest->len) {
+        tool_usage_error(error, _("%s: give either names to show or "
+                                  "NAME=on|off to set, not both"),
+                         line->cmd->name);
         return TOOL_USAGE;
     }
     if (!catalogue_check_capabilities(line->rest, error) ||
-        !plans_take_wishes(line, &wishes, error))
+        !plans_take_settings(line, &settings, error))
         return TOOL_USAGE;
 
-    return params_change(tool, line, &wishes, error);
+    return params_change(tool, line, &settings, error);
 }
 
 static gboolean
@@ -394,15 +395,17 @@ params_check_reset(const CmdLine *line, GError **error)
     if (!plans_check_targets(line, error))
         return FALSE;
     if (defaults && previous)
-        tool_usage_error(error, _("%s: either --defaults or --previous"),
+        tool_usage_error(error, _("%s: --defaults and --previous exclude "
+                                  "each other"),
                          line->cmd->name);
     else if (config_alone && (defaults || previous))
-        tool_usage_error(error, _("%s: --defaults and --previous are about "
-                                  "the guest that runs, not about what is "
-                                  "kept"), line->cmd->name);
+        tool_usage_error(error, _("%s: --defaults and --previous apply to "
+                                  "the running guest, not to kept settings"),
+                         line->cmd->name);
     else if (line->rest->len > 0 && !config_alone)
-        tool_usage_error(error, _("%s: names go with --config alone: what is "
-                                  "in force is reset as a whole"),
+        tool_usage_error(error, _("%s: names are accepted only with "
+                                  "--config; the settings of the running "
+                                  "guest are reset as a whole"),
                          line->cmd->name);
     else
         return TRUE;
@@ -437,7 +440,7 @@ params_reset(Tool *tool, const CmdLine *line, GError **error)
     return plans_run(tool, line, plan, cmd_line_has(line, "dry-run"), error);
 }
 
-/* What stands for a domain that has nothing to be done to. */
+/* Makes the document for a domain that was skipped. */
 static JsonNode *
 params_new_skipped(MigtuneDomain *domain, const char *why)
 {
@@ -494,7 +497,7 @@ params_apply_config(Tool *tool, const CmdLine *line, GError **error)
         return TOOL_FAILED;
     if (migtune_plan_get_n_verdicts(plan) == 0 && !tool->json) {
         if (!tool->quiet)
-            out_line(_("Nothing is kept for %s."),
+            out_line(_("No settings are kept for %s."),
                      migtune_domain_get_name(domain));
         return TOOL_DONE;
     }
@@ -535,7 +538,7 @@ params_params(Tool *tool, const CmdLine *line, GError **error)
 
 #define PARAMS_ALL                                                      \
     { "all", 0, CMD_OPT_FLAG, .replaces_data = TRUE,                    \
-      .help = N_("every guest of the connection instead of one") }
+      .help = N_("all guests of the connection") }
 
 #define PARAMS_TARGETS(live_help, config_help)                          \
     { "live", 0, CMD_OPT_FLAG, .help = live_help },                     \
@@ -545,35 +548,38 @@ params_params(Tool *tool, const CmdLine *line, GError **error)
                  "default)") }
 
 #define PARAMS_GET_TARGETS                                              \
-    PARAMS_TARGETS(N_("what is in force in the guest that runs; with "  \
-                      "--config the two are compared"),                 \
-                   N_("what is kept for later starts of the guest"))
+    PARAMS_TARGETS(N_("show the values in force in the running guest; " \
+                      "with --config, compare them with the kept "      \
+                      "settings"),                                      \
+                   N_("show the settings that are kept for later "      \
+                      "starts of the guest"))
 
 #define PARAMS_SET_TARGETS                                              \
-    PARAMS_TARGETS(N_("change the guest that runs"),                    \
-                   N_("keep it for later starts of the guest"))
+    PARAMS_TARGETS(N_("change the running guest"),                      \
+                   N_("keep the settings for later starts of the guest"))
 
 #define PARAMS_POLICY                                                   \
     { "policy", 0, CMD_OPT_TEXT, .choices = plans_policies,             \
       .metavar = "POLICY",                                              \
-      .help = N_("what to do about wishes that cannot be had exactly: " \
-                 "refuse them (strict), use the documented equivalent " \
-                 "(substitute, the default), or also leave out what "   \
-                 "has none (best-effort)") }
+      .help = N_("how to treat settings that this QEMU does not support " \
+                 "exactly as given: refuse them (strict), use the "     \
+                 "documented equivalent (substitute, the default), or also " \
+                 "leave out settings without an equivalent (best-effort)") }
 
 #define PARAMS_DRY_RUN                                                  \
     { "dry-run", 0, CMD_OPT_FLAG,                                       \
-      .help = N_("print the plan and change nothing") }
+      .help = N_("print the plan without changing anything") }
 
 #define PARAMS_STRICT_EXIT                                              \
     { "strict-exit", 0, CMD_OPT_FLAG,                                   \
-      .help = N_("exit status 3 when something was substituted, "       \
-                 "ignored or dropped") }
+      .help = N_("exit with status 3 if a verdict is neither in-force, " \
+                 "kept nor forgotten") }
 
 static const CmdOption params_get_options[] = {
     PARAMS_DOMAIN,
     { "name", 0, CMD_OPT_REST, .word = CMD_WORD_NAME, .metavar = "NAME",
-      .help = N_("which parameters; without any all that the guest has") },
+      .help = N_("the parameters to show; the default is all parameters of "
+                 "the guest") },
     PARAMS_GET_TARGETS,
     PARAMS_ALL,
     { NULL }
@@ -581,18 +587,18 @@ static const CmdOption params_get_options[] = {
 
 static const CmdOption params_set_options[] = {
     PARAMS_DOMAIN,
-    { "wish", 0, CMD_OPT_REST, .word = CMD_WORD_WISH,
+    { "setting", 0, CMD_OPT_REST, .word = CMD_WORD_SETTING,
       .metavar = "NAME=VALUE",
-      .help = N_("what is wished") },
+      .help = N_("the settings") },
     { "level", 0, CMD_OPT_NUMBER, .metavar = "N",
-      .help = N_("compression level: compression.mt.level, or that of the "
-                 "method that the same command wishes") },
+      .help = N_("compression level: compression.mt.level, or the level of "
+                 "the compression method that is set by the same command") },
     { "threads", 0, CMD_OPT_NUMBER, .metavar = "N",
-      .help = N_("threads that compress: compression.mt.threads, or with "
-                 "compression=zlib, zstd, qatzip, qpl or uadk "
-                 "parallel.connections") },
+      .help = N_("number of compression threads: compression.mt.threads, or "
+                 "parallel.connections with compression=zlib, zstd, qatzip, "
+                 "qpl or uadk") },
     { "dthreads", 0, CMD_OPT_NUMBER, .metavar = "N",
-      .help = N_("threads that decompress: compression.mt.dthreads") },
+      .help = N_("number of decompression threads: compression.mt.dthreads") },
     PARAMS_SET_TARGETS,
     PARAMS_POLICY,
     PARAMS_DRY_RUN,
@@ -605,11 +611,11 @@ static const CmdOption params_capabilities_options[] = {
     PARAMS_DOMAIN,
     { "capability", 0, CMD_OPT_REST, .word = CMD_WORD_CAPABILITY,
       .metavar = "NAME[=on|off]",
-      .help = N_("capabilities to see, or to set; without any all are "
-                 "shown") },
-    PARAMS_TARGETS(N_("see or change the guest that runs"),
-                   N_("see or change what is kept for later starts of the "
-                      "guest")),
+      .help = N_("capabilities to show or to set; the default is to show "
+                 "all") },
+    PARAMS_TARGETS(N_("show or change the running guest"),
+                   N_("show or change the settings that are kept for later "
+                      "starts of the guest")),
     PARAMS_POLICY,
     PARAMS_DRY_RUN,
     PARAMS_STRICT_EXIT,
@@ -620,15 +626,15 @@ static const CmdOption params_capabilities_options[] = {
 static const CmdOption params_reset_options[] = {
     PARAMS_DOMAIN,
     { "name", 0, CMD_OPT_REST, .word = CMD_WORD_NAME, .metavar = "NAME",
-      .help = N_("with --config, which parameters are to be kept no longer; "
-                 "without any, none is") },
-    PARAMS_TARGETS(N_("reset the guest that runs"),
-                   N_("keep nothing for later starts of the guest")),
+      .help = N_("with --config, the parameters to forget; the default is "
+                 "all kept settings") },
+    PARAMS_TARGETS(N_("reset the running guest"),
+                   N_("forget the settings that are kept for later starts of "
+                      "the guest")),
     { "defaults", 0, CMD_OPT_FLAG,
-      .help = N_("back to what QEMU starts with") },
+      .help = N_("restore the values that QEMU starts with") },
     { "previous", 0, CMD_OPT_FLAG,
-      .help = N_("back to what was in force before the last set (the "
-                 "default)") },
+      .help = N_("restore the values before the last change (the default)") },
     PARAMS_DRY_RUN,
     PARAMS_STRICT_EXIT,
     { NULL }
@@ -637,12 +643,13 @@ static const CmdOption params_reset_options[] = {
 static const CmdOption params_apply_config_options[] = {
     PARAMS_DOMAIN,
     { "live", 0, CMD_OPT_FLAG,
-      .help = N_("what is kept with the guest that runs, as after it has "
-                 "migrated, instead of with its definition") },
+      .help = N_("use the settings stored with the running guest, for "
+                 "example after a migration, instead of those stored with "
+                 "its definition") },
     { "policy", 0, CMD_OPT_TEXT, .choices = plans_policies,
       .metavar = "POLICY",
-      .help = N_("as for migrate-setparameters, instead of the policy that "
-                 "is kept") },
+      .help = N_("the same as for migrate-setparameters; overrides the kept "
+                 "policy") },
     PARAMS_DRY_RUN,
     PARAMS_STRICT_EXIT,
     PARAMS_ALL,
@@ -653,66 +660,76 @@ static const char *const params_formats[] = { "table", "names", "rst", NULL };
 
 static const CmdOption params_params_options[] = {
     { "name", 0, CMD_OPT_REST, .word = CMD_WORD_NAME, .metavar = "NAME",
-      .help = N_("which parameters; one alone is told in full") },
+      .help = N_("the parameters to list; a single parameter is described in "
+                 "full") },
     { "qemu", 0, CMD_OPT_TEXT, .word = CMD_WORD_RELEASE,
       .metavar = "RELEASE",
-      .help = N_("only what QEMU of that release has, such as 7.2") },
+      .help = N_("only the parameters of this QEMU release, such as 7.2") },
     { "format", 0, CMD_OPT_TEXT, .choices = params_formats,
       .metavar = "FORMAT",
-      .help = N_("a table, names alone, or the list of migtune-params(7)") },
+      .help = N_("a table, only the names, or the list for "
+                 "migtune-params(7)") },
     { NULL }
 };
 
 const Cmd cmd_params_commands[] = {
     { "migrate-getparameters", 0, params_get_options, params_get,
-      N_("show the migration tuning that is in force"),
-      N_("Asks QEMU and prints parameters and capabilities with their values "
-         "and units. A name may be migtune's or QEMU's.\n\n"
-         "From says where a value comes from: default, QEMU's own; kept, from "
-         "what is kept for later starts; set, by hand; or the name of what "
-         "manages the guest. With --config it is told what is kept, with "
-         "--live and --config where the two differ.") },
-    { "migrate-setparameters", CMD_WISHES, params_set_options, params_set,
-      N_("change the migration tuning"),
-      N_("Makes a plan from what is wished, from what this QEMU can do and "
-         "from what is in force, carries it out and reads back what is in "
-         "force then. All or nothing: when a wish is refused nothing is "
-         "sent, and when a command fails the former state is "
-         "established again.\n\n"
-         "A wish is NAME=VALUE, or --NAME VALUE for every parameter of "
-         "migtune-params(7); QEMU's own names are accepted, too. Sizes and "
-         "rates take the usual suffixes, as in 64MiB and 1GiB/s.\n\n"
-         "What became of each wish is told by a verdict: in-force; "
-         "substituted, an equivalent was used; ignored, QEMU accepted it and "
-         "reads back another value; dropped, it cannot be had and was left "
-         "out; refused, it cannot be had and nothing was changed; kept, it is "
-         "kept for later starts, and nothing was sent.\n\n"
-         "With --config wishes are kept, beside those that are kept already, "
-         "until reset --config forgets them; apply-config brings them into "
-         "force when the guest has been started again.") },
+      N_("show the migration settings in force"),
+      N_("Reads parameters and capabilities from QEMU and prints them with "
+         "their values and units. A name can be migtune's or QEMU's own.\n\n"
+         "The column From shows where a value comes from: 'default' is "
+         "QEMU's default, 'kept' comes from the kept settings, 'set' was set "
+         "while the guest was running; any other word names the program that "
+         "manages the guest, such as libvirt. --config shows the kept "
+         "settings; --live and --config together compare them with the "
+         "values in force.") },
+    { "migrate-setparameters", CMD_SETTINGS, params_set_options, params_set,
+      N_("change migration settings"),
+      N_("Plans the change from the settings given, the abilities of this "
+         "QEMU and the values in force, applies the plan and reads the "
+         "values back. The change is all or nothing: if one setting is "
+         "refused, nothing is sent; if a command fails, the former values "
+         "are restored.\n\n"
+         "A setting is NAME=VALUE, or --NAME VALUE for every parameter of "
+         "migtune-params(7); QEMU's own names are accepted as well. Sizes "
+         "and rates accept the usual suffixes, as in 64MiB and 1GiB/s.\n\n"
+         "Each setting gets a verdict. in-force: the value was read back and "
+         "is effective. substituted: an equivalent is in force instead. "
+         "no-effect: the value was set, but another setting makes it "
+         "ineffective. unverified: the value was sent, and this QEMU cannot "
+         "report it. ignored: QEMU accepted the value and reports another "
+         "one. dropped: the setting is not supported and was left out, which "
+         "does no harm. refused: the setting is not supported, and nothing "
+         "was changed. kept: the setting is kept for later starts, and "
+         "nothing was sent. forgotten: the setting is no longer kept.\n\n"
+         "With --config the settings are added to the kept settings. "
+         "apply-config applies them after the guest has been started again; "
+         "reset --config forgets them.") },
     { "migrate-capabilities", 0, params_capabilities_options,
       params_capabilities,
       N_("show or set migration capabilities"),
-      N_("Without =on or =off prints capabilities and whether they are on. "
-         "With it, sets them the way migrate-setparameters does.") },
+      N_("Without =on or =off, prints the capabilities and whether they are "
+         "on. With =on or =off, sets them in the same way as "
+         "migrate-setparameters.") },
     { "reset", 0, params_reset_options, params_reset,
-      N_("go back to the former tuning or to QEMU's defaults"),
-      N_("Undoes the last set that was made on this guest, or with "
-         "--defaults every setting. The state before the last set is "
-         "remembered for as long as the QEMU process runs. With --config "
-         "what is kept for later starts is forgotten, all or the parameters "
-         "that are named.") },
+      N_("restore the former values or QEMU's defaults"),
+      N_("Restores the values that were in force before the last change, or "
+         "with --defaults the defaults of QEMU. The values before the last "
+         "change are remembered for as long as the QEMU process runs; a "
+         "second reset therefore restores the values before the first one. "
+         "With --config, kept settings are forgotten: all of them, or the "
+         "named parameters.") },
     { "apply-config", 0, params_apply_config_options, params_apply_config,
-      N_("bring into force what is kept"),
-      N_("Carries out the wishes that migrate-setparameters --config has "
-         "kept, in the QEMU that runs now, whose release need not be the one "
-         "they were kept for. What became of each is told as by "
-         "migrate-setparameters. With --all a guest that does not run is "
-         "passed over.") },
+      N_("apply the kept settings"),
+      N_("Applies the settings that were kept by migrate-setparameters "
+         "--config to the running QEMU. Its release can differ from the "
+         "release that was running when they were kept. The output is the "
+         "same as that of migrate-setparameters. With --all, guests that are "
+         "not running are skipped.") },
     { "params", 0, params_params_options, params_params,
-      N_("list what can be tuned"),
-      N_("Prints the catalogue: every capability and parameter of every QEMU "
-         "release, since when it is there, when it was deprecated and when "
-         "it was removed. Needs no guest.") },
+      N_("list all parameters"),
+      N_("Prints the catalogue: every migration capability and parameter of "
+         "every QEMU release, with the releases that added, deprecated and "
+         "removed it. This needs no guest.") },
     { NULL }
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Commands that tell beforehand what would be done.
+ * Commands that show the effect of a change without making it.
  */
 #include "config.h"
 
@@ -23,7 +23,7 @@ plan_explain_can(Tool *tool, const CmdLine *line, GError **error)
     return domain ? can_domain(domain, what, error) : TOOL_FAILED;
 }
 
-/* Whether it is what was asked for that is wrong. */
+/* Returns whether the error is about the command line. */
 static gboolean
 plan_is_usage(GError **error)
 {
@@ -33,7 +33,7 @@ plan_is_usage(GError **error)
                                      MIGTUNE_ERROR_INVALID_VALUE));
 }
 
-/* What would be given to libvirt for a migration that it runs. */
+/* Prints the arguments for a migration that libvirt runs. */
 static int
 plan_explain_libvirt(Tool *tool, const CmdLine *line, MigtunePlan *plan,
                      GError **error)
@@ -69,22 +69,22 @@ plan_explain(Tool *tool, const CmdLine *line, GError **error)
                            cmd_line_has(line, "libvirt") ||
                            cmd_line_has(line, "to");
     const char *release = cmd_line_get(line, "qemu");
-    g_auto(PlansWishes) wishes = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0 };
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
 
     if (!release && !cmd_line_has(line, "domain")) {
-        tool_usage_error(error, _("%s: either DOMAIN or --qemu RELEASE is "
-                                  "needed"), line->cmd->name);
+        tool_usage_error(error, _("%s: DOMAIN or --qemu RELEASE is "
+                                  "required"), line->cmd->name);
         return TOOL_USAGE;
     }
     if (cmd_line_has(line, "can"))
         return plan_explain_can(tool, line, error);
-    if (!plans_take_wishes(line, &wishes, error))
+    if (!plans_take_settings(line, &settings, error))
         return TOOL_USAGE;
 
     if (release) {
-        plan = migtune_explain(release, wishes.params, wishes.n_params,
+        plan = migtune_explain(release, settings.params, settings.n_params,
                                plans_get_flags(line), error);
         if (!plan)
             return TOOL_USAGE;
@@ -92,7 +92,7 @@ plan_explain(Tool *tool, const CmdLine *line, GError **error)
         domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
         if (!domain)
             return TOOL_FAILED;
-        plan = migtune_domain_plan(domain, wishes.params, wishes.n_params,
+        plan = migtune_domain_plan(domain, settings.params, settings.n_params,
                                    plans_get_flags(line), error);
     }
     if (!plan)
@@ -107,55 +107,57 @@ static const CmdOption plan_explain_options[] = {
     { "domain", 0, CMD_OPT_DATA, .word = CMD_WORD_DOMAIN,
       .metavar = "DOMAIN",
       .help = N_("name, UUID or key of a guest") },
-    { "wish", 0, CMD_OPT_REST, .word = CMD_WORD_WISH,
+    { "setting", 0, CMD_OPT_REST, .word = CMD_WORD_SETTING,
       .metavar = "NAME=VALUE",
-      .help = N_("what is wished") },
+      .help = N_("the settings") },
     { "qemu", 0, CMD_OPT_TEXT, .replaces_data = TRUE,
       .word = CMD_WORD_RELEASE, .metavar = "RELEASE",
-      .help = N_("a freshly started QEMU of that release instead of a "
-                 "guest, such as 9.1") },
+      .help = N_("a newly started QEMU of that release instead of a guest, "
+                 "such as 9.1") },
     { "level", 0, CMD_OPT_NUMBER, .metavar = "N",
-      .help = N_("as for migrate-setparameters") },
+      .help = N_("the same as for migrate-setparameters") },
     { "threads", 0, CMD_OPT_NUMBER, .metavar = "N",
-      .help = N_("as for migrate-setparameters") },
+      .help = N_("the same as for migrate-setparameters") },
     { "dthreads", 0, CMD_OPT_NUMBER, .metavar = "N",
-      .help = N_("as for migrate-setparameters") },
+      .help = N_("the same as for migrate-setparameters") },
     { "policy", 0, CMD_OPT_TEXT, .choices = plans_policies,
       .metavar = "POLICY",
-      .help = N_("as for migrate-setparameters") },
-    { "can", 0, CMD_OPT_TEXT, .word = CMD_WORD_WISH,
+      .help = N_("the same as for migrate-setparameters") },
+    { "can", 0, CMD_OPT_TEXT, .word = CMD_WORD_SETTING,
       .metavar = "NAME[=VALUE]",
-      .help = N_("print nothing; the exit status is 0 if this QEMU has "
-                 "it, 1 if not, 2 if nobody knows the name") },
+      .help = N_("print nothing; the exit status is 0 if this QEMU supports "
+                 "NAME (with this VALUE), 1 if it does not, 2 if the name is "
+                 "unknown") },
     { "strict-exit", 0, CMD_OPT_FLAG,
-      .help = N_("exit status 3 when something would be substituted, "
-                 "ignored or dropped") },
+      .help = N_("exit with status 3 if a verdict would be neither in-force, "
+                 "kept nor forgotten") },
     { "for-libvirt", 0, CMD_OPT_FLAG,
-      .help = N_("what to give to libvirt for a migration that it runs: "
-                 "flags, typed parameters and the command line of virsh") },
+      .help = N_("print the flags, typed parameters and virsh command of a "
+                 "migration that libvirt runs") },
     { "libvirt", 0, CMD_OPT_TEXT, .word = CMD_WORD_ANY,
       .metavar = "RELEASE",
-      .help = N_("the same for that release of libvirt, such as 9.0, the "
-                 "older one of the two hosts; without it that of the "
-                 "connection") },
+      .help = N_("the same for this libvirt release, such as 9.0; use the "
+                 "older release of the two hosts. The default is the release "
+                 "of the connection") },
     { "to", 0, CMD_OPT_TEXT, .word = CMD_WORD_ANY, .metavar = "URI",
-      .help = N_("the same, with the libvirt URI of the other host in the "
-                 "command line of virsh") },
+      .help = N_("the same, with this libvirt URI of the destination in the "
+                 "virsh command") },
     { NULL }
 };
 
 const Cmd cmd_plan_commands[] = {
-    { "explain", CMD_WISHES, plan_explain_options, plan_explain,
-      N_("tell what a set would do"),
-      N_("Prints what would become of each wish and which commands would be "
-         "sent, and changes nothing. With --qemu no guest is needed: the plan "
-         "is made for a freshly started QEMU of that release, as the "
-         "catalogue knows it, with every build option on.\n\n"
-         "With --for-libvirt it tells what to give to libvirt for a migration "
-         "that libvirt runs: libvirt sets capabilities and parameters itself "
-         "then, so what is to hold in it must be said in that call. What "
-         "libvirt leaves alone is set just before, with the commands that "
-         "stand first. Whatever this libvirt cannot do, or would refuse by "
-         "its own rules, is told at once, and nothing is sent.") },
+    { "explain", CMD_SETTINGS, plan_explain_options, plan_explain,
+      N_("show the effect of a change without making it"),
+      N_("Prints the verdict that each setting would get and the commands "
+         "that would be sent, and changes nothing. With --qemu no guest is "
+         "needed: the plan is made for a newly started QEMU of that release "
+         "with all build options enabled, according to the catalogue.\n\n"
+         "With --for-libvirt it prints the flags and typed parameters of a "
+         "migration that libvirt runs. libvirt sets capabilities and "
+         "parameters itself at the start of each migration, so these "
+         "settings must be part of that call. Settings that libvirt does not "
+         "manage are made before the call, by the commands that are printed "
+         "first. Settings that this libvirt does not support or would refuse "
+         "are reported, and nothing is sent.") },
     { NULL }
 };

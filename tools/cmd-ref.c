@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `migtune ref`: holds guests of the reference engine open, each with its
- * monitor on a socket, for any client of QMP.
+ * `migtune ref`: runs guests of the reference engine and provides the monitor
+ * of each on a socket, for any QMP client.
  *
- * What the options say becomes a URI of the driver `ref`, so that the command
- * can do nothing that a URI cannot.
+ * The options are translated to a URI of the driver `ref`, so that the command
+ * and the URI always offer the same.
  */
 #include "config.h"
 
@@ -20,7 +20,7 @@
 
 #define REF_TICK_MS 200
 
-/* Options of one guest, and what they are called in the URI. */
+/* Options that describe one guest, and their names in the URI. */
 static const struct {
     const char *option;
     const char *key;
@@ -42,7 +42,7 @@ ref_add_query(GString *uri, const char *key, const char *value)
                            key, escaped);
 }
 
-/* Whether any option describes one guest. */
+/* Returns whether an option that describes one guest was given. */
 static gboolean
 ref_is_one(const CmdLine *line)
 {
@@ -84,7 +84,7 @@ ref_add_one(GString *uri, const CmdLine *line, GError **error)
     return TRUE;
 }
 
-/* What the driver is to open. */
+/* Makes the URI for the driver from the options. */
 static char *
 ref_make_uri(const CmdLine *line, GError **error)
 {
@@ -93,8 +93,9 @@ ref_make_uri(const CmdLine *line, GError **error)
     g_auto(GStrv) faults = cmd_line_get_all(line, "fault");
 
     if (file && ref_is_one(line)) {
-        tool_usage_error(error, _("%s: FILE says what its guests are like; "
-                                  "options of one guest do not go with it"),
+        tool_usage_error(error, _("%s: FILE describes the guests; options "
+                                  "that describe one guest cannot be "
+                                  "combined with it"),
                          line->cmd->name);
         return NULL;
     }
@@ -116,21 +117,21 @@ ref_make_uri(const CmdLine *line, GError **error)
     return g_string_free(g_steal_pointer(&uri), FALSE);
 }
 
-/* Guests that are held open. */
+/* The running guests. */
 typedef struct {
     MigtuneConn *conn;
     GPtrArray *domains;
     GPtrArray *addresses;
-    GHashTable *ended;          /* of the domains, those told of */
-    gboolean died;              /* one of them, of a failed migration */
+    GHashTable *ended;          /* domains whose end was reported */
+    gboolean died;              /* a guest ended because its migration failed */
     char *directory;
-    gboolean made_directory;    /* to be removed */
+    gboolean made_directory;    /* remove it at the end */
 } RefHold;
 
 static void
 ref_hold_clear(RefHold *hold)
 {
-    /* With its domain a socket goes away. */
+    /* Freeing a domain removes its socket. */
     g_ptr_array_unref(hold->domains);
     g_ptr_array_unref(hold->addresses);
     g_hash_table_unref(hold->ended);
@@ -142,7 +143,7 @@ ref_hold_clear(RefHold *hold)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RefHold, ref_hold_clear)
 
-/* Where sockets without a place of their own are. */
+/* Creates the directory for sockets without an explicit path. */
 static gboolean
 ref_hold_make_directory(RefHold *hold, const CmdLine *line, GError **error)
 {
@@ -172,7 +173,7 @@ ref_hold_make_directory(RefHold *hold, const CmdLine *line, GError **error)
     return hold->directory != NULL;
 }
 
-/* NAME=ADDRESS of the guest; NULL when it has none. */
+/* Returns the address that --socket gives for the guest @name, or NULL. */
 static char *
 ref_find_socket(char **sockets, const char *name)
 {
@@ -195,7 +196,7 @@ ref_find_socket(char **sockets, const char *name)
     return NULL;
 }
 
-/* Every --socket must mean a guest. */
+/* Fails if a --socket does not name a guest. */
 static gboolean
 ref_check_sockets(char **sockets, char **keys, GError **error)
 {
@@ -206,8 +207,8 @@ ref_check_sockets(char **sockets, char **keys, GError **error)
             found = g_str_has_prefix(*word, *key) &&
                 (*word)[strlen(*key)] == '=';
         if (!found) {
-            tool_usage_error(error, _("'%s' is not NAME=PATH with the name "
-                                      "of a guest"), *word);
+            tool_usage_error(error, _("'%s' is not NAME=PATH, where NAME is "
+                                      "the name of a guest"), *word);
             return FALSE;
         }
     }
@@ -287,7 +288,7 @@ ref_hold_print_json(const RefHold *hold)
     json_object_set_array_member(object, "guests", guests);
     json_object_set_boolean_member(object, "ready", TRUE);
     json_node_take_object(node, object);
-    /* One line, so that who reads it knows where it ends. */
+    /* Print one line, so that a reader knows where the document ends. */
     text = json_to_string(node, FALSE);
     out_line("%s", text);
 }
@@ -313,13 +314,13 @@ ref_hold_print(const RefHold *hold, Tool *tool)
                        g_ptr_array_index(hold->addresses, i));
     }
     out_table_print(table, !tool->quiet, tool->colour);
-    /* For programs: in every language. */
+    /* Programs wait for this word, so it is not translated. */
     out_text("ready\n");
 }
 
-/* Says once of each guest that it has ended; whether any has not. */
+/* Reports each ended guest once. Returns whether any guest is left. */
 static gboolean
-ref_hold_look(RefHold *hold)
+ref_hold_check_alive(RefHold *hold)
 {
     gboolean alive = FALSE;
 
@@ -361,11 +362,11 @@ ref_ref(Tool *tool, const CmdLine *line, GError **error)
     fflush(stdout);
     if (!g_cancellable_make_pollfd(tool->cancellable, &signalled)) {
         migtune_error_set(error, MIGTUNE_ERROR_IO, "%s",
-                          _("there are too many open files"));
+                          _("too many open files"));
         return TOOL_FAILED;
     }
     while (!g_cancellable_is_cancelled(tool->cancellable) &&
-           (alive = ref_hold_look(&hold)))
+           (alive = ref_hold_check_alive(&hold)))
         g_poll(&signalled, 1, REF_TICK_MS);
     g_cancellable_release_fd(tool->cancellable);
 
@@ -374,47 +375,49 @@ ref_ref(Tool *tool, const CmdLine *line, GError **error)
 
 static const CmdOption ref_ref_options[] = {
     { "file", 0, CMD_OPT_DATA, .metavar = "FILE",
-      .help = N_("an XML file that describes guests, see migtune-ref(5); "
-                 "without it there are those of ref:///default") },
+      .help = N_("an XML file that describes guests, see migtune-ref(5); the "
+                 "default is the guests of ref:///default") },
     { "socket-dir", 0, CMD_OPT_TEXT, .metavar = "DIR",
-      .help = N_("where the sockets are, each called after its guest; "
-                 "without it in a new directory, which is removed at the "
-                 "end") },
+      .help = N_("the directory of the sockets, each of which has the name "
+                 "of its guest; the default is a new directory that is "
+                 "removed at the end") },
     { "socket", 0, CMD_OPT_TEXT, .many = TRUE, .metavar = "NAME=PATH",
-      .help = N_("the socket of one guest; tcp:127.0.0.1:PORT is possible, "
-                 "too, where the port 0 is any") },
+      .help = N_("the socket of one guest; it can also be "
+                 "tcp:127.0.0.1:PORT, where port 0 selects a free port") },
     { "fault", 0, CMD_OPT_TEXT, .many = TRUE, .metavar = "[NAME/]FAULT",
-      .help = N_("a fault of every guest or of one, such as "
-                 "drop:at=1MiB or web1/refuse:at=3, see migtune-ref(5)") },
+      .help = N_("a fault of every guest or of one guest, such as "
+                 "drop:at=1MiB or web1/refuse:at=3; see migtune-ref(5)") },
     { "qemu", 0, CMD_OPT_TEXT, .word = CMD_WORD_RELEASE,
       .metavar = "RELEASE",
-      .help = N_("one guest, of that release of QEMU, without a file") },
+      .help = N_("run one guest that behaves like this QEMU release, without "
+                 "a file") },
     { "name", 0, CMD_OPT_TEXT, .metavar = "NAME",
-      .help = N_("its name") },
+      .help = N_("the name of the guest") },
     { "uuid", 0, CMD_OPT_TEXT, .metavar = "UUID",
-      .help = N_("its UUID") },
+      .help = N_("the UUID of the guest") },
     { "ram", 0, CMD_OPT_TEXT, .metavar = "SIZE",
-      .help = N_("how much RAM it has") },
+      .help = N_("the size of its RAM") },
     { "content", 0, CMD_OPT_TEXT, .metavar = "KIND",
-      .help = N_("what its RAM is filled with") },
+      .help = N_("the initial content of its RAM") },
     { "workload", 0, CMD_OPT_TEXT, .metavar = "KIND",
-      .help = N_("what writes to its RAM") },
+      .help = N_("the program that writes to its RAM") },
     { "incoming", 0, CMD_OPT_FLAG,
-      .help = N_("it waits for a migration") },
+      .help = N_("the guest waits for a migration") },
     { "with", 0, CMD_OPT_TEXT, .many = TRUE, .metavar = "NAME=VALUE",
-      .help = N_("anything else that migtune-ref(5) has for a guest") },
+      .help = N_("any other property of a guest in migtune-ref(5)") },
     { NULL }
 };
 
 const Cmd cmd_ref_commands[] = {
     { "ref", 0, ref_ref_options, ref_ref,
-      N_("hold guests of the reference engine open"),
-      N_("Makes guests of the reference engine, which answer as the release "
-         "of QEMU that each is to be like, and offers the monitor of each on "
-         "a socket, to its owner alone. Prints where the sockets are, and "
-         "then the word \"ready\". Ends with SIGINT or SIGTERM, or with the "
-         "last guest, and removes its sockets; which guests end and why is "
-         "said on standard error. The exit status is 1 when none is left and "
-         "one of them has died of a migration that failed.") },
+      N_("run guests of the reference engine"),
+      N_("Runs guests of the reference engine, each of which behaves like "
+         "the QEMU release that is configured for it, and provides the "
+         "monitor of each guest on a socket that only its owner can open. "
+         "Prints the addresses of the sockets and then the word 'ready'. "
+         "Ends on SIGINT or SIGTERM, or when the last guest has ended, and "
+         "removes its sockets. When a guest ends, the reason is printed to "
+         "standard error. The exit status is 1 if no guest is left and at "
+         "least one of them ended because its migration failed.") },
     { NULL }
 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Commands and options as tables, and what reads them; see cmd.h.
+ * The tables of commands and options, and their parser; see cmd.h.
  *
- * Parsing follows virsh: a word at its place or --name VALUE, options anywhere
- * among the words, "--" before words that look like options.  On top of that a
- * command that tunes takes --NAME VALUE for every parameter of the catalogue.
+ * Parsing follows virsh: an argument can be given at its position or as --name
+ * VALUE, options can stand anywhere, and "--" ends the options. In addition, a
+ * command that changes settings accepts --NAME VALUE for every parameter of
+ * the catalogue.
  */
 #include "config.h"
 
@@ -18,9 +19,9 @@
 const CmdGroup cmd_groups[] = {
     { "domains", N_("Domains"), cmd_host_commands },
     { "events", N_("Events"), cmd_event_commands },
-    { "tuning", N_("Seeing and setting"), cmd_params_commands },
-    { "planning", N_("Knowing beforehand"), cmd_plan_commands },
-    { "migration", N_("Migrating"), cmd_migrate_commands },
+    { "tuning", N_("Show and change settings"), cmd_params_commands },
+    { "planning", N_("Planning"), cmd_plan_commands },
+    { "migration", N_("Migration"), cmd_migrate_commands },
     { "reference", N_("The reference engine"), cmd_ref_commands },
     { "shell", N_("Shell"), cmd_shell_commands },
     { NULL }
@@ -28,33 +29,36 @@ const CmdGroup cmd_groups[] = {
 
 const CmdOption cmd_global_options[] = {
     { "connect", 'c', CMD_OPT_TEXT, .metavar = "URI",
-      .help = N_("which guests, such as qmp:///run/guests/ or "
-                 "qmp+tcp://127.0.0.1:4444; without it the environment "
-                 "variable MIGTUNE_DEFAULT_URI says") },
+      .help = N_("the URI of the guests, such as qmp:///run/guests/ or "
+                 "qmp+tcp://127.0.0.1:4444; the default is the environment "
+                 "variable MIGTUNE_DEFAULT_URI") },
     { "timeout", 't', CMD_OPT_TEXT, .metavar = "SECONDS",
-      .help = N_("how long a guest may take to greet and to answer") },
+      .help = N_("time limit for the greeting and for each answer of a "
+                 "guest") },
     { "no-cache", 0, CMD_OPT_FLAG,
-      .help = N_("neither use nor keep on disk what was found out about a "
-                 "QEMU") },
+      .help = N_("neither read nor write the cache of the abilities of QEMU "
+                 "binaries") },
     { "no-monitor", 0, CMD_OPT_FLAG,
-      .help = N_("with libvirt: use its own functions alone and never QEMU's "
-                 "monitor, which has libvirt mark the guest as tainted") },
+      .help = N_("with libvirt: use only libvirt's own functions and never "
+                 "QEMU's monitor, because libvirt marks a guest as tainted "
+                 "when its monitor is used") },
     { "readonly", 'r', CMD_OPT_FLAG,
-      .help = N_("with libvirt: a connection that may only read, which those "
-                 "may have who may do nothing else") },
+      .help = N_("with libvirt: open a read-only connection (for "
+                 "unprivileged users)") },
     { "json", 0, CMD_OPT_FLAG,
       .help = N_("print results and errors as JSON") },
     { "no-colour", 0, CMD_OPT_FLAG,
-      .help = N_("no colours, on a terminal either; the environment variable "
-                 "NO_COLOR does the same") },
+      .help = N_("never use colours; the environment variable NO_COLOR has "
+                 "the same effect") },
     { "quiet", 'q', CMD_OPT_FLAG,
-      .help = N_("no head lines and no remarks") },
+      .help = N_("no table headings, remarks or warnings") },
     { "version", 'V', CMD_OPT_FLAG,
-      .help = N_("print the version and what was built in, and end") },
+      .help = N_("print the version, the build options and the drivers, and "
+                 "exit") },
     { "short-version", 'v', CMD_OPT_FLAG,
-      .help = N_("print the version alone, and end") },
+      .help = N_("print only the version number, and exit") },
     { "help", 'h', CMD_OPT_FLAG,
-      .help = N_("print how the command is used, and end") },
+      .help = N_("print the options and commands, and exit") },
     { NULL }
 };
 
@@ -91,7 +95,7 @@ cmd_distance(const char *a, const char *b)
     return row[n];
 }
 
-/* Keeps @candidate when it is nearer to @name than what was there. */
+/* Replaces @nearest by @candidate if @candidate is nearer to @name. */
 static void
 cmd_nearer(const char *name, const char *candidate, const char **nearest,
            guint *distance)
@@ -141,11 +145,11 @@ cmd_find_or_suggest(const char *name, GError **error)
                 cmd_nearer(name, cmd->name, &nearest, &distance);
 
     if (nearest)
-        tool_usage_error(error, _("there is no command '%s'; did you mean "
+        tool_usage_error(error, _("unknown command '%s'; did you mean "
                                   "'%s'?"), name, nearest);
     else
-        tool_usage_error(error, _("there is no command '%s'; 'help' lists "
-                                  "them"), name);
+        tool_usage_error(error, _("unknown command '%s'; 'help' lists all "
+                                  "commands"), name);
     return NULL;
 }
 
@@ -190,7 +194,7 @@ cmd_find_option(const Cmd *cmd, const char *name, gsize len)
     return option ? option : cmd_table_find(cmd_common_options, name, len);
 }
 
-/* Whether @text may be the value of @option. */
+/* Fails if @text is not a valid value of @option. */
 static gboolean
 cmd_check_value(const CmdOption *option, const char *text, GError **error)
 {
@@ -198,7 +202,7 @@ cmd_check_value(const CmdOption *option, const char *text, GError **error)
         g_autofree char *all =
             g_strjoinv(", ", (char **)(gpointer)option->choices);
 
-        tool_usage_error(error, _("--%s is one of %s, not '%s'"),
+        tool_usage_error(error, _("--%s must be one of %s, not '%s'"),
                          option->name, all, text);
         return FALSE;
     }
@@ -206,7 +210,7 @@ cmd_check_value(const CmdOption *option, const char *text, GError **error)
     if (option->type == CMD_OPT_NUMBER &&
         !g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, NULL,
                                   NULL)) {
-        tool_usage_error(error, _("--%s is a whole number, not '%s'"),
+        tool_usage_error(error, _("--%s must be a whole number, not '%s'"),
                          option->name, text);
         return FALSE;
     }
@@ -237,7 +241,7 @@ cmd_store(GHashTable *values, const CmdOption *option, const char *text,
     return TRUE;
 }
 
-/* Reads "-abc", where each letter is a flag and the last may take a value. */
+/* Parses "-abc": each letter is a flag, and the last one may take a value. */
 static gboolean
 cmd_parse_letters(const CmdOption *table, char **words, guint *i,
                   GHashTable *values, GError **error)
@@ -247,7 +251,7 @@ cmd_parse_letters(const CmdOption *table, char **words, guint *i,
         const char *text;
 
         if (!option) {
-            tool_usage_error(error, _("there is no option '%s'"), words[*i]);
+            tool_usage_error(error, _("unknown option '%s'"), words[*i]);
             return FALSE;
         }
         if (option->type == CMD_OPT_FLAG) {
@@ -270,7 +274,7 @@ cmd_parse_letters(const CmdOption *table, char **words, guint *i,
     return TRUE;
 }
 
-/* The text after "=" in @word, else the next word. */
+/* Returns the text after "=", or else the next word. */
 static const char *
 cmd_take_value(char **words, guint *i, const char *equals)
 {
@@ -282,7 +286,7 @@ cmd_take_value(char **words, guint *i, const char *equals)
     return words[++*i];
 }
 
-/* Reads "--name" of @option, with its value if it has one. */
+/* Parses "--name" of @option with its value. */
 static gboolean
 cmd_parse_long(const CmdOption *option, char **words, guint *i,
                const char *equals, GHashTable *values, GError **error)
@@ -330,7 +334,7 @@ cmd_parse_globals(const CmdOption *table, char **words, guint *n_used,
                                 equals ? (gsize)(equals - words[i] - 2)
                                        : strlen(words[i] + 2));
         if (!option) {
-            tool_usage_error(error, _("there is no option '%s'"), words[i]);
+            tool_usage_error(error, _("unknown option '%s'"), words[i]);
             return NULL;
         }
         if (!cmd_parse_long(option, words, &i, equals, values, error))
@@ -352,24 +356,24 @@ cmd_unknown_option(const Cmd *cmd, const char *name, GError **error)
         for (const CmdOption *o = tables[i]; o && o->name; o++)
             if (o->type != CMD_OPT_REST)
                 cmd_nearer(name, o->name, &nearest, &distance);
-    if (!nearest && (cmd->flags & CMD_WISHES))
+    if (!nearest && (cmd->flags & CMD_SETTINGS))
         nearest = migtune_param_suggest(name);
 
     if (nearest)
-        tool_usage_error(error, _("%s: there is neither an option nor a "
-                                  "parameter '%s'; did you mean '%s'?"),
+        tool_usage_error(error, _("%s: unknown option or parameter '%s'; did "
+                                  "you mean '%s'?"),
                          cmd->name, name, nearest);
-    else if (cmd->flags & CMD_WISHES)
-        tool_usage_error(error, _("%s: there is neither an option nor a "
-                                  "parameter '%s'; what only a newer QEMU has "
-                                  "is written as NAME=VALUE"),
+    else if (cmd->flags & CMD_SETTINGS)
+        tool_usage_error(error, _("%s: unknown option or parameter '%s'; for "
+                                  "a parameter that migtune does not know "
+                                  "yet, use NAME=VALUE"),
                          cmd->name, name);
     else
-        tool_usage_error(error, _("%s: there is no option '--%s'"),
+        tool_usage_error(error, _("%s: unknown option '--%s'"),
                          cmd->name, name);
 }
 
-/* Reads one word that begins with "--". */
+/* Parses one word that begins with "--". */
 static gboolean
 cmd_line_parse_long(CmdLine *line, char **words, guint *i, GError **error)
 {
@@ -383,7 +387,7 @@ cmd_line_parse_long(CmdLine *line, char **words, guint *i, GError **error)
     if (option)
         return cmd_parse_long(option, words, i, equals, line->values, error);
 
-    if (!(line->cmd->flags & CMD_WISHES) ||
+    if (!(line->cmd->flags & CMD_SETTINGS) ||
         !migtune_param_canonical_name(name)) {
         cmd_unknown_option(line->cmd, name, error);
         return FALSE;
@@ -399,7 +403,7 @@ cmd_line_parse_long(CmdLine *line, char **words, guint *i, GError **error)
     return TRUE;
 }
 
-/* Gives @option the first word that has no name and no place yet. */
+/* Assigns the first word without an option name to @option. */
 static gboolean
 cmd_line_place_one(CmdLine *line, const CmdOption *option, int first_word,
                    guint *n_placed, GError **error)
@@ -407,9 +411,10 @@ cmd_line_place_one(CmdLine *line, const CmdOption *option, int first_word,
     const CmdOption *rest =
         cmd_table_find_type(line->cmd->options, CMD_OPT_REST);
 
-    /* NAME=VALUE is never meant as a domain: --domain NAME=VALUE is. */
+    /* A positional NAME=VALUE is a setting; a domain with such a name needs
+     * --domain. */
     if (*n_placed > 0 && !cmd_line_has(line, option->name) &&
-        (!rest || rest->word != CMD_WORD_WISH ||
+        (!rest || rest->word != CMD_WORD_SETTING ||
          !strchr(line->rest->pdata[first_word], '='))) {
         g_autofree char *word =
             g_ptr_array_steal_index(line->rest, first_word);
@@ -428,7 +433,7 @@ cmd_line_place_one(CmdLine *line, const CmdOption *option, int first_word,
     return TRUE;
 }
 
-/* Gives the words without a name their places. */
+/* Assigns the words without an option name to the positional options. */
 static gboolean
 cmd_line_place(CmdLine *line, int first_word, guint n_placed, GError **error)
 {
@@ -443,7 +448,8 @@ cmd_line_place(CmdLine *line, int first_word, guint n_placed, GError **error)
         if (o->type != CMD_OPT_DATA)
             continue;
         if (replaced && cmd_line_has(line, o->name)) {
-            tool_usage_error(error, _("%s: %s is given and excluded at once"),
+            tool_usage_error(error, _("%s: %s cannot be combined with an "
+                                      "option that replaces it"),
                              cmd->name, o->metavar);
             return FALSE;
         }
@@ -452,7 +458,7 @@ cmd_line_place(CmdLine *line, int first_word, guint n_placed, GError **error)
             return FALSE;
     }
     if (!rest && n_placed > 0) {
-        tool_usage_error(error, _("%s: one word too many: '%s'"), cmd->name,
+        tool_usage_error(error, _("%s: unexpected argument '%s'"), cmd->name,
                          (char *)line->rest->pdata[0]);
         return FALSE;
     }
@@ -498,7 +504,7 @@ cmd_line_parse(char **words, guint n_words, GError **error)
                 return NULL;
         } else if (!plain && word[0] == '-' && word[1] &&
                    !(line->cmd->flags & CMD_RAW)) {
-            tool_usage_error(error, _("%s: there is no option '%s'"),
+            tool_usage_error(error, _("%s: unknown option '%s'"),
                              line->cmd->name, word);
             return NULL;
         } else {
@@ -581,7 +587,7 @@ cmd_self_test_options(const char *name, const CmdOption *table,
             FAULT_UNLESS(!cmd_table_find(cmd_common_options, o->name,
                                          strlen(o->name)),
                          "hides a common option");
-            FAULT_UNLESS(!(cmd->flags & CMD_WISHES) ||
+            FAULT_UNLESS(!(cmd->flags & CMD_SETTINGS) ||
                          o->type == CMD_OPT_REST ||
                          !migtune_param_canonical_name(o->name),
                          "hides a parameter");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Completion, for the shell of the command and for others.
+ * Completion, for the interactive shell and for bash.
  *
- * What a word can become follows from the tables of commands; names and values
- * of parameters from the catalogue; domains from the connection.
+ * Commands and options come from the command tables, parameters and their
+ * values from the catalogue, guests from the connection.
  */
 #include "config.h"
 
@@ -14,16 +14,16 @@
 #include "cmd.h"
 #include "each.h"
 
-/* So many guests are asked for their names. */
+/* With more guests than this, keys are offered instead of names. */
 #define COMPLETE_MAX_ASKED 16
 
 typedef struct {
-    const char *word;       /* the one to be completed */
+    const char *word;       /* the word to complete */
     gsize len;
     GPtrArray *items;       /* of char * */
 } Completion;
 
-/* Adds what is printed to @c when the word is its start. */
+/* Adds @candidate if it begins with the word. Takes ownership of @candidate. */
 static void
 complete_add(Completion *c, char *candidate)
 {
@@ -66,8 +66,8 @@ complete_get_name(MigtuneDomain *domain, gconstpointer data, int *status,
     return node;
 }
 
-/* Names of guests.  Where there are many, nobody waits for all of them to tell
- * theirs: then keys will do. */
+/* Adds the names of the guests. If there are many guests, asking each for its
+ * name would take too long, so keys are offered. */
 static void
 complete_add_domains(Completion *c, Tool *tool)
 {
@@ -86,7 +86,7 @@ complete_add_domains(Completion *c, Tool *tool)
         complete_add(c, g_strdup(keys[i]));
 }
 
-/* One more method after those that the word has already. */
+/* Adds the compression methods, after those that the word already lists. */
 static void
 complete_add_methods(Completion *c)
 {
@@ -101,7 +101,7 @@ complete_add_methods(Completion *c)
         complete_add(c, g_strconcat(before, methods[i], NULL));
 }
 
-/* Adds the values that a row can have, each after @prefix. */
+/* Adds the accepted values of a row, each with @prefix. */
 static void
 complete_add_values(Completion *c, JsonObject *row, const char *prefix)
 {
@@ -117,8 +117,8 @@ complete_add_values(Completion *c, JsonObject *row, const char *prefix)
     }
 }
 
-/* Names of parameters between @prefix and @suffix; once the word has a "=",
- * values of the parameter before it. */
+/* Adds parameter names with @prefix and @suffix; if the word contains "=",
+ * adds the values of that parameter instead. */
 static void
 complete_add_params(Completion *c, CmdWord kind, const char *prefix,
                     const char *suffix)
@@ -154,7 +154,7 @@ complete_add_params(Completion *c, CmdWord kind, const char *prefix,
                 complete_add_methods(c);
         } else if (!equals) {
             complete_add(c, g_strconcat(prefix, name, suffix, NULL));
-            /* QEMU's spelling only for who begins to type it. */
+            /* Offer QEMU's spelling only if the user has begun to type it. */
             if (qmp && c->len > skip && strcmp(qmp, name) != 0)
                 complete_add(c, g_strconcat(prefix, qmp, suffix, NULL));
         }
@@ -184,7 +184,7 @@ complete_add_word(Completion *c, Tool *tool, CmdWord word)
         complete_add_params(c, word, "", "");
         break;
     case CMD_WORD_CAPABILITY:
-    case CMD_WORD_WISH:
+    case CMD_WORD_SETTING:
         complete_add_params(c, word, "", "=");
         break;
     case CMD_WORD_RELEASE:
@@ -204,16 +204,16 @@ complete_add_value(Completion *c, Tool *tool, const CmdOption *option)
     complete_add_word(c, tool, option->word);
 }
 
-/* The values of the parameter that "--@name" sets. */
+/* Adds the values of the parameter that "--@name" sets. */
 static void
-complete_add_wish_value(Completion *c, const char *name)
+complete_add_setting_value(Completion *c, const char *name)
 {
-    g_autofree char *wish = g_strconcat(name, "=", c->word, NULL);
+    g_autofree char *setting = g_strconcat(name, "=", c->word, NULL);
     Completion inner = {
-        .word = wish, .len = strlen(wish), .items = g_ptr_array_new()
+        .word = setting, .len = strlen(setting), .items = g_ptr_array_new()
     };
 
-    complete_add_params(&inner, CMD_WORD_WISH, "", "");
+    complete_add_params(&inner, CMD_WORD_SETTING, "", "");
     for (guint i = 0; i < inner.items->len; i++) {
         complete_add(c, g_strdup((char *)inner.items->pdata[i] +
                                  strlen(name) + 1));
@@ -222,13 +222,13 @@ complete_add_wish_value(Completion *c, const char *name)
     g_ptr_array_unref(inner.items);
 }
 
-/* The last of the words of @cmd. */
+/* Completes the last argument of @cmd. */
 static void
 complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
                  guint n_words)
 {
     const CmdOption *pending = NULL;
-    const char *pending_wish = NULL;
+    const char *pending_setting = NULL;
     const CmdOption *rest = NULL;
     guint n_placed = 0;
     guint n_data = 0;
@@ -237,9 +237,9 @@ complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
     for (guint i = 0; i + 1 < n_words; i++) {
         const char *word = words[i];
 
-        if (pending || pending_wish) {
+        if (pending || pending_setting) {
             pending = NULL;
-            pending_wish = NULL;
+            pending_setting = NULL;
         } else if (!g_str_has_prefix(word, "--")) {
             n_placed++;
         } else if (!strchr(word, '=')) {
@@ -248,8 +248,8 @@ complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
 
             if (option && option->type != CMD_OPT_FLAG)
                 pending = option;
-            else if (!option && (cmd->flags & CMD_WISHES))
-                pending_wish = word + 2;
+            else if (!option && (cmd->flags & CMD_SETTINGS))
+                pending_setting = word + 2;
             replaced |= option && (option->replaces_data ||
                                    option->type == CMD_OPT_DATA);
         }
@@ -259,15 +259,15 @@ complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
         complete_add_value(c, tool, pending);
         return;
     }
-    if (pending_wish) {
-        complete_add_wish_value(c, pending_wish);
+    if (pending_setting) {
+        complete_add_setting_value(c, pending_setting);
         return;
     }
     if (c->word[0] == '-') {
         complete_add_options(c, cmd->options);
         complete_add_options(c, cmd_common_options);
-        if ((cmd->flags & CMD_WISHES) && g_str_has_prefix(c->word, "--"))
-            complete_add_params(c, CMD_WORD_WISH, "--", "");
+        if ((cmd->flags & CMD_SETTINGS) && g_str_has_prefix(c->word, "--"))
+            complete_add_params(c, CMD_WORD_SETTING, "--", "");
         return;
     }
 
@@ -277,8 +277,8 @@ complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
         else if (o->type == CMD_OPT_REST)
             rest = o;
     }
-    /* A wish may stand where a domain may be left out. */
-    if (rest && (n_placed > 0 || replaced || rest->word == CMD_WORD_WISH ||
+    /* If the domain can be omitted, a setting can stand in its place. */
+    if (rest && (n_placed > 0 || replaced || rest->word == CMD_WORD_SETTING ||
                  cmd->options->type == CMD_OPT_REST))
         complete_add_value(c, tool, rest);
 }
@@ -289,7 +289,7 @@ complete_compare(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorts and leaves each candidate once. */
+/* Sorts the candidates and removes duplicates. */
 static void
 complete_sort(GPtrArray *items)
 {
@@ -299,8 +299,8 @@ complete_sort(GPtrArray *items)
             g_ptr_array_remove_index(items, i - 1);
 }
 
-/* Skips options before the command and takes the URI out of them; returns
- * the option whose value is being typed, if one is. */
+/* Skips the options before the command and takes the URI from them. Returns
+ * the option whose value is being typed, or NULL. */
 static const CmdOption *
 complete_skip_globals(Tool *tool, char **words, guint n_words, guint *i)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The same for every domain; see each.h.
+ * Runs a function for every domain; see each.h.
  *
- * Results are kept until all are there and then sorted, so that the output
- * does not depend on which guest was quickest.
+ * Results are collected and sorted, so that the order of the output does not
+ * depend on which guest answers first.
  */
 #include "config.h"
 
@@ -40,7 +40,7 @@ each_compare(gconstpointer a, gconstpointer b)
 }
 
 static void
-each_take(const char *key, MigtuneDomain *domain, const GError *error,
+each_store_result(const char *key, MigtuneDomain *domain, const GError *error,
           gpointer user_data)
 {
     Each *each = user_data;
@@ -61,7 +61,7 @@ each_take(const char *key, MigtuneDomain *domain, const GError *error,
     g_mutex_unlock(&each->lock);
 }
 
-/* None of these is asked anything, so one after the other will do. */
+/* Inactive guests are not asked anything, so this needs no threads. */
 static gboolean
 each_visit_inactive(Each *each, MigtuneConn *conn, GError **error)
 {
@@ -72,7 +72,7 @@ each_visit_inactive(Each *each, MigtuneConn *conn, GError **error)
         g_autoptr(MigtuneDomain) domain =
             migtune_conn_open_domain(conn, keys[i], &failure);
 
-        each_take(keys[i], domain, failure, each);
+        each_store_result(keys[i], domain, failure, each);
     }
 
     return keys != NULL;
@@ -99,7 +99,7 @@ each_domain_of(Tool *tool, EachWhich which, EachFunc func, gconstpointer data,
 
     g_mutex_init(&each.lock);
     if (which & EACH_ACTIVE)
-        done = migtune_conn_foreach(conn, 0, each_take, &each, error);
+        done = migtune_conn_foreach(conn, 0, each_store_result, &each, error);
     if (done && (which & EACH_INACTIVE))
         done = each_visit_inactive(&each, conn, error);
     g_mutex_clear(&each.lock);
@@ -135,7 +135,7 @@ each_report_errors(GPtrArray *results)
 
         if (!result->error)
             continue;
-        /* Most messages begin with the key already. */
+        /* Most messages already begin with the key. */
         if (g_str_has_prefix(result->error->message, name))
             out_error("%s", result->error->message);
         else

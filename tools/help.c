@@ -1,55 +1,59 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Help texts, on a terminal and as reStructuredText for the manual page.
+ * Help texts for the terminal and, as reStructuredText, for the manual page.
  *
  * Both are made from the tables of commands, in the order of the tables.
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <glib/gi18n.h>
 
 #include "cmd.h"
 
 #define HELP_COLUMNS 79
+#define HELP_COLUMNS_MIN 40
 
-/* Prints @text broken into lines, each with @indent spaces before it; empty
- * lines of @text separate paragraphs. */
+/* Prints @text wrapped and indented by @indent spaces. Empty lines in @text
+ * separate paragraphs. */
 static void
 help_wrap(const char *text, guint indent)
 {
     g_auto(GStrv) words = g_strsplit_set(text, " \n", -1);
+    guint columns = out_get_columns(STDOUT_FILENO);
+    guint limit = columns ? CLAMP(columns - 1, HELP_COLUMNS_MIN, HELP_COLUMNS)
+                          : HELP_COLUMNS;
     guint column = 0;
 
     for (guint i = 0; words[i]; i++) {
         guint width = out_width(words[i]);
 
         if (!*words[i]) {
-            /* Two line ends in a row. */
+            /* An empty line: end the paragraph. */
             if (column > 0)
-                fputs("\n\n", stdout);
+                out_text("\n\n");
             column = 0;
             continue;
         }
-        if (column > 0 && column + 1 + width > HELP_COLUMNS) {
-            putchar('\n');
+        if (column > 0 && column + 1 + width > limit) {
+            out_text("\n");
             column = 0;
         }
         if (column == 0) {
-            printf("%*s%s", (int)indent, "", words[i]);
+            out_print("%*s%s", (int)indent, "", words[i]);
             column = indent + width;
         } else {
-            printf(" %s", words[i]);
+            out_print(" %s", words[i]);
             column += 1 + width;
         }
     }
     if (column > 0)
-        putchar('\n');
+        out_text("\n");
 }
 
-/* How an option is written: "--level N", "DOMAIN", "-c, --connect URI". */
+/* Returns the usage of an option: "--level N" or "-c, --connect URI". */
 static char *
 help_option_form(const CmdOption *option)
 {
@@ -84,7 +88,7 @@ help_option_form(const CmdOption *option)
     return g_string_free(form, FALSE);
 }
 
-/* The whole command in one line. */
+/* Returns the usage of a command in one line. */
 static char *
 help_synopsis(const Cmd *cmd)
 {
@@ -99,7 +103,7 @@ help_synopsis(const Cmd *cmd)
             form = help_option_form(o);
         g_string_append_printf(text, o->required ? " %s" : " [%s]", form);
     }
-    if (cmd->flags & CMD_WISHES)
+    if (cmd->flags & CMD_SETTINGS)
         g_string_append(text, " [--NAME VALUE]...");
 
     return g_string_free(text, FALSE);
@@ -111,7 +115,7 @@ help_options(const CmdOption *table)
     for (const CmdOption *o = table; o && o->name; o++) {
         g_autofree char *form = help_option_form(o);
 
-        printf("    %s\n", form);
+        out_print("    %s\n", form);
         help_wrap(_(o->help), 8);
     }
 }
@@ -121,13 +125,13 @@ help_list_group(const CmdGroup *group)
 {
     guint width = 0;
 
-    printf(_("%s (help keyword '%s'):\n"), _(group->title), group->name);
+    out_print(_("%s (help keyword '%s'):\n"), _(group->title), group->name);
     for (const Cmd *cmd = group->commands; cmd->name; cmd++)
         if (!(cmd->flags & CMD_HIDDEN))
             width = MAX(width, strlen(cmd->name));
     for (const Cmd *cmd = group->commands; cmd->name; cmd++)
         if (!(cmd->flags & CMD_HIDDEN))
-            printf("  %-*s  %s\n", (int)width, cmd->name, _(cmd->summary));
+            out_print("  %-*s  %s\n", (int)width, cmd->name, _(cmd->summary));
 }
 
 void
@@ -135,7 +139,7 @@ cmd_help_all(void)
 {
     for (const CmdGroup *group = cmd_groups; group->name; group++) {
         if (group != cmd_groups)
-            putchar('\n');
+            out_text("\n");
         help_list_group(group);
     }
 }
@@ -151,12 +155,12 @@ cmd_help_command(const Cmd *cmd)
 {
     g_autofree char *synopsis = help_synopsis(cmd);
 
-    printf("%s\n    %s - %s\n", _("NAME"), cmd->name, _(cmd->summary));
-    printf("\n%s\n", _("SYNOPSIS"));
+    out_print("%s\n    %s - %s\n", _("NAME"), cmd->name, _(cmd->summary));
+    out_print("\n%s\n", _("SYNOPSIS"));
     help_wrap(synopsis, 4);
-    printf("\n%s\n", _("DESCRIPTION"));
+    out_print("\n%s\n", _("DESCRIPTION"));
     help_wrap(_(cmd->description), 4);
-    printf("\n%s\n", _("OPTIONS"));
+    out_print("\n%s\n", _("OPTIONS"));
     help_options(cmd->options);
     help_options(cmd_common_options);
 }
@@ -164,18 +168,18 @@ cmd_help_command(const Cmd *cmd)
 void
 cmd_help_usage(void)
 {
-    printf("%s\n    migtune [-c URI] [%s] COMMAND [%s]\n"
+    out_print("%s\n    migtune [-c URI] [%s] COMMAND [%s]\n"
            "    migtune [-c URI] [%s] \"COMMAND; COMMAND...\"\n"
            "    migtune [-c URI] [%s]\n\n%s\n",
            _("USAGE"), _("OPTIONS"), _("ARGUMENTS"), _("OPTIONS"),
            _("OPTIONS"), _("OPTIONS"));
     help_options(cmd_global_options);
-    putchar('\n');
+    out_text("\n");
     cmd_help_all();
-    putchar('\n');
-    help_wrap(_("Without a command an interactive shell starts. 'migtune help "
-                "COMMAND' tells more about a command, migtune(1) about all of "
-                "them, migtune-params(7) about the parameters."), 0);
+    out_text("\n");
+    help_wrap(_("Without a command an interactive shell starts. 'migtune "
+                "help COMMAND' describes a command, migtune(1) describes all "
+                "of them, migtune-params(7) describes the parameters."), 0);
 }
 
 static void
@@ -184,7 +188,7 @@ help_rst_options(const CmdOption *table)
     for (const CmdOption *o = table; o && o->name; o++) {
         g_autofree char *form = help_option_form(o);
 
-        printf("``%s``\n    %s.\n\n", form, o->help);
+        out_print("``%s``\n    %s.\n\n", form, o->help);
     }
 }
 
@@ -198,7 +202,7 @@ cmd_help_rst(void)
 
             if (cmd->flags & CMD_HIDDEN)
                 continue;
-            printf("%s\n%s\n\n``%s``\n\n%s\n\n", cmd->name, line, synopsis,
+            out_print("%s\n%s\n\n``%s``\n\n%s\n\n", cmd->name, line, synopsis,
                    cmd->description);
             help_rst_options(cmd->options);
         }

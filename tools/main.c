@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The `migtune` command: options before the command, then one-shot or shell.
+ * The `migtune` command: parses the global options, then runs the given
+ * commands or the interactive shell.
  */
 #include "config.h"
 
@@ -22,12 +23,14 @@ main_init_locale(void)
     const char *dir = g_getenv("MIGTUNE_LOCALE_DIR");
 
     setlocale(LC_ALL, "");
-    /* Numbers are read and written the same way everywhere. */
+    /* Numbers have the same format in every locale. */
     setlocale(LC_NUMERIC, "C");
     if (!ENABLE_NLS)
         return;
 
     bindtextdomain(GETTEXT_PACKAGE, dir && *dir ? dir : LOCALE_DIR);
+    /* out.c converts to the character set of the locale. */
+    bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
     textdomain(GETTEXT_PACKAGE);
 }
 
@@ -76,7 +79,7 @@ main_print_version(gboolean json)
     }
 }
 
-/* Takes over what stood before the command. */
+/* Applies the global options. */
 static gboolean
 main_take_globals(Tool *tool, GHashTable *values, GError **error)
 {
@@ -93,8 +96,9 @@ main_take_globals(Tool *tool, GHashTable *values, GError **error)
         seconds = g_ascii_strtod(timeout, &end);
         if (errno || end == timeout || *end || !(seconds >= 0.001) ||
             !(seconds <= 86400)) {
-            tool_usage_error(error, _("--timeout is a number of seconds from "
-                                      "0.001 to 86400, not '%s'"), timeout);
+            tool_usage_error(error, _("--timeout must be a number of seconds "
+                                      "from 0.001 to 86400, not '%s'"),
+                             timeout);
             return FALSE;
         }
         tool->timeout_ms = (guint)(seconds * 1000 + 0.5);
@@ -105,7 +109,7 @@ main_take_globals(Tool *tool, GHashTable *values, GError **error)
     tool->no_cache = g_hash_table_contains(values, "no-cache");
     tool->quiet = g_hash_table_contains(values, "quiet");
     tool->json_always = g_hash_table_contains(values, "json");
-    tool->json = tool->json_always;
+    tool_set_json(tool, tool->json_always);
     if (g_hash_table_contains(values, "no-colour"))
         tool->colour = FALSE;
 
@@ -119,10 +123,9 @@ main_run(Tool *tool, char **words, guint n_words)
     g_autoptr(GError) error = NULL;
     guint n_used = 0;
 
+    tool_set_json(tool, tool_has_json(words, n_words));
     values = cmd_parse_globals(cmd_global_options, words, &n_used, &error);
     if (!values || !main_take_globals(tool, values, &error)) {
-        for (guint i = 0; i < n_words; i++)
-            tool->json |= strcmp(words[i], "--json") == 0;
         return tool_fail(tool, error);
     }
 
@@ -156,9 +159,9 @@ main(int argc, char **argv)
     status = main_run(&tool, argv + 1, argc > 0 ? argc - 1 : 0);
     tool_clear(&tool);
 
-    /* What was printed may not have reached anybody. */
+    /* Report output that could not be written, for example to a full disk. */
     if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
-        out_error(_("the output could not be written: %s"),
+        out_error(_("cannot write the output: %s"),
                   g_strerror(errno));
         return status == TOOL_DONE ? TOOL_FAILED : status;
     }

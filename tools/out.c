@@ -2,15 +2,19 @@
 /*
  * Tables, JSON and messages; see out.h.
  *
- * A table is kept cell by cell and measured when it is printed.  Width is
- * counted in columns of a terminal, not in bytes or characters, so that
- * translated titles and wide letters keep their columns.
+ * Column widths are computed when a table is printed. They are counted in
+ * terminal columns, not in bytes or characters, so that translated titles and
+ * wide characters are aligned.
+ *
+ * Texts are UTF-8 inside the program. They are converted to the character set
+ * of the locale when they are written, except JSON, which is always UTF-8.
  */
 #include "config.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <glib/gi18n.h>
@@ -19,6 +23,8 @@
 #include "out.h"
 
 #define OUT_GAP 2
+/* The last column is wrapped only if this much is left for it. */
+#define OUT_WRAP_MIN 16
 
 typedef struct {
     char *text;
@@ -30,6 +36,34 @@ struct _OutTable {
     guint n_columns;
     GArray *cells;      /* of OutCell, row by row, the titles first */
 };
+
+/*
+ * Writes UTF-8 @text in the character set of the locale.
+ *
+ * In an ASCII locale, such as C, the bytes are written unchanged: scripts run
+ * in it, and a name must not lose characters on its way through a pipe.
+ */
+static void
+out_write(FILE *file, const char *text)
+{
+    g_autofree char *translit = NULL;
+    g_autofree char *converted = NULL;
+    const char *charset;
+
+    if (g_get_charset(&charset) || g_str_is_ascii(text) ||
+        strcmp(charset, "ANSI_X3.4-1968") == 0 ||
+        strcmp(charset, "US-ASCII") == 0) {
+        fputs(text, file);
+        return;
+    }
+
+    translit = g_strconcat(charset, "//TRANSLIT", NULL);
+    converted = g_convert(text, -1, translit, "UTF-8", NULL, NULL, NULL);
+    if (!converted)
+        converted = g_convert_with_fallback(text, -1, charset, "UTF-8", NULL,
+                                            NULL, NULL, NULL);
+    fputs(converted ? converted : text, file);
+}
 
 static const char *const out_colours[OUT_N_STYLES] = {
     [OUT_PLAIN] = "",
@@ -134,25 +168,104 @@ out_table_cell(OutTable *table, OutStyle style, const char *text)
     g_array_append_val(table->cells, cell);
 }
 
-/* Prints one row without spaces at its end. */
+guint
+out_get_columns(int fd)
+{
+    struct winsize size;
+
+    if (!isatty(fd))
+        return 0;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return 80;
+
+    return size.ws_col;
+}
+
+static void
+out_append_cell(GString *line, const OutCell *cell, const char *text,
+                gboolean colour)
+{
+    const char *code = colour ? out_colours[cell->style] : "";
+
+    g_string_append_printf(line, "%s%s%s", code, text,
+                           *code ? "\033[0m" : "");
+}
+
+/* Appends @text wrapped at spaces to @width columns; the lines after the first
+ * one begin at column @indent. */
+static void
+out_append_wrapped(GString *line, const OutCell *cell, guint indent,
+                   guint width, gboolean colour)
+{
+    g_auto(GStrv) words = g_strsplit(cell->text, " ", -1);
+    g_autoptr(GString) part = g_string_new(NULL);
+
+    for (guint i = 0; words[i]; i++) {
+        if (part->len > 0 &&
+            out_width(part->str) + 1 + out_width(words[i]) > width) {
+            out_append_cell(line, cell, part->str, colour);
+            g_string_append_printf(line, "\n%*s", (int)indent, "");
+            g_string_truncate(part, 0);
+        }
+        g_string_append_printf(part, "%s%s", part->len ? " " : "", words[i]);
+    }
+    out_append_cell(line, cell, part->str, colour);
+}
+
+/* Prints one row without trailing spaces.  @columns: the width of the
+ * terminal, to which the last cell is wrapped; 0 for no limit. */
 static void
 out_table_print_row(const OutCell *row, const guint *widths, guint n_columns,
-                    gboolean colour)
+                    guint columns, gboolean colour)
 {
+    g_autoptr(GString) line = g_string_new(NULL);
     guint last = n_columns;
+    guint at = 0;
 
     while (last > 0 && !*row[last - 1].text)
         last--;
 
     for (guint i = 0; i < last; i++) {
-        const char *code = colour ? out_colours[row[i].style] : "";
-        guint pad = widths[i] - row[i].width + OUT_GAP;
-
-        printf("%s%s%s", code, row[i].text, *code ? "\033[0m" : "");
+        if (i + 1 == n_columns && columns >= at + OUT_WRAP_MIN) {
+            out_append_wrapped(line, &row[i], at, columns - at, colour);
+            break;
+        }
+        out_append_cell(line, &row[i], row[i].text, colour);
         if (i + 1 < last)
-            printf("%*s", (int)pad, "");
+            g_string_append_printf(line, "%*s", (int)(widths[i] -
+                                                      row[i].width + OUT_GAP),
+                                   "");
+        at += widths[i] + OUT_GAP;
     }
-    putchar('\n');
+    g_string_append_c(line, '\n');
+    out_write(stdout, line->str);
+}
+
+/* Prints one row as lines of a title and a value, for a terminal that is too
+ * narrow for the table. */
+static void
+out_table_print_record(const OutTable *table, const OutCell *row,
+                       guint columns, gboolean colour)
+{
+    const OutCell *titles = (const OutCell *)(void *)table->cells->data;
+    g_autoptr(GString) lines = g_string_new(NULL);
+    guint indent = 0;
+
+    for (guint i = 0; i < table->n_columns; i++)
+        indent = MAX(indent, titles[i].width + OUT_GAP);
+    for (guint i = 0; i < table->n_columns; i++) {
+        if (!*row[i].text || strcmp(row[i].text, "-") == 0)
+            continue;
+        out_append_cell(lines, &titles[i], titles[i].text, colour);
+        g_string_append_printf(lines, "%*s",
+                               (int)(indent - titles[i].width), "");
+        out_append_wrapped(lines, &row[i], indent,
+                           MAX(columns, indent + OUT_WRAP_MIN) - indent,
+                           colour);
+        g_string_append_c(lines, '\n');
+    }
+    g_string_append_c(lines, '\n');
+    out_write(stdout, lines->str);
 }
 
 void
@@ -161,12 +274,21 @@ out_table_print(OutTable *table, gboolean titled, gboolean colour)
     guint n = table->n_columns;
     g_autofree guint *widths = g_new0(guint, n);
     const OutCell *cells = (const OutCell *)(void *)table->cells->data;
+    guint columns = out_get_columns(STDOUT_FILENO);
+    guint fixed = 0;
 
     for (guint i = titled ? 0 : n; i < table->cells->len; i++)
         widths[i % n] = MAX(widths[i % n], cells[i].width);
+    for (guint i = 0; i + 1 < n; i++)
+        fixed += widths[i] + OUT_GAP;
 
-    for (guint i = titled ? 0 : n; i + n <= table->cells->len; i += n)
-        out_table_print_row(cells + i, widths, n, colour);
+    for (guint i = titled ? 0 : n; i + n <= table->cells->len; i += n) {
+        if (!columns || n < 3 || fixed + MIN(widths[n - 1], OUT_WRAP_MIN) <=
+                                 columns)
+            out_table_print_row(cells + i, widths, n, columns, colour);
+        else if (i > 0)
+            out_table_print_record(table, cells + i, columns, colour);
+    }
 }
 
 void
@@ -181,13 +303,33 @@ out_line(const char *format, ...)
     va_end(args);
 
     escaped = out_escape(text);
-    puts(escaped);
+    out_write(stdout, escaped);
+    fputc('\n', stdout);
 }
 
 void
 out_text(const char *text)
 {
-    fputs(text, stdout);
+    out_write(stdout, text);
+}
+
+void
+out_print(const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    out_write(stdout, text);
+}
+
+void
+out_progress(const char *text)
+{
+    out_write(stderr, text);
+    fflush(stderr);
 }
 
 void
@@ -219,7 +361,9 @@ out_error(const char *format, ...)
     for (guint i = 0; lines[i]; i++) {
         g_autofree char *escaped = out_escape(lines[i]);
 
-        fprintf(stderr, "migtune: %s\n", escaped);
+        out_write(stderr, "migtune: ");
+        out_write(stderr, escaped);
+        fputc('\n', stderr);
     }
 }
 

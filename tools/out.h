@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * What the command prints: tables aligned by display width, JSON, errors.
+ * Output of the command: tables aligned by display width, JSON and errors.
  *
- * Results go to standard output, everything else to standard error.  Texts
- * that come from a guest are printed with control characters escaped, so that
- * a guest's name cannot drive the terminal.
+ * Results go to standard output, everything else to standard error. Control
+ * characters in texts from a guest are escaped, so that the name of a guest
+ * cannot send commands to the terminal. All texts passed to these functions
+ * are UTF-8.
  */
 
 #include <glib.h>
@@ -22,53 +23,64 @@ typedef enum {
     OUT_N_STYLES
 } OutStyle;
 
-/* Whether standard output is a terminal that shows colours and whose user
- * has not asked for none (NO_COLOR). */
+/* Returns whether standard output is a terminal with colours and NO_COLOR is
+ * not set. */
 gboolean out_wants_colour(void);
 
 typedef struct _OutTable OutTable;
 
-/* A table with the translated @titles, NULL-terminated. */
+/* Creates a table with translated @titles, NULL-terminated. */
 OutTable *out_table_new(const char *const *titles);
 void out_table_free(OutTable *table);
 
-/* The next cell of the row that is being filled; NULL is an empty cell. */
+/* Adds the next cell of the current row. NULL is an empty cell. */
 void out_table_cell(OutTable *table, OutStyle style, const char *text);
 
-/* Prints the table to standard output; @titled: with its head line. */
+/* Prints the table to standard output; @titled prints the headings as well.
+ * On a terminal the last column is wrapped; if the terminal is too narrow for
+ * the other columns, each row is printed as a list. */
 void out_table_print(OutTable *table, gboolean titled, gboolean colour);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OutTable, out_table_free)
 
-/* A line to standard output, its control characters escaped. */
+/* Prints a line to standard output with control characters escaped. */
 void out_line(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
-/* A text of our own to standard output, as it is. */
+/* Prints a text without untrusted parts to standard output, unescaped. */
 void out_text(const char *text);
 
-/* A JSON document to standard output, indented. */
+/* The same with a format. */
+void out_print(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/* Prints a text of the progress display to standard error, unescaped. */
+void out_progress(const char *text);
+
+/* Returns the width of the terminal @fd; 0 if it is not a terminal. */
+guint out_get_columns(int fd);
+
+/* Prints a JSON document to standard output: indented, in UTF-8. */
 void out_json(JsonNode *node);
 
-/* A message to standard error, after the name of the program. */
+/* Prints a message to standard error, prefixed with the program name. */
 void out_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
-/* @error as the member "error" of an object that programs read. */
+/* Returns @error as the member "error" of a JSON document. */
 JsonNode *out_error_to_json(const GError *error);
 
-/* @text with control characters and invalid UTF-8 made visible. */
+/* Returns @text with control characters and invalid UTF-8 escaped. */
 char *out_escape(const char *text);
 
-/* How many columns of a terminal @text takes. */
+/* Returns the width of @text in terminal columns. */
 guint out_width(const char *text);
 
-/* Reading the documents that the library returns: members that are not there
- * or of another type are NULL, FALSE or empty. */
+/* Read members of the library's documents. Members that are missing or of
+ * another type are NULL, FALSE or empty. */
 const char *out_get_string(JsonObject *object, const char *name);
 gboolean out_get_bool(JsonObject *object, const char *name);
 JsonArray *out_get_array(JsonObject *object, const char *name);
 
-/* Any JSON value as a person reads it; NULL and null are an empty text. */
+/* Formats any JSON value for a table. NULL and null are an empty text. */
 char *out_value_to_text(JsonNode *node);
 
-/* An array of texts, joined with @separator. */
+/* Joins the elements of an array with @separator. */
 char *out_join(JsonArray *array, const char *separator);

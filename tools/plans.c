@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Wishes in, verdicts out; see plans.h.
+ * Settings and verdicts; see plans.h.
  *
- * Values go to the library as the texts that were typed: it knows types, units
- * and ranges, and finds every fault of a set of wishes, not only the first.
+ * Values are passed to the library as the user typed them. The library knows
+ * types, units and ranges, and reports every error in a set of values, not
+ * only the first.
  */
 #include "config.h"
 
@@ -18,8 +19,8 @@ const char *const plans_policies[] = {
     "strict", "substitute", "best-effort", NULL
 };
 
-/* What the three short options mean for each way of compressing; NULL: they
- * mean nothing there. */
+/* The parameters of --level, --threads and --dthreads for each compression
+ * method; NULL if the option does not apply. */
 typedef struct {
     const char *method;
     const char *level;
@@ -49,32 +50,32 @@ static const struct {
 };
 
 void
-plans_wishes_clear(PlansWishes *wishes)
+plans_settings_clear(PlansSettings *settings)
 {
-    for (int i = 0; i < wishes->n_params; i++)
-        g_free(wishes->params[i].value.s);
-    g_clear_pointer(&wishes->params, g_free);
-    wishes->n_params = 0;
+    for (int i = 0; i < settings->n_params; i++)
+        g_free(settings->params[i].value.s);
+    g_clear_pointer(&settings->params, g_free);
+    settings->n_params = 0;
 }
 
-/* One more wish; @name_len bytes of @name. */
+/* Adds a setting; the name is @name_len bytes of @name. */
 static gboolean
-plans_add(PlansWishes *wishes, const char *name, gsize name_len,
+plans_add(PlansSettings *settings, const char *name, gsize name_len,
           const char *value, GError **error)
 {
     virTypedParameter *param;
 
     if (name_len == 0 || name_len >= VIR_TYPED_PARAM_FIELD_LENGTH) {
-        tool_usage_error(error, _("'%.*s' is no name of a parameter: it has "
-                                  "1 to %d letters"),
+        tool_usage_error(error, _("'%.*s' is not a parameter name; a name "
+                                  "has 1 to %d characters"),
                          (int)MIN(name_len, 100), name,
                          VIR_TYPED_PARAM_FIELD_LENGTH - 1);
         return FALSE;
     }
 
-    wishes->params = g_renew(virTypedParameter, wishes->params,
-                             wishes->n_params + 1);
-    param = &wishes->params[wishes->n_params++];
+    settings->params = g_renew(virTypedParameter, settings->params,
+                             settings->n_params + 1);
+    param = &settings->params[settings->n_params++];
     memset(param, 0, sizeof(*param));
     memcpy(param->field, name, name_len);
     param->type = VIR_TYPED_PARAM_STRING;
@@ -83,7 +84,7 @@ plans_add(PlansWishes *wishes, const char *name, gsize name_len,
 }
 
 gboolean
-plans_take_wish(const char *word, PlansWishes *wishes, GError **error)
+plans_take_setting(const char *word, PlansSettings *settings, GError **error)
 {
     const char *equals = strchr(word, '=');
 
@@ -92,10 +93,10 @@ plans_take_wish(const char *word, PlansWishes *wishes, GError **error)
         return FALSE;
     }
 
-    return plans_add(wishes, word, equals - word, equals + 1, error);
+    return plans_add(settings, word, equals - word, equals + 1, error);
 }
 
-/* Whether @name is one of the parameters that choose how to compress. */
+/* Returns whether @name is a parameter that selects the compression method. */
 static gboolean
 plans_is_method(const char *name)
 {
@@ -106,7 +107,7 @@ plans_is_method(const char *name)
                      migtune_param_canonical_name("multifd-compression")) == 0;
 }
 
-/* The shorthand of one method; NULL when it is none that is known. */
+/* Finds the entry of a method; NULL if the method is unknown. */
 static const PlansShorthand *
 plans_find_shorthand(const char *method)
 {
@@ -118,24 +119,24 @@ plans_find_shorthand(const char *method)
 }
 
 /*
- * What @option stands for among @wishes.
+ * Returns the parameter that a short option stands for.
  *
- * The first method that is wished and has such a thing decides; without any
- * method it is mt.  NULL when none of the methods has it: then @ret_method is
- * one of them.
+ * It is the parameter of the first requested method that has one; without a
+ * requested method, the parameter of 'mt'. Returns NULL if the option does not
+ * apply to any requested method; @ret_method is then the first of them.
  */
 static const char *
-plans_resolve(const PlansWishes *wishes, gsize offset, char **ret_method)
+plans_resolve(const PlansSettings *settings, gsize offset, char **ret_method)
 {
     const char *name = NULL;
     gboolean any = FALSE;
 
-    for (int i = 0; !name && i < wishes->n_params; i++) {
+    for (int i = 0; !name && i < settings->n_params; i++) {
         g_auto(GStrv) methods = NULL;
 
-        if (!plans_is_method(wishes->params[i].field))
+        if (!plans_is_method(settings->params[i].field))
             continue;
-        methods = g_strsplit(wishes->params[i].value.s, ",", -1);
+        methods = g_strsplit(settings->params[i].value.s, ",", -1);
         for (guint j = 0; !name && methods[j]; j++) {
             const PlansShorthand *shorthand =
                 plans_find_shorthand(g_strstrip(methods[j]));
@@ -153,20 +154,21 @@ plans_resolve(const PlansWishes *wishes, gsize offset, char **ret_method)
 }
 
 gboolean
-plans_take_wishes(const CmdLine *line, PlansWishes *wishes, GError **error)
+plans_take_settings(const CmdLine *line, PlansSettings *settings,
+                    GError **error)
 {
-    g_auto(PlansWishes) result = { NULL, 0 };
+    g_auto(PlansSettings) result = { NULL, 0 };
     int n_words;
 
     for (guint i = 0; i < line->rest->len; i++)
-        if (!plans_take_wish(line->rest->pdata[i], &result, error))
+        if (!plans_take_setting(line->rest->pdata[i], &result, error))
             return FALSE;
 
     n_words = result.n_params;
     for (guint i = 0; i < G_N_ELEMENTS(plans_short_options); i++) {
         const char *option = plans_short_options[i].option;
         const char *value = cmd_line_get(line, option);
-        const PlansWishes words = { result.params, n_words };
+        const PlansSettings words = { result.params, n_words };
         g_autofree char *method = NULL;
         const char *name;
 
@@ -174,7 +176,7 @@ plans_take_wishes(const CmdLine *line, PlansWishes *wishes, GError **error)
             continue;
         name = plans_resolve(&words, plans_short_options[i].offset, &method);
         if (!name) {
-            tool_usage_error(error, _("--%s means nothing with "
+            tool_usage_error(error, _("--%s does not apply to "
                                       "compression=%s"), option, method);
             return FALSE;
         }
@@ -183,12 +185,13 @@ plans_take_wishes(const CmdLine *line, PlansWishes *wishes, GError **error)
     }
 
     if (result.n_params == 0) {
-        tool_usage_error(error, _("%s: nothing is wished; say NAME=VALUE"),
+        tool_usage_error(error, _("%s: no settings given; expected "
+                                  "NAME=VALUE"),
                          line->cmd->name);
         return FALSE;
     }
 
-    *wishes = result;
+    *settings = result;
     result.params = NULL;
     result.n_params = 0;
     return TRUE;
@@ -221,12 +224,13 @@ plans_check_targets(const CmdLine *line, GError **error)
         (!cmd_line_has(line, "live") && !cmd_line_has(line, "config")))
         return TRUE;
 
-    tool_usage_error(error, _("%s: --current excludes --live and --config"),
+    tool_usage_error(error, _("%s: --current cannot be combined with --live "
+                              "or --config"),
                      line->cmd->name);
     return FALSE;
 }
 
-/* Whether @document is about @target: "live" or "config". */
+/* Returns whether @document affects @target, "live" or "config". */
 static gboolean
 plans_affects(JsonObject *document, const char *target)
 {
@@ -249,6 +253,20 @@ static const OutStyle plans_styles[] = {
     [MIGTUNE_VERDICT_KEPT] = OUT_GOOD,
 };
 
+/* Returns @reason without the name of the parameter, which is in the same row
+ * of the table. */
+static const char *
+plans_skip_name(const char *reason, const char *name)
+{
+    gsize length = strlen(name);
+
+    if (reason && strncmp(reason, name, length) == 0 &&
+        strncmp(reason + length, ": ", 2) == 0)
+        return reason + length + 2;
+
+    return reason;
+}
+
 static void
 plans_print_verdicts(Tool *tool, MigtunePlan *plan, gboolean later)
 {
@@ -268,13 +286,13 @@ plans_print_verdicts(Tool *tool, MigtunePlan *plan, gboolean later)
         out_table_cell(table, OUT_PLAIN, now ? now : "-");
         out_table_cell(table, plans_styles[verdict],
                        migtune_verdict_to_string(verdict));
-        out_table_cell(table, OUT_PLAIN, reason);
+        out_table_cell(table, OUT_PLAIN, plans_skip_name(reason, name));
     }
 
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
-/* The commands of a plan, one a line, as they would be sent. */
+/* Prints the commands of a plan, one per line, as they would be sent. */
 static void
 plans_print_steps(Tool *tool, JsonObject *document)
 {
@@ -284,7 +302,7 @@ plans_print_steps(Tool *tool, JsonObject *document)
     if (!tool->quiet) {
         out_text("\n");
         out_line("%s", n ? _("These commands would be sent:")
-                         : _("Nothing would be sent."));
+                         : _("No commands would be sent."));
     }
     for (guint i = 0; i < n; i++) {
         JsonObject *step = json_array_get_object_element(steps, i);
@@ -304,7 +322,7 @@ plans_print_steps(Tool *tool, JsonObject *document)
     }
 }
 
-/* What a plan would change in what is kept. */
+/* Prints the changes that a plan would make to the kept settings. */
 static void
 plans_print_kept(Tool *tool, JsonObject *document)
 {
@@ -323,7 +341,7 @@ plans_print_kept(Tool *tool, JsonObject *document)
         if (value)
             out_line("%s=%s", name, value);
         else
-            out_line(_("%s no longer"), name);
+            out_line(_("%s is no longer kept"), name);
     }
 }
 
@@ -340,7 +358,7 @@ plans_print_warnings(Tool *tool, JsonObject *document)
                   json_array_get_string_element(warnings, i));
 }
 
-/* Whether every wish is to be had as it is. */
+/* Returns whether every setting is or would be in force exactly as given. */
 static gboolean
 plans_is_exact(MigtunePlan *plan)
 {
@@ -356,7 +374,7 @@ plans_is_exact(MigtunePlan *plan)
     return TRUE;
 }
 
-/* The status of a plan that was not refused and did not fail. */
+/* Returns the exit status of a plan that was neither refused nor failed. */
 static int
 plans_get_status(const CmdLine *line, MigtunePlan *plan)
 {
@@ -406,8 +424,8 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
         return status;
     }
 
-    /* After a failure in the middle there are no verdicts to speak of: the
-     * error says what is in force. */
+    /* After a failed command the verdicts are not known; the error states what
+     * is in force. */
     if (!failure || refused)
         plans_print_verdicts(tool, plan,
                              plans_affects(object, "config") &&
@@ -421,8 +439,13 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     if (!failure)
         return status;
 
-    if (refused && !dry_run)
-        g_prefix_error(&failure, "%s", _("nothing was changed: "));
+    /* The table gives the reasons. */
+    if (refused && migtune_plan_get_n_verdicts(plan) > 0) {
+        out_error("%s", dry_run ? _("this change would be refused")
+                                : _("refused; nothing was changed"));
+        return status;
+    }
+
     g_propagate_error(error, g_steal_pointer(&failure));
     return status;
 }

@@ -2,52 +2,54 @@
 #pragma once
 
 /*
- * Wishes in, verdicts out: what setting, resetting and explaining share.
+ * Settings and verdicts: code shared by the commands that set, reset and
+ * explain.
  */
 
 #include <migtune/migtune.h>
 
 #include "cmd.h"
 
-/* What is wished. */
+/* The requested settings. */
 typedef struct {
     virTypedParameter *params;
     int n_params;
-} PlansWishes;
+} PlansSettings;
 
-void plans_wishes_clear(PlansWishes *wishes);
+void plans_settings_clear(PlansSettings *settings);
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PlansWishes, plans_wishes_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PlansSettings, plans_settings_clear)
 
-/* Takes the NAME=VALUE words of @line and its --level, --threads and
- * --dthreads. */
-gboolean plans_take_wishes(const CmdLine *line, PlansWishes *wishes,
+/* Reads the settings from the NAME=VALUE arguments of @line and from --level,
+ * --threads and --dthreads. */
+gboolean plans_take_settings(const CmdLine *line, PlansSettings *settings,
                            GError **error);
 
-/* One NAME=VALUE. */
-gboolean plans_take_wish(const char *word, PlansWishes *wishes,
+/* Reads one NAME=VALUE. */
+gboolean plans_take_setting(const char *word, PlansSettings *settings,
                          GError **error);
 
-/* The flags that --policy, --live and --config mean. */
+/* Returns the flags for --policy, --live and --config. */
 unsigned int plans_get_flags(const CmdLine *line);
 
-/* Whether --live, --config and --current go together. */
+/* Fails if --current is combined with --live or --config. */
 gboolean plans_check_targets(const CmdLine *line, GError **error);
 
-/* Applies @plan unless --dry-run was given, and prints what became of it;
- * returns the exit status. */
+/* Applies @plan unless @dry_run, prints the result and returns the exit
+ * status. */
 int plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
               gboolean dry_run, GError **error);
 
-/* The same without printing, for many guests at once: the document of the
- * plan, with the member "error" when @ret_error was set. */
+/* Does the same without printing, for many guests at once. Returns the
+ * document of the plan, with the member "error" if it failed. */
 JsonNode *plans_run_quietly(const CmdLine *line, MigtunePlan *plan,
                             gboolean dry_run, int *ret_status,
                             GError **ret_error);
 
-/* Prints verdicts that are not plain, flags, typed parameters and the commands of virsh. */
+/* Prints the verdicts if any is not exact, the flags, the typed parameters and
+ * the virsh commands. */
 void plans_print_lowering(Tool *tool, MigtunePlan *plan,
                           MigtuneLowering *lowering, const char *destination);
 
-/* The choices of --policy. */
+/* The values of --policy. */
 extern const char *const plans_policies[];

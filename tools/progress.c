@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How far a migration is; see progress.h.
+ * Progress of a migration; see progress.h.
  *
- * The share is that of memory that is not left over: it falls back when a pass
- * begins and the guest has written meanwhile, which is what there is to see.
+ * The share is the part of the memory that is not left to send. It decreases
+ * at the start of a pass if the guest has written to its memory.
  */
 #include "config.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <glib/gi18n.h>
 
 #include "progress.h"
 
-#define PROGRESS_COLUMNS 80
 #define PROGRESS_BAR_MIN 10
 #define PROGRESS_BAR_MAX 40
 #define PROGRESS_DRAW_US 50000
@@ -25,7 +23,7 @@
 struct _Progress {
     gboolean in_place;      /* standard error is a terminal */
     gboolean lines;
-    gboolean drawn;         /* a bar stands in the last line */
+    gboolean drawn;         /* the last line shows a bar */
     gint64 next_us;
 };
 
@@ -48,7 +46,7 @@ progress_free(Progress *progress)
     g_free(progress);
 }
 
-/* A statistic; NULL when QEMU does not tell it. */
+/* Finds a statistic; NULL if QEMU does not report it. */
 static JsonObject *
 progress_find(JsonObject *info, const char *name)
 {
@@ -73,7 +71,7 @@ progress_number(JsonObject *info, const char *name)
     return object ? json_object_get_double_member(object, "value") : 0;
 }
 
-/* The share of memory that is not left over. */
+/* Returns the share of the memory that is not left to send. */
 static double
 progress_share(JsonObject *info)
 {
@@ -86,7 +84,7 @@ progress_share(JsonObject *info)
     return total > 0 ? CLAMP(1 - left / total, 0, 1) : 0;
 }
 
-/* What stands behind the bar. */
+/* Formats the text after the bar. */
 static char *
 progress_text(JsonObject *info, double share)
 {
@@ -95,30 +93,21 @@ progress_text(JsonObject *info, double share)
     JsonObject *speed = progress_find(info, "memory_bps");
     const char *status = out_get_string(info, "status");
 
-    /* Before it has begun, and once it was cancelled. */
+    /* QEMU reports no sizes before the start and after a cancellation. */
     if (!pass || !left || !speed)
         return g_strdup_printf("%3.0f %%  %s", share * 100, status);
 
-    /* Translators: how much of the memory is there, the pass over it, the
-     * size of what is left, the speed, and QEMU's word for how it goes. */
+    /* Translators: the share of the memory that has been sent, the number of
+     * the pass over the memory, the size that is left, the speed, and QEMU's
+     * status. */
     return g_strdup_printf(_("%3.0f %%  pass %s  %s left  %s  %s"),
                            share * 100, out_get_string(pass, "text"),
                            out_get_string(left, "text"),
                            out_get_string(speed, "text"), status);
 }
 
-static guint
-progress_columns(void)
-{
-    struct winsize size;
-
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return PROGRESS_COLUMNS;
-
-    return size.ws_col;
-}
-
-/* What is too long would go on in the next line, which nothing clears. */
+/* Shortens @line: a longer text would continue in a line that is not
+ * cleared. */
 static void
 progress_cut(char *line, guint columns)
 {
@@ -135,22 +124,23 @@ static void
 progress_draw(Progress *progress, const char *name, const char *text,
               double share)
 {
-    guint columns = progress_columns();
+    guint columns = out_get_columns(STDERR_FILENO);
     guint taken = out_width(name) + out_width(text) + 6;
     guint width = taken + PROGRESS_BAR_MIN < columns
         ? MIN(columns - taken, PROGRESS_BAR_MAX) : 0;
     g_autofree char *bar = g_strnfill(width, ' ');
     g_autofree char *line = NULL;
+    g_autofree char *drawn = NULL;
 
     memset(bar, '=', (gsize)(share * width));
     if (width && share < 1)
         bar[(gsize)(share * width)] = '>';
-    /* To the start of the line, and nothing behind it. */
+    /* Return to the start of the line and clear it. */
     line = width ? g_strdup_printf("%s [%s] %s", name, bar, text)
         : g_strdup_printf("%s %s", name, text);
     progress_cut(line, columns - 1);
-    fprintf(stderr, "\r\033[K%s", line);
-    fflush(stderr);
+    drawn = g_strconcat("\r\033[K", line, NULL);
+    out_progress(drawn);
     progress->drawn = TRUE;
 }
 
@@ -173,8 +163,11 @@ progress_show(JsonNode *info, gpointer data)
                                                      : PROGRESS_LINE_US);
     text = progress_text(object, share);
     name = out_escape(out_get_string(object, "domain"));
-    if (progress->in_place)
+    if (progress->in_place) {
         progress_draw(progress, name, text, share);
-    else
-        fprintf(stderr, "%s: %s\n", name, text);
+    } else {
+        g_autofree char *line = g_strdup_printf("%s: %s\n", name, text);
+
+        out_progress(line);
+    }
 }

@@ -2,18 +2,18 @@
 #pragma once
 
 /*
- * How far a migration is, on standard error: a bar that is drawn anew in its
- * place where that is a terminal, else, when asked for, a line a second.
+ * Progress of a migration on standard error: a bar on a terminal, otherwise,
+ * if requested, one line per second.
  */
 
 #include "tool.h"
 
 typedef struct _Progress Progress;
 
-/* @verbose: lines where there is no terminal. */
+/* @verbose: print lines if standard error is not a terminal. */
 Progress *progress_new(const Tool *tool, gboolean verbose);
 
-/* Leaves the last state to be seen. */
+/* Leaves the last line on the screen. */
 void progress_free(Progress *progress);
 
 /* Of type MigtuneJobFunc. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The interactive shell, and the commands that only make sense in it.
+ * The interactive shell and its commands.
  *
- * On a terminal, readline gives history and completion; its callback form is
- * used, so that one poll() waits for keys and for SIGINT at the same time.
- * Commands that come through a pipe are read line by line without a prompt.
+ * On a terminal, readline provides history and completion. Its callback
+ * interface is used, so that one poll() waits for keys and for SIGINT.
+ * Commands from a pipe are read line by line without a prompt.
  */
 #include "config.h"
 
@@ -30,7 +30,7 @@
 #define SHELL_HISTORY_LINES 500
 #define SHELL_COMPLETE_MS 500
 
-/* Reads lines that nobody types. */
+/* Reads commands without readline. */
 static int
 shell_run_stream(Tool *tool, gboolean prompt)
 {
@@ -49,7 +49,7 @@ shell_run_stream(Tool *tool, gboolean prompt)
         if (len < 0)
             break;
         if (strlen(line) != (size_t)len) {
-            out_error(_("a line with a zero byte was left out"));
+            out_error(_("a line with a null byte was skipped"));
             status = TOOL_USAGE;
             continue;
         }
@@ -61,7 +61,7 @@ shell_run_stream(Tool *tool, gboolean prompt)
 }
 
 #if HAVE_READLINE
-/* What readline's callbacks work on: they are given no data of ours. */
+/* The data of the readline callbacks, which have no argument for it. */
 static struct {
     Tool *tool;
     int status;
@@ -69,7 +69,7 @@ static struct {
 
 static void shell_take_line(char *line);
 
-/* The words of the command that ends at @end of the line, or NULL. */
+/* Returns the words of the command that ends at position @end, or NULL. */
 static GPtrArray *
 shell_words_before(int end)
 {
@@ -91,7 +91,7 @@ shell_words_before(int end)
     return words;
 }
 
-/* How many bytes all of @items have in common at their start. */
+/* Returns the length of the common prefix of @items. */
 static gsize
 shell_common_length(GPtrArray *items)
 {
@@ -110,7 +110,7 @@ shell_common_length(GPtrArray *items)
     return common;
 }
 
-/* Readline frees what is returned: the matches after what they share. */
+/* Returns the common prefix and the matches, which readline frees. */
 static char **
 shell_complete(const char *text, int start, int end)
 {
@@ -161,7 +161,7 @@ shell_take_line(char *line)
         rl_callback_handler_install(SHELL_PROMPT, shell_take_line);
 }
 
-/* SIGINT at the prompt: away with the line. */
+/* Discards the line after SIGINT at the prompt. */
 static void
 shell_drop_line(int fd)
 {
@@ -208,7 +208,7 @@ shell_run_readline(Tool *tool)
     }
     rl_callback_handler_remove();
 
-    /* A history that cannot be kept is no fault worth a word. */
+    /* A history that cannot be written is not reported. */
     if (g_mkdir_with_parents(dir, 0700) == 0)
         write_history(file);
 
@@ -249,8 +249,8 @@ shell_help(Tool *tool, const CmdLine *line, GError **error)
     else if (group)
         cmd_help_group(group);
     else
-        tool_usage_error(error, _("there is neither a command nor a group of "
-                                  "commands '%s'; 'help' lists them"), name);
+        tool_usage_error(error, _("unknown command or command group '%s'; "
+                                  "'help' lists all commands"), name);
 
     return TOOL_DONE;
 }
@@ -298,7 +298,7 @@ shell_complete_words(Tool *tool, const CmdLine *line, GError **error)
 {
     g_autoptr(GPtrArray) items = NULL;
 
-    /* Whoever waits for a completion does not wait long. */
+    /* A user who waits for a completion does not wait long. */
     if (tool->timeout_ms == 0)
         tool->timeout_ms = SHELL_COMPLETE_MS;
     items = cmd_complete(tool, (char **)line->rest->pdata, line->rest->len);
@@ -317,44 +317,44 @@ shell_self_test(Tool *tool, const CmdLine *line, GError **error)
 static const CmdOption shell_help_options[] = {
     { "command", 0, CMD_OPT_DATA, .word = CMD_WORD_COMMAND,
       .metavar = "COMMAND|GROUP",
-      .help = N_("a command, or the keyword of a group of them") },
+      .help = N_("a command, or the keyword of a group of commands") },
     { "rst", 0, CMD_OPT_FLAG,
-      .help = N_("print what migtune(1) says about all commands") },
+      .help = N_("print the command reference of migtune(1)") },
     { NULL }
 };
 
 static const CmdOption shell_connect_options[] = {
     { "uri", 0, CMD_OPT_DATA, .metavar = "URI",
-      .help = N_("where to connect; without it to the same place anew") },
+      .help = N_("the URI; the default is to open the current URI again") },
     { NULL }
 };
 
 static const CmdOption shell_words_options[] = {
     { "words", 0, CMD_OPT_REST, .metavar = "WORD",
-      .help = N_("the words so far; the last one is to be completed") },
+      .help = N_("the words so far; the last one is completed") },
     { NULL }
 };
 
 const Cmd cmd_shell_commands[] = {
     { "help", 0, shell_help_options, shell_help,
-      N_("tell about commands"),
+      N_("describe commands"),
       N_("Without an argument, lists all commands by group.") },
     { "connect", 0, shell_connect_options, shell_connect,
       N_("connect to a URI"),
-      N_("Opens a connection that the following commands use. Mostly of use "
-         "in the shell.") },
+      N_("Opens a connection for the commands that follow. This is mostly "
+         "useful in the shell.") },
     { "uri", 0, NULL, shell_uri,
       N_("print the URI of the connection"),
       N_("Prints the URI as it was given.") },
     { "quit", 0, NULL, shell_quit,
       N_("end the shell"),
-      N_("Ends the shell. What was set stays set.") },
+      N_("Ends the shell. The settings of the guests stay as they are.") },
     { "exit", 0, NULL, shell_quit,
       N_("end the shell"),
       N_("The same as quit.") },
     { "complete", CMD_HIDDEN | CMD_RAW, shell_words_options,
       shell_complete_words,
-      N_("print what the last word could become"),
+      N_("print the completions of the last word"),
       N_("For completion in other shells: one candidate a line.") },
     { "self-test", CMD_HIDDEN, NULL, shell_self_test,
       N_("check the tables of commands and options"),

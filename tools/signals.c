@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What SIGINT, SIGTERM and SIGHUP do.
+ * Handling of SIGINT, SIGTERM and SIGHUP.
  *
- * A set that is killed between two of its commands would leave a guest half
- * tuned.  So these signals are blocked in all threads, and one thread waits
- * for them: the first one cancels what the library is doing, which undoes its
- * changes and returns; the second one ends the process as usual.  One that
- * comes when all is done is of no effect, lest what was done look undone.  A
- * thread, not a handler, because cancelling takes locks.
+ * If the process were killed between two commands of a change, the guest would
+ * be left with half of the change. Therefore these signals are blocked in all
+ * threads, and one thread waits for them. The first signal cancels the library
+ * call, which undoes its changes and returns; the second signal ends the
+ * process. A signal after the last command is ignored, because the exit status
+ * must report the change as done. A thread is used instead of a handler
+ * because cancelling takes locks.
  */
 #include "config.h"
 
@@ -24,15 +25,15 @@ struct _ToolSignals {
     sigset_t set;
 
     GMutex lock;
-    gboolean running;       /* a command is under way */
-    gboolean cancelled;     /* it was told to stop */
-    gboolean terminated;    /* the process is to end after it */
-    gboolean over;          /* it was the last: the process ends with what has
-                             * become of it */
-    int fd;                 /* -1 until somebody wants to know of SIGINT */
+    gboolean running;       /* a command is running */
+    gboolean cancelled;     /* the running command was cancelled */
+    gboolean terminated;    /* the process ends after the command */
+    gboolean over;          /* the last command has finished; signals are
+                             * ignored */
+    int fd;                 /* -1 until tool_signals_get_fd() is called */
 };
 
-/* Ends the process the way that @signo does. */
+/* Ends the process by the default action of @signo. */
 static void
 tool_signals_die(ToolSignals *signals, int signo)
 {
@@ -60,10 +61,10 @@ tool_signals_thread(gpointer data)
         if (!cancel && !die && !signals->over) {
             uint64_t one = 1;
 
-            /* The counter is far from full, so that this cannot fail. */
+            /* This cannot fail: the counter never gets near its limit. */
             (void)!write(signals->fd, &one, sizeof(one));
         }
-        /* Under the lock, lest it hit the command after this one. */
+        /* Cancel under the lock, so that the next command is not cancelled. */
         if (cancel)
             g_cancellable_cancel(signals->cancellable);
         g_mutex_unlock(&signals->lock);
@@ -90,8 +91,7 @@ tool_signals_new(GCancellable *cancellable)
     sigaddset(&signals->set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals->set, NULL);
 
-    /* A reader of our output that goes away is no reason to leave a guest
-     * half tuned, either. */
+    /* A closed output pipe must not interrupt a change, either. */
     signal(SIGPIPE, SIG_IGN);
 
     thread = g_thread_new("signals", tool_signals_thread, signals);

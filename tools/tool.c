@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What all commands share; see tool.h.
+ * State and functions shared by all commands; see tool.h.
  *
- * The connection is opened by the first command that needs one, so that
- * "params" and "explain --qemu" work without a guest and start at once.
+ * The connection is opened by the first command that needs it, so that
+ * commands without a guest, such as "params", start immediately.
  */
 #include "config.h"
 
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,7 @@ tool_init(Tool *tool)
     tool->cancellable = g_cancellable_new();
     tool->signals = tool_signals_new(tool->cancellable);
     tool->colour = out_wants_colour();
+    tool->messages_locale = g_strdup(setlocale(LC_MESSAGES, NULL));
 }
 
 void
@@ -32,6 +34,17 @@ tool_clear(Tool *tool)
     g_clear_pointer(&tool->conn, migtune_conn_unref);
     g_clear_object(&tool->cancellable);
     g_clear_pointer(&tool->uri, g_free);
+    g_clear_pointer(&tool->messages_locale, g_free);
+}
+
+void
+tool_set_json(Tool *tool, gboolean json)
+{
+    if (tool->json == json)
+        return;
+
+    tool->json = json;
+    setlocale(LC_MESSAGES, json ? "C" : tool->messages_locale);
 }
 
 void
@@ -63,8 +76,8 @@ tool_connect(Tool *tool, GError **error)
         return tool->conn;
 
     if (!tool->uri || !*tool->uri) {
-        tool_usage_error(error, _("which guests? Give -c URI, such as -c "
-                                  "qmp:///run/guests/, or set "
+        tool_usage_error(error, _("no connection URI given; use -c URI, for "
+                                  "example -c qmp:///run/guests/, or set "
                                   "MIGTUNE_DEFAULT_URI"));
         return NULL;
     }
@@ -114,7 +127,7 @@ tool_fail(Tool *tool, const GError *error)
                                                            : TOOL_FAILED;
 }
 
-/* Ends the word that is being read, if there is one. */
+/* Ends the current word, if there is one. */
 static void
 tool_split_end_word(GPtrArray *words, GString *word, gboolean *started)
 {
@@ -141,7 +154,7 @@ tool_split(const char *text, GError **error)
             g_string_append_c(word, *p);
         } else if (*p == '\\') {
             if (!p[1]) {
-                tool_usage_error(error, _("a backslash at the end"));
+                tool_usage_error(error, _("unexpected backslash at the end"));
                 return NULL;
             }
             started = TRUE;
@@ -166,7 +179,7 @@ tool_split(const char *text, GError **error)
     }
 
     if (quote) {
-        tool_usage_error(error, _("a quotation mark %c is not closed"), quote);
+        tool_usage_error(error, _("missing closing quotation mark %c"), quote);
         return NULL;
     }
 
@@ -174,14 +187,14 @@ tool_split(const char *text, GError **error)
     return g_steal_pointer(&words);
 }
 
-/* A sequence of commands ends with one that fails. */
+/* Returns whether the next command of a sequence runs after @status. */
 static gboolean
-tool_goes_on(int status)
+tool_continues_after(int status)
 {
     return status == TOOL_DONE || status == TOOL_INEXACT;
 }
 
-/* Runs one parsed command, the @last of the process unless it fails before. */
+/* Runs one parsed command. @last: no other command follows in this process. */
 static int
 tool_run_line(Tool *tool, const CmdLine *line, gboolean last)
 {
@@ -193,7 +206,7 @@ tool_run_line(Tool *tool, const CmdLine *line, gboolean last)
         return TOOL_DONE;
     }
 
-    tool->json = tool->json_always || cmd_line_has(line, "json");
+    tool_set_json(tool, tool->json_always || cmd_line_has(line, "json"));
     tool_signals_begin(tool->signals);
     status = line->cmd->run(tool, line, &error);
     if (error) {
@@ -202,13 +215,23 @@ tool_run_line(Tool *tool, const CmdLine *line, gboolean last)
         status = MAX(status, meant);
     }
     tool_signals_end(tool->signals,
-                     last || (tool->one_shot && !tool_goes_on(status)));
+                     last || (tool->one_shot && !tool_continues_after(status)));
     fflush(stdout);
 
     return status;
 }
 
-/* Parses and runs @words, where NULL separates commands. */
+gboolean
+tool_has_json(char **words, guint n_words)
+{
+    for (guint i = 0; i < n_words; i++)
+        if (strcmp(words[i], "--json") == 0)
+            return TRUE;
+
+    return FALSE;
+}
+
+/* Parses and runs @words, in which NULL separates commands. */
 static int
 tool_run(Tool *tool, char **words, guint n_words)
 {
@@ -227,13 +250,12 @@ tool_run(Tool *tool, char **words, guint n_words)
             continue;
         }
 
+        /* An error in the command line is reported as JSON as well. */
+        tool_set_json(tool, tool->json_always ||
+                                tool_has_json(words + start, i - start));
         line = cmd_line_parse(words + start, i - start, &error);
-        if (!line) {
-            tool->json = tool->json_always;
-            for (; start < i; start++)
-                tool->json |= strcmp(words[start], "--json") == 0;
+        if (!line)
             return tool_fail(tool, error);
-        }
         g_ptr_array_add(lines, line);
         start = i + 1;
     }
@@ -244,7 +266,7 @@ tool_run(Tool *tool, char **words, guint n_words)
 
         if (status != TOOL_DONE)
             result = status;
-        if (!tool_goes_on(status))
+        if (!tool_continues_after(status))
             break;
     }
 
@@ -258,7 +280,7 @@ tool_run_text(Tool *tool, const char *text)
     g_autoptr(GPtrArray) words = tool_split(text, &error);
 
     if (!words) {
-        tool->json = tool->json_always;
+        tool_set_json(tool, tool->json_always);
         return tool_fail(tool, error);
     }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What all commands share: the connection, the manner of printing, and how a
- * signal stops the command that is running.
+ * State and functions shared by all commands: the connection, the output
+ * format and the handling of signals.
  */
 
 #include <gio/gio.h>
@@ -11,7 +11,7 @@
 
 #include "out.h"
 
-/* Exit status, as migtune(1) tells them. */
+/* The exit statuses of migtune(1). */
 enum {
     TOOL_DONE = 0,
     TOOL_FAILED = 1,
@@ -22,63 +22,70 @@ enum {
 typedef struct _ToolSignals ToolSignals;
 
 typedef struct {
-    char *uri;              /* NULL: none was given */
-    guint timeout_ms;       /* 0: the library's own */
+    char *uri;              /* NULL if no URI was given */
+    guint timeout_ms;       /* 0: the library's default */
     gboolean no_cache;
     gboolean no_monitor;
     gboolean read_only;
     gboolean quiet;
     gboolean colour;
-    gboolean json;          /* of this command */
-    gboolean json_always;   /* given before the command */
-    gboolean quit;          /* the shell is to end */
-    gboolean one_shot;      /* there is no shell */
+    gboolean json;          /* JSON output of the current command */
+    char *messages_locale;  /* LC_MESSAGES for text output */
+    gboolean json_always;   /* --json was given before the command */
+    gboolean quit;          /* end the shell */
+    gboolean one_shot;      /* commands come from the command line, not from
+                             * the shell */
 
     MigtuneConn *conn;      /* NULL until a command needs it */
     GCancellable *cancellable;
     ToolSignals *signals;
 } Tool;
 
-/* @uri is copied; NULL for MIGTUNE_DEFAULT_URI. */
 void tool_init(Tool *tool);
 void tool_clear(Tool *tool);
 
-/* Another URI, or NULL for the same one anew. */
+/* Selects JSON or text output.  JSON is for programs and never translated. */
+void tool_set_json(Tool *tool, gboolean json);
+
+/* Returns whether --json is among @words. */
+gboolean tool_has_json(char **words, guint n_words);
+
+/* Sets another URI; NULL opens the current URI again. */
 void tool_set_uri(Tool *tool, const char *uri);
 
-/* The connection, opened when it is needed for the first time; borrowed. */
+/* Returns the connection, which is opened on first use. Do not unref it. */
 MigtuneConn *tool_connect(Tool *tool, GError **error);
 
-/* Opens the domain that is called @name. */
+/* Opens the domain with this name, UUID or key. */
 MigtuneDomain *tool_open_domain(Tool *tool, const char *name, GError **error);
 
-/* Reports @error and returns the exit status that it means. */
+/* Reports @error and returns its exit status. */
 int tool_fail(Tool *tool, const GError *error);
 
 /* Raises an error about the command line. */
 void tool_usage_error(GError **error, const char *format, ...)
     G_GNUC_PRINTF(2, 3);
 
-/* Runs one or more commands: either words with ";" among them, or, when there
- * is only one word, what stands in it.  All are parsed before any is run; the
- * first that fails is the last that is run. */
+/* Run one or more commands, separated by ";". A single word is parsed as a
+ * line of commands. All commands are parsed before the first one runs; the
+ * sequence ends with the first command that fails. */
 int tool_run_words(Tool *tool, char **words, guint n_words);
 int tool_run_text(Tool *tool, const char *text);
 
-/* Splits @text like a shell would: quotes, backslashes, ";" as a word of its
- * own (marked by @ret_separators), "#" for remarks. */
+/* Splits @text like a shell, with quotes, backslashes and "#" for comments. A
+ * ";" or a line end becomes a NULL element. */
 GPtrArray *tool_split(const char *text, GError **error);
 
-/* signals.c: SIGINT, SIGTERM and SIGHUP cancel @cancellable while a command
- * runs; the second one of them ends the process. */
+/* signals.c: while a command runs, the first SIGINT, SIGTERM or SIGHUP cancels
+ * @cancellable, and the second one ends the process. */
 ToolSignals *tool_signals_new(GCancellable *cancellable);
 void tool_signals_begin(ToolSignals *signals);
 void tool_signals_end(ToolSignals *signals, gboolean last);
 gboolean tool_signals_terminated(ToolSignals *signals);
 
-/* A descriptor that becomes readable when SIGINT comes while no command runs;
- * before this is called, such a signal ends the process. */
+/* Returns a descriptor that becomes readable when SIGINT comes while no
+ * command runs. Until this is called, such a signal ends the process. */
 int tool_signals_get_fd(ToolSignals *signals);
 
-/* shell.c: reads commands until the end of standard input. */
+/* shell.c: runs commands until the end of standard input. */
 int tool_shell(Tool *tool);

@@ -111,7 +111,7 @@ static const CliCase cases[] = {
         "migtune -c " MIGRATE_SMALL "'migrate-setparameters x "
             "bandwidth=1MiB/s; migrate x unix:link --incoming-domain y "
             "--timeout 1' > out 2>&1 & pid=$!; "
-            "until grep -qs 'time is up' out; do sleep 0.1; done; "
+            "until grep -qs 'time limit' out; do sleep 0.1; done; "
             "sleep 0.5; kill -TERM $pid; wait $pid; echo $?; tail -n 1 out",
         /* On a terminal that is too narrow for the bar. */
         "script -qec \"stty cols 40; migtune -c " MIGRATE_SMALL "migrate x "
@@ -162,5 +162,5 @@ static const CliCase cases[] = {
 void
 cli_add_ref_cases(void)
 {
-    cli_cases_add(cases, G_N_ELEMENTS(cases));
+    cli_cases_add("ref", cases, G_N_ELEMENTS(cases));
 }

@@ -562,6 +562,46 @@ test_german(void)
     cli_compare("german", text->str);
 }
 
+/* JSON is UTF-8 and in English in every locale; other output has the language
+ * and the character set of the locale. */
+static void
+test_charset(void)
+{
+    g_autoptr(Scratch) scratch = scratch_new(NULL);
+    const char *env[] = { "LANGUAGE", "de", "LC_ALL", "de_DE.ISO-8859-1",
+                          "LOCPATH", scratch->directory, NULL };
+    g_autofree char *out = NULL;
+    g_autofree char *err = NULL;
+    g_autofree char *english = NULL;
+
+    if (!ENABLE_NLS ||
+        scratch_run(scratch, "localedef -i de_DE -f ISO-8859-1 "
+                             "./de_DE.ISO-8859-1", NULL, &out, &err) != 0) {
+        g_test_skip("no translations, or no locale for them can be made");
+        return;
+    }
+
+    /* The answer is compared byte by byte. */
+    g_free(out);
+    g_free(err);
+    scratch_run(scratch, "migtune explain --qemu 9.1 compression=mt "
+                         "tls.destination=gr\303\274n --json", NULL, &english,
+                &err);
+    g_free(err);
+    scratch_run(scratch, "migtune explain --qemu 9.1 compression=mt "
+                         "tls.destination=gr\303\274n --json", env, &out,
+                &err);
+    g_assert_true(g_utf8_validate(out, -1, NULL));
+    g_assert_cmpstr(out, ==, english);
+    g_assert_nonnull(strstr(out, "gr\303\274n"));
+
+    g_free(out);
+    g_free(err);
+    scratch_run(scratch, "migtune help migration | LC_ALL=C tr '\\374' '#'",
+                env, &out, &err);
+    g_assert_nonnull(strstr(out, "(Stichwort f#r help"));
+}
+
 /* What bash would offer for a line. */
 static void
 test_bash(void)
@@ -616,13 +656,14 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 
-    cli_cases_add(cases, G_N_ELEMENTS(cases));
+    cli_cases_add("output", cases, G_N_ELEMENTS(cases));
     cli_add_ref_cases();
     cli_add_json();
-    g_test_add_func("/cli/interrupt", test_interrupt);
-    g_test_add_func("/cli/interrupt-too-late", test_interrupt_too_late);
-    g_test_add_func("/cli/german", test_german);
-    g_test_add_func("/cli/bash", test_bash);
+    g_test_add_func("/cli/other/interrupt", test_interrupt);
+    g_test_add_func("/cli/other/interrupt-too-late", test_interrupt_too_late);
+    g_test_add_func("/cli/other/german", test_german);
+    g_test_add_func("/cli/other/charset", test_charset);
+    g_test_add_func("/cli/other/bash", test_bash);
 
     return g_test_run();
 }

@@ -221,11 +221,11 @@ cli_case_run(gconstpointer data)
 }
 
 void
-cli_cases_add(const CliCase *cases, gsize n_cases)
+cli_cases_add(const char *group, const CliCase *cases, gsize n_cases)
 {
     for (gsize i = 0; i < n_cases; i++) {
         g_autofree char *path =
-            g_strdup_printf("/cli/output/%s", cases[i].name);
+            g_strdup_printf("/cli/%s/%s", group, cases[i].name);
 
         g_test_add_data_func(path, &cases[i], cli_case_run);
     }

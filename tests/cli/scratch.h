@@ -52,7 +52,9 @@ typedef struct {
 } CliCase;
 
 void cli_case_run(gconstpointer cli_case);
-void cli_cases_add(const CliCase *cases, gsize n_cases);
+
+/* Adds the cases as /cli/@group/NAME. */
+void cli_cases_add(const char *group, const CliCase *cases, gsize n_cases);
 
 /* cases-ref.c: guests of the reference engine; json.c: members of --json. */
 void cli_add_ref_cases(void);

@@ -427,7 +427,7 @@ test_command(void)
 
     g_clear_pointer(&text, g_free);
     text = host_migtune(alpha, "event", "nobody", NULL);
-    assert_has(text, "no domain is called 'nobody'");
+    assert_has(text, "no guest named 'nobody'");
     g_clear_pointer(&text, g_free);
     text = host_migtune(alpha, "event", "seen", "--timeout", "1", NULL);
     assert_has(text, "exit 1");
