@@ -15,6 +15,7 @@
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 
+#include "drivers/ref/monitor/execute.h"
 #include "lib/ref-client.h"
 #include "util/json-peek.h"
 #include "util/json.h"
@@ -134,7 +135,7 @@ scene_progress(MtRefGuest *guest)
     const char *status;
     gint64 bytes = 0;
 
-    if (mt_ref_guest_execute(guest, "query-migrate", NULL, &info, &refusal) !=
+    if (mt_ref_execute(guest, "query-migrate", NULL, &info, &refusal) !=
         MT_REF_ANSWERED)
         return 0;
     status = mt_json_peek_string(json_node_get_object(info), "status");
@@ -152,7 +153,7 @@ scene_ask(MtRefGuest *guest, const char *command)
     g_autoptr(JsonNode) result = NULL;
     g_auto(MtRefRefusal) refusal = { 0 };
 
-    if (mt_ref_guest_execute(guest, command, NULL, &result, &refusal) !=
+    if (mt_ref_execute(guest, command, NULL, &result, &refusal) !=
         MT_REF_ANSWERED)
         return g_strdup("no answer");
     return mt_json_to_line(result);
@@ -181,7 +182,7 @@ scene_wait(const Scene *scene, MtRefGuest *source)
             g_autoptr(JsonNode) result = NULL;
             g_auto(MtRefRefusal) refusal = { 0 };
 
-            mt_ref_guest_execute(source, "migrate_cancel", NULL, &result,
+            mt_ref_execute(source, "migrate_cancel", NULL, &result,
                                  &refusal);
             cancelled = TRUE;
         }
@@ -203,7 +204,7 @@ scene_state(MtRefGuest *guest)
     g_auto(MtRefRefusal) refusal = { 0 };
 
     while (!mt_ref_guest_has_quit(guest)) {
-        if (mt_ref_guest_execute(guest, "query-status", NULL, &info,
+        if (mt_ref_execute(guest, "query-status", NULL, &info,
                                  &refusal) == MT_REF_ANSWERED)
             return g_strdup(mt_json_peek_string(json_node_get_object(info),
                                                 "status"));
@@ -259,7 +260,7 @@ scene_outcome(const Scene *scene, MtRefGuest *source, MtRefGuest *dest,
     if (strcmp(here, "running") == 0)
         return HERE;
     g_assert_cmpstr(here, ==, "postmigrate");
-    while (mt_ref_guest_execute(source, "cont", NULL, &result, &refusal) !=
+    while (mt_ref_execute(source, "cont", NULL, &result, &refusal) !=
            MT_REF_ANSWERED)
         g_assert_false(mt_ref_guest_has_quit(source));
     return BY_HAND;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "drivers/ref/monitor/execute.h"
 #include "drivers/ref/monitor/json-feed.h"
 #include "lib/ref-client.h"
 #include "util/json.h"
@@ -248,7 +249,7 @@ test_events_wait(void)
     g_autofree char *ready = NULL;
     g_autofree char *event = NULL;
 
-    g_assert_cmpint(mt_ref_guest_execute(ref_client_guest(c), "stop", NULL,
+    g_assert_cmpint(mt_ref_execute(ref_client_guest(c), "stop", NULL,
                                          &result, &refusal), ==,
                     MT_REF_ANSWERED);
     nothing = ref_client_take(c);

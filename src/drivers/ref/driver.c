@@ -2,13 +2,13 @@
 /*
  * Guests of the reference engine as a driver.
  *
- *     ref:///default          the guests that are always there
+ *     ref:///default          the built-in guests
  *     ref:///path/file.xml    guests described by a file, see migtune-ref(5)
  *     ref:///one?name=x&...   one guest, described by the query
  *
- * Every connection has guests of its own.  A guest is made when its domain is
- * opened for the first time, and lives as long as the connection; its key is
- * its name.
+ * Every connection has guests of its own.  A guest is created when its domain
+ * is opened for the first time, and exists until the connection is closed.
+ * Its key is its name.
  */
 #include "config.h"
 
@@ -18,9 +18,11 @@
 #include <unistd.h>
 
 #include "drivers/ref/guest/guest.h"
+#include "drivers/ref/monitor/execute.h"
 #include "drivers/ref/monitor/server.h"
 #include "migtune/migtune-driver.h"
 #include "qmp/message.h"
+#include "util/i18n.h"
 #include "util/json.h"
 #include "util/uri.h"
 
@@ -28,18 +30,19 @@
 #define REF_ONE "/one"
 
 typedef struct {
-    gint64 birth_us;            /* with the address, which one it is */
+    gint64 birth_us;            /* identifies it, together with its address */
     GPtrArray *specs;
 
     GMutex lock;
-    GHashTable *guests;         /* name to MtRefGuest */
+    GHashTable *guests;         /* name to MtRefGuest; under @lock */
 } RefConn;
 
 typedef struct {
     const RefConn *conn;
-    MtRefGuest *guest;          /* the connection's */
+    MtRefGuest *guest;          /* owned by the connection */
     GPtrArray *servers;
-    gboolean hung_up;           /* until it is connected again */
+    gboolean hung_up;           /* the monitor was closed by a fault; reset by
+                                 * reconnect */
 } RefDomain;
 
 static void
@@ -55,7 +58,7 @@ ref_close(gpointer data)
     g_free(conn);
 }
 
-/* Every guest, or the one that is called @name. */
+/* Adds the fault to the guest @name, or to all if @name is NULL. */
 static gboolean
 ref_add_fault(RefConn *conn, const char *name, gsize length,
               const MtRefFault *fault)
@@ -75,7 +78,7 @@ ref_add_fault(RefConn *conn, const char *name, gsize length,
     return any;
 }
 
-/* "KIND:..." is everybody's, "GUEST/KIND:..." one guest's. */
+/* "KIND:..." is for all guests, "GUEST/KIND:..." for one. */
 static gboolean
 ref_take_fault(RefConn *conn, const char *uri, const char *text,
                GError **error)
@@ -92,25 +95,25 @@ ref_take_fault(RefConn *conn, const char *uri, const char *text,
     ok = ref_add_fault(conn, name, name ? slash - name : 0, &fault);
     mt_ref_fault_clear(&fault);
 
-    return ok || mt_uri_is_bad(uri, error, "there is no guest for the fault "
-                               "\"%s\"", text);
+    return ok || mt_uri_is_bad(uri, error, _("no guest has the name in the "
+                               "fault '%s'"), text);
 }
 
-/* Words of a query that say the same as others. */
+/* Options of a query that stand for another option. */
 static const struct {
-    const char *word;
-    const char *value;          /* NULL: any */
+    const char *option;
+    const char *value;
     const char *field;
-    const char *means;          /* NULL: the value */
-} ref_short_words[] = {
+    const char *field_value;
+} ref_aliases[] = {
     { "incoming", "yes", "state", "incoming" },
     { "incoming", "no", "state", "running" },
 };
 
-/* What may be given several times. */
-static const char *const ref_many[] = { "fault", "row", NULL };
+/* Options that may be given several times. */
+static const char *const ref_repeatable[] = { "fault", "row", NULL };
 
-/* @seen: the fields that have been set, with the words that did it. */
+/* @seen: the fields that are set already, with the option that set them. */
 static gboolean
 ref_set(MtRefGuestSpec *spec, GHashTable *seen, const char *key,
         const char *value, GError **error)
@@ -118,18 +121,19 @@ ref_set(MtRefGuestSpec *spec, GHashTable *seen, const char *key,
     const char *field = key;
     const char *before;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(ref_short_words); i++) {
-        if (strcmp(ref_short_words[i].word, key) == 0 &&
-            strcmp(ref_short_words[i].value, value) == 0) {
-            field = ref_short_words[i].field;
-            value = ref_short_words[i].means;
+    for (gsize i = 0; i < G_N_ELEMENTS(ref_aliases); i++) {
+        if (strcmp(ref_aliases[i].option, key) == 0 &&
+            strcmp(ref_aliases[i].value, value) == 0) {
+            field = ref_aliases[i].field;
+            value = ref_aliases[i].field_value;
             break;
         }
     }
     before = g_hash_table_lookup(seen, field);
-    if (before && !g_strv_contains(ref_many, field)) {
+    if (before && !g_strv_contains(ref_repeatable, field)) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "%s: %s has been given already", key, before);
+                          _("'%s' conflicts with an earlier '%s'"), key,
+                          before);
         return FALSE;
     }
     g_hash_table_insert(seen, g_strdup(field), g_strdup(key));
@@ -138,8 +142,8 @@ ref_set(MtRefGuestSpec *spec, GHashTable *seen, const char *key,
 }
 
 /*
- * The options of a query: those of the one guest @spec, or, when that is NULL,
- * faults for the guests that there are.
+ * Reads the options of a query.  They describe the guest @spec; if @spec is
+ * NULL, only faults are accepted.
  */
 static gboolean
 ref_take_query(RefConn *conn, const char *uri, const char *query,
@@ -162,16 +166,16 @@ ref_take_query(RefConn *conn, const char *uri, const char *query,
         } else if (strcmp(key, "fault") == 0) {
             ok = ref_take_fault(conn, uri, value, error);
         } else {
-            ok = mt_uri_is_bad(uri, error, "only \"fault\" may stand in the "
-                               "query here, not \"%s\"; %s takes what a guest "
-                               "has", key, REF_ONE);
+            ok = mt_uri_is_bad(uri, error, _("the only option here is "
+                               "'fault', not '%s'; ref://%s accepts the "
+                               "options of a guest"), key, REF_ONE);
         }
         g_free(key);
         g_free(value);
     }
     if (ok && why)
-        ok = mt_uri_is_bad(uri, error, "its query is not NAME=VALUE&...: %s",
-                           why->message);
+        ok = mt_uri_is_bad(uri, error, _("the query is not of the form "
+                           "NAME=VALUE&...: %s"), why->message);
 
     return ok;
 }
@@ -203,13 +207,13 @@ ref_open_path(RefConn *conn, const char *uri, GUri *parsed, GError **error)
                                                   NULL);
 
     if (host && *host)
-        return mt_uri_is_bad(uri, error, "it names the host \"%s\", and guests "
-                             "of ref: are in this process; a path has three "
-                             "slashes", host);
+        return mt_uri_is_bad(uri, error, _("a host ('%s') is not accepted, "
+                             "because reference guests are in this process; "
+                             "a path needs three slashes"), host);
     if (!path || *path != '/' || !g_utf8_validate(path, -1, NULL))
-        return mt_uri_is_bad(uri, error, "expected ref://%s, ref://%s?name=... "
-                             "or the absolute path of a file, as in "
-                             "ref:///etc/guests.xml", REF_DEFAULT, REF_ONE);
+        return mt_uri_is_bad(uri, error, _("expected ref://%s, "
+                             "ref://%s?name=... or an absolute path such as "
+                             "ref:///etc/guests.xml"), REF_DEFAULT, REF_ONE);
 
     if (strcmp(path, REF_ONE) == 0)
         return ref_open_one(conn, uri, query, error);
@@ -233,8 +237,8 @@ ref_open(const char *uri, const MigtuneDriverOptions *options,
     }
     if (g_uri_get_fragment(parsed) || g_uri_get_userinfo(parsed) ||
         g_uri_get_port(parsed) != -1) {
-        mt_uri_is_bad(uri, error, "a user, a port or a fragment has no meaning "
-                      "here");
+        mt_uri_is_bad(uri, error, _("user, port and fragment are not "
+                      "accepted"));
         return NULL;
     }
 
@@ -264,21 +268,27 @@ ref_list(gpointer data, GCancellable *cancellable, GError **error)
     return keys;
 }
 
+/* By name, else by UUID.  A guest and its destination may have the same UUID,
+ * which then finds the guest. */
 static const MtRefGuestSpec *
 ref_find_spec(const RefConn *conn, const char *name)
 {
+    const MtRefGuestSpec *by_uuid = NULL;
+
     for (guint i = 0; i < conn->specs->len; i++) {
         const MtRefGuestSpec *spec = g_ptr_array_index(conn->specs, i);
 
-        if (strcmp(spec->name, name) == 0 ||
-            (spec->uuid && g_ascii_strcasecmp(spec->uuid, name) == 0))
+        if (strcmp(spec->name, name) == 0)
             return spec;
+        if (spec->uuid && g_ascii_strcasecmp(spec->uuid, name) == 0 &&
+            (!by_uuid || by_uuid->incoming))
+            by_uuid = spec;
     }
 
-    return NULL;
+    return by_uuid;
 }
 
-/* All that it is called is known without making it. */
+/* Does not create the guest. */
 static char **
 ref_find(gpointer data, const char *name)
 {
@@ -291,7 +301,7 @@ ref_find(gpointer data, const char *name)
     return keys;
 }
 
-/* The guest of @spec, made if it is not there yet. */
+/* The guest of @spec, created if it does not exist yet. */
 static MtRefGuest *
 ref_get_guest(RefConn *conn, const MtRefGuestSpec *spec, GError **error)
 {
@@ -311,7 +321,8 @@ ref_get_guest(RefConn *conn, const MtRefGuestSpec *spec, GError **error)
     return guest;
 }
 
-/* The file that this code is from: another one may answer otherwise. */
+/* Identifies the file of this driver: another version may answer
+ * differently. */
 static char *
 ref_module_identity(void)
 {
@@ -328,8 +339,8 @@ ref_module_identity(void)
                            (glong)st.st_mtim.tv_nsec);
 }
 
-/* All that decides what the guest says that it can do; NULL when that is not
- * worth keeping. */
+/* A text that contains all that the guest's interface depends on, as the key
+ * of a cache; NULL: do not cache. */
 static char *
 ref_binary(const MtRefGuestSpec *spec)
 {
@@ -389,10 +400,10 @@ ref_check_alive(gpointer data, GError **error)
     words = mt_ref_guest_dup_last_words(domain->guest);
     if (words)
         migtune_error_set(error, MIGTUNE_ERROR_QEMU,
-                          "%s: the guest has ended: %s", name, words);
+                          _("%s: the guest has ended: %s"), name, words);
     else
         migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                          "%s: the guest has ended", name);
+                          _("%s: the guest has ended"), name);
     return FALSE;
 }
 
@@ -417,7 +428,7 @@ ref_domain_open(gpointer data, const char *key,
 
     if (!spec || strcmp(spec->name, key) != 0) {
         migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                          "there is no domain with the key \"%s\" here", key);
+                          _("no guest has the key '%s'"), key);
         return NULL;
     }
     guest = ref_get_guest(conn, spec, error);
@@ -438,13 +449,13 @@ ref_domain_open(gpointer data, const char *key,
     return domain;
 }
 
-/* FALSE when the monitor is closed. */
+/* FALSE if the monitor is closed. */
 static gboolean
 ref_run(RefDomain *domain, MigtuneDriverCommand *command)
 {
     MtRefRefusal refusal = { NULL };
 
-    switch (mt_ref_guest_execute(domain->guest, command->name,
+    switch (mt_ref_execute(domain->guest, command->name,
                                  command->arguments, &command->result,
                                  &refusal)) {
     case MT_REF_ANSWERED:
@@ -475,7 +486,7 @@ ref_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
     for (guint i = 0; i < n_commands; i++) {
         if (g_cancellable_is_cancelled(cancellable)) {
             migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                              "%s: it was cancelled",
+                              _("%s: the operation was cancelled"),
                               mt_ref_guest_get_spec(domain->guest)->name);
             return FALSE;
         }
@@ -483,7 +494,7 @@ ref_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
             return FALSE;
         if (domain->hung_up || !ref_run(domain, &commands[i])) {
             migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                              "%s: QEMU closed the connection",
+                              _("%s: QEMU closed the connection"),
                               mt_ref_guest_get_spec(domain->guest)->name);
             return FALSE;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where migrate and migrate-incoming go: a URI, or since 8.2 a list of
+ * The address of migrate and migrate-incoming: a URI, or since 8.2 a list of
  * channels.
  */
 #include "config.h"
@@ -10,10 +10,10 @@
 #include "drivers/ref/guest/guest-private.h"
 #include "util/json-peek.h"
 
-/* Both or none of the two arguments was said otherwise in the first release
- * that had both. */
+/* The text for both or none of the two arguments was another one in the first
+ * releases that had both. */
 #define ONE_OF_TWO_TEXT_SINCE MT_RELEASE(9, 0)
-/* From here on an unknown scheme leaves the status alone. */
+/* The list may have a channel of type cpr since this release. */
 #define CPR_CHANNEL_SINCE MT_RELEASE(10, 0)
 
 static gboolean
@@ -34,7 +34,8 @@ address_neither_nor(MtRefGuest *g, gboolean both, gboolean incoming,
                          "specified in '%s' qmp command ", command);
 }
 
-/* A list of words for a shell, unless it is a shell's command already. */
+/* The engine runs commands by the shell: the words are quoted, unless they are
+ * a call of the shell already. */
 static char *
 address_of_exec(JsonObject *addr)
 {
@@ -134,7 +135,7 @@ address_from_channels(MtRefGuest *g, JsonArray *channels, char **ret_uri,
                                  "main entry");
         main_channel = channel;
     }
-    /* Where QEMU dies of it. */
+    /* QEMU 10.0 and later crash in this case. */
     if (!main_channel)
         return mt_ref_refuse(refusal, "Channel list has no main entry");
 
@@ -145,8 +146,8 @@ address_from_channels(MtRefGuest *g, JsonArray *channels, char **ret_uri,
             *ret_uri = address_transports[i].to_uri(addr);
     }
     return *ret_uri ? TRUE :
-           mt_ref_refuse(refusal, "The address of the main channel names "
-                         "nothing that can be reached");
+           mt_ref_refuse(refusal, "The main channel has an address that is "
+                         "not supported");
 }
 
 gboolean
@@ -157,7 +158,7 @@ mt_ref_address_parse(MtRefGuest *g, JsonObject *arguments, gboolean incoming,
     JsonArray *channels = mt_json_peek_array(arguments, "channels");
 
     *ret_uri = NULL;
-    /* Empty, they are as good as not given. */
+    /* QEMU treats an empty list as absent. */
     if (channels && json_array_get_length(channels) == 0)
         channels = NULL;
     if (uri && !channels) {
@@ -170,8 +171,7 @@ mt_ref_address_parse(MtRefGuest *g, JsonObject *arguments, gboolean incoming,
     return address_from_channels(g, channels, ret_uri, refusal);
 }
 
-/* QEMU's addresses take options behind a comma, of which the engine knows
- * none. */
+/* Removes options after a comma: QEMU accepts some, the engine has none. */
 static char *
 address_plain_tcp(const char *uri)
 {
@@ -186,8 +186,8 @@ address_open_fd(MtRefGuest *g, const char *name, MtRefRefusal *refusal)
     g_autofree char *uri = NULL;
     gpointer key, fd;
 
-    /* A number would name a descriptor of this process, which belongs to
-     * whoever the guest lives with. */
+    /* A number, which QEMU accepts, would be a descriptor of the process that
+     * the guest lives in. */
     if (!g_hash_table_steal_extended(g->fds, name, &key, &fd)) {
         mt_ref_refuse(refusal, "File descriptor named '%s' has not been found",
                       name);
@@ -237,4 +237,33 @@ mt_ref_address_try_file(MtTransport *transport, gboolean incoming,
         return TRUE;
     io = mt_transport_reopen(transport, !incoming, FALSE, &error);
     return io || mt_ref_refuse(refusal, "%s", error->message);
+}
+
+gboolean
+mt_ref_guest_check_scheme(MtRefGuest *g, const char *uri, gboolean incoming,
+                          MtRefRefusal *refusal)
+{
+    g_autofree char *scheme = g_strndup(uri, strcspn(uri, ":"));
+
+    if (strchr(uri, ':') && mt_ref_profile_has_scheme(g->profile, scheme))
+        return TRUE;
+    if (incoming ||
+        !mt_ref_profile_has_quirk(g->profile, "bad-scheme-fails-job"))
+        return mt_ref_refuse(refusal, "unknown migration protocol: %s", uri);
+
+    mt_ref_refuse(refusal, "Parameter 'uri' expects a valid migration "
+                  "protocol");
+    return FALSE;
+}
+
+gboolean
+mt_ref_guest_check_rules(MtRefGuest *g, const char *uri, gboolean incoming,
+                         MtRefRefusal *refusal)
+{
+    g_autofree char *scheme = g_strndup(uri, strcspn(uri, ":"));
+    MtRefSituation situation;
+
+    mt_ref_guest_situation(g, &situation);
+    return mt_ref_tunables_check_start(g->tunables, &situation, incoming,
+                                       scheme, refusal);
 }

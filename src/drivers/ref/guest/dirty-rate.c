@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * calc-dirty-rate: how much the guest writes.
+ * calc-dirty-rate: how fast the guest writes to its RAM.
  *
- * QEMU looks at samples; here the dirty log knows: the pages that are in it
- * after the time were written in it.  While a migration runs the log is the
- * migration's, and its own figure is taken.
+ * QEMU compares samples.  A reference guest counts the pages in its dirty log
+ * at the end of the interval.  During a migration the log belongs to the
+ * migration, and the migration's own dirty rate is reported.
  */
 #include "config.h"
 
 #include "drivers/ref/guest/guest-private.h"
 #include "util/json-peek.h"
 
-/* Since when arguments and answers are as they are now. */
+/* Arguments and members of the answer exist since these releases. */
 #define UNIT_SINCE MT_RELEASE(8, 2)
 #define MODE_SINCE MT_RELEASE(6, 2)
 #define SAMPLES_SINCE MT_RELEASE(6, 1)
@@ -30,14 +30,14 @@ rate_of_pages(guint64 pages, gint64 us)
            MAX(us, 1);
 }
 
-/* With the command lock held, so that no migration begins meanwhile. */
+/* The lock @command is held, so that no migration starts meanwhile. */
 static gint64
-rate_measure(MtRefGuest *g, gboolean ours, gint64 us)
+rate_measure(MtRefGuest *g, gboolean owns_log, gint64 us)
 {
     MtEngineStats stats;
     gint64 rate;
 
-    if (ours)
+    if (owns_log)
         return rate_of_pages(mt_dirty_sync(g->dirty), us);
 
     mt_engine_get_stats(g->source, &stats);
@@ -65,7 +65,7 @@ rate_thread(gpointer data)
         return NULL;
 
     g_mutex_lock(&g->command);
-    rate = rate_measure(g, g->rate.ours && !mt_ref_guest_is_migrating(g),
+    rate = rate_measure(g, g->rate.owns_log && !mt_ref_guest_is_migrating(g),
                         g_get_monotonic_time() - begin);
     g_mutex_lock(&g->lock);
     g->rate.mb_per_s = rate;
@@ -130,6 +130,7 @@ mt_ref_run_calc_rate(MtRefGuest *g, JsonObject *arguments,
                      JsonNode **ret_result, MtRefRefusal *refusal)
 {
     const char *mode = mt_json_peek_string(arguments, "mode");
+    g_autoptr(GError) error = NULL;
     guint64 samples = 0;
     guint64 ms;
     gboolean busy;
@@ -150,8 +151,8 @@ mt_ref_run_calc_rate(MtRefGuest *g, JsonObject *arguments,
                              "other method instead.");
 
     g_clear_pointer(&g->rate.thread, g_thread_join);
-    g->rate.ours = !mt_ref_guest_is_migrating(g);
-    if (g->rate.ours)
+    g->rate.owns_log = !mt_ref_guest_is_migrating(g);
+    if (g->rate.owns_log)
         mt_dirty_sync(g->dirty);
     g_mutex_lock(&g->lock);
     g->rate.stop = FALSE;
@@ -162,8 +163,14 @@ mt_ref_run_calc_rate(MtRefGuest *g, JsonObject *arguments,
     g_free(g->rate.mode);
     g->rate.mode = g_strdup(mode);
     g_mutex_unlock(&g->lock);
-    g->rate.thread = g_thread_new("ref-rate", rate_thread, g);
-    return TRUE;
+    g->rate.thread = g_thread_try_new("ref-rate", rate_thread, g, &error);
+    if (g->rate.thread)
+        return TRUE;
+
+    g_mutex_lock(&g->lock);
+    g->rate.state = MT_REF_RATE_UNSTARTED;
+    g_mutex_unlock(&g->lock);
+    return mt_ref_refuse(refusal, "%s", error->message);
 }
 
 gboolean

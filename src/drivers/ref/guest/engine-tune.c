@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the capabilities and parameters of a guest mean to the engine, and which
- * dialect of the stream its release speaks.
+ * The engine's settings for the capabilities and parameters of a guest, and
+ * for the variant of the stream that its release uses.
  */
 #include "config.h"
 
@@ -10,24 +10,25 @@
 #include "drivers/ref/guest/guest-private.h"
 #include "util/clock.h"
 
-/* Where the stream changed.  A machine of an older type sends what its release
- * sent; nothing changes what a destination can read. */
+/* The stream changed in these releases.  A machine of an older type sends what
+ * the older release sent; a destination reads all variants that its release
+ * knows. */
 #define SYNC_EACH_SECTION_GONE MT_RELEASE(8, 1)
 #define GENERATION_NEW_SINCE MT_RELEASE(10, 0)
-/* From here on a destination acknowledges only what devices asked for, and
- * there are none that do. */
+/* Since this release a destination sends the acknowledgement only if a device
+ * asks for it; a reference guest has no such device. */
 #define ACK_COUNTED_SINCE MT_RELEASE(11, 1)
 
-/* Where post-copy waits when its link breaks, and where its status comes after
- * the guest has stopped. */
+/* Post-copy waits for recovery when its connection breaks; its status is
+ * reported after the guest has stopped. */
 #define RECOVERY_SINCE MT_RELEASE(3, 0)
 #define POSTCOPY_TOLD_LATE_SINCE MT_RELEASE(10, 0)
 
-/* Silence that a source bears.  A destination waits for ever: whoever sends
- * may stand still for as long as it likes before it switches over. */
+/* A source fails after this time without progress of the connection.  A
+ * destination has no limit: a source may wait before the switch-over. */
 #define SOURCE_TIMEOUT_MS 30000
 
-/* Capabilities that are one switch of the engine. */
+/* Capabilities that are a boolean of the engine. */
 static const struct {
     MtParamId id;
     gsize offset;
@@ -52,8 +53,8 @@ static const struct {
     { MT_PARAM_X_POSTCOPY_RAM, G_STRUCT_OFFSET(MtEngineSettings, postcopy) },
 };
 
-/* Numbers that are one `int` of the engine; of several rows for one, the
- * release has one. */
+/* Parameters that are a `guint` of the engine.  If several rows set the same
+ * one, each release has only one of them. */
 static const struct {
     MtParamId id;
     gsize offset;
@@ -88,7 +89,7 @@ static const struct {
 
 static const struct {
     const char *name;
-    MtZeroDetection how;
+    MtZeroDetection value;
 } tune_zero[] = {
     { "none", MT_ZERO_NONE },
     { "legacy", MT_ZERO_LEGACY },
@@ -124,19 +125,18 @@ tune_dialect(MtRefGuest *g, MtEngineSettings *s)
     s->switchover_ack = s->switchover_ack && release < ACK_COUNTED_SINCE;
     for (guint i = 0; i < G_N_ELEMENTS(tune_zero); i++) {
         if (g_strcmp0(zero, tune_zero[i].name) == 0)
-            s->zero_detection = tune_zero[i].how;
+            s->zero_detection = tune_zero[i].value;
     }
 }
 
-/* 2^63 and more is what releases make of negative rates: as good as none. */
+/* Some releases turn negative rates into 2^63 and more: no limit. */
 static guint64
 tune_rate(guint64 bytes_per_s)
 {
     return bytes_per_s > G_MAXINT64 ? 0 : bytes_per_s;
 }
 
-/* Up to 2.10 any size may be asked for; the largest power of two in it is
- * what is used. */
+/* Up to 2.10 any size is accepted and rounded down to a power of two. */
 static guint64
 tune_cache(guint64 bytes)
 {
@@ -157,14 +157,14 @@ tune_uuid(const char *text, guint8 *uuid)
     }
 }
 
-/* Releases accept what the engine does not do at once: there the later one
- * has no effect in QEMU either. */
+/* Some releases accept capabilities that exclude each other.  Here one of them
+ * has no effect, as in QEMU. */
 static void
 tune_conflicts(MtEngineSettings *s)
 {
     if (s->multifd)
         s->xbzrle = s->compress = FALSE;
-    /* Post-copy has a return path whatever is set. */
+    /* Post-copy always uses a return path. */
     s->return_path = s->return_path || s->postcopy;
     s->direct_io = s->direct_io && s->mapped_ram && s->multifd;
     s->switchover_ack = s->switchover_ack && s->return_path;

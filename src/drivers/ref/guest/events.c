@@ -2,9 +2,9 @@
 /*
  * Events of a guest.
  *
- * They are put into a queue where what they tell of happens, so that their
- * order is that of the facts, and told by one thread at a time without a lock:
- * whoever listens may do what it likes.
+ * An event is queued under the lock that protects what it reports, so that
+ * events are in the order of the changes.  One thread at a time delivers them,
+ * with no lock held, so that a watcher may call any function of the guest.
  */
 #include "config.h"
 
@@ -18,7 +18,7 @@ typedef struct {
 
 typedef struct {
     guint id;
-    MtRefEventFunc func;        /* one of these two */
+    MtRefEventFunc func;        /* either @func or @end is set */
     MtRefEndFunc end;
     gpointer user_data;
 } RefWatcher;
@@ -59,9 +59,9 @@ mt_ref_guest_queue_event(MtRefGuest *g, const char *name, JsonObject *data)
     g_mutex_unlock(&g->lock);
 }
 
-/* Watchers may come and go while they are called. */
+/* Watchers may be added and removed while events are delivered. */
 static void
-events_tell_one(MtRefGuest *g, const RefEvent *event)
+events_deliver_one(MtRefGuest *g, const RefEvent *event)
 {
     guint id = 0;
 
@@ -89,27 +89,28 @@ events_tell_one(MtRefGuest *g, const RefEvent *event)
 }
 
 void
-mt_ref_guest_tell(MtRefGuest *g)
+mt_ref_guest_deliver_events(MtRefGuest *g)
 {
     RefEvent *event;
 
     g_mutex_lock(&g->lock);
-    while (g->teller && g->teller != g_thread_self())
+    while (g->delivering && g->delivering != g_thread_self())
         g_cond_wait(&g->changed, &g->lock);
-    /* A watcher caused more events: who called it goes on. */
-    if (g->teller || g_queue_is_empty(&g->events)) {
+    /* A watcher that was called by this thread caused more events: the outer
+     * call delivers them. */
+    if (g->delivering || g_queue_is_empty(&g->events)) {
         g_mutex_unlock(&g->lock);
         return;
     }
 
-    g->teller = g_thread_self();
+    g->delivering = g_thread_self();
     while ((event = g_queue_pop_head(&g->events))) {
         g_mutex_unlock(&g->lock);
-        events_tell_one(g, event);
+        events_deliver_one(g, event);
         event_free(event);
         g_mutex_lock(&g->lock);
     }
-    g->teller = NULL;
+    g->delivering = NULL;
     g_cond_broadcast(&g->changed);
     g_mutex_unlock(&g->lock);
 }
@@ -129,9 +130,9 @@ mt_ref_guest_drop_events(MtRefGuest *g)
 }
 
 static guint
-events_watch(MtRefGuest *g, const RefWatcher *what)
+events_add_watcher(MtRefGuest *g, const RefWatcher *fields)
 {
-    RefWatcher watcher = *what;
+    RefWatcher watcher = *fields;
 
     g_mutex_lock(&g->lock);
     watcher.id = ++g->last_watcher;
@@ -144,7 +145,7 @@ events_watch(MtRefGuest *g, const RefWatcher *what)
 guint
 mt_ref_guest_watch(MtRefGuest *g, MtRefEventFunc func, gpointer user_data)
 {
-    return events_watch(g, &(RefWatcher) {
+    return events_add_watcher(g, &(RefWatcher) {
         .func = func,
         .user_data = user_data,
     });
@@ -153,7 +154,7 @@ mt_ref_guest_watch(MtRefGuest *g, MtRefEventFunc func, gpointer user_data)
 guint
 mt_ref_guest_watch_end(MtRefGuest *g, MtRefEndFunc func, gpointer user_data)
 {
-    return events_watch(g, &(RefWatcher) {
+    return events_add_watcher(g, &(RefWatcher) {
         .end = func,
         .user_data = user_data,
     });
@@ -169,7 +170,7 @@ mt_ref_guest_unwatch(MtRefGuest *g, guint id)
             break;
         }
     }
-    while (g->teller && g->teller != g_thread_self())
+    while (g->delivering && g->delivering != g_thread_self())
         g_cond_wait(&g->changed, &g->lock);
     g_mutex_unlock(&g->lock);
 }

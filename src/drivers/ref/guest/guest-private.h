@@ -2,9 +2,12 @@
 #pragma once
 
 /*
- * What the parts of a guest share: guest.c makes it and runs commands,
- * events.c tells of them, runstate.c stops and starts it, guest-migrate.c moves
- * it, and commands.c has the table of what it answers.
+ * What the files of a guest share.  From the bottom up: events.c queues and
+ * delivers events, status.c keeps the status of both directions, runstate.c
+ * stops and starts the guest, end.c ends it, engines.c connects it with its
+ * engines; settings.c, migrate.c, incoming.c, postcopy.c and the others hold
+ * the commands, and guest.c makes and frees it.  No file uses one that comes
+ * later in this list.
  */
 
 #include "drivers/ref/spec/fault.h"
@@ -14,29 +17,29 @@
 
 G_BEGIN_DECLS
 
-/* In QEMU's words, see mt_ref_run_state_to_string(). */
+/* mt_ref_run_state_to_string() gives QEMU's names. */
 typedef enum {
-    MT_REF_PRELAUNCH,           /* never started */
+    MT_REF_PRELAUNCH,           /* not started yet */
     MT_REF_INMIGRATE,
     MT_REF_RUNNING,
     MT_REF_PAUSED,
-    MT_REF_FINISH_MIGRATE,      /* stopped to send the rest */
+    MT_REF_FINISH_MIGRATE,      /* stopped for the switch-over */
     MT_REF_POSTMIGRATE,
     MT_REF_N_RUN_STATES
 } MtRefRunState;
 
-/* What query-migrate tells of one side. */
+/* The migration in one direction, as query-migrate reports it. */
 typedef struct {
-    gboolean any;               /* there was a migration */
-    gboolean by_engine;         /* numbers are the engine's */
+    gboolean any;               /* a migration was started */
+    gboolean by_engine;         /* the engine runs it and has its numbers */
     MtStatus status;
-    char *error_desc;           /* NULL: the engine's, if it has one */
+    char *error_desc;           /* NULL: use the engine's, if any */
 } MtRefSide;
 
-/* calc-dirty-rate, see dirty-rate.c. */
+/* State of calc-dirty-rate, see dirty-rate.c. */
 typedef struct {
     GThread *thread;
-    gboolean ours;              /* the log is not a migration's */
+    gboolean owns_log;          /* no migration uses the dirty log */
     gboolean stop;
     enum { MT_REF_RATE_UNSTARTED, MT_REF_RATE_MEASURING,
            MT_REF_RATE_MEASURED } state;
@@ -53,39 +56,41 @@ struct MtRefGuest {
     MtRam *ram;
     MtDirty *dirty;
     MtThrottle *throttle;
-    MtGate *gate;               /* between the writers and RAM to come */
+    MtGate *gate;               /* holds writers back from pages that have not
+                                 * arrived yet */
     MtWorkload *load;
     MtEngine *source;
     MtEngine *dest;
-    GThread *filler;            /* NULL: there is nothing to fill */
+    GThread *filler;            /* NULL if the RAM needs no content */
 
     /*
-     * In this order: @command is held while a command runs, @run while the
-     * writers start or stop, @lock for moments.  Watchers are called with none
-     * of them held.
+     * Lock order: @command (held while a command runs), @run (held while the
+     * writers start or stop), @lock (held briefly).  Watchers are called with
+     * none of them held.
      */
     GMutex command;
-    /* Under it. */
+    /* Under @command. */
     MtRefTunables *tunables;
-    GHashTable *fds;            /* name, descriptor */
-    gboolean incoming_begun;
-    gboolean set_by_blk;        /* the capability block, by migrate blk=true */
+    GHashTable *fds;            /* name to descriptor, from getfd */
+    gboolean incoming_begun;    /* migrate-incoming was accepted */
+    gboolean set_by_blk;        /* migrate blk=true set the capability
+                                 * block */
 
     GMutex run;
 
     GMutex lock;
     GCond changed;
-    /* Under it. */
+    /* Under @lock. */
     MtRefRunState state;
-    MtRefRunState before_stop;  /* when the engine stopped it */
-    gboolean autostart;         /* once it has come in */
-    gboolean resume_untold;     /* RESUME comes after the final status */
+    MtRefRunState before_stop;  /* the state when the engine stopped it */
+    gboolean autostart;         /* run once it has arrived */
+    gboolean resume_pending;    /* send RESUME after the final status */
     gboolean filled;
     gboolean quit;
-    gboolean events_wanted;     /* capability events, as of now */
-    gboolean pauses;            /* the running migration does, before it
-                                 * switches over */
-    gboolean recovering;        /* migrate-recover listens */
+    gboolean events_enabled;    /* the capability events is on */
+    gboolean pauses;            /* the running migration has
+                                 * pause-before-switchover */
+    gboolean recovering;        /* migrate-recover listens for the source */
     gboolean exit_on_error;     /* a failed migrate-incoming ends the guest */
     MtRefSide outgoing;
     MtRefSide incoming;
@@ -93,108 +98,115 @@ struct MtRefGuest {
     char *last_words;
     MtRefRate rate;
     MtRefFaults faults;
-    GQueue events;              /* that nobody was told of yet */
-    GThread *teller;            /* who tells */
+    GQueue events;              /* not delivered yet */
+    GThread *delivering;        /* the thread that delivers events */
     GArray *watchers;
     guint last_watcher;
 };
 
-/* events.c.  Any lock may be held by the caller of _queue; none by that of
- * _tell, which returns when watchers know of all events so far. */
+/* events.c.  _queue_event: the caller may hold any lock but @lock;
+ * _queue_event_locked: the caller holds @lock.  A NULL event marks the end of
+ * the guest. */
 void mt_ref_guest_queue_event(MtRefGuest *guest, const char *event,
                               JsonObject *data);
 void mt_ref_guest_queue_event_locked(MtRefGuest *guest, const char *event,
                                      JsonObject *data);
 void mt_ref_guest_init_events(MtRefGuest *guest);
-void mt_ref_guest_tell(MtRefGuest *guest);
+
+/* Delivers queued events; returns when the watchers have received all of them.
+ * The caller holds no lock. */
+void mt_ref_guest_deliver_events(MtRefGuest *guest);
 void mt_ref_guest_drop_events(MtRefGuest *guest);
+
+/* status.c */
+gboolean mt_ref_status_is_final(MtStatus status);
+gboolean mt_ref_status_is_postcopy(MtStatus status);
+void mt_ref_side_clear(MtRefSide *side);
+
+/* No engine runs a migration in this direction, or ever did. */
+gboolean mt_ref_side_is_over(const MtRefSide *side);
+gboolean mt_ref_guest_is_migrating(MtRefGuest *guest);
+MtStatus mt_ref_guest_outgoing_status(MtRefGuest *guest);
+
+/* Queue the event MIGRATION: always, or if the capability events is on and the
+ * release has the status.  With @lock held. */
+void mt_ref_guest_force_migration_event_locked(MtRefGuest *guest,
+                                               const char *status);
+void mt_ref_guest_migration_event_locked(MtRefGuest *guest,
+                                         const char *status);
 
 /* runstate.c */
 const char *mt_ref_run_state_to_string(MtRefRunState state);
+gboolean mt_ref_run_state_from_string(const char *name, MtRefRunState *ret);
 MtRefRunState mt_ref_guest_run_state(MtRefGuest *guest);
-void mt_ref_guest_start_first(MtRefGuest *guest);
-void mt_ref_guest_source_stop(gpointer guest);
-void mt_ref_guest_source_start(gpointer guest);
-void mt_ref_guest_dest_start(gpointer guest);
 
-/* The process is gone: nothing runs, monitors close. */
+/* From any state to running.  With @run held. */
+void mt_ref_guest_run_locked(MtRefGuest *guest);
+
+/* Starts the writers of a guest that is created running, once the RAM has its
+ * content. */
+void mt_ref_guest_start_first(MtRefGuest *guest);
+
+/* fill.c */
+void mt_ref_guest_start_filling(MtRefGuest *guest);
+void mt_ref_guest_wait_filled(MtRefGuest *guest);
+
+/* end.c: like the end of the process: nothing runs, monitors close.  @reason
+ * goes into the event SHUTDOWN; NULL: no event. */
 void mt_ref_guest_die(MtRefGuest *guest, const char *reason);
 
-/* guest.c.  _wait_filled: until the RAM has its content. */
-void mt_ref_guest_wait_filled(MtRefGuest *guest);
-void mt_ref_guest_situation(MtRefGuest *guest, MtRefSituation *ret);
-
-/* One command that no fault is about, with the lock @command held.  @fd is
- * what came with it, -1 when nothing did. */
-gboolean mt_ref_guest_dispatch(MtRefGuest *guest, const char *command,
-                               JsonObject *arguments, int *fd,
-                               JsonNode **ret_result, MtRefRefusal *refusal);
-
-/* guest-migrate.c */
+/* engines.c */
 void mt_ref_guest_make_engines(MtRefGuest *guest);
-gboolean mt_ref_guest_is_migrating(MtRefGuest *guest);
-void mt_ref_guest_retune(MtRefGuest *guest);
-MtStatus mt_ref_guest_outgoing_status(MtRefGuest *guest);
-void mt_ref_guest_migration_event_locked(MtRefGuest *guest,
-                                         const char *status);
+
+/* engine-tune.c: the engine's settings for the capabilities and parameters. */
+void mt_ref_guest_tune(MtRefGuest *guest, MtEngineSettings *settings);
+
+/* settings.c.  _situation: the state of the guest, for the rules that depend
+ * on it.  _unset_blk: switches the capability block off again after a
+ * migration that had set it. */
+void mt_ref_guest_situation(MtRefGuest *guest, MtRefSituation *ret);
+gboolean mt_ref_guest_run_tunables(MtRefGuest *guest, const char *command,
+                                   JsonObject *arguments,
+                                   JsonNode **ret_result,
+                                   MtRefRefusal *refusal);
+gboolean mt_ref_guest_set_blk(MtRefGuest *guest, MtRefRefusal *refusal);
+void mt_ref_guest_unset_blk(MtRefGuest *guest);
+
+/* address.c: the address of migrate or migrate-incoming.  FALSE or NULL with
+ * @refusal. */
 gboolean mt_ref_guest_check_scheme(MtRefGuest *guest, const char *uri,
                                    gboolean incoming, MtRefRefusal *refusal);
-void mt_ref_guest_unset_blk(MtRefGuest *guest);
-void mt_ref_side_clear(MtRefSide *side);
-
-/* guest-postcopy.c: migrate with resume=true.  A connection that cannot be had
- * is told as the reason of the pause. */
-gboolean mt_ref_guest_may_resume(MtRefGuest *guest, MtRefRefusal *refusal);
-gboolean mt_ref_guest_resume(MtRefGuest *guest, const char *uri,
-                             MtRefRefusal *refusal);
-
-/* Nothing runs, or ever did. */
-gboolean mt_ref_side_is_over(const MtRefSide *side);
-
-/* address.c: the address of migrate or migrate-incoming, for the engine's
- * transport.  FALSE with @refusal. */
+gboolean mt_ref_guest_check_rules(MtRefGuest *guest, const char *uri,
+                                  gboolean incoming, MtRefRefusal *refusal);
 gboolean mt_ref_address_parse(MtRefGuest *guest, JsonObject *arguments,
                               gboolean incoming, char **ret_uri,
                               MtRefRefusal *refusal);
 MtTransport *mt_ref_address_open(MtRefGuest *guest, const char *uri,
                                  MtRefRefusal *refusal);
 
-/* A file is opened at once, what else it may be later.  An outgoing one is
- * made. */
+/* QEMU opens a file when the command is given, other addresses later.  Creates
+ * an outgoing file. */
 gboolean mt_ref_address_try_file(MtTransport *transport, gboolean incoming,
                                  MtRefRefusal *refusal);
 
-/* commands.c: getfd. */
-gboolean mt_ref_guest_take_fd(MtRefGuest *guest, JsonObject *arguments,
-                              int *fd, MtRefRefusal *refusal);
+/* postcopy.c: migrate with resume=true. */
+gboolean mt_ref_guest_may_resume(MtRefGuest *guest, MtRefRefusal *refusal);
+gboolean mt_ref_guest_resume(MtRefGuest *guest, const char *uri,
+                             MtRefRefusal *refusal);
 
-/* engine-tune.c: what the tunables mean to the engine. */
-void mt_ref_guest_tune(MtRefGuest *guest, MtEngineSettings *settings);
-
-/* query-migrate.c, hmp.c, dirty-rate.c.  _blocked_reason: why the mode that is
- * set cannot be, NULL if it can. */
+/* query-migrate.c.  _blocked_reason: why the parameter mode prevents a
+ * migration; NULL if it does not. */
 JsonObject *mt_ref_guest_query_migrate(MtRefGuest *guest);
 const char *mt_ref_guest_blocked_reason(MtRefGuest *guest);
-char *mt_ref_guest_hmp(MtRefGuest *guest, const char *line);
+
+/* dirty-rate.c */
 void mt_ref_guest_stop_rate(MtRefGuest *guest);
 
 /*
- * One command.  @arguments is never NULL and was checked against the release.
- * TRUE with *@ret_result, which is an empty object unless it is set; FALSE with
- * @refusal.
+ * The commands themselves, by file.  @arguments is never NULL and was checked
+ * against the release.  TRUE with *@ret_result, which is an empty object unless
+ * it is set; FALSE with @refusal.
  */
-typedef gboolean (*MtRefRun)(MtRefGuest *guest, JsonObject *arguments,
-                             JsonNode **ret_result, MtRefRefusal *refusal);
-
-typedef struct {
-    const char *name;
-    MtRefRun run;
-} MtRefHandler;
-
-/* NULL: none such. */
-MtRefRun mt_ref_guest_find_command(const char *name);
-
-/* The commands themselves, by file. */
 gboolean mt_ref_run_migrate(MtRefGuest *guest, JsonObject *arguments,
                             JsonNode **ret_result, MtRefRefusal *refusal);
 gboolean mt_ref_run_incoming(MtRefGuest *guest, JsonObject *arguments,

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * A guest without a processor: RAM with its writers, capabilities and
- * parameters as its release keeps them, and the engine that migrates it.
+ * A guest without a processor: RAM and the threads that write to it,
+ * capabilities and parameters as the release of QEMU keeps them, and the
+ * engines that migrate it.  monitor/execute.h runs commands on it.
  *
- * All functions may be called from any thread, also by who is told of an event,
- * except that who is told of one must neither free the guest nor start a
- * migration.
+ * All functions may be called from any thread, also from a watcher.  A watcher
+ * must not free the guest.
  */
 
 #include "drivers/ref/profile/input.h"
@@ -18,15 +18,15 @@ G_BEGIN_DECLS
 
 typedef struct MtRefGuest MtRefGuest;
 
-/* Is told each event, with its data (NULL: none); called by any thread,
- * without a lock of the guest held. */
+/* Receives each event with its data (NULL: none).  Any thread may call it; no
+ * lock of the guest is held. */
 typedef void (*MtRefEventFunc)(const char *event, JsonObject *data,
                                gint64 timestamp_us, gpointer user_data);
 
 /* Copies @spec. */
 MtRefGuest *mt_ref_guest_new(const MtRefGuestSpec *spec, GError **error);
 
-/* Cancels what runs. */
+/* Cancels running migrations. */
 void mt_ref_guest_free(MtRefGuest *guest);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtRefGuest, mt_ref_guest_free)
@@ -37,52 +37,29 @@ MtRefProfile *mt_ref_guest_get_profile(const MtRefGuest *guest);
 guint mt_ref_guest_watch(MtRefGuest *guest, MtRefEventFunc func,
                          gpointer user_data);
 
-/* Is told once that the guest has ended, whatever ended it: behind its last
- * event, and by any thread. */
+/* Called once when the guest has ended for any reason, after its last event,
+ * by any thread. */
 typedef void (*MtRefEndFunc)(gpointer user_data);
 
 guint mt_ref_guest_watch_end(MtRefGuest *guest, MtRefEndFunc func,
                              gpointer user_data);
 
-/* Either kind.  No call is under way any more once it returned. */
+/* Removes a watcher of either kind.  When this returns, the watcher is not
+ * running and is not called again. */
 void mt_ref_guest_unwatch(MtRefGuest *guest, guint id);
 
-/* What a command ends in, beside its answer. */
-typedef enum {
-    MT_REF_ANSWERED,
-    MT_REF_REFUSED,
-    MT_REF_HANG_UP,             /* a fault: the monitor closes unanswered */
-    MT_REF_QUIT,                /* answered; then the guest ends */
-} MtRefAnswer;
-
-/*
- * Runs one command, as QEMU does one at a time.  @arguments may be NULL.
- * ANSWERED and QUIT give *@ret_result, REFUSED fills in @refusal.
- */
-MtRefAnswer mt_ref_guest_execute(MtRefGuest *guest, const char *command,
-                                 JsonObject *arguments, JsonNode **ret_result,
-                                 MtRefRefusal *refusal);
-
-/*
- * The same for a client that sent a descriptor, which getfd takes: *@fd is then
- * -1, as where there is none.
- */
-MtRefAnswer mt_ref_guest_execute_fd(MtRefGuest *guest, const char *command,
-                                    JsonObject *arguments, int *fd,
-                                    JsonNode **ret_result,
-                                    MtRefRefusal *refusal);
-
-/* Descriptors given with getfd; taken. */
+/* Adds a descriptor as getfd does; takes @fd. */
 void mt_ref_guest_give_fd(MtRefGuest *guest, const char *name, int fd);
 
-/* Its RAM, once it has its content: for comparing.  Lives as long as it. */
+/* Waits until the RAM has its initial content.  Borrowed. */
 MtRam *mt_ref_guest_get_ram(MtRefGuest *guest);
 
-/* Why it ended other than by quit, as QEMU says on its standard error; NULL
- * when there is nothing to say. */
+/* Why the guest ended, if it was not by quit: what QEMU would write to its
+ * standard error.  NULL if there is nothing to report. */
 char *mt_ref_guest_dup_last_words(MtRefGuest *guest);
 
-/* After quit, or when an incoming migration failed: nothing runs any more, and monitors close. */
+/* TRUE after quit, or after an incoming migration failed: nothing runs any
+ * more, and monitors close. */
 gboolean mt_ref_guest_has_quit(MtRefGuest *guest);
 
 G_END_DECLS

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * query-migrate: one table of members, of which a release tells those that it
- * has, and a status those that it is about.
+ * query-migrate: one table says which members an answer has in which status;
+ * members that the release does not have are left out.
  */
 #include "config.h"
 
@@ -11,24 +11,24 @@
 #include "util/clock.h"
 #include "util/json-peek.h"
 
-/* Up to here a destination that waits says nothing of itself. */
+/* A destination in the status setup reports nothing before this release. */
 #define INCOMING_SETUP_SINCE MT_RELEASE(8, 2)
 #define DOWNTIME_IN_POSTCOPY_SINCE MT_RELEASE(8, 0)
-/* A reason is told also of what did not fail. */
+/* error-desc is reported also for an interrupted post-copy. */
 #define REASON_ALWAYS_SINCE MT_RELEASE(8, 2)
 
-/* What a member is told in; bits. */
+/* The statuses in which a member is reported; bits. */
 enum {
-    IN_ACTIVE = 1 << 0,         /* it is under way */
+    IN_ACTIVE = 1 << 0,
     IN_COMPLETED = 1 << 1,
-    IN_POSTCOPY = 1 << 2,       /* the guest is over there already */
+    IN_POSTCOPY = 1 << 2,       /* the guest runs at the destination */
     IN_UNDER_WAY = IN_ACTIVE | IN_POSTCOPY,
     IN_BOTH = IN_UNDER_WAY | IN_COMPLETED,
 };
 
 typedef enum { NUMBER_COUNT, NUMBER_MS, NUMBER_REAL } NumberKind;
 
-/* What is not of every migration. */
+/* Whether a member that some migrations do not have is reported. */
 typedef gboolean (*QueryCondition)(MtRefGuest *g, const MtEngineStats *stats);
 
 static gboolean
@@ -43,8 +43,8 @@ with_compress(MtRefGuest *g, const MtEngineStats *stats)
     return mt_ref_tunables_cap(g->tunables, MT_PARAM_COMPRESS);
 }
 
-/* In post-copy the downtime is over, which releases say since there is this
- * one (QEMU's patch "Show downtime during postcopy phase"). */
+/* The downtime has ended when post-copy is active; QEMU reports it then since
+ * this release (patch "Show downtime during postcopy phase"). */
 static gboolean
 with_downtime(MtRefGuest *g, const MtEngineStats *stats)
 {
@@ -64,7 +64,7 @@ with_throttle(MtRefGuest *g, const MtEngineStats *stats)
 }
 
 #define AT(member) G_STRUCT_OFFSET(MtEngineStats, member)
-/* Something that no migration here ever does. */
+/* Always 0: the engine has no such pages. */
 #define NOTHING (-1)
 
 static const struct {
@@ -126,7 +126,7 @@ static const struct {
       IN_BOTH, with_compress },
 };
 
-/* Members whose type is not that of MtEngineStats' 64 bits. */
+/* Members that do not have 64 bits in MtEngineStats. */
 static const struct {
     const char *path;
 } query_throttle[] = {
@@ -134,7 +134,7 @@ static const struct {
     { "x-cpu-throttle-percentage" },
 };
 
-/* The object that the last part of @path goes into. */
+/* The object that has the last part of @path as a member; created if needed. */
 static JsonObject *
 query_parent(JsonObject *info, const char *path, const char **ret_last)
 {
@@ -245,7 +245,7 @@ query_outgoing(MtRefGuest *g, JsonObject *info, MtStatus status,
     mt_engine_stats_clear(&stats);
 }
 
-/* Where a destination listens, if it does so by tcp or unix. */
+/* The address where a destination listens; NULL unless it is tcp or unix. */
 static JsonArray *
 query_socket_address(const char *address)
 {
@@ -294,7 +294,7 @@ query_incoming(MtRefGuest *g, JsonObject *info, MtStatus status,
                                   mt_status_to_string(status));
 }
 
-/* Modes that hand memory over need memory that can be shared. */
+/* The CPR modes need RAM that can be shared. */
 const char *
 mt_ref_guest_blocked_reason(MtRefGuest *g)
 {

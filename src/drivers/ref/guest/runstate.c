@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whether the guest runs: stop, cont, and what a migration does to it.
+ * The run state of a guest, and the commands stop, cont and query-status.
  *
- * Writers start and stop under the lock @run, so that the state and what the
- * writers do agree; the state itself is read under @lock, which is never held
- * for long.
+ * The writers start and stop under the lock @run, so that they always agree
+ * with the state.  The state itself is protected by @lock.
  */
 #include "config.h"
 
@@ -12,11 +11,8 @@
 
 #include "drivers/ref/guest/guest-private.h"
 
-/* Releases whose StatusInfo has `singlestep`. */
+/* StatusInfo has no member `singlestep` since this release. */
 #define SINGLESTEP_GONE MT_RELEASE(9, 1)
-/* Data of the event SHUTDOWN. */
-#define SHUTDOWN_GUEST_SINCE MT_RELEASE(2, 10)
-#define SHUTDOWN_REASON_SINCE MT_RELEASE(4, 0)
 
 static const char *const run_states[] = {
     [MT_REF_PRELAUNCH] = "prelaunch",
@@ -33,6 +29,18 @@ mt_ref_run_state_to_string(MtRefRunState state)
     return run_states[state];
 }
 
+gboolean
+mt_ref_run_state_from_string(const char *name, MtRefRunState *ret)
+{
+    for (guint i = 0; i < MT_REF_N_RUN_STATES; i++) {
+        if (strcmp(name, run_states[i]) == 0) {
+            *ret = i;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 MtRefRunState
 mt_ref_guest_run_state(MtRefGuest *g)
 {
@@ -44,9 +52,8 @@ mt_ref_guest_run_state(MtRefGuest *g)
     return state;
 }
 
-/* With @run held.  From anything to running. */
-static void
-run_state_go(MtRefGuest *g)
+void
+mt_ref_guest_run_locked(MtRefGuest *g)
 {
     gboolean go;
 
@@ -60,7 +67,6 @@ run_state_go(MtRefGuest *g)
         mt_workload_start(g->load);
 }
 
-/* What comes first: the content of RAM, then whoever writes to it. */
 void
 mt_ref_guest_start_first(MtRefGuest *g)
 {
@@ -68,113 +74,6 @@ mt_ref_guest_start_first(MtRefGuest *g)
     if (mt_ref_guest_run_state(g) == MT_REF_RUNNING && !g->quit)
         mt_workload_start(g->load);
     g_mutex_unlock(&g->run);
-}
-
-void
-mt_ref_guest_source_stop(gpointer data)
-{
-    MtRefGuest *g = data;
-    MtRefRunState before;
-
-    g_mutex_lock(&g->run);
-    mt_workload_stop(g->load);
-    g_mutex_lock(&g->lock);
-    before = g->before_stop = g->state;
-    g->state = MT_REF_FINISH_MIGRATE;
-    if (before == MT_REF_RUNNING)
-        mt_ref_guest_queue_event_locked(g, "STOP", NULL);
-    g_mutex_unlock(&g->lock);
-    mt_engine_set_run_state(g->source, mt_ref_run_state_to_string(before));
-    g_mutex_unlock(&g->run);
-    mt_ref_guest_tell(g);
-}
-
-/* It failed: the guest is as it was.  That it runs is told after the status
- * which says so. */
-void
-mt_ref_guest_source_start(gpointer data)
-{
-    MtRefGuest *g = data;
-
-    g_mutex_lock(&g->run);
-    if (g->before_stop == MT_REF_RUNNING) {
-        run_state_go(g);
-        g_mutex_lock(&g->lock);
-        g->resume_untold = TRUE;
-        g_mutex_unlock(&g->lock);
-    } else {
-        g_mutex_lock(&g->lock);
-        g->state = g->before_stop;
-        g_mutex_unlock(&g->lock);
-    }
-    g_mutex_unlock(&g->run);
-}
-
-static MtRefRunState
-run_state_from_stream(MtRefGuest *g)
-{
-    g_autofree char *name = mt_engine_dup_run_state(g->dest);
-
-    for (guint i = 0; name && i < MT_REF_N_RUN_STATES; i++) {
-        if (strcmp(name, run_states[i]) == 0)
-            return i;
-    }
-    return MT_REF_RUNNING;
-}
-
-/* It came in: it runs if it ran over there, unless it was started paused. */
-void
-mt_ref_guest_dest_start(gpointer data)
-{
-    MtRefGuest *g = data;
-    MtRefRunState state = run_state_from_stream(g);
-
-    g_mutex_lock(&g->run);
-    g_mutex_lock(&g->lock);
-    if (state == MT_REF_RUNNING && !g->autostart)
-        state = MT_REF_PAUSED;
-    if (state != MT_REF_RUNNING)
-        g->state = state;
-    else
-        mt_ref_guest_queue_event_locked(g, "RESUME", NULL);
-    g_mutex_unlock(&g->lock);
-    if (state == MT_REF_RUNNING)
-        run_state_go(g);
-    g_mutex_unlock(&g->run);
-    mt_ref_guest_tell(g);
-}
-
-void
-mt_ref_guest_die(MtRefGuest *g, const char *reason)
-{
-    MtRelease release = mt_ref_profile_release(g->profile);
-    JsonObject *data = NULL;
-    gboolean first, cancel_in;
-
-    g_mutex_lock(&g->run);
-    g_mutex_lock(&g->lock);
-    first = !g->quit;
-    /* It may be the end of an incoming migration that calls. */
-    cancel_in = first && !mt_ref_side_is_over(&g->incoming);
-    g->quit = TRUE;
-    if (first && reason && release >= SHUTDOWN_GUEST_SINCE) {
-        data = json_object_new();
-        json_object_set_boolean_member(data, "guest", FALSE);
-        if (release >= SHUTDOWN_REASON_SINCE)
-            json_object_set_string_member(data, "reason", reason);
-    }
-    if (first && reason)
-        mt_ref_guest_queue_event_locked(g, "SHUTDOWN", data);
-    if (first)
-        mt_ref_guest_queue_event_locked(g, NULL, NULL);
-    g_cond_broadcast(&g->changed);
-    g_mutex_unlock(&g->lock);
-    mt_workload_stop(g->load);
-    g_mutex_unlock(&g->run);
-    if (first)
-        mt_engine_cancel(g->source);
-    if (cancel_in)
-        mt_engine_cancel(g->dest);
 }
 
 gboolean
@@ -227,7 +126,7 @@ mt_ref_run_cont(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
     }
     g_mutex_unlock(&g->lock);
     if (go)
-        run_state_go(g);
+        mt_ref_guest_run_locked(g);
     g_mutex_unlock(&g->run);
     return ok;
 }
@@ -247,13 +146,5 @@ mt_ref_run_query_status(MtRefGuest *g, JsonObject *arguments,
                                    state == MT_REF_RUNNING);
     *ret_result = json_node_init_object(json_node_alloc(), status);
     json_object_unref(status);
-    return TRUE;
-}
-
-gboolean
-mt_ref_run_quit(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
-                MtRefRefusal *refusal)
-{
-    mt_ref_guest_die(g, "host-qmp-quit");
     return TRUE;
 }

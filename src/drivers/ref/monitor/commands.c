@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of commands, and the small ones among them.  Those that set or
- * tell capabilities and parameters are tunables.c's.
+ * The table of commands, and the small commands.  The commands that set and
+ * query capabilities and parameters are in tunables.c.
  */
 #include "config.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#include "drivers/ref/guest/guest-private.h"
+#include "drivers/ref/monitor/commands.h"
 #include "drivers/ref/profile/schema.h"
 #include "util/json-peek.h"
 
-/* Since when texts are as they are now; seen in 7.2 and 10.0, and otherwise in
- * the one before. */
+/* The texts are as they are now since these releases at the latest: 7.2 and
+ * 10.0 have them, the last release tried before did not. */
 #define CLIENT_TEXT_SINCE MT_RELEASE(7, 2)
 #define COLO_TEXT_SINCE MT_RELEASE(10, 0)
 
@@ -134,8 +134,8 @@ run_query_colo(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
     return TRUE;
 }
 
-/* There is no network card whose address could be told, and no limit to be
- * lifted. */
+/* Commands without any effect: a reference guest has no network card whose
+ * address could be announced, and no dirty limit. */
 static gboolean
 run_nothing(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
             MtRefRefusal *refusal)
@@ -151,7 +151,7 @@ run_dirty_limit(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                          "accelerator property 'dirty-ring-size' set'");
 }
 
-/* Nobody looks at a reference guest's screen. */
+/* A reference guest has no graphics client. */
 static gboolean
 run_client_info(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                 MtRefRefusal *refusal)
@@ -180,43 +180,6 @@ run_lost_heartbeat(MtRefGuest *g, JsonObject *arguments,
 }
 
 static gboolean
-run_hmp(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
-        MtRefRefusal *refusal)
-{
-    const char *line = mt_json_peek_string(arguments, "command-line");
-    g_autofree char *text = NULL;
-
-    if (json_object_has_member(arguments, "cpu-index"))
-        return mt_ref_refuse(refusal,
-                             "Parameter 'cpu-index' expects a CPU number");
-
-    text = mt_ref_guest_hmp(g, line ? line : "");
-    *ret_result = json_node_init_string(json_node_alloc(), text);
-    return TRUE;
-}
-
-gboolean
-mt_ref_guest_take_fd(MtRefGuest *g, JsonObject *arguments, int *fd,
-                     MtRefRefusal *refusal)
-{
-    const char *name = mt_json_peek_string(arguments, "fdname");
-
-    if (*fd < 0)
-        return mt_ref_refuse(refusal, "No file descriptor supplied via "
-                             "SCM_RIGHTS");
-    if (!name || g_ascii_isdigit(*name)) {
-        close(*fd);
-        *fd = -1;
-        return mt_ref_refuse(refusal, "Parameter 'fdname' expects a name not "
-                             "starting with a digit");
-    }
-
-    g_hash_table_replace(g->fds, g_strdup(name), GINT_TO_POINTER(*fd));
-    *fd = -1;
-    return TRUE;
-}
-
-static gboolean
 run_closefd(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
             MtRefRefusal *refusal)
 {
@@ -228,14 +191,16 @@ run_closefd(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
                          name);
 }
 
-static const MtRefHandler commands[] = {
+static const struct {
+    const char *name;
+    MtRefRun run;
+} commands[] = {
     { "announce-self", run_nothing },
     { "calc-dirty-rate", mt_ref_run_calc_rate },
     { "cancel-vcpu-dirty-limit", run_nothing },
     { "client_migrate_info", run_client_info },
     { "closefd", run_closefd },
     { "cont", mt_ref_run_cont },
-    { "human-monitor-command", run_hmp },
     { "migrate", mt_ref_run_migrate },
     { "migrate-continue", mt_ref_run_continue },
     { "migrate-incoming", mt_ref_run_incoming },
@@ -263,7 +228,7 @@ static const MtRefHandler commands[] = {
 };
 
 MtRefRun
-mt_ref_guest_find_command(const char *name)
+mt_ref_command_get_run(const char *name)
 {
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         if (strcmp(name, commands[i].name) == 0)

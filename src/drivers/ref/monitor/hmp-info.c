@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What `info` of the other monitor tells, as text for people.
+ * `info` of the human monitor.
  *
- * It is made from the answers of QMP; the order of the lines is QEMU's own,
- * and so is what it leaves out.
+ * The text is made from the answers of QMP commands, in QEMU's order and with
+ * QEMU's omissions.
  */
 #include "config.h"
 
@@ -12,21 +12,27 @@
 #include "drivers/ref/monitor/hmp.h"
 #include "util/json-peek.h"
 
-void
-mt_ref_hmp_line(GString *out, const char *format, ...)
-{
-    va_list args;
+typedef struct {
+    MtRefGuest *guest;
+    MtRefDispatch dispatch;
+} HmpInfo;
 
-    va_start(args, format);
-    g_string_append_vprintf(out, format, args);
-    va_end(args);
-    g_string_append(out, "\r\n");
+/* What a QMP command returns, NULL if it fails. */
+static JsonNode *
+info_ask(const HmpInfo *info, const char *command)
+{
+    g_autoptr(JsonObject) arguments = json_object_new();
+    g_auto(MtRefRefusal) refusal = { 0 };
+    JsonNode *result = NULL;
+
+    info->dispatch(info->guest, command, arguments, &result, &refusal);
+    return result;
 }
 
 static void
-info_status(MtRefGuest *g, GString *out)
+info_status(const HmpInfo *info, GString *out)
 {
-    MtRefRunState state = mt_ref_guest_run_state(g);
+    MtRefRunState state = mt_ref_guest_run_state(info->guest);
 
     if (state == MT_REF_RUNNING)
         mt_ref_hmp_line(out, "VM status: running");
@@ -39,7 +45,7 @@ info_status(MtRefGuest *g, GString *out)
 
 /* ---- migrate ---- */
 
-/* Properties of the machine that nobody can set here. */
+/* Properties of the machine with their defaults. */
 static const struct {
     const char *line;
     MtRelease from, until;
@@ -59,7 +65,7 @@ static const struct {
     const char *label;
     const char *unit;
     guint64 divisor;
-    gboolean not_zero;          /* left out when it is */
+    gboolean not_zero;          /* left out if it is 0 */
 } info_members[] = {
     { "expected-downtime", "expected downtime", " ms", 1 },
     { "downtime", "downtime", " ms", 1 },
@@ -161,11 +167,11 @@ info_sockets(GString *out, JsonObject *info)
 }
 
 static void
-info_migrate(MtRefGuest *g, GString *out)
+info_migrate(const HmpInfo *info, GString *out)
 {
-    MtRelease release = mt_ref_profile_release(g->profile);
-    g_autoptr(JsonObject) info = mt_ref_guest_query_migrate(g);
-    const char *status = mt_json_peek_string(info, "status");
+    MtRelease release = mt_ref_profile_release(info->guest->profile);
+    g_autoptr(JsonObject) answer = mt_ref_guest_query_migrate(info->guest);
+    const char *status = mt_json_peek_string(answer, "status");
 
     for (gsize i = 0; i < G_N_ELEMENTS(info_globals); i++) {
         if (release >= info_globals[i].from &&
@@ -173,19 +179,18 @@ info_migrate(MtRefGuest *g, GString *out)
             mt_ref_hmp_line(out, "%s", info_globals[i].line);
     }
     if (status)
-        info_migrate_status(out, info, status);
+        info_migrate_status(out, answer, status);
     for (gsize i = 0; i < G_N_ELEMENTS(info_members); i++)
-        info_member(out, info, i);
-    info_sockets(out, info);
+        info_member(out, answer, i);
+    info_sockets(out, answer);
 }
 
 /* ---- settings ---- */
 
 static void
-info_capabilities(MtRefGuest *g, GString *out)
+info_capabilities(const HmpInfo *info, GString *out)
 {
-    g_autoptr(JsonNode) node =
-        mt_ref_hmp_ask(g, "query-migrate-capabilities");
+    g_autoptr(JsonNode) node = info_ask(info, "query-migrate-capabilities");
     JsonArray *list = node ? json_node_get_array(node) : NULL;
 
     for (guint i = 0; list && i < json_array_get_length(list); i++) {
@@ -198,8 +203,8 @@ info_capabilities(MtRefGuest *g, GString *out)
     }
 }
 
-/* Those that are told, as far as the release has them: the levels of multifd
- * are not. */
+/* The parameters that QEMU prints, if the release has them.  It does not print
+ * the levels of multifd. */
 static const struct {
     const char *name;
     const char *unit;
@@ -259,9 +264,9 @@ info_parameter(GString *out, const char *name, const char *unit,
 }
 
 static void
-info_parameters(MtRefGuest *g, GString *out)
+info_parameters(const HmpInfo *info, GString *out)
 {
-    g_autoptr(JsonNode) node = mt_ref_hmp_ask(g, "query-migrate-parameters");
+    g_autoptr(JsonNode) node = info_ask(info, "query-migrate-parameters");
     JsonObject *all = node ? json_node_get_object(node) : NULL;
 
     for (gsize i = 0; all && i < G_N_ELEMENTS(info_parameter_rows); i++) {
@@ -273,25 +278,28 @@ info_parameters(MtRefGuest *g, GString *out)
     }
 }
 
-/* ---- who it is ---- */
+/* ---- identity ---- */
 
 static void
-info_name(MtRefGuest *g, GString *out)
+info_name(const HmpInfo *info, GString *out)
 {
-    mt_ref_hmp_line(out, "%s", g->spec->name);
+    mt_ref_hmp_line(out, "%s", info->guest->spec->name);
 }
 
 static void
-info_uuid(MtRefGuest *g, GString *out)
+info_uuid(const HmpInfo *info, GString *out)
 {
-    mt_ref_hmp_line(out, "%s", g->spec->uuid ? g->spec->uuid :
+    const char *uuid = info->guest->spec->uuid;
+
+    mt_ref_hmp_line(out, "%s", uuid ? uuid :
                     "00000000-0000-0000-0000-000000000000");
 }
 
 static void
-info_version(MtRefGuest *g, GString *out)
+info_version(const HmpInfo *info, GString *out)
 {
-    g_autoptr(JsonObject) version = mt_ref_profile_version(g->profile);
+    g_autoptr(JsonObject) version =
+        mt_ref_profile_version(info->guest->profile);
     JsonObject *qemu = mt_json_peek_object(version, "qemu");
     gint64 part[3] = { 0 };
 
@@ -303,14 +311,14 @@ info_version(MtRefGuest *g, GString *out)
 }
 
 static void
-info_kvm(MtRefGuest *g, GString *out)
+info_kvm(const HmpInfo *info, GString *out)
 {
     mt_ref_hmp_line(out, "kvm support: disabled");
 }
 
 static const struct {
     const char *what;
-    void (*run)(MtRefGuest *g, GString *out);
+    void (*run)(const HmpInfo *info, GString *out);
 } infos[] = {
     { "kvm", info_kvm },
     { "migrate", info_migrate },
@@ -323,15 +331,18 @@ static const struct {
 };
 
 void
-mt_ref_hmp_info(MtRefGuest *g, const char *what, gboolean more, GString *out)
+mt_ref_hmp_info(MtRefGuest *g, MtRefDispatch dispatch, const char *what,
+                gboolean more, GString *out)
 {
+    const HmpInfo info = { g, dispatch };
+
     for (gsize i = 0; i < G_N_ELEMENTS(infos); i++) {
         if (strcmp(what, infos[i].what) != 0)
             continue;
         if (more)
             mt_ref_hmp_extraneous(out, what, "info ", what);
         else
-            infos[i].run(g, out);
+            infos[i].run(&info, out);
         return;
     }
     mt_ref_hmp_line(out, "unknown command: 'info %s'", what);

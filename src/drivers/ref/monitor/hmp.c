@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * human-monitor-command: the commands of the other monitor that are about
+ * human-monitor-command: the commands of the human monitor that concern
  * migration.
  *
- * Each is one of QMP in other words, which says what it may be given and what
- * becomes of it; only the words are read here.
+ * Each line becomes a QMP command, which checks the values and does the work.
+ * Only the syntax and the texts of the human monitor are here.
  */
 #include "config.h"
 
@@ -14,72 +14,37 @@
 #include "params/table.h"
 #include "util/json-peek.h"
 
-/* Numbers have had suffixes wherever they stand since then, and commands of
- * one letter their names first. */
+/* Since 6.0 all numbers may have a suffix, and messages name a command before
+ * its one-letter alias. */
 #define NUMBER_SUFFIX_SINCE MT_RELEASE(6, 0)
 #define NAME_FIRST_SINCE MT_RELEASE(6, 0)
 
 typedef struct {
     MtRefGuest *guest;
-    const char *words[4];       /* behind the command and its options */
+    MtRefDispatch dispatch;
+    const char *words[4];       /* arguments, without options */
     guint n_words;
     GString *out;
 } HmpCall;
 
-static gboolean
-hmp_execute(MtRefGuest *g, const char *command, JsonObject *arguments,
-            JsonNode **ret_result, MtRefRefusal *refusal)
-{
-    int fd = -1;
-
-    return mt_ref_guest_dispatch(g, command, arguments, &fd, ret_result,
-                                 refusal);
-}
-
-JsonNode *
-mt_ref_hmp_ask(MtRefGuest *g, const char *command)
-{
-    g_autoptr(JsonObject) arguments = json_object_new();
-    g_auto(MtRefRefusal) refusal = { 0 };
-    JsonNode *result = NULL;
-
-    hmp_execute(g, command, arguments, &result, &refusal);
-    return result;
-}
-
-/* Runs it, and says what was wrong. */
+/* Runs a QMP command; if it fails, the error becomes the answer. */
 static gboolean
 hmp_do(HmpCall *call, const char *command, JsonObject *arguments)
 {
     g_autoptr(JsonNode) result = NULL;
     g_auto(MtRefRefusal) refusal = { 0 };
-    gboolean ok = hmp_execute(call->guest, command, arguments, &result,
-                              &refusal);
+    gboolean ok = call->dispatch(call->guest, command, arguments, &result,
+                                 &refusal);
 
     if (!ok)
         mt_ref_hmp_line(call->out, "Error: %s", refusal.desc);
     return ok;
 }
 
-static void
-hmp_try_help(GString *out, const char *kind, const char *name)
-{
-    mt_ref_hmp_line(out, "Try \"help %s%s\" for more information", kind,
-                    name);
-}
-
-void
-mt_ref_hmp_extraneous(GString *out, const char *who, const char *kind,
-                      const char *name)
-{
-    mt_ref_hmp_line(out, "%s: extraneous characters at the end of line", who);
-    hmp_try_help(out, kind, name);
-}
-
 /* ---- values ---- */
 
-/* A number with a suffix, in units of @unit bytes without one; FALSE when it
- * is none. */
+/* A number with an optional suffix; without a suffix the unit is @unit bytes.
+ * FALSE if @text is not such a number. */
 static gboolean
 hmp_read_number(const char *text, guint64 unit, guint64 *ret)
 {
@@ -111,13 +76,13 @@ hmp_read_bool(const char *text, gboolean *ret)
     return *ret || strcmp(text, "off") == 0;
 }
 
-/* These are in MiB without a suffix. */
+/* Without a suffix the unit of these is MiB. */
 static const char *const hmp_in_mib[] = {
     "max-bandwidth", "avail-switchover-bandwidth", NULL
 };
 
-/* The value that @text means for the parameter; NULL when it has been said
- * what is wrong. */
+/* The value of the parameter from @text; NULL if it is not valid, which has
+ * been reported. */
 static JsonNode *
 hmp_parameter_value(HmpCall *call, const MtRow *row, const char *text)
 {
@@ -195,7 +160,7 @@ hmp_set_capability(HmpCall *call)
     json_object_set_array_member(arguments, "capabilities", list);
     if (!hmp_read_bool(call->words[1], &on)) {
         mt_ref_hmp_line(call->out, "Expected 'on' or 'off'");
-        hmp_try_help(call->out, "", "migrate_set_capability");
+        mt_ref_hmp_try_help(call->out, "", "migrate_set_capability");
         return;
     }
     if (!row ||
@@ -242,7 +207,7 @@ hmp_set_size(HmpCall *call, const char *name, const char *command,
 
     if (!hmp_read_number(call->words[0], unit, &value)) {
         mt_ref_hmp_line(call->out, "invalid size");
-        hmp_try_help(call->out, "", name);
+        mt_ref_hmp_try_help(call->out, "", name);
         return;
     }
     json_object_set_member(arguments, "value",
@@ -272,19 +237,19 @@ hmp_set_downtime(HmpCall *call)
 
     if (end == call->words[0] || *end) {
         mt_ref_hmp_line(call->out, "Number expected");
-        hmp_try_help(call->out, "", "migrate_set_downtime");
+        mt_ref_hmp_try_help(call->out, "", "migrate_set_downtime");
         return;
     }
     json_object_set_double_member(arguments, "value", seconds);
     hmp_do(call, "migrate_set_downtime", arguments);
 }
 
-/* Either @run, or @qmp with the one word as its member @argument. */
+/* Calls @run, or else @qmp with the argument as its member @argument. */
 typedef struct {
     const char *name;
     const char *alias;          /* one letter, NULL: none */
     MtRelease alias_since;
-    const char *qmp;            /* there is no such line without this one */
+    const char *qmp;            /* the command exists if this one does */
     const char *argument;
     guint n_words;
     void (*run)(HmpCall *call);
@@ -342,18 +307,18 @@ hmp_find(MtRefGuest *g, const char *name)
     return NULL;
 }
 
-/* What is called by two names names both. */
+/* A command with an alias is reported with both names. */
 static void
 hmp_too_much(HmpCall *call, const HmpCommand *command, const char *name)
 {
     gboolean name_first = mt_ref_profile_release(call->guest->profile) >=
         NAME_FIRST_SINCE;
-    g_autofree char *who = NULL;
+    g_autofree char *title = NULL;
 
     if (hmp_has_alias(call->guest, command))
-        who = g_strjoin("|", name_first ? command->name : command->alias,
-                        name_first ? command->alias : command->name, NULL);
-    mt_ref_hmp_extraneous(call->out, who ? who : command->name, "", name);
+        title = g_strjoin("|", name_first ? command->name : command->alias,
+                          name_first ? command->alias : command->name, NULL);
+    mt_ref_hmp_extraneous(call->out, title ? title : command->name, "", name);
 }
 
 static void
@@ -363,7 +328,7 @@ hmp_run(HmpCall *call, const HmpCommand *command, const char *name)
 
     if (call->n_words < command->n_words) {
         mt_ref_hmp_line(call->out, "%s: string expected", name);
-        hmp_try_help(call->out, "", name);
+        mt_ref_hmp_try_help(call->out, "", name);
     } else if (call->n_words > command->n_words) {
         hmp_too_much(call, command, name);
     } else if (command->run) {
@@ -377,10 +342,10 @@ hmp_run(HmpCall *call, const HmpCommand *command, const char *name)
 }
 
 static void
-hmp_words(MtRefGuest *g, char **words, GString *out)
+hmp_words(MtRefGuest *g, MtRefDispatch dispatch, char **words, GString *out)
 {
     const HmpCommand *command = hmp_find(g, words[0]);
-    HmpCall call = { .guest = g, .out = out };
+    HmpCall call = { .guest = g, .dispatch = dispatch, .out = out };
     guint first = 1;
 
     if (!command) {
@@ -390,7 +355,7 @@ hmp_words(MtRefGuest *g, char **words, GString *out)
     if (command->run == hmp_migrate && words[1] && words[1][0] == '-') {
         if (strcmp(words[1], "-d") != 0) {
             mt_ref_hmp_line(out, "migrate: unsupported option %s", words[1]);
-            hmp_try_help(out, "", "migrate");
+            mt_ref_hmp_try_help(out, "", "migrate");
             return;
         }
         command = &hmp_detached;
@@ -404,7 +369,7 @@ hmp_words(MtRefGuest *g, char **words, GString *out)
 }
 
 char *
-mt_ref_guest_hmp(MtRefGuest *g, const char *line)
+mt_ref_hmp_run(MtRefGuest *g, MtRefDispatch dispatch, const char *line)
 {
     g_auto(GStrv) words = NULL;
     g_autoptr(GError) error = NULL;
@@ -415,9 +380,9 @@ mt_ref_guest_hmp(MtRefGuest *g, const char *line)
                              G_SHELL_ERROR_EMPTY_STRING))
             mt_ref_hmp_line(out, "%s", error->message);
     } else if (strcmp(words[0], "info") == 0 && words[1]) {
-        mt_ref_hmp_info(g, words[1], words[2] != NULL, out);
+        mt_ref_hmp_info(g, dispatch, words[1], words[2] != NULL, out);
     } else {
-        hmp_words(g, words, out);
+        hmp_words(g, dispatch, words, out);
     }
 
     return g_string_free(out, FALSE);

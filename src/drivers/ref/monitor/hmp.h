@@ -2,28 +2,38 @@
 #pragma once
 
 /*
- * What the two halves of human-monitor-command share: hmp.c has the commands,
- * hmp-info.c what `info` tells.
+ * human-monitor-command: hmp.c has the commands, hmp-info.c has `info`, and
+ * hmp-text.c the texts that both use.
  */
 
 #include "drivers/ref/guest/guest-private.h"
 
 G_BEGIN_DECLS
 
-/* One line of the answer. */
+/* Runs a QMP command; the lock @command is held. */
+typedef gboolean (*MtRefDispatch)(MtRefGuest *guest, const char *command,
+                                  JsonObject *arguments,
+                                  JsonNode **ret_result,
+                                  MtRefRefusal *refusal);
+
+/* Runs one line.  Returns QEMU's text, newly allocated. */
+char *mt_ref_hmp_run(MtRefGuest *guest, MtRefDispatch dispatch,
+                     const char *line);
+
+/* Appends one line to the answer. */
 void mt_ref_hmp_line(GString *out, const char *format, ...)
     G_GNUC_PRINTF(2, 3);
 
-/* There are more words behind what is called @who than it takes; the help for
- * it is that of @kind and @name. */
-void mt_ref_hmp_extraneous(GString *out, const char *who, const char *kind,
+/* Points to the help for the command @name; @kind is "" or "info ". */
+void mt_ref_hmp_try_help(GString *out, const char *kind, const char *name);
+
+/* Reports words that the command does not take.  @title is what QEMU calls the
+ * command in this message; @kind and @name are for the help. */
+void mt_ref_hmp_extraneous(GString *out, const char *title, const char *kind,
                            const char *name);
 
-/* What a QMP command returns, NULL if it is refused.  To be unreffed. */
-JsonNode *mt_ref_hmp_ask(MtRefGuest *guest, const char *command);
-
 /* `info WHAT`; @more: another word follows. */
-void mt_ref_hmp_info(MtRefGuest *guest, const char *what, gboolean more,
-                     GString *out);
+void mt_ref_hmp_info(MtRefGuest *guest, MtRefDispatch dispatch,
+                     const char *what, gboolean more, GString *out);
 
 G_END_DECLS

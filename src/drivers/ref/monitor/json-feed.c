@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Cutting a stream of bytes into JSON values.
+ * Splitting a stream of bytes into JSON values.
  *
- * A flat automaton finds the ends and turns single quotes into double ones;
- * what it cut out is read by util/json, which is strict.
+ * A state machine finds the end of each value and replaces single quotes by
+ * double quotes; util/json, which is strict, then parses the value.
  */
 #include "config.h"
 
@@ -16,8 +16,8 @@ typedef enum {
     FEED_BETWEEN,               /* tokens */
     FEED_WORD,                  /* a number, true, ... */
     FEED_STRING,
-    FEED_ESCAPE,                /* behind a backslash in a string */
-    FEED_RECOVER,               /* behind an error */
+    FEED_ESCAPE,                /* after a backslash in a string */
+    FEED_RECOVER,               /* after an error */
 } FeedState;
 
 struct MtJsonFeed {
@@ -28,9 +28,9 @@ struct MtJsonFeed {
     int braces;
     int brackets;
     GString *value;             /* so far */
-    gsize word;                 /* where in it the word begins */
-    guint n_colons;             /* in it: as many as it has members */
-    gboolean done;              /* nobody listens any more */
+    gsize word;                 /* the offset in @value of the word */
+    guint n_colons;             /* in @value: the number of members */
+    gboolean done;              /* the callback returned FALSE */
 };
 
 MtJsonFeed *
@@ -60,7 +60,7 @@ feed_begin_again(MtJsonFeed *feed, FeedState state)
     feed->state = state;
     feed->braces = feed->brackets = 0;
     feed->n_colons = 0;
-    /* A large value's memory is not kept for the small ones. */
+    /* Free the memory of a large value. */
     if (feed->value->allocated_len > 64 * 1024) {
         g_string_free(feed->value, TRUE);
         feed->value = g_string_new(NULL);
@@ -91,7 +91,7 @@ feed_count_element(JsonArray *array, guint nth, JsonNode *node, gpointer n)
     *(guint *)n += feed_count_members(node);
 }
 
-/* All that are in it. */
+/* The number of members, at all levels. */
 static guint
 feed_count_members(JsonNode *node)
 {
@@ -106,7 +106,8 @@ feed_count_members(JsonNode *node)
     return n;
 }
 
-/* A value is complete.  Of members of one name the last is left in it. */
+/* A value is complete.  The parser keeps the last of several members with the
+ * same name, so fewer members than colons means a duplicate. */
 static void
 feed_emit(MtJsonFeed *feed)
 {
@@ -170,7 +171,7 @@ feed_between(MtJsonFeed *feed, guchar c)
         feed->word = feed->value->len;
         g_string_append_c(feed->value, c);
     } else {
-        feed_wrong(feed, "a byte stands there that begins nothing",
+        feed_wrong(feed, "unexpected character",
                    c >= 0xfe ? FEED_BETWEEN : FEED_RECOVER);
     }
 }
@@ -179,7 +180,7 @@ static void
 feed_string(MtJsonFeed *feed, guchar c)
 {
     if (c < 0x20 || c >= 0xfe) {
-        feed_wrong(feed, "a string does not end", FEED_BETWEEN);
+        feed_wrong(feed, "unterminated string", FEED_BETWEEN);
     } else if (c == (guchar)feed->quote) {
         g_string_append_c(feed->value, '"');
         feed->state = FEED_BETWEEN;
@@ -207,8 +208,8 @@ feed_escape(MtJsonFeed *feed, guchar c)
     g_string_append_c(feed->value, c);
 }
 
-/* An integer that needs more than 64 bits is read as one that has a fraction,
- * as QEMU does. */
+/* An integer that does not fit 64 bits is read as a floating-point number, as
+ * QEMU does. */
 static void
 feed_end_word(MtJsonFeed *feed)
 {

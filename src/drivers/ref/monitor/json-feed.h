@@ -2,25 +2,26 @@
 #pragma once
 
 /*
- * A stream of JSON values as a monitor reads it: values end where their
- * brackets do, not at the end of a line, several may come at once, and strings
- * may stand in single quotes.
+ * A stream of JSON values as a monitor reads it: a value ends at its closing
+ * bracket, not at the end of a line, several values may arrive together, and
+ * strings may have single quotes.
  *
- * What is no JSON is told as an error once, and reading goes on behind it: at
- * the next bracket, line end, or byte 0xff, which says "forget what came".
+ * Invalid JSON is reported once; reading continues at the next bracket, end of
+ * line, or byte 0xff, which discards the incomplete value before it.
  */
 
 #include <json-glib/json-glib.h>
 
 G_BEGIN_DECLS
 
-/* Deeper nesting, and more text in one value, is an error. */
+/* Deeper nesting, and a longer value, is an error. */
 #define MT_JSON_FEED_MAX_DEPTH 1024
 #define MT_JSON_FEED_MAX_BYTES (8 * 1024 * 1024)
 
 typedef struct MtJsonFeed MtJsonFeed;
 
-/* One value, or NULL with what is wrong.  Returns FALSE to hear no more. */
+/* Receives a value, or NULL with the error text @wrong.  Returns FALSE to stop
+ * reading. */
 typedef gboolean (*MtJsonFeedFunc)(JsonNode *node, const char *wrong,
                                    gpointer user_data);
 

@@ -2,9 +2,9 @@
 /*
  * The listening socket of a monitor.
  *
- * Who can talk to a monitor can run programs through it ("exec:"), so a UNIX
- * socket is its owner's alone from the moment that it exists, and TCP stays on
- * this machine.
+ * A client of a monitor can run programs through it ("exec:").  Therefore a
+ * UNIX socket has mode 0600 from the moment it exists, and TCP is restricted to
+ * loopback addresses.
  */
 #include "config.h"
 
@@ -21,12 +21,13 @@
 
 #include "drivers/ref/monitor/listen.h"
 #include "migtune/migtune-error.h"
+#include "util/i18n.h"
 #include "util/io.h"
 
-/* As QEMU has it: who comes while another is served waits in the queue. */
+/* As in QEMU: further clients wait in the queue. */
 #define LISTEN_BACKLOG 1
 
-/* A UNIX socket without a connection; -1 with @error. */
+/* An unconnected UNIX socket; -1 with @error. */
 static int
 listen_new_unix(const char *path, struct sockaddr_un *address, GError **error)
 {
@@ -37,23 +38,24 @@ listen_new_unix(const char *path, struct sockaddr_un *address, GError **error)
     if (g_strlcpy(address->sun_path, path, sizeof(address->sun_path)) >=
         sizeof(address->sun_path)) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "the path of a socket has at most %u bytes, and %s "
-                          "has %u", (guint)sizeof(address->sun_path) - 1,
-                          path, (guint)strlen(path));
+                          _("'%s' has %u bytes; the path of a socket can "
+                            "have %u"), path, (guint)strlen(path),
+                          (guint)sizeof(address->sun_path) - 1);
         return -1;
     }
 
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "unix:%s: no socket: %s",
-                          path, g_strerror(errno));
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          _("cannot create a socket for 'unix:%s': %s"), path,
+                          g_strerror(errno));
 
     return fd;
 }
 
-/* Makes way for a socket at @path; FALSE when what is there must stay. */
+/* Removes a socket that has no listener; FALSE if @path is something else. */
 static gboolean
-listen_make_way(const char *path, GError **error)
+listen_remove_old(const char *path, GError **error)
 {
     struct sockaddr_un address;
     struct stat st;
@@ -64,20 +66,21 @@ listen_make_way(const char *path, GError **error)
         return TRUE;
     if (!S_ISSOCK(st.st_mode)) {
         migtune_error_set(error, MIGTUNE_ERROR_IO,
-                          "%s is there already, and is no socket", path);
+                          _("'%s' exists and is not a socket"), path);
         return FALSE;
     }
 
     fd = listen_new_unix(path, &address, error);
     if (fd < 0)
         return FALSE;
-    /* Only a refusal says that nobody listens; a full queue does not. */
+    /* Only ECONNREFUSED means that no process listens; a full queue gives
+     * another error. */
     alive = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
         errno != ECONNREFUSED;
     close(fd);
     if (alive) {
         migtune_error_set(error, MIGTUNE_ERROR_BUSY,
-                          "somebody else listens at %s", path);
+                          _("another process listens on '%s'"), path);
         return FALSE;
     }
     unlink(path);
@@ -93,10 +96,11 @@ listen_unix(MtRefListener *listener, const char *path, GError **error)
 
     if (!*path) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "unix: needs a path, as in unix:/run/guests/web1");
+                          _("'unix:' requires a path, for example "
+                            "unix:/run/guests/web1"));
         return FALSE;
     }
-    if (!listen_make_way(path, error))
+    if (!listen_remove_old(path, error))
         return FALSE;
     listener->fd = listen_new_unix(path, &address, error);
     if (listener->fd < 0)
@@ -106,8 +110,9 @@ listen_unix(MtRefListener *listener, const char *path, GError **error)
     if (fchmod(listener->fd, 0600) != 0 ||
         bind(listener->fd, (struct sockaddr *)&address,
              sizeof(address)) != 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "cannot make the socket "
-                          "%s: %s", path, g_strerror(errno));
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          _("cannot create the socket '%s': %s"), path,
+                          g_strerror(errno));
         return FALSE;
     }
     listener->path = g_strdup(path);
@@ -149,19 +154,19 @@ listen_tcp(MtRefListener *listener, const char *where, GError **error)
     if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, 0, G_MAXUINT16,
                                               &number, NULL)) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "\"tcp:%s\" is not tcp:HOST:PORT with a port from "
-                          "0 (any) to 65535", where);
+                          _("'tcp:%s' is not of the form tcp:HOST:PORT with a "
+                            "port from 0 (any) to 65535"), where);
         return FALSE;
     }
     if (!listen_is_loopback(host)) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "a monitor asks nobody who he is, so it listens on "
-                          "the loopback alone: 127.0.0.1, [::1] or "
-                          "localhost, not \"%s\"", host);
+                          _("a monitor has no authentication, so it listens "
+                            "only on 127.0.0.1, [::1] or localhost, not on "
+                            "'%s'"), host);
         return FALSE;
     }
 
-    /* A bare system has no /etc/hosts that would tell. */
+    /* A minimal system may have no /etc/hosts. */
     if (strcmp(host, "localhost") == 0) {
         g_free(host);
         host = g_strdup("127.0.0.1");
@@ -202,14 +207,14 @@ mt_ref_listen(MtRefListener *listener, const char *address, GError **error)
             return TRUE;
         if (!local)
             migtune_error_set(&local, MIGTUNE_ERROR_IO,
-                              "%s: cannot listen: %s", address,
+                              _("cannot listen on '%s': %s"), address,
                               g_strerror(errno));
         mt_ref_listener_clear(listener);
         g_propagate_error(error, local);
         return FALSE;
     }
     migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      "\"%s\" is neither unix:PATH nor tcp:HOST:PORT",
+                      _("'%s' is not of the form unix:PATH or tcp:HOST:PORT"),
                       address);
 
     return FALSE;

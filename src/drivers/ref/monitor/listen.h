@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The listening socket of a monitor: a UNIX socket that only its owner may
- * use, or TCP on the loopback.
+ * The listening socket of a monitor: a UNIX socket that only its owner can
+ * use, or TCP on a loopback address.
  */
 
 #include <glib.h>
@@ -11,20 +11,20 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    int fd;                     /* does not block */
+    int fd;                     /* non-blocking */
     char *path;                 /* of a UNIX socket, else NULL */
-    guint64 device, inode;      /* which file it is */
-    char *address;              /* with the port filled in */
+    guint64 device, inode;      /* identify the file of the socket */
+    char *address;              /* with the real port */
 } MtRefListener;
 
 /*
- * "unix:PATH" or "tcp:HOST:PORT".  A socket that nobody serves any more is
- * replaced; MIGTUNE_ERROR_BUSY when somebody does.
+ * "unix:PATH" or "tcp:HOST:PORT".  A UNIX socket without a listener is
+ * replaced; MIGTUNE_ERROR_BUSY if a process listens on it.
  */
 gboolean mt_ref_listen(MtRefListener *listener, const char *address,
                        GError **error);
 
-/* Removes the socket, too, if it is still the same. */
+/* Also removes the file of the socket, unless another one has replaced it. */
 void mt_ref_listener_clear(MtRefListener *listener);
 
 G_END_DECLS

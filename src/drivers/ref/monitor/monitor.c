@@ -2,21 +2,22 @@
 /*
  * One client of a guest's monitor.
  *
- * A client greets with qmp_capabilities before anything else; then each value
- * that comes is a command, and each is answered before the next is looked at.
- * Events come in between, from any thread.
+ * The first command of a client must be qmp_capabilities.  Each JSON value is a
+ * command, and is answered before the next one is read.  Events are sent in
+ * between, by any thread.
  */
 #include "config.h"
 
 #include <string.h>
 #include <unistd.h>
 
+#include "drivers/ref/monitor/execute.h"
 #include "drivers/ref/monitor/json-feed.h"
 #include "drivers/ref/monitor/monitor.h"
 #include "util/json-peek.h"
 #include "util/json.h"
 
-/* Since when the monitor is as it is now. */
+/* Out-of-band execution, and the present texts, exist since these releases. */
 #define OOB_SINCE MT_RELEASE(3, 1)
 #define SHORT_TEXTS_SINCE MT_RELEASE(2, 12)
 
@@ -30,17 +31,16 @@ struct MtRefMonitor {
     MtJsonFeed *feed;
     guint watch, watch_end;
     GArray *fds;
-    gboolean oob;               /* was enabled */
+    gboolean oob;               /* the client has enabled it */
 
     GMutex lock;
-    /* Under it. */
-    gboolean ready;             /* negotiated: events are wanted */
+    /* Under @lock. */
+    gboolean ready;             /* negotiated: send events */
     gboolean executing;
     gboolean ending;            /* close after the answer */
     gboolean closed;
 };
 
-/* What a client asks for. */
 typedef struct {
     const char *command;
     JsonObject *arguments;      /* NULL: none */
@@ -60,9 +60,8 @@ monitor_send(MtRefMonitor *m, JsonObject *object)
     g_mutex_unlock(&m->lock);
 }
 
-/* With the lock held. */
 static void
-monitor_close(MtRefMonitor *m)
+monitor_close_locked(MtRefMonitor *m)
 {
     if (!m->closed)
         m->output(NULL, 0, m->user_data);
@@ -140,7 +139,7 @@ monitor_on_end(gpointer user_data)
     g_mutex_lock(&m->lock);
     m->ending = TRUE;
     if (!m->executing)
-        monitor_close(m);
+        monitor_close_locked(m);
     g_mutex_unlock(&m->lock);
 }
 
@@ -170,7 +169,7 @@ monitor_refuse(MtRefMonitor *m, JsonNode *id, const char *error_class,
     monitor_send(m, message);
 }
 
-/* Whether @name is "execute", or what may stand instead. */
+/* Whether @name is "execute", or "exec-oob" if that is enabled. */
 static gboolean
 monitor_is_execute(MtRefMonitor *m, const char *name)
 {
@@ -178,9 +177,8 @@ monitor_is_execute(MtRefMonitor *m, const char *name)
            (m->oob && strcmp(name, "exec-oob") == 0);
 }
 
-/* One member of a request. */
 static gboolean
-monitor_member(MtRefMonitor *m, MonitorRequest *request, const char *name,
+monitor_read_member(MtRefMonitor *m, MonitorRequest *request, const char *name,
                JsonNode *value, MtRefRefusal *refusal)
 {
     if (strcmp(name, "id") == 0)
@@ -215,7 +213,7 @@ monitor_read_request(MtRefMonitor *m, JsonObject *object,
 
     request->id = json_object_get_member(object, "id");
     for (GList *l = names; l; l = l->next) {
-        if (!monitor_member(m, request, l->data,
+        if (!monitor_read_member(m, request, l->data,
                             json_object_get_member(object, l->data), refusal))
             return FALSE;
     }
@@ -224,8 +222,8 @@ monitor_read_request(MtRefMonitor *m, JsonObject *object,
 }
 
 static gboolean
-monitor_refuse_unfound(MtRefMonitor *m, const char *command, gboolean done,
-                       MtRefRefusal *refusal)
+monitor_refuse_order(MtRefMonitor *m, const char *command, gboolean done,
+                     MtRefRefusal *refusal)
 {
     gboolean brief = monitor_release(m) >= SHORT_TEXTS_SINCE;
 
@@ -270,7 +268,7 @@ monitor_negotiate(MtRefMonitor *m, JsonObject *arguments, JsonNode **ret_result,
     return TRUE;
 }
 
-/* What qmp_capabilities has to do with a command; else the guest is asked. */
+/* Handles qmp_capabilities; other commands go to the guest. */
 static MtRefAnswer
 monitor_execute(MtRefMonitor *m, const MonitorRequest *request,
                 JsonNode **ret_result, MtRefRefusal *refusal)
@@ -288,7 +286,7 @@ monitor_execute(MtRefMonitor *m, const MonitorRequest *request,
                            refusal))
         return MT_REF_REFUSED;
     if (negotiation || !m->ready) {
-        monitor_refuse_unfound(m, request->command, m->ready, refusal);
+        monitor_refuse_order(m, request->command, m->ready, refusal);
         return MT_REF_REFUSED;
     }
     if (request->out_of_band && strcmp(request->command, "migrate-pause") &&
@@ -300,7 +298,7 @@ monitor_execute(MtRefMonitor *m, const MonitorRequest *request,
 
     if (m->fds->len)
         fd = g_array_index(m->fds, int, 0);
-    answer = mt_ref_guest_execute_fd(m->guest, request->command,
+    answer = mt_ref_execute_fd(m->guest, request->command,
                                      request->arguments, &fd, ret_result,
                                      refusal);
     if (m->fds->len && fd < 0)
@@ -328,7 +326,7 @@ monitor_run(MtRefMonitor *m, const MonitorRequest *request)
     g_mutex_lock(&m->lock);
     m->executing = FALSE;
     if (answer == MT_REF_HANG_UP || answer == MT_REF_QUIT || m->ending)
-        monitor_close(m);
+        monitor_close_locked(m);
     g_mutex_unlock(&m->lock);
 }
 
@@ -414,7 +412,7 @@ void
 mt_ref_monitor_feed(MtRefMonitor *m, const char *text, gsize length, int *fds,
                     guint n_fds)
 {
-    /* As with QEMU, later ones take the place of those that nobody took. */
+    /* As with QEMU, new descriptors replace those that no command has taken. */
     if (n_fds) {
         monitor_drop_fds(m, 0);
         g_array_append_vals(m->fds, fds, n_fds);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * One client of a guest's QMP monitor: text in, text out.  Who owns the bytes
- * (a socket, a test, a fuzzer) is not its business.
+ * One client of a guest's QMP monitor: text in, text out.  The caller transports
+ * the text: a socket, a test, a fuzzer.
  */
 
 #include "drivers/ref/guest/guest.h"
@@ -12,20 +12,20 @@ G_BEGIN_DECLS
 
 typedef struct MtRefMonitor MtRefMonitor;
 
-/* Whole lines to the client, in order, from any thread, one at a time.  NULL:
- * close the connection. */
+/* Sends complete lines to the client.  Called by any thread, one call at a
+ * time, in order.  @text NULL: close the connection. */
 typedef void (*MtRefOutputFunc)(const char *text, gsize length,
                                 gpointer user_data);
 
-/* Greets at once.  @guest must outlive it. */
+/* Sends the greeting immediately.  @guest must outlive the monitor. */
 MtRefMonitor *mt_ref_monitor_new(MtRefGuest *guest, MtRefOutputFunc output,
                                  gpointer user_data);
 void mt_ref_monitor_free(MtRefMonitor *monitor);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtRefMonitor, mt_ref_monitor_free)
 
-/* What the client sent, in pieces of any size.  @fds came with it
- * (SCM_RIGHTS); taken.  Returns when all whole commands in it are answered. */
+/* Input from the client, in pieces of any size, with descriptors (SCM_RIGHTS),
+ * which are taken.  Returns when all complete commands are answered. */
 void mt_ref_monitor_feed(MtRefMonitor *monitor, const char *text,
                          gsize length, int *fds, guint n_fds);
 

@@ -2,13 +2,13 @@
 /*
  * A guest's monitor on a socket.
  *
- * One thread a socket serves one client at a time; further ones wait in the
- * queue of the listener, as they do with QEMU.  What goes to the client comes
- * from that thread (answers) and from others (events): it is written at once
- * when that is possible, else queued, and the thread writes it when the client
- * reads again.  While much is queued no further command is read, so that a
- * client that asks without listening holds up itself alone; one for whom too
- * many events pile up all the same is hung up on.
+ * One thread per socket serves one client at a time; further clients wait in
+ * the queue of the listener, as in QEMU.  Answers come from that thread, events
+ * from others.  Output is written at once if possible, else it is queued, and
+ * the thread writes it when the client reads again.  While much output is
+ * queued, no further command is read, so that a client that does not read its
+ * answers blocks only itself.  If too many events are queued nevertheless, the
+ * connection is closed.
  */
 #include "config.h"
 
@@ -25,6 +25,7 @@
 #include "drivers/ref/monitor/monitor.h"
 #include "drivers/ref/monitor/server.h"
 #include "migtune/migtune-error.h"
+#include "util/i18n.h"
 
 #define SERVER_READ_BYTES 4096
 #define SERVER_MAX_FDS 16           /* at once, as QEMU takes them */
@@ -42,13 +43,14 @@ struct MtRefServer {
     guint watch;
 
     GMutex lock;
-    int client;                 /* -1: none; the thread alone changes it */
-    GString *output;            /* what is not written yet */
-    gsize n_written;            /* of it */
-    gboolean closing;           /* once that is written */
-    gboolean broken;            /* nothing more can be written */
+    /* Under @lock. */
+    int client;                 /* -1: none; only the thread changes it */
+    GString *output;            /* not written yet, except @n_written bytes */
+    gsize n_written;
+    gboolean closing;           /* close when @output is written */
+    gboolean broken;            /* writing has failed */
     gboolean stop;
-    gboolean quitting;          /* the guest says that it ends */
+    gboolean quitting;          /* the guest has sent SHUTDOWN */
 };
 
 static void
@@ -56,13 +58,13 @@ server_wake(MtRefServer *server)
 {
     guint64 one = 1;
 
-    /* Its counter is far from full, so that this cannot fail. */
+    /* The counter cannot overflow, so this cannot fail. */
     (void)!write(server->wake, &one, sizeof(one));
 }
 
-/* Writes what can be written now.  Under the lock. */
+/* Writes as much as possible without blocking. */
 static void
-server_flush(MtRefServer *server)
+server_flush_locked(MtRefServer *server)
 {
     while (!server->broken && server->n_written < server->output->len) {
         gssize n = send(server->client,
@@ -87,7 +89,7 @@ server_flush(MtRefServer *server)
     }
 }
 
-/* From the monitor, in any thread. */
+/* MtRefOutputFunc; called by any thread. */
 static void
 server_output(const char *text, gsize length, gpointer user_data)
 {
@@ -99,7 +101,7 @@ server_output(const char *text, gsize length, gpointer user_data)
             g_string_append_len(server->output, text, length);
         else
             server->closing = TRUE;
-        server_flush(server);
+        server_flush_locked(server);
         if (server->output->len - server->n_written > SERVER_MAX_BYTES)
             server->broken = TRUE;
         if (server->output->len || server->closing || server->broken)
@@ -123,10 +125,10 @@ server_event(const char *event, JsonObject *data, gint64 timestamp_us,
     server_wake(server);
 }
 
-/* What the client is waited for. */
+/* What to poll for, and why to stop. */
 typedef struct {
     gboolean stop;
-    gboolean end;               /* of this client */
+    gboolean end;               /* of this client's connection */
     gboolean quitting;
     short events;
 } ServerSituation;
@@ -149,7 +151,7 @@ server_look(MtRefServer *server)
     return now;
 }
 
-/* The descriptors that came with a message. */
+/* Takes the descriptors from a message; returns their number. */
 static guint
 server_take_fds(struct msghdr *message, int *fds)
 {
@@ -176,7 +178,7 @@ server_take_fds(struct msghdr *message, int *fds)
     return n_fds;
 }
 
-/* FALSE at the end of what the client has to say. */
+/* FALSE if the client has closed the connection. */
 static gboolean
 server_read(MtRefServer *server, MtRefMonitor *monitor)
 {
@@ -216,7 +218,7 @@ server_drain_wake(MtRefServer *server)
     (void)!read(server->wake, &count, sizeof(count));
 }
 
-/* Gives the client time to take its last answers. */
+/* Gives the client time to read its last answers. */
 static void
 server_linger(MtRefServer *server)
 {
@@ -228,7 +230,7 @@ server_linger(MtRefServer *server)
         gboolean done;
 
         g_mutex_lock(&server->lock);
-        server_flush(server);
+        server_flush_locked(server);
         done = server->broken || server->stop || server->output->len == 0;
         g_mutex_unlock(&server->lock);
         if (done || left_ms <= 0)
@@ -237,7 +239,7 @@ server_linger(MtRefServer *server)
     }
 }
 
-/* Until the client, the guest or the server has come to an end. */
+/* Serves the client until it, the guest or the server ends. */
 static void
 server_talk(MtRefServer *server, MtRefMonitor *monitor)
 {
@@ -258,10 +260,10 @@ server_talk(MtRefServer *server, MtRefMonitor *monitor)
             server_drain_wake(server);
         if (fds[0].revents & POLLOUT) {
             g_mutex_lock(&server->lock);
-            server_flush(server);
+            server_flush_locked(server);
             g_mutex_unlock(&server->lock);
         }
-        /* Who has hung up may have said something before. */
+        /* A client may have sent a command before it closed the connection. */
         if (fds[0].revents & POLLIN) {
             if (!server_read(server, monitor))
                 return;
@@ -328,7 +330,7 @@ server_main(gpointer data)
         else if (errno == EMFILE || errno == ENFILE)
             g_usleep(100000);
     }
-    /* A guest that has quit has no socket any more. */
+    /* Remove the socket when the guest has quit. */
     mt_ref_listener_clear(&server->listener);
 
     return NULL;
@@ -338,6 +340,7 @@ MtRefServer *
 mt_ref_server_new(MtRefGuest *guest, const char *address, GError **error)
 {
     MtRefServer *server = g_new0(MtRefServer, 1);
+    g_autoptr(GError) local = NULL;
 
     server->guest = guest;
     server->client = -1;
@@ -346,7 +349,8 @@ mt_ref_server_new(MtRefGuest *guest, const char *address, GError **error)
     g_mutex_init(&server->lock);
     server->listener.fd = -1;
     if (server->wake < 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "no eventfd: %s",
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          _("cannot create an eventfd: %s"),
                           g_strerror(errno));
         g_clear_pointer(&server, mt_ref_server_free);
     } else if (!mt_ref_listen(&server->listener, address, error)) {
@@ -354,7 +358,13 @@ mt_ref_server_new(MtRefGuest *guest, const char *address, GError **error)
     } else {
         server->address = g_strdup(server->listener.address);
         server->watch = mt_ref_guest_watch(guest, server_event, server);
-        server->thread = g_thread_new("ref-monitor", server_main, server);
+        server->thread = g_thread_try_new("ref-monitor", server_main, server,
+                                          &local);
+    }
+    if (local) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s", local->message);
+        mt_ref_guest_unwatch(guest, server->watch);
+        g_clear_pointer(&server, mt_ref_server_free);
     }
 
     return server;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checking arguments against the shapes of the profile.
+ * Checking the arguments of a command against the shapes of the profile.
  *
- * From 2.8 on QEMU walks an argument by its type: members in the order of the
- * type, each one's value before the next, then what is left over.  Before, the
- * monitor first compared the outermost members with a list of its own, and
- * only their insides were walked.
+ * Since 2.8 QEMU visits the members in the order of the type, each with its
+ * value, and then reports unexpected members.  Before, the monitor compared
+ * the outermost members with a list of its own first, and visited only their
+ * values.
  */
 #include "config.h"
 
@@ -19,18 +19,18 @@
 typedef struct {
     const MtRefProfile *profile;
     guint reject;     /* of MtRefReject */
-    GString *path;    /* of the value that is looked at */
-    const char *name; /* the last member on it */
+    GString *path;    /* of the value that is checked */
+    const char *name; /* the last member of @path */
     MtRefRefusal *refusal;
 } InputVisit;
 
 static gboolean
 visit_value(InputVisit *visit, const char *type, JsonNode *node);
 
-/* QEMU has been able to refuse what is unstable since then. */
+/* -compat can reject unstable input since this release. */
 #define UNSTABLE_SINCE MT_RELEASE(6, 2)
 
-/* What @reject has against something, as QEMU calls it; NULL: nothing. */
+/* QEMU's word for the reason why @reject refuses something; NULL: accepted. */
 static const char *
 input_objection(const MtRefProfile *profile, guint reject,
                 gboolean deprecated, gboolean unstable)
@@ -56,7 +56,7 @@ visit_is_old(const InputVisit *visit)
     return visit->profile->release < MT_RELEASE(2, 8);
 }
 
-/* How the value is called in a message: old releases only knew the member. */
+/* The value's name in a message: old releases print only the member. */
 static const char *
 visit_place(const InputVisit *visit)
 {
@@ -78,8 +78,8 @@ node_is(JsonNode *node, GType type)
            json_node_get_value_type(node) == type;
 }
 
-/* Numbers that must not be negative.  Those of 64 bits may be: programs of
- * older days count on it. */
+/* Unsigned numbers.  QEMU accepts negative values for those of 64 bits, for
+ * the sake of old clients. */
 static gboolean
 visit_unsigned(InputVisit *visit, guint bits, JsonNode *node)
 {
@@ -206,7 +206,7 @@ visit_alternate(InputVisit *visit, const MtRefShape *shape, JsonNode *node)
     return visit_refuse_type(visit, shape->type->name);
 }
 
-/* Puts a member's name on the path; returns how long that was before. */
+/* Appends a member to the path; returns the former length of the path. */
 static gsize
 visit_enter(InputVisit *visit, const char *member)
 {
@@ -248,8 +248,8 @@ visit_fields(InputVisit *visit, GArray *fields, JsonObject *object)
     return TRUE;
 }
 
-/* The shape that the tag of a union selects; NULL if it is no union, or the
- * selected one has no members. */
+/* The shape that the tag of a union selects; NULL if it is not a union, or if
+ * the branch has no members. */
 static const MtRefShape *
 visit_variant(InputVisit *visit, const MtRefShape *shape, JsonObject *object)
 {
@@ -331,8 +331,8 @@ visit_value(InputVisit *visit, const char *type, JsonNode *node)
     return visit_object(visit, shape, json_node_get_object(node));
 }
 
-/* The list that the monitor of 2.4 to 2.7 kept beside the types: it has what
- * may be set, and is asked for members before their values. */
+/* 2.4 to 2.7: the monitor's own list of arguments, which has only members that
+ * can be set; it is checked before the values. */
 static gboolean
 visit_outermost_old(InputVisit *visit, const MtRefShape *shape,
                     JsonObject *object)
@@ -366,7 +366,7 @@ visit_outermost_old(InputVisit *visit, const MtRefShape *shape,
     return TRUE;
 }
 
-/* It is not there, or there is an objection to it. */
+/* @objection: see input_objection(); NULL: the command does not exist. */
 static gboolean
 input_refuse_command(MtRefRefusal *refusal, const char *command,
                      const char *objection)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The commands and events that a reference guest has, and when each was there.
+ * The commands and events of reference guests, and the releases that have
+ * them.
  *
- * It is QEMU's migration interface and what a client needs around it.  What
- * works on devices, disks or another hypervisor (snapshot-*, xen-*) is not:
- * such a guest has none of them.
+ * These are QEMU's migration interface and what a client needs with it.
+ * Commands for devices, disks or other hypervisors (snapshot-*, xen-*) are
+ * absent, because a reference guest has no devices.
  */
 #include "config.h"
 
@@ -15,7 +16,8 @@
 #define R(major, minor) MT_RELEASE(major, minor)
 #define SINCE(major, minor) .span = { .since = R(major, minor) }
 
-/* Retired together: deprecated in words long before, which nothing told. */
+/* Removed together in 6.0.  They were deprecated long before, but the schema
+ * could not say so before 5.0. */
 #define RETIRED_6_0 .span = { 0, R(5, 0), R(6, 0) }
 
 const MtRefCommand mt_ref_commands[] = {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What single releases do that no rule explains, the schemes that an address
- * may have, and what Debian's builds are made with.
+ * Behaviour of single releases that no general rule covers, and the schemes of
+ * an address.
  *
- * Where a release was mended by its own stable updates, it is the mended one
- * that is here: 7.2 takes null for tls-authz, and 8.2 channels without uri.
+ * If a stable update changed a release, the profile has the updated behaviour:
+ * 7.2 accepts null for tls-authz, and 8.2 channels without uri.
  */
 #include "config.h"
 
@@ -15,7 +15,7 @@
 #define R(major, minor) MT_RELEASE(major, minor)
 #define STILL MT_RELEASE_MAX
 
-/* A name, and the first and last release that it is true of. */
+/* A name, and the first and last release that it applies to. */
 typedef struct {
     const char *name;
     MtRelease from, until;
@@ -23,44 +23,44 @@ typedef struct {
 } QuirkRange;
 
 static const QuirkRange quirks[] = {
-    /* Capabilities that exclude each other: the command fails, and yet what
-     * it asked for is on afterwards. */
+    /* A command with capabilities that exclude each other fails, but sets
+     * them. */
     { "refused-list-stays", R(2, 10), R(2, 11) },
-    /* The one of them that is post-copy is switched off, and no error. */
+    /* Post-copy is switched off by compress, without an error. */
     { "postcopy-dropped", R(2, 5), R(2, 9) },
-    /* The range of a CPU throttle is checked once it is stored. */
+    /* The range of a CPU throttle value is checked after it was stored. */
     { "throttle-kept-on-error", R(2, 6), R(2, 7) },
     /* Numbers lose their upper bits before their range is checked. */
     { "narrowing", R(2, 12), R(5, 2) },
-    /* A negative rate is 2^64 less that. */
+    /* A negative rate is accepted as 2^64 minus its absolute value. */
     { "negative-wraps", R(2, 12), STILL },
-    /* null for tls-authz ends the process. */
+    /* null for tls-authz crashes QEMU. */
     { "tls-authz-null-aborts", R(4, 0), R(7, 1) },
     { "tls-authz-null-aborts", R(8, 0), R(8, 1) },
-    /* tls-* are told once they were set. */
-    { "tls-told-when-set", R(2, 8), R(2, 8) },
-    /* With mapped-ram, compression or TLS may be set, and nothing after. */
+    /* tls-* are reported only after they were set. */
+    { "tls-reported-when-set", R(2, 8), R(2, 8) },
+    /* With mapped-ram, compression or TLS can be set, but then no parameter
+     * can be set any more. */
     { "mapped-ram-latch", R(9, 0), STILL },
-    /* multifd over exec: ends the source. */
+    /* multifd over exec crashes the source. */
     { "multifd-exec-crashes", R(4, 0), R(5, 2) },
-    /* A list of channels without "main" ends the source. */
+    /* A list of channels without "main" crashes the source. */
     { "channels-without-main-crash", R(10, 0), STILL },
-    /* So does an address without a channel for mode cpr-transfer. */
+    /* A URI without a channel list crashes a source in mode cpr-transfer. */
     { "cpr-transfer-uri-aborts", R(11, 0), STILL },
-    /* A second migrate-incoming fails and starts. */
+    /* A second migrate-incoming reports an error, but listens. */
     { "second-incoming-starts", R(2, 3), R(4, 2) },
-    /* After a migrate-incoming that failed there is no other. */
+    /* After a failed migrate-incoming no other one is accepted. */
     { "failed-incoming-is-the-last", R(9, 1), STILL },
-    /* migrate_cancel in post-copy is obeyed, and the guest lost. */
+    /* migrate_cancel is accepted in post-copy, and the guest is lost. */
     { "cancel-in-postcopy", R(2, 5), R(9, 2) },
     /* A guest that has been migrated away may be migrated again. */
     { "migrate-again", R(2, 4), R(5, 2) },
-    /* A scheme that there is not makes the migration fail, not only the
-     * command. */
+    /* An unknown scheme changes the status to failed, besides the error. */
     { "bad-scheme-fails-job", R(2, 4), R(8, 1) },
-    /* query-qmp-schema does not look at arguments. */
+    /* query-qmp-schema ignores arguments. */
     { "schema-takes-anything", R(2, 5), R(5, 2) },
-    /* query-migrate of the destination stays empty. */
+    /* query-migrate of a destination is always empty. */
     { "no-status-when-incoming", R(2, 4), R(2, 12) },
     { NULL },
 };
@@ -73,18 +73,6 @@ static const QuirkRange schemes[] = {
     { "rdma", R(2, 4), STILL, "rdma" },
     { "vsock", R(5, 2), STILL },
     { "file", R(8, 2), STILL },
-    { NULL },
-};
-
-/* What Debian has it in; Debian's 5.2 is without zstd. */
-static const QuirkRange build_options[] = {
-    { "zstd", R(6, 0), STILL },
-    { "qpl", STILL, STILL },
-    { "uadk", STILL, STILL },
-    { "qatzip", STILL, STILL },
-    { "rdma", R(2, 4), STILL },
-    { "replication", R(2, 8), STILL },
-    { "live-block-migration", R(2, 4), R(9, 0) },
     { NULL },
 };
 
@@ -117,40 +105,4 @@ mt_ref_profile_has_scheme(const MtRefProfile *profile, const char *scheme)
     }
 
     return FALSE;
-}
-
-gboolean
-mt_ref_build_option_exists(const char *option)
-{
-    for (const QuirkRange *o = build_options; o->name; o++) {
-        if (strcmp(o->name, option) == 0)
-            return TRUE;
-    }
-
-    return FALSE;
-}
-
-char **
-mt_ref_build_options_default(MtRelease release)
-{
-    GPtrArray *options = g_ptr_array_new();
-
-    for (const QuirkRange *o = build_options; o->name; o++) {
-        if (quirk_range_holds(o, release))
-            g_ptr_array_add(options, g_strdup(o->name));
-    }
-    g_ptr_array_add(options, NULL);
-
-    return (char **)g_ptr_array_free(options, FALSE);
-}
-
-char *
-mt_ref_build_options_text(void)
-{
-    GString *text = g_string_new(NULL);
-
-    for (const QuirkRange *o = build_options; o->name; o++)
-        g_string_append_printf(text, "%s%s", text->len ? ", " : "", o->name);
-
-    return g_string_free(text, FALSE);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How the parameters of the catalogue look on the wire, in the order in which
- * QEMU lists, reads and tells them.
+ * The JSON types of the parameters of the catalogue, in the order in which
+ * QEMU lists, checks and reports them.
  *
- * The types are those of 6.0 and later.  Before, most numbers to be set were
- * ints, see profile.c, and what the narrower type behind one did to a value is
- * said in tunables-params.c.
+ * The types are those of 6.0 and later.  Before, most numbers were of type int
+ * (see profile.c) and were truncated when stored (see tunables-params.c).
  */
 #include "config.h"
 

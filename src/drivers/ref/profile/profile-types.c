@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The types that the commands and events of profile-commands.c take, return
- * and carry, with the releases that each of their parts was in.
+ * The types of the arguments, results and event data of profile-commands.c,
+ * with the releases that each member exists in.
  *
- * What the catalogue knows (capabilities, parameters, the values of enums
- * among them) is not here: the types that are made of rows say so.
+ * Types that are made of rows of the catalogue (capabilities, parameters and
+ * their enums) have no members here.
  */
 #include "config.h"
 
@@ -219,7 +219,7 @@ const MtRefType mt_ref_types[] = {
     OBJECT("int-value-arg", { "value", "int" }),
     OBJECT("number-value-arg", { "value", "number" }),
 
-    /* how a migration goes */
+    /* progress of a migration */
     { .name = "MigrationInfo", .meta = MT_REF_OBJECT,
       .members = migration_info },
     { .name = "MigrationStats", .meta = MT_REF_OBJECT,
@@ -282,7 +282,7 @@ const MtRefType mt_ref_types[] = {
            { "limit-rate", "uint64" },
            { "current-rate", "uint64" }),
 
-    /* what is not migration */
+    /* not about migration */
     OBJECT("AnnounceParameters",
            { "initial", "int" },
            { "max", "int" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Computing a profile: every table is read once, and what the release has of
- * it is kept as shapes, which are what argument checks and the schema walk.
+ * Computing a profile: from every table, the parts that the release has become
+ * shapes, which the check of arguments and the schema use.
  */
 #include "config.h"
 
@@ -96,7 +96,8 @@ profile_fields_of_members(const MtRefProfile *profile,
     return fields;
 }
 
-/* What @row is as a member or a value; FALSE if it is not there. */
+/* The member or value that @row is in the release; FALSE if it does not have
+ * the row. */
 static gboolean
 profile_field_of_row(const MtRefProfile *profile, const MtRow *row,
                      MtRefField *ret_field)
@@ -129,16 +130,16 @@ profile_fields_of_capabilities(const MtRefProfile *profile)
     return fields;
 }
 
-/* The type of a parameter in the release: most of what has a width from 6.0
- * on was an int before, and null was no text before 2.10. */
+/* The type of a parameter in the release: before 6.0 most numbers are int, and
+ * before 2.10 texts cannot be null. */
 static const char *
 profile_row_type(const MtRefProfile *profile, const MtRefRowType *row_type,
-                 gboolean told)
+                 gboolean queried)
 {
     MtType type = mt_row(row_type->id)->type;
 
-    if (told && row_type->told_as && profile->release < MT_RELEASE(11, 0))
-        return row_type->told_as;
+    if (queried && row_type->query_type && profile->release < MT_RELEASE(11, 0))
+        return row_type->query_type;
     if (type == MT_TYPE_STRING && profile->release < MT_RELEASE(2, 10))
         return "str";
     if ((type == MT_TYPE_INT || type == MT_TYPE_ULLONG) && !row_type->always &&
@@ -149,7 +150,7 @@ profile_row_type(const MtRefProfile *profile, const MtRefRowType *row_type,
 }
 
 static GArray *
-profile_fields_of_parameters(const MtRefProfile *profile, gboolean told)
+profile_fields_of_parameters(const MtRefProfile *profile, gboolean queried)
 {
     GArray *fields = g_array_new(FALSE, TRUE, sizeof(MtRefField));
     MtRefField field;
@@ -158,8 +159,8 @@ profile_fields_of_parameters(const MtRefProfile *profile, gboolean told)
          t++) {
         if (!profile_field_of_row(profile, mt_row(t->id), &field))
             continue;
-        field.type = profile_row_type(profile, t, told);
-        field.optional = !told || profile->release >= MT_RELEASE(2, 8);
+        field.type = profile_row_type(profile, t, queried);
+        field.optional = !queried || profile->release >= MT_RELEASE(2, 8);
         g_array_append_val(fields, field);
     }
 
@@ -247,7 +248,7 @@ profile_add_build_options(MtRefProfile *profile, const char *const *options,
             g_autofree char *all = mt_ref_build_options_text();
 
             migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                              _("there is no build option \"%s\"; there are "
+                              _("unknown build option '%s'; expected one of "
                                 "%s"),
                               options[i], all);
             return FALSE;
@@ -258,7 +259,7 @@ profile_add_build_options(MtRefProfile *profile, const char *const *options,
     return TRUE;
 }
 
-/* Whether @name is "parameter=member" of some release. */
+/* Whether @name is "parameter=member" and any release has it. */
 static gboolean
 override_is_member(const char *name)
 {
@@ -302,9 +303,9 @@ profile_override(MtRefProfile *profile, const MtRefOverride *override,
     }
 
     migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      _("\"%s\" cannot be %s: no release has a capability, a "
-                        "parameter, a command or a \"parameter=value\" of "
-                        "that name"),
+                      _("'%s' cannot be %s: no release has a capability, a "
+                        "parameter, a command or a 'parameter=value' of that "
+                        "name"),
                       override->name, mt_ref_state_to_string(override->state));
     return FALSE;
 }
@@ -333,8 +334,8 @@ mt_ref_profile_new(MtRelease release, const char *const *build_options,
         g_autofree char *last = mt_release_format(MT_RELEASE_LAST);
 
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          _("there is no QEMU %s to be like, only the "
-                            "releases from %s to %s"),
+                          _("QEMU %s is not supported; expected a release "
+                            "from %s to %s"),
                           text ? text : "0", first, last);
         return NULL;
     }

@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * What QEMU of a release offers on its monitor.
+ * The migration interface of the monitor of one release of QEMU.
  *
- * A profile is computed: rows of the catalogue (params/table) say what exists
- * from when to when, with its bounds, defaults, members and rules; the tables
- * in profile-*.c say what the rows do not: commands with their arguments,
+ * A profile is computed from tables.  The catalogue (params/table) has the
+ * capabilities and parameters with their releases, bounds, defaults, members
+ * and rules; the tables in profile-*.c add commands with their arguments,
  * widths of integers, events, statuses, members of query-migrate, and the
- * quirks of single releases.  A profile never changes once it is made, and any
- * number of guests and threads may share it.
+ * quirks of single releases.  A profile is immutable; guests and threads share
+ * it.
  */
 
 #include <json-glib/json-glib.h>
@@ -19,19 +19,19 @@
 
 G_BEGIN_DECLS
 
-/* What has become of a row, a command or a member of an enum at a release. */
+/* The state of a row, a command or a value of an enum in a release. */
 typedef enum {
-    MT_REF_ABSENT,              /* not yet, or no longer */
+    MT_REF_ABSENT,              /* not yet, or no longer, in QEMU */
     MT_REF_PRESENT,
-    MT_REF_DEPRECATED,          /* works; the schema says so, where it can */
-    MT_REF_STUBBED,             /* accepted, kept, without any effect */
+    MT_REF_DEPRECATED,          /* works, and is marked in the schema */
+    MT_REF_STUBBED,             /* accepted and stored, without effect */
 } MtRefState;
 
 /* "removed", "present", "deprecated", "stubbed". */
 const char *mt_ref_state_to_string(MtRefState state);
 gboolean mt_ref_state_from_string(const char *text, MtRefState *ret_state);
 
-/* What the next release, or another build, would be like. */
+/* A change to a profile, to imitate a future release or another build. */
 typedef struct {
     char *name;                 /* capability, parameter, command or
                                  * "parameter=member" in QEMU's spelling */
@@ -41,12 +41,12 @@ typedef struct {
 typedef struct MtRefProfile MtRefProfile;
 
 /*
- * @build_options lists what the build has that others have not ("zstd",
- * "qatzip", "qpl", "uadk", "rdma", "replication", "live-block-migration");
- * NULL: what Debian's build of that release has.  @overrides may be NULL; the
- * array is ended by an entry without a name.
- * MIGTUNE_ERROR_INVALID_ARGUMENT for a release, an option or a name that there
- * is not.
+ * @build_options lists the optional features of the build ("zstd", "qatzip",
+ * "qpl", "uadk", "rdma", "replication", "live-block-migration"); NULL: those of
+ * Debian's build of that release.  @overrides may be NULL; an entry without a
+ * name ends the array.
+ * MIGTUNE_ERROR_INVALID_ARGUMENT if the release, an option or a name does not
+ * exist.
  */
 MtRefProfile *mt_ref_profile_new(MtRelease release,
                                  const char *const *build_options,
@@ -61,13 +61,13 @@ MtRelease mt_ref_profile_release(const MtRefProfile *profile);
 gboolean mt_ref_profile_has_build_option(const MtRefProfile *profile,
                                          const char *option);
 
-/* Of capabilities and parameters, by the row; of commands, by the name. */
+/* The state of a capability or parameter, and of a command. */
 MtRefState mt_ref_profile_row(const MtRefProfile *profile, const MtRow *row);
 MtRefState mt_ref_profile_command(const MtRefProfile *profile,
                                   const char *name);
 
-/* Events, statuses of query-migrate, members of query-migrate
- * ("ram.normal"): whether the release has one. */
+/* Whether the release has an event, a migration status, or a member of
+ * query-migrate ("ram.normal"). */
 gboolean mt_ref_profile_has_event(const MtRefProfile *profile,
                                   const char *name);
 gboolean mt_ref_profile_has_status(const MtRefProfile *profile,
@@ -75,11 +75,11 @@ gboolean mt_ref_profile_has_status(const MtRefProfile *profile,
 gboolean mt_ref_profile_has_member(const MtRefProfile *profile,
                                    const char *path);
 
-/* Whether migrate takes addresses of a scheme ("tcp"). */
+/* Whether migrate accepts addresses with this scheme ("tcp"). */
 gboolean mt_ref_profile_has_scheme(const MtRefProfile *profile,
                                    const char *scheme);
 
-/* A quirk by its name, see the table in profile-quirks.c. */
+/* Whether the release has a quirk; the names are in profile-quirks.c. */
 gboolean mt_ref_profile_has_quirk(const MtRefProfile *profile,
                                   const char *quirk);
 

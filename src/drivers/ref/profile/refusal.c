@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Refusals: what stands in "error" of an answer.
+ * Refusals: the content of "error" in an answer.
  */
 #include "config.h"
 

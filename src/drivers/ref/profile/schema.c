@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Telling the shapes of a profile as query-qmp-schema does.
+ * The answer to query-qmp-schema, from the shapes of a profile.
  *
- * Types are reached from commands and events and told once.  Their names are
- * numbers, given as they are met, since QEMU does not show its own either.
+ * Types are found through the commands and events, and each is reported once.
+ * Their names are numbers in the order in which they are found; QEMU hides its
+ * internal names as well.
  */
 #include "config.h"
 
@@ -19,17 +20,18 @@ typedef struct {
     const MtRefProfile *profile;
     gboolean hide_deprecated;
     JsonArray *entities;
-    GHashTable *names; /* of a type → what it is told as */
-    GQueue *todo;      /* types that are named and not told yet */
-    guint next;        /* number */
+    GHashTable *names; /* type to its name in the answer */
+    GQueue *todo;      /* types with a name that are not in the answer yet */
+    guint next;        /* the next number */
 } SchemaWalk;
 
-/* What JSON has for a built-in type; NULL if @type is none. */
+/* The name in the schema of a built-in type, and its JSON type; NULL if @type
+ * is not built in. */
 static const char *
 schema_builtin(const char *type, const char **ret_json)
 {
     static const struct {
-        const char *type, *told_as, *json;
+        const char *type, *name, *json;
     } builtins[] = {
         { "str", "str", "string" },    { "int", "int", "int" },
         { "uint8", "int", "int" },     { "uint16", "int", "int" },
@@ -42,14 +44,14 @@ schema_builtin(const char *type, const char **ret_json)
     for (guint i = 0; i < G_N_ELEMENTS(builtins); i++) {
         if (strcmp(builtins[i].type, type) == 0) {
             *ret_json = builtins[i].json;
-            return builtins[i].told_as;
+            return builtins[i].name;
         }
     }
 
     return NULL;
 }
 
-/* @type without the widths of numbers, which are not told. */
+/* @type without the width of numbers, which the schema does not have. */
 static char *
 schema_plain_type(const char *type)
 {
@@ -62,7 +64,8 @@ schema_plain_type(const char *type)
                  : g_strdup(builtin ? builtin : type);
 }
 
-/* What @type is told as; it will be. */
+/* The name of @type in the answer; it is added to the list of types if it is
+ * new. */
 static const char *
 schema_name(SchemaWalk *walk, const char *type)
 {
@@ -101,7 +104,7 @@ schema_add(SchemaWalk *walk, const char *name, const char *meta)
     return entity;
 }
 
-/* What has a feature in general, and values of enums, say so from @since on. */
+/* @since: the first release whose schema has features at this place. */
 static void
 schema_add_features(const SchemaWalk *walk, JsonObject *object,
                     gboolean deprecated, gboolean unstable, MtRelease since)
@@ -122,7 +125,7 @@ schema_add_features(const SchemaWalk *walk, JsonObject *object,
 }
 
 static void
-schema_tell_fields(SchemaWalk *walk, JsonObject *entity, GArray *fields)
+schema_add_fields(SchemaWalk *walk, JsonObject *entity, GArray *fields)
 {
     JsonArray *members = json_array_new();
 
@@ -145,12 +148,12 @@ schema_tell_fields(SchemaWalk *walk, JsonObject *entity, GArray *fields)
 }
 
 static void
-schema_tell_object(SchemaWalk *walk, const char *name, const MtRefShape *shape)
+schema_add_object(SchemaWalk *walk, const char *name, const MtRefShape *shape)
 {
     JsonObject *entity = schema_add(walk, name, "object");
     JsonArray *variants;
 
-    schema_tell_fields(walk, entity, shape->fields);
+    schema_add_fields(walk, entity, shape->fields);
     if (!shape->variants)
         return;
 
@@ -169,7 +172,7 @@ schema_tell_object(SchemaWalk *walk, const char *name, const MtRefShape *shape)
 }
 
 static void
-schema_tell_enum(SchemaWalk *walk, const char *name, const MtRefShape *shape)
+schema_add_enum(SchemaWalk *walk, const char *name, const MtRefShape *shape)
 {
     gboolean objects = walk->profile->release >= R(6, 2);
     JsonObject *entity = schema_add(walk, name, "enum");
@@ -189,7 +192,7 @@ schema_tell_enum(SchemaWalk *walk, const char *name, const MtRefShape *shape)
         json_object_set_array_member(entity, "members", members);
     else
         json_array_unref(members);
-    /* "values" is itself deprecated once there are members. */
+    /* "values" is deprecated itself since "members" exists. */
     if (objects && walk->hide_deprecated)
         json_array_unref(values);
     else
@@ -197,7 +200,7 @@ schema_tell_enum(SchemaWalk *walk, const char *name, const MtRefShape *shape)
 }
 
 static void
-schema_tell_alternate(SchemaWalk *walk, const char *name,
+schema_add_alternate(SchemaWalk *walk, const char *name,
                       const MtRefShape *shape)
 {
     JsonObject *entity = schema_add(walk, name, "alternate");
@@ -215,7 +218,7 @@ schema_tell_alternate(SchemaWalk *walk, const char *name,
 }
 
 static void
-schema_tell(SchemaWalk *walk, const char *type)
+schema_add_type(SchemaWalk *walk, const char *type)
 {
     const char *name = g_hash_table_lookup(walk->names, type);
     g_autofree char *element = mt_ref_type_element(type);
@@ -239,21 +242,21 @@ schema_tell(SchemaWalk *walk, const char *type)
     case MT_REF_ENUM:
     case MT_REF_CAPABILITIES:
     case MT_REF_VALUES:
-        schema_tell_enum(walk, name, shape);
+        schema_add_enum(walk, name, shape);
         break;
     case MT_REF_ALTERNATE:
-        schema_tell_alternate(walk, name, shape);
+        schema_add_alternate(walk, name, shape);
         break;
     case MT_REF_OBJECT:
     case MT_REF_ARGUMENTS:
     case MT_REF_PARAMETERS:
-        schema_tell_object(walk, name, shape);
+        schema_add_object(walk, name, shape);
         break;
     }
 }
 
 static void
-schema_tell_command(SchemaWalk *walk, const MtRefCommand *command)
+schema_add_command(SchemaWalk *walk, const MtRefCommand *command)
 {
     MtRefState state = mt_ref_profile_command(walk->profile, command->name);
     gboolean deprecated = state == MT_REF_DEPRECATED;
@@ -277,7 +280,7 @@ schema_tell_command(SchemaWalk *walk, const MtRefCommand *command)
 }
 
 static void
-schema_tell_event(SchemaWalk *walk, const MtRefEvent *event)
+schema_add_event(SchemaWalk *walk, const MtRefEvent *event)
 {
     JsonObject *entity;
 
@@ -301,11 +304,11 @@ mt_ref_schema_build(const MtRefProfile *profile, gboolean hide_deprecated)
     const char *type;
 
     for (const MtRefCommand *c = mt_ref_commands; c->name; c++)
-        schema_tell_command(&walk, c);
+        schema_add_command(&walk, c);
     for (const MtRefEvent *e = mt_ref_events; e->name; e++)
-        schema_tell_event(&walk, e);
+        schema_add_event(&walk, e);
     while ((type = g_queue_pop_head(todo)))
-        schema_tell(&walk, type);
+        schema_add_type(&walk, type);
 
     return mt_json_node_new_array(walk.entities);
 }

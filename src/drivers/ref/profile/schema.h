@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * query-qmp-schema, and what releases before it had: query-commands and
- * query-events.  Only what this guest has is in them.
+ * query-qmp-schema, and the older query-commands and query-events.  They
+ * report only what a reference guest has.
  */
 
 #include "drivers/ref/profile/profile.h"

@@ -9,7 +9,7 @@
 #include "drivers/ref/spec/fault.h"
 #include "util/json-peek.h"
 
-/* More are of no use, and a client must not fill memory with them. */
+/* A client must not be able to fill the memory with faults. */
 #define MAX_ARMED 1024
 
 typedef struct {
@@ -77,7 +77,7 @@ mt_ref_faults_meet(MtRefFaults *faults, const char *command, guint64 *ret_ms)
         gboolean about = fault_is_of_commands(f->kind) &&
             (!f->command || strcmp(f->command, command) == 0);
 
-        /* Each one counts, but one at a time happens. */
+        /* Every fault counts the command, but only one takes effect. */
         if (!about || ++armed->seen < MAX(f->at, 1) ||
             kind != MT_REF_FAULT_NONE) {
             i++;
@@ -136,8 +136,8 @@ fault_number(JsonObject *arguments, const char *name, guint64 *ret,
     if (!json_object_has_member(arguments, name))
         return TRUE;
     if (!mt_json_peek_int(arguments, name, &number) || number < 0)
-        return mt_ref_refuse(refusal, "x-migtune-fault: '%s' must be a whole "
-                             "number from 0 on", name);
+        return mt_ref_refuse(refusal, "x-migtune-fault: '%s' must be an "
+                             "integer of at least 0", name);
 
     *ret = number;
     return TRUE;
@@ -174,9 +174,9 @@ mt_ref_fault_read(JsonObject *arguments, MtRefFault *ret_fault,
 
     for (GList *l = names; l; l = l->next) {
         if (!g_strv_contains(known, l->data))
-            return mt_ref_refuse(refusal, "x-migtune-fault: there is no "
-                                 "argument '%s'; kind, at, command, ms and "
-                                 "channel are", (const char *)l->data);
+            return mt_ref_refuse(refusal, "x-migtune-fault: unknown argument "
+                                 "'%s'; expected kind, at, command, ms or "
+                                 "channel", (const char *)l->data);
     }
     if (!fault_kind(arguments, &fault.kind, refusal) ||
         !fault_number(arguments, "at", &fault.at, refusal) ||

@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * Faults of one guest: which are armed, and which of them a command or a
- * migration meets.
+ * The armed faults of one guest, and which of them affect a command or a
+ * migration.
  *
- * Each happens once.  REFUSE, DELAY and HANGUP count the commands that they
- * are about from the moment they are armed; DROP, STALL and CORRUPT are for
- * the next migration that this guest sends; KILL is for the next one either
- * way: a source loses its connections, a destination its life.
+ * Each fault takes effect once.  REFUSE, DELAY and HANGUP count commands from
+ * the moment when they are armed.  DROP, STALL and CORRUPT affect the next
+ * outgoing migration.  KILL affects the next migration in either direction: a
+ * source loses its connections, a destination ends.
  */
 
 #include "drivers/ref/profile/input.h"
@@ -26,14 +26,14 @@ void mt_ref_faults_init(MtRefFaults *faults, const GArray *spec);
 void mt_ref_faults_clear(MtRefFaults *faults);
 void mt_ref_faults_arm(MtRefFaults *faults, const MtRefFault *fault);
 
-/* None is armed any more. */
+/* Removes all faults. */
 void mt_ref_faults_disarm(MtRefFaults *faults);
 
-/* A command came: what happens to it, and for how long. */
+/* The fault that affects this command, and the delay. */
 MtRefFaultKind mt_ref_faults_meet(MtRefFaults *faults, const char *command,
                                   guint64 *ret_ms);
 
-/* A migration begins: puts into @settings what waits for it. */
+/* A migration starts: moves its faults into @settings. */
 void mt_ref_faults_load(MtRefFaults *faults, gboolean incoming,
                         MtEngineSettings *settings);
 

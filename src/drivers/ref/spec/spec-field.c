@@ -2,9 +2,9 @@
 /*
  * The fields of a guest, and of a fault, from text.
  *
- * One table says what each is called and how it is read; options of a URI and
- * attributes of the XML file both come through it.  Numbers are read the way
- * that values of parameters are, so that units are the same everywhere.
+ * Options of a URI and attributes of the XML file use the same table.  Numbers
+ * are parsed like the values of parameters, so that units are the same
+ * everywhere.
  */
 #include "config.h"
 
@@ -13,6 +13,7 @@
 #include "drivers/ref/spec/spec.h"
 #include "migtune/migtune-error.h"
 #include "params/value.h"
+#include "util/i18n.h"
 
 #define KIB 1024ull
 #define MIB (1024 * KIB)
@@ -97,31 +98,34 @@ field_read_text(const Field *field, gpointer spec, gpointer to,
     char **member = to;
 
     if (!*text)
-        return field_error(error, field->name, "it is empty");
+        return field_error(error, field->name, _("the value is empty"));
     if (!g_utf8_validate(text, -1, NULL))
-        return field_error(error, field->name, "it is not valid UTF-8");
+        return field_error(error, field->name,
+                           _("the value is not valid UTF-8"));
 
     g_free(*member);
     *member = g_strdup(text);
     return TRUE;
 }
 
-/* It becomes the name of a socket, and stands in keys. */
+/* The name is also used as the name of a socket and in keys. */
 static gboolean
 field_read_name(const Field *field, gpointer spec, gpointer to,
                 const char *text, GError **error)
 {
     if (strlen(text) > FIELD_NAME_MAX)
-        return field_error(error, field->name, "it has %" G_GSIZE_FORMAT
-                           " bytes, at most %d are accepted", strlen(text),
-                           FIELD_NAME_MAX);
+        return field_error(error, field->name,
+                           _("the name has %u bytes; the maximum is %d"),
+                           (guint)strlen(text), FIELD_NAME_MAX);
     if (*text == '.')
-        return field_error(error, field->name, "\"%s\" begins with a dot",
+        return field_error(error, field->name,
+                           _("'%s' starts with a dot, which is not accepted"),
                            text);
     for (const char *p = text; *p; p++) {
         if (*p == '/' || g_ascii_iscntrl(*p))
-            return field_error(error, field->name, "neither a slash nor a "
-                               "control character is accepted in it");
+            return field_error(error, field->name,
+                               _("slashes and control characters are not "
+                                 "accepted"));
     }
 
     return field_read_text(field, spec, to, text, error);
@@ -132,9 +136,10 @@ field_read_uuid(const Field *field, gpointer spec, gpointer to,
                 const char *text, GError **error)
 {
     if (!g_uuid_string_is_valid(text))
-        return field_error(error, field->name, "\"%s\" is no UUID; expected "
-                           "32 hexadecimal digits as in "
-                           "2f4c1a52-6d0b-4a3e-9c57-07d1c0a97201", text);
+        return field_error(error, field->name,
+                           _("'%s' is not a UUID; expected 32 hexadecimal "
+                             "digits such as %s"), text,
+                           "2f4c1a52-6d0b-4a3e-9c57-07d1c0a97201");
 
     return field_read_text(field, spec, to, text, error);
 }
@@ -149,15 +154,16 @@ field_read_release(const Field *field, gpointer spec, gpointer to,
         g_autofree char *first = mt_release_format(MT_RELEASE_FIRST);
         g_autofree char *last = mt_release_format(MT_RELEASE_LAST);
 
-        return field_error(error, field->name, "\"%s\" is no release of QEMU "
-                           "from %s to %s", text, first, last);
+        return field_error(error, field->name,
+                           _("'%s' is not a supported QEMU release; expected "
+                             "%s to %s"), text, first, last);
     }
 
     *(MtRelease *)to = release;
     return TRUE;
 }
 
-/* What is called one of the words of a kind. */
+/* Reports a value that is not one of the words that @nth gives. */
 static gboolean
 field_bad_word(const Field *field, const char *text,
                const char *(*nth)(guint nth), GError **error)
@@ -167,7 +173,8 @@ field_bad_word(const Field *field, const char *text,
     for (guint i = 0; nth(i); i++)
         g_string_append_printf(all, "%s%s", i ? ", " : "", nth(i));
 
-    return field_error(error, field->name, "\"%s\" is none of %s", text,
+    return field_error(error, field->name,
+                       _("'%s' is not accepted; expected one of %s"), text,
                        all->str);
 }
 
@@ -202,7 +209,7 @@ field_read_workload(const Field *field, gpointer spec, gpointer to,
 static const char *
 field_nth_fault(guint nth)
 {
-    /* The first is none. */
+    /* MT_REF_FAULT_NONE cannot be set. */
     return nth + 1 < MT_REF_N_FAULTS ? mt_ref_fault_to_string(nth + 1) : NULL;
 }
 
@@ -258,14 +265,15 @@ field_read_choice(const Field *field, gpointer spec, gpointer to,
             continue;
         if (strcmp(text, field_choices[i].no) != 0 &&
             strcmp(text, field_choices[i].yes) != 0)
-            return field_error(error, field->name, "\"%s\" is neither %s nor "
-                               "%s", text, field_choices[i].no,
+            return field_error(error, field->name,
+                               _("'%s' is not accepted; expected %s or %s"),
+                               text, field_choices[i].no,
                                field_choices[i].yes);
         *(gboolean *)to = strcmp(text, field_choices[i].yes) == 0;
         return TRUE;
     }
 
-    return field_error(error, field->name, "it has no words");
+    g_assert_not_reached();
 }
 
 static const struct {
@@ -302,7 +310,7 @@ field_read_state(const Field *field, gpointer data, gpointer to,
     return field_bad_word(field, text, field_nth_state, error);
 }
 
-/* Words, with blanks or commas between them; there may be none. */
+/* Words separated by spaces or commas; may be empty. */
 static gboolean
 field_read_build(const Field *field, gpointer spec, gpointer to,
                  const char *text, GError **error)
@@ -332,11 +340,13 @@ field_read_row(const Field *field, gpointer data, gpointer to,
     MtRefState state;
 
     if (!colon || colon == text)
-        return field_error(error, field->name, "\"%s\" is not NAME:STATE",
-                           text);
+        return field_error(error, field->name,
+                           _("'%s' is not of the form NAME:STATE"), text);
     if (!mt_ref_state_from_string(colon + 1, &state))
-        return field_error(error, field->name, "\"%s\" is none of present, "
-                           "deprecated, stubbed, removed", colon + 1);
+        return field_error(error, field->name,
+                           _("'%s' is not accepted; expected one of %s"),
+                           colon + 1,
+                           "present, deprecated, stubbed, removed");
 
     name = g_strndup(text, colon - text);
     mt_ref_guest_spec_add_override(data, name, state);
@@ -404,8 +414,8 @@ static const Field fault_fields[] = {
 };
 
 static gboolean
-field_set(const Field *fields, gsize n_fields, const char *what,
-          gpointer data, const char *name, const char *text, GError **error)
+field_set(const Field *fields, gsize n_fields, gpointer data,
+          const char *name, const char *text, GError **error)
 {
     g_autoptr(GString) all = g_string_new(NULL);
 
@@ -418,7 +428,11 @@ field_set(const Field *fields, gsize n_fields, const char *what,
         g_string_append_printf(all, "%s%s", i ? ", " : "", field->name);
     }
     migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      "%s has no \"%s\"; there are %s", what, name, all->str);
+                      fields == fault_fields
+                      ? _("unknown option '%s' of a fault; expected one of "
+                          "%s")
+                      : _("unknown option '%s' of a guest; expected one of "
+                          "%s"), name, all->str);
 
     return FALSE;
 }
@@ -427,19 +441,19 @@ gboolean
 mt_ref_guest_spec_set(MtRefGuestSpec *spec, const char *field,
                       const char *text, GError **error)
 {
-    return field_set(spec_fields, G_N_ELEMENTS(spec_fields), "a guest", spec,
-                     field, text, error);
+    return field_set(spec_fields, G_N_ELEMENTS(spec_fields), spec, field,
+                     text, error);
 }
 
 gboolean
 mt_ref_fault_set(MtRefFault *fault, const char *member, const char *text,
                  GError **error)
 {
-    return field_set(fault_fields, G_N_ELEMENTS(fault_fields), "a fault",
-                     fault, member, text, error);
+    return field_set(fault_fields, G_N_ELEMENTS(fault_fields), fault, member,
+                     text, error);
 }
 
-/* What each kind goes with. */
+/* The members that each kind of fault accepts. */
 static const struct {
     gboolean command;
     gboolean at;
@@ -461,15 +475,19 @@ mt_ref_fault_check(const MtRefFault *fault, GError **error)
     const char *kind = mt_ref_fault_to_string(fault->kind);
 
     if (fault->kind == MT_REF_FAULT_NONE)
-        return field_error(error, "fault", "its kind is missing");
+        return field_error(error, "fault", _("'kind' is missing"));
     if (fault->command && !fault_members[fault->kind].command)
-        return field_error(error, "fault", "a %s has no command", kind);
+        return field_error(error, "fault", _("'%s' is not accepted with kind "
+                           "'%s'"), "command", kind);
     if (fault->ms && !fault_members[fault->kind].ms)
-        return field_error(error, "fault", "a %s has no ms", kind);
+        return field_error(error, "fault", _("'%s' is not accepted with kind "
+                           "'%s'"), "ms", kind);
     if (!fault->ms && fault_members[fault->kind].ms)
-        return field_error(error, "fault", "a %s needs ms", kind);
+        return field_error(error, "fault", _("kind '%s' requires 'ms'"),
+                           kind);
     if (fault->channel >= 0 && !fault_members[fault->kind].channel)
-        return field_error(error, "fault", "a %s has no channel", kind);
+        return field_error(error, "fault", _("'%s' is not accepted with kind "
+                           "'%s'"), "channel", kind);
 
     return TRUE;
 }
@@ -488,7 +506,8 @@ mt_ref_fault_from_text(const char *text, MtRefFault *ret_fault, GError **error)
         char *equals = strchr(*member, '=');
 
         if (!equals) {
-            ok = field_error(error, "fault", "\"%s\" is not MEMBER=VALUE",
+            ok = field_error(error, "fault",
+                             _("'%s' is not of the form MEMBER=VALUE"),
                              *member);
             break;
         }
@@ -510,18 +529,18 @@ mt_ref_guest_spec_check(const MtRefGuestSpec *spec, GError **error)
     guint64 n_pages = spec->ram_bytes / FIELD_PAGE_BYTES;
 
     if (!spec->name)
-        return field_error(error, "guest", "its name is missing");
+        return field_error(error, "guest", _("the name is missing"));
     if (spec->release == MT_RELEASE_NONE)
-        return field_error(error, "guest", "the release of QEMU that it is "
-                           "like is missing");
+        return field_error(error, "guest", _("the QEMU release is missing"));
     if (spec->ram_bytes % FIELD_PAGE_BYTES)
-        return field_error(error, "ram", "%" G_GUINT64_FORMAT " is no "
-                           "multiple of %d bytes", spec->ram_bytes,
+        return field_error(error, "ram",
+                           _("the size is not a multiple of %d bytes"),
                            FIELD_PAGE_BYTES);
     if (spec->workload.first_page >= n_pages ||
         spec->workload.n_pages > n_pages - spec->workload.first_page)
-        return field_error(error, "workload", "its pages reach beyond the %"
-                           G_GUINT64_FORMAT " of the RAM", n_pages);
+        return field_error(error, "workload",
+                           _("the pages exceed the RAM, which has %u pages"),
+                           (guint)n_pages);
     if (spec->build_options || spec->overrides->len) {
         g_autoptr(MtRefProfile) profile = mt_ref_profile_new(
             spec->release, (const char *const *)spec->build_options,

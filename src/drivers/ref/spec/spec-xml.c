@@ -2,11 +2,10 @@
 /*
  * Guests from an XML file, see migtune-ref(5).
  *
- * The text is parsed without entities, without the network and within the
- * parser's limits.  The reader walks the elements that it knows and says what
- * is wrong with a value; the RELAX NG schema, whose text is built in, then
- * finds whatever stands where it should not.  The first finding of either is
- * the error, with file and line.
+ * The text is parsed without entities, without network access and within the
+ * parser's limits.  The reader visits the elements that it knows and checks
+ * the values; the built-in RELAX NG schema then finds elements at wrong
+ * places.  The first problem becomes the error, with file and line.
  */
 #include "config.h"
 
@@ -22,11 +21,12 @@
 #include "drivers/ref/schema-text.h"
 #include "drivers/ref/spec/spec.h"
 #include "migtune/migtune-error.h"
+#include "util/i18n.h"
 #include "util/io.h"
 
 #define XML_MAX_BYTES (4 * 1024 * 1024)
 
-/* Where a file is read, and what is wrong first. */
+/* A file that is being read, and the first problem found. */
 typedef struct {
     const char *path;
     int line;
@@ -50,7 +50,7 @@ xml_error(XmlReader *reader, int line, const char *format, ...)
     return FALSE;
 }
 
-/* The first one is what is wrong; the others follow from it. */
+/* Only the first error matters; later ones follow from it. */
 static void
 xml_structured_error(gpointer data, xmlErrorPtr found)
 {
@@ -62,14 +62,14 @@ xml_structured_error(gpointer data, xmlErrorPtr found)
         return;
     if (found->node)
         line = xmlGetLineNo(found->node);
-    xml_error(reader, 0, "this is not as the schema has it: %s",
+    xml_error(reader, 0, _("the schema does not allow this: %s"),
               g_strchomp(text));
-    /* The first one often does not say where. */
+    /* The first error often has no line number. */
     if (reader->line <= 0)
         reader->line = line;
 }
 
-/* A DOCTYPE is where entities come from: the file has no use for one. */
+/* A DOCTYPE could define entities, which the file does not need. */
 static void
 xml_refuse_doctype(gpointer context, const xmlChar *name,
                    const xmlChar *external_id, const xmlChar *system_id)
@@ -77,19 +77,18 @@ xml_refuse_doctype(gpointer context, const xmlChar *name,
     xmlParserCtxtPtr parser = context;
 
     xml_error(parser->_private, xmlSAX2GetLineNumber(parser),
-              "a DOCTYPE, and with it entities, is not accepted here");
+              _("DOCTYPE and entities are not accepted"));
     xmlStopParser(parser);
 }
 
-/* What is wrong with the text. */
 static void
 xml_take_parser_error(XmlReader *reader, xmlParserCtxtPtr parser)
 {
     const xmlError *last = xmlCtxtGetLastError(parser);
     g_autofree char *text = g_strdup(last && last->message ? last->message
-                                     : "it could not be parsed");
+                                     : _("unknown error"));
 
-    xml_error(reader, last ? last->line : 0, "this is not XML: %s",
+    xml_error(reader, last ? last->line : 0, _("not valid XML: %s"),
               g_strchomp(text));
 }
 
@@ -130,7 +129,8 @@ xml_validate(XmlReader *reader, xmlDocPtr doc)
         xmlRelaxNGSetValidStructuredErrors(context, xml_structured_error,
                                            reader);
         if (xmlRelaxNGValidateDoc(context, doc) != 0)
-            xml_error(reader, 0, "it is not as migtune-ref(5) says");
+            xml_error(reader, 0, _("the schema in migtune-ref(5) does not "
+                                   "allow this"));
         xmlRelaxNGFreeValidCtxt(context);
     }
     xmlRelaxNGFree(schema);
@@ -140,8 +140,8 @@ xml_validate(XmlReader *reader, xmlDocPtr doc)
 }
 
 /*
- * Where the fields of a guest stand: an attribute of an element, or, without
- * an attribute, its text.
+ * The places of the fields of a guest: an attribute of an element, or the text
+ * of the element if @attribute is NULL.
  */
 static const struct {
     const char *element;
@@ -172,7 +172,7 @@ static const struct {
     { "link", "latency", "latency" },
 };
 
-/* Attributes that are read in another way. */
+/* Attributes that have a reader of their own. */
 static const struct {
     const char *element;
     const char *attribute;
@@ -195,7 +195,7 @@ xml_is(xmlNodePtr node, const char *name)
         strcmp((const char *)node->name, name) == 0;
 }
 
-/* Whether @name is an attribute of @node; @all gets those that there are. */
+/* Whether @name is an attribute of @node; @all receives the accepted ones. */
 static gboolean
 xml_knows_attribute(xmlNodePtr node, const char *name, GString *all)
 {
@@ -219,7 +219,7 @@ xml_knows_attribute(xmlNodePtr node, const char *name, GString *all)
     return found;
 }
 
-/* The schema says this as well, but not so that one could act on it. */
+/* The schema checks this as well, but its message is of no help. */
 static gboolean
 xml_check_attributes(XmlReader *reader, xmlNodePtr node)
 {
@@ -229,15 +229,15 @@ xml_check_attributes(XmlReader *reader, xmlNodePtr node)
 
         if (!xml_knows_attribute(node, name, all))
             return xml_error(reader, xmlGetLineNo(node),
-                             "%s: there is no attribute \"%s\"; accepted: "
-                             "%s", (const char *)node->name, name,
-                             all->len ? all->str : "none");
+                             _("%s: unknown attribute '%s'; accepted: %s"),
+                             (const char *)node->name, name,
+                             all->len ? all->str : _("none"));
     }
 
     return TRUE;
 }
 
-/* A copy; NULL when there is no such attribute. */
+/* A copy; NULL if the attribute is absent. */
 static char *
 xml_attribute(xmlNodePtr node, const char *name)
 {
@@ -258,7 +258,7 @@ xml_text(xmlNodePtr node)
     return g_strstrip(copy);
 }
 
-/* What a setter said of something that stands in @node. */
+/* Reports an error about @node.  Frees @error. */
 static gboolean
 xml_take_error(XmlReader *reader, xmlNodePtr node, GError *error)
 {
@@ -298,7 +298,7 @@ xml_read_ram(XmlReader *reader, xmlNodePtr node, MtRefGuestSpec *spec)
 
     if (!size)
         return !unit || xml_error(reader, xmlGetLineNo(node),
-                                  "ram: a unit without a size");
+                                  _("ram: 'unit' requires 'size'"));
 
     text = g_strconcat(size, unit, NULL);
     if (!mt_ref_guest_spec_set(spec, "ram", text, &error))
@@ -307,7 +307,7 @@ xml_read_ram(XmlReader *reader, xmlNodePtr node, MtRefGuestSpec *spec)
     return TRUE;
 }
 
-/* A named file is beside the one that names it. */
+/* A relative path is relative to the XML file. */
 static void
 xml_resolve_ram_file(const XmlReader *reader, MtRefGuestSpec *spec)
 {
@@ -340,7 +340,7 @@ xml_read_rows(XmlReader *reader, xmlNodePtr qemu, MtRefGuestSpec *spec)
         state = xml_attribute(node, "state");
         if (!name || !state)
             return xml_error(reader, xmlGetLineNo(node),
-                             "row: it needs a name and a state");
+                             _("row: 'name' and 'state' are required"));
         text = g_strdup_printf("%s:%s", name, state);
         if (!mt_ref_guest_spec_set(spec, "row", text, &error))
             return xml_take_error(reader, node, error);
@@ -372,7 +372,7 @@ xml_read_fault(XmlReader *reader, xmlNodePtr node, MtRefGuestSpec *spec)
     return ok || xml_take_error(reader, node, error);
 }
 
-/* What an element of a guest has beyond its fields. */
+/* Elements that need more than the table of fields. */
 static const struct {
     const char *element;
     gboolean (*read)(XmlReader *reader, xmlNodePtr node,
@@ -417,22 +417,25 @@ xml_read_guest(XmlReader *reader, xmlNodePtr guest, MtRefGuestSpec *spec)
     return TRUE;
 }
 
-/* Two guests of one name, or of one UUID, could not be told apart. */
+/* Two guests must not have the same name.  They may have the same UUID if one
+ * of them is the destination of the other. */
 static gboolean
-xml_is_alone(XmlReader *reader, const GPtrArray *specs,
+xml_is_unique(XmlReader *reader, const GPtrArray *specs,
              const MtRefGuestSpec *spec)
 {
     for (guint i = 0; i < specs->len; i++) {
         const MtRefGuestSpec *other = g_ptr_array_index(specs, i);
 
         if (strcmp(other->name, spec->name) == 0)
-            return xml_error(reader, spec->line, "there is a guest called "
-                             "\"%s\" already, in line %d", spec->name,
-                             other->line);
-        if (spec->uuid && other->uuid &&
+            return xml_error(reader, spec->line,
+                             _("the guest in line %d has the name '%s', too"),
+                             other->line, spec->name);
+        if (spec->uuid && other->uuid && spec->incoming == other->incoming &&
             g_ascii_strcasecmp(other->uuid, spec->uuid) == 0)
-            return xml_error(reader, spec->line, "the guest \"%s\" in line "
-                             "%d has the UUID %s already", other->name,
+            return xml_error(reader, spec->line,
+                             _("the guest '%s' in line %d has the UUID %s, "
+                               "too; only a guest and its destination may "
+                               "have the same UUID"), other->name,
                              other->line, spec->uuid);
     }
 
@@ -446,7 +449,7 @@ xml_read_guests(XmlReader *reader, xmlDocPtr doc, GPtrArray *specs)
 
     if (!root || !xml_is(root, "guests"))
         return xml_error(reader, root ? xmlGetLineNo(root) : 0,
-                         "the outermost element is not <guests>");
+                         _("the root element is not <guests>"));
 
     for (xmlNodePtr node = root->children; node; node = node->next) {
         MtRefGuestSpec *spec;
@@ -455,7 +458,7 @@ xml_read_guests(XmlReader *reader, xmlDocPtr doc, GPtrArray *specs)
             continue;
         spec = mt_ref_guest_spec_new(NULL, MT_RELEASE_NONE);
         if (!xml_read_guest(reader, node, spec) ||
-            !xml_is_alone(reader, specs, spec)) {
+            !xml_is_unique(reader, specs, spec)) {
             mt_ref_guest_spec_free(spec);
             return FALSE;
         }
@@ -465,7 +468,7 @@ xml_read_guests(XmlReader *reader, xmlDocPtr doc, GPtrArray *specs)
     return TRUE;
 }
 
-/* The whole text of a file, within limits. */
+/* The content of a file of at most XML_MAX_BYTES. */
 static char *
 xml_read_file(const char *path, gsize *ret_length, GError **error)
 {
@@ -475,15 +478,15 @@ xml_read_file(const char *path, gsize *ret_length, GError **error)
 
     if (stat(path, &st) != 0) {
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          errno == ENOENT ? "there is no file %s: %s"
-                          : "cannot reach %s: %s", path, g_strerror(errno));
+                          _("cannot open '%s': %s"), path, g_strerror(errno));
         return NULL;
     }
     if (!S_ISREG(st.st_mode) || st.st_size > XML_MAX_BYTES) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s is %s", path,
-                          S_ISREG(st.st_mode) ? "larger than 4 MiB"
-                          : "no file; expected one that describes guests, "
-                          "see migtune-ref(5)");
+        migtune_error_set(error, MIGTUNE_ERROR_IO, S_ISREG(st.st_mode)
+                          ? _("'%s' is larger than 4 MiB")
+                          : _("'%s' is not a regular file; expected a file "
+                              "that describes guests, see migtune-ref(5)"),
+                          path);
         return NULL;
     }
     io = mt_io_open_file(path, MT_IO_FILE_READ, FALSE, error);

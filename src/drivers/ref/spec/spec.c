@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a guest is to be like: making, copying, and the guests that are there
- * without a file.
+ * Descriptions of guests: creating, copying, and the guests of ref:///default.
  */
 #include "config.h"
 
@@ -155,7 +154,8 @@ mt_ref_guest_spec_free(MtRefGuestSpec *spec)
     g_free(spec);
 }
 
-/* Pairs that can migrate to each other, and one of the old times. */
+/* Two guests with their destinations, and a guest of an old release.  A
+ * destination has the UUID of its source: multifd compares them. */
 static const struct {
     const char *name;
     const char *uuid;
@@ -165,11 +165,11 @@ static const struct {
 } spec_defaults[] = {
     { "web1", "2f4c1a52-6d0b-4a3e-9c57-07d1c0a97201", MT_RELEASE(7, 2),
       FALSE, MT_WORKLOAD_HOT },
-    { "web1-dest", "2f4c1a52-6d0b-4a3e-9c57-07d1c0a97202", MT_RELEASE(7, 2),
+    { "web1-dest", "2f4c1a52-6d0b-4a3e-9c57-07d1c0a97201", MT_RELEASE(7, 2),
       TRUE, MT_WORKLOAD_IDLE },
     { "db1", "2f4c1a52-6d0b-4a3e-9c57-07d1c0b11101", MT_RELEASE(11, 1),
       FALSE, MT_WORKLOAD_UNIFORM },
-    { "db1-dest", "2f4c1a52-6d0b-4a3e-9c57-07d1c0b11102", MT_RELEASE(11, 1),
+    { "db1-dest", "2f4c1a52-6d0b-4a3e-9c57-07d1c0b11101", MT_RELEASE(11, 1),
       TRUE, MT_WORKLOAD_IDLE },
     { "old1", "2f4c1a52-6d0b-4a3e-9c57-07d1c0c02601", MT_RELEASE(2, 6),
       FALSE, MT_WORKLOAD_IDLE },

@@ -8,7 +8,7 @@
 
 #include "drivers/ref/tunables/tunables-private.h"
 
-/* The length of a name is one byte of the stream. */
+/* The stream has one byte for the length of a name. */
 enum { MAX_ALIAS = 255 };
 
 static gboolean
@@ -39,10 +39,11 @@ bitmaps_refuse(MtRefRefusal *refusal, const char *format, ...)
         refusal, "Invalid mapping given for block-bitmap-mapping: %s", reason);
 }
 
-/* One way of looking names up: by what they are here, or by the alias. */
+/* One check that names are unique: of the names themselves, or of the
+ * aliases. */
 typedef struct {
     gboolean by_alias;
-    GHashTable *nodes;          /* those met */
+    GHashTable *nodes;          /* the names seen so far */
 } BitmapsPass;
 
 static gboolean
@@ -108,7 +109,7 @@ bitmaps_check_pass(const BitmapsPass *pass, JsonArray *mapping,
     return TRUE;
 }
 
-/* QEMU makes a table for each way, and complains of what it meets first. */
+/* In QEMU's order: all names first, then all aliases. */
 gboolean
 mt_ref_bitmaps_check(JsonArray *mapping, MtRefRefusal *refusal)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Capabilities: which lists of them QEMU takes.
+ * Capabilities: which combinations QEMU accepts.
  *
- * The checks stand in QEMU's order, so that the first that fails is the one
- * that QEMU names.  Which releases have a check is the catalogue's business
- * where it has a rule for it, unless QEMU enforces the rule in fewer releases
- * than those in which keeping it is wise.
+ * The checks are in QEMU's order, so that the first that fails is the one that
+ * QEMU reports.  The catalogue has rules about the same capabilities; the
+ * releases differ where QEMU does not check a rule that is good advice.
  */
 #include "config.h"
 
@@ -23,9 +22,9 @@ typedef enum {
     CHECK_NEEDS,                /* @other */
     CHECK_BUILD,                /* the build option @option */
     CHECK_PLAIN,                /* no compression and no TLS in channels */
-    CHECK_CHANNELS,             /* no migrate-incoming with one channel only */
-    CHECK_NOT_STARTED,          /* before migrate-incoming has a socket */
-    CHECK_DIRTY_RING,           /* KVM's, which no reference guest has */
+    CHECK_CHANNELS,             /* migrate-incoming has several channels */
+    CHECK_NOT_STARTED,          /* migrate-incoming does not listen yet */
+    CHECK_DIRTY_RING,           /* KVM's dirty ring, which is never there */
 } CheckKind;
 
 typedef struct {
@@ -124,7 +123,7 @@ static const CapsCheck checks[] = {
     { CHECK_END },
 };
 
-/* Whether @check is broken by the state @now that follows @before. */
+/* Whether changing the values from @before to @now violates @check. */
 static gboolean
 caps_check_fails(const MtRefTunables *tunables,
                  const MtRefSituation *situation, const CapsCheck *check,
@@ -149,7 +148,7 @@ caps_check_fails(const MtRefTunables *tunables,
     case CHECK_CHANNELS:
         return tunables->one_channel;
     case CHECK_NOT_STARTED:
-        /* Before 10.0 even when it was on already. */
+        /* Before 10.0 QEMU refuses it even if it was on already. */
         return situation->incoming_started && tunables->listens &&
                (release < R(10, 0) ||
                 !mt_ref_value_is_on(tunables, before, check->cap));
@@ -175,7 +174,7 @@ caps_check(const MtRefTunables *tunables, const MtRefSituation *situation,
     return TRUE;
 }
 
-/* 2.5 to 2.9: compression goes before post-copy, and nobody is told. */
+/* 2.5 to 2.9: compression switches post-copy off, without an error. */
 static void
 caps_drop_postcopy(const MtRefTunables *tunables, MtRefValue *now)
 {
@@ -199,7 +198,7 @@ mt_ref_caps_set(MtRefTunables *tunables, const MtRefSituation *situation,
         return mt_ref_refuse(refusal,
                              "There's a migration process in progress");
 
-    /* A flat copy: only numbers of capabilities change in it. */
+    /* A flat copy is sufficient: only the numbers of capabilities change. */
     memcpy(now, tunables->values, sizeof(now));
     for (guint i = 0; i < json_array_get_length(list); i++) {
         JsonObject *entry = json_array_get_object_element(list, i);
@@ -225,9 +224,9 @@ mt_ref_caps_set(MtRefTunables *tunables, const MtRefSituation *situation,
     return accepted;
 }
 
-/* Some builds keep quiet about what they were made without. */
+/* Some builds do not report a capability that they were built without. */
 static gboolean
-caps_row_is_told(const MtRefProfile *profile, MtParamId id)
+caps_row_is_reported(const MtRefProfile *profile, MtParamId id)
 {
     if (id == MT_PARAM_X_COLO && profile->release < R(2, 10))
         return mt_ref_profile_has_build_option(profile, "replication");
@@ -250,7 +249,7 @@ mt_ref_caps_query(const MtRefTunables *tunables)
         MtParamId id = mt_row_id(f->row);
         JsonObject *entry;
 
-        if (!caps_row_is_told(tunables->profile, id))
+        if (!caps_row_is_reported(tunables->profile, id))
             continue;
         entry = json_object_new();
         json_object_set_boolean_member(entry, "state",

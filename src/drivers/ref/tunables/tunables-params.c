@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Parameters: read into the width that the release keeps them in, checked in
- * its order and refused in its words.
- *
- * The bounds are the catalogue's.
+ * Parameters: truncated to the width that the release stores, checked in its
+ * order and refused with its texts.  The bounds come from the catalogue.
  */
 #include "config.h"
 
@@ -16,13 +14,13 @@
 #define R(major, minor) MT_RELEASE(major, minor)
 #define STILL MT_RELEASE_MAX
 
-/* What a refusal says of a parameter, up to and including a release.  Rows
- * stand in the order of the checks; those of one parameter stand together. */
+/* The text of a refusal, up to and including the release @until.  Rows are in
+ * the order of QEMU's checks; rows of one parameter are adjacent. */
 typedef struct {
     MtParamId id;
     MtRelease until;
     const char *text;
-    const char *subject; /* NULL: as the release has it in general */
+    const char *subject; /* NULL: the general form of the release */
 } ParamText;
 
 static const ParamText texts[] = {
@@ -132,7 +130,7 @@ mt_ref_params_refuse(const MtRefTunables *tunables, MtParamId id,
                          t->text);
 }
 
-/* Bits that are left of a number when it is kept; 64: all. */
+/* The number of bits of a value that are stored. */
 static guint
 params_width(const MtRefTunables *tunables, MtParamId id)
 {
@@ -179,7 +177,7 @@ params_read(const MtRefTunables *tunables, const MtRow *row, JsonNode *node,
     }
 }
 
-/* Whether the number of @id is within its bounds, as the release draws them. */
+/* Whether the value of @id is within the bounds that the release checks. */
 static gboolean
 params_in_range(const MtRefTunables *tunables, MtParamId id,
                 const MtRefValue *now)
@@ -194,7 +192,7 @@ params_in_range(const MtRefTunables *tunables, MtParamId id,
         return !negative ||
                mt_ref_profile_has_quirk(tunables->profile, "negative-wraps");
     case MT_PARAM_X_CHECKPOINT_DELAY:
-        /* No upper bound but that of the type. */
+        /* The type is the only upper bound. */
         return !negative;
     case MT_PARAM_MAX_CPU_THROTTLE:
         min = now[MT_PARAM_CPU_THROTTLE_INITIAL].number;
@@ -224,7 +222,7 @@ mt_ref_params_are_plain(const MtRefTunables *tunables, const MtRefValue *values)
            !*values[MT_PARAM_TLS_CREDS].text;
 }
 
-/* What stands between parameters and capabilities. */
+/* The rules about parameters and capabilities together. */
 static gboolean
 params_check_caps(const MtRefTunables *tunables, const MtRefValue *now,
                   MtRefRefusal *refusal)
@@ -236,7 +234,7 @@ params_check_caps(const MtRefTunables *tunables, const MtRefValue *now,
         return mt_ref_refuse(refusal,
                              "Zero copy only available for non-compressed "
                              "non-TLS multifd migration");
-    /* What was set before is looked at, not what would be set. */
+    /* QEMU checks the old values here, not the new ones. */
     if (mt_ref_value_is_on(tunables, before, MT_PARAM_MAPPED_RAM) &&
         !mt_ref_params_are_plain(tunables, before))
         return mt_ref_refuse(refusal,
@@ -246,8 +244,8 @@ params_check_caps(const MtRefTunables *tunables, const MtRefValue *now,
     return TRUE;
 }
 
-/* Whether @id is among what the release checks when only @touched is set: the
- * older ones look at nothing else. */
+/* Whether the release checks @id when a client sets the parameters in
+ * @touched.  Before 2.12 only those are checked. */
 static gboolean
 params_is_checked(const MtRefTunables *tunables, MtParamId id,
                   const gboolean *touched)
@@ -361,7 +359,7 @@ mt_ref_params_query(const MtRefTunables *tunables,
 {
     const MtRefShape *shape =
         mt_ref_profile_shape(tunables->profile, "MigrationParameters");
-    JsonObject *told = json_object_new();
+    JsonObject *answer = json_object_new();
 
     for (guint i = 0; i < shape->fields->len; i++) {
         const MtRefField *f = &g_array_index(shape->fields, MtRefField, i);
@@ -373,10 +371,12 @@ mt_ref_params_query(const MtRefTunables *tunables,
         if (f->row->type == MT_TYPE_JSON && !value->json)
             continue;
         if (f->row->type == MT_TYPE_STRING && !value->given &&
-            mt_ref_profile_has_quirk(tunables->profile, "tls-told-when-set"))
+            mt_ref_profile_has_quirk(tunables->profile,
+                                     "tls-reported-when-set"))
             continue;
-        json_object_set_member(told, f->name, params_to_json(f->row, value));
+        json_object_set_member(answer, f->name,
+                               params_to_json(f->row, value));
     }
 
-    return mt_json_node_new_object(told);
+    return mt_json_node_new_object(answer);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the files of the tunables share: the values, and who sets and checks
- * which of them.
+ * What the files of the tunables share: the values, and the functions that set
+ * and check them.
  */
 
 #include "drivers/ref/profile/profile-private.h"
@@ -15,22 +15,25 @@ typedef struct {
     guint64 number;             /* of numbers and booleans */
     char *text;                 /* of texts and enums */
     JsonNode *json;             /* of lists; NULL: never set */
-    gboolean given;             /* it was set */
+    gboolean given;             /* a client has set it */
 } MtRefValue;
 
 struct MtRefTunables {
     MtRefProfile *profile;
     MtRefValue values[MT_N_PARAMS];
     gboolean changed[MT_N_PARAMS];
-    gboolean one_channel;       /* migrate-incoming had an address without room
-                                 * for more than one */
-    gboolean listens;           /* it had one that somebody connects to */
+    gboolean one_channel;       /* the address of migrate-incoming allows one
+                                 * connection only */
+    gboolean listens;           /* that address is a listening socket */
 };
 
+/* values.c */
+void mt_ref_value_init(MtRefValue *value, const MtRow *row, MtRelease release);
 void mt_ref_value_copy(MtRefValue *value, const MtRefValue *from);
 void mt_ref_value_clear(MtRefValue *value);
 
-/* "on" in @caps or @values, for rows that the release has. */
+/* Whether a capability is on in @values.  FALSE for rows that the release does
+ * not have or ignores. */
 gboolean mt_ref_value_is_on(const MtRefTunables *tunables,
                             const MtRefValue *values, MtParamId id);
 
@@ -46,11 +49,11 @@ gboolean mt_ref_params_set(MtRefTunables *tunables, JsonObject *arguments,
 JsonNode *mt_ref_params_query(const MtRefTunables *tunables,
                               const MtRefSituation *situation);
 
-/* Refuses a value of @id in the words of the release. */
+/* Refuses a value of @id with the text of the release. */
 gboolean mt_ref_params_refuse(const MtRefTunables *tunables, MtParamId id,
                               MtRefRefusal *refusal);
 
-/* Whether @values are as they must be for plain multifd channels. */
+/* Whether @values have neither multifd compression nor TLS. */
 gboolean mt_ref_params_are_plain(const MtRefTunables *tunables,
                                  const MtRefValue *values);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is looked at only when a migration is to start.
+ * The rules that are checked only when a migration starts.
  */
 #include "config.h"
 
@@ -13,11 +13,11 @@
 
 typedef enum {
     START_END,
-    START_CHANNELS, /* needs a scheme of several connections */
-    START_SEEKABLE, /* needs a file */
+    START_CHANNELS, /* the scheme must allow several connections */
+    START_SEEKABLE, /* the scheme must be file */
     START_NO_COMPRESSION,
     START_NO_TLS,
-    START_NO_CPR, /* excludes every mode but normal */
+    START_NO_CPR, /* the mode must be normal */
     START_NO_RDMA,
 } StartKind;
 
@@ -122,7 +122,7 @@ mt_ref_tunables_check_start(MtRefTunables *tunables,
         if (start_check_fails(tunables, c, scheme))
             return mt_ref_refuse(refusal, "%s", c->text);
     }
-    /* Rules of later capabilities ask for these. */
+    /* Rules about capabilities that are set later depend on these. */
     if (incoming) {
         tunables->one_channel = !scheme_is_socket(scheme);
         tunables->listens = scheme_is_socket(scheme) ||

@@ -3,8 +3,8 @@
 
 /*
  * The capabilities and parameters of one guest: set, refused, truncated,
- * ignored and told as its release does.  Not thread-safe: the guest's lock is
- * held by who calls.
+ * ignored and reported as its release of QEMU does.  Not thread-safe: the
+ * caller holds the guest's lock.
  */
 
 #include "drivers/ref/profile/input.h"
@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 typedef struct MtRefTunables MtRefTunables;
 
-/* Where the guest is: some rules ask. */
+/* The state of the guest, which some rules depend on. */
 typedef struct {
     gboolean migrating;         /* capabilities cannot change */
     gboolean incoming;          /* started with -incoming */
@@ -30,15 +30,16 @@ void mt_ref_tunables_free(MtRefTunables *tunables);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtRefTunables, mt_ref_tunables_free)
 
-/* The type of the guest's machine, of which a default depends: a versioned one
- * ("pc-q35-8.2") before 9.0 has another zero-page-detection.  NULL: none. */
+/* Sets the machine type, which the default of zero-page-detection depends on:
+ * it is another one for versioned types before 9.0 ("pc-q35-8.2").  NULL: the
+ * machine "none". */
 void mt_ref_tunables_set_machine(MtRefTunables *tunables, const char *machine);
 
-/* Of which release a versioned machine is; MT_RELEASE_NONE of others. */
+/* The release of a versioned machine type; MT_RELEASE_NONE for others. */
 MtRelease mt_ref_machine_release(const char *machine);
 
-/* Whether @command is one of those that set or tell them, the single-knob
- * ones of old releases among them. */
+/* Whether @command sets or queries them.  Old releases have commands for single
+ * parameters, which are included. */
 gboolean mt_ref_tunables_knows(const char *command);
 
 /*
@@ -50,18 +51,18 @@ gboolean mt_ref_tunables_run(MtRefTunables *tunables,
                              const char *command, JsonObject *arguments,
                              JsonNode **ret_result, MtRefRefusal *refusal);
 
-/* What is in force, by the row; a row that is stubbed or ignored, or that the
- * release has not, tells what holds instead. */
+/* The value in force.  For a row that is stubbed, ignored, or not in the
+ * release this is what applies instead. */
 gboolean mt_ref_tunables_cap(const MtRefTunables *tunables, MtParamId id);
 guint64 mt_ref_tunables_number(const MtRefTunables *tunables, MtParamId id);
 const char *mt_ref_tunables_text(const MtRefTunables *tunables, MtParamId id);
 
-/* The rows whose values the last mt_ref_tunables_run() changed: an engine
- * that runs is told of them. */
+/* Whether the last mt_ref_tunables_run() changed the value: a running engine
+ * must be told. */
 gboolean mt_ref_tunables_changed(const MtRefTunables *tunables, MtParamId id);
 
-/* What `migrate` (or `migrate-incoming`) refuses in this state, before it
- * looks at its address: rules that are checked there and not when set. */
+/* The rules that `migrate` or `migrate-incoming` checks, instead of the command
+ * that sets the capability or parameter.  @scheme is that of the address. */
 gboolean mt_ref_tunables_check_start(MtRefTunables *tunables,
                                      const MtRefSituation *situation,
                                      gboolean incoming, const char *scheme,

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Post-copy of a guest: the commands that begin it, cut its link and let it go
- * on over another.
+ * The commands of post-copy: start it, interrupt it, and recover it over
+ * another connection.
  */
 #include "config.h"
 
 #include "drivers/ref/guest/guest-private.h"
 #include "util/json-peek.h"
 
-/* Since when things are as they are now. */
+/* migrate-pause is accepted also in postcopy-recover. */
 #define PAUSE_IN_RECOVER_SINCE MT_RELEASE(8, 2)
+/* migrate-recover may be repeated. */
 #define RECOVER_AGAIN_SINCE MT_RELEASE(7, 1)
-/* Up to here whoever listens anew tells of it as if it were the first time. */
+/* Older releases send the event with the status setup again when they listen
+ * for the recovery. */
 #define SETUP_ONCE_SINCE MT_RELEASE(8, 2)
 
 gboolean
@@ -26,7 +28,6 @@ mt_ref_guest_may_resume(MtRefGuest *g, MtRefRefusal *refusal)
     return TRUE;
 }
 
-/* A connection that cannot be had is told as the reason of the pause. */
 gboolean
 mt_ref_guest_resume(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
 {
@@ -64,16 +65,15 @@ mt_ref_run_start_postcopy(MtRefGuest *g, JsonObject *arguments,
     if (mt_ref_guest_is_migrating(g) &&
         mt_ref_tunables_cap(g->tunables, MT_PARAM_POSTCOPY_PREEMPT))
         return mt_ref_refuse(refusal, "A reference guest has no channel for "
-                             "postcopy-preempt: this migration goes on "
+                             "postcopy-preempt; this migration continues "
                              "without postcopy");
-    /* Of one that is over there is nothing to start, and no error. */
+    /* QEMU reports no error if the migration has ended already. */
     mt_engine_start_postcopy(g->source, NULL);
     return TRUE;
 }
 
-/* With the lock held. */
 static gboolean
-side_may_pause(MtRefGuest *g, const MtRefSide *side)
+side_may_pause_locked(MtRefGuest *g, const MtRefSide *side)
 {
     return side->any && (side->status == MT_STATUS_POSTCOPY_ACTIVE ||
         (side->status == MT_STATUS_POSTCOPY_RECOVER &&
@@ -89,11 +89,13 @@ mt_ref_run_pause(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
     gboolean out, in;
 
     g_mutex_lock(&g->lock);
-    out = side_may_pause(g, &g->outgoing);
-    in = side_may_pause(g, &g->incoming);
-    if (out)
+    out = side_may_pause_locked(g, &g->outgoing);
+    in = side_may_pause_locked(g, &g->incoming);
+    if (out) {
+        g_free(g->outgoing.error_desc);
         g->outgoing.error_desc =
             g_strdup("Postcopy migration is paused by the user");
+    }
     g_mutex_unlock(&g->lock);
     if (!out && !in)
         return mt_ref_refuse(refusal, "migrate-pause is currently only "
@@ -104,9 +106,8 @@ mt_ref_run_pause(MtRefGuest *g, JsonObject *arguments, JsonNode **ret_result,
     return TRUE;
 }
 
-/* With the lock held. */
 static gboolean
-recover_may_begin(MtRefGuest *g, MtRefRefusal *refusal)
+recover_may_begin_locked(MtRefGuest *g, MtRefRefusal *refusal)
 {
     if (!g->incoming.any || g->incoming.status != MT_STATUS_POSTCOPY_PAUSED)
         return mt_ref_refuse(refusal, "Migrate recover can only be run when "
@@ -128,7 +129,7 @@ mt_ref_run_recover(MtRefGuest *g, JsonObject *arguments,
     gboolean ok;
 
     g_mutex_lock(&g->lock);
-    ok = recover_may_begin(g, refusal);
+    ok = recover_may_begin_locked(g, refusal);
     g_mutex_unlock(&g->lock);
     if (!ok || !mt_ref_guest_check_scheme(g, uri, TRUE, refusal))
         return FALSE;
