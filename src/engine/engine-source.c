@@ -117,8 +117,6 @@ source_open_path(SourceRun *run)
     MtEngine *e = run->engine;
 
     run->path = mt_return_path_new(run->io, source_path_broken, e->failure);
-    if (e->settings.postcopy)
-        mt_return_path_allow_requests(run->path);
 }
 
 static gboolean
@@ -232,6 +230,7 @@ source_reconnect(SourceRun *run, MtTransport *to, GError **error)
     mt_source_restart(run->source, run->io, e->failure);
     mt_engine_set_link(e, run->io);
     source_open_path(run);
+    mt_return_path_allow_requests(run->path, e->ram);
     mt_return_path_allow_recovery(run->path, bitmap);
     mt_engine_set_status(e, MT_STATUS_POSTCOPY_RECOVER);
     if (!mt_postcopy_handshake(e, run->source, run->path, error))
@@ -273,6 +272,7 @@ source_postcopy(SourceRun *run, GBytes *sections, GError **error)
     gboolean ok;
 
     mt_engine_set_link(e, run->io);
+    mt_return_path_allow_requests(run->path, e->ram);
     ok = mt_postcopy_switch(e, run->source, sections, &run->gone, &local);
     for (;;) {
         ok = ok && mt_postcopy_send(e, run->source, run->path, &local) &&

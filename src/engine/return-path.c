@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/return-path.h"
+#include "util/bitmap.h"
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
@@ -35,6 +36,10 @@ mt_return_send_u32(MtIo *io, MtReturnMessage type, guint32 value,
     return mt_return_send(io, type, payload, sizeof(payload), error);
 }
 
+/* Requested pages whose order is known.  A guest has one waiting page for each of
+ * its processors, so a real destination never fills this. */
+#define REQUESTS_IN_ORDER 512
+
 struct MtReturnPath {
     MtIo *io;
     MtReturnBroken on_broken;
@@ -44,9 +49,14 @@ struct MtReturnPath {
     GMutex lock;
     GCond changed;
     gboolean got_ack;
-    gboolean requests_allowed;
-    char asked_block[256];      /* which REQ_PAGES means */
-    GQueue requests;            /* of MtPageRequest */
+    const MtRam *ram;           /* NULL: requests are refused */
+    const MtRamBlock *asked;    /* which REQ_PAGES means */
+    MtBitmap *requests;         /* the requested pages */
+    guint64 n_requests;         /* bits set in it */
+    guint64 scanned;            /* where to look for the next bit */
+    guint64 order[REQUESTS_IN_ORDER];   /* ring of the oldest requests */
+    guint order_head;
+    guint n_order;
     gsize max_bitmap;           /* 0: no bitmap is accepted */
     char bitmap_block[256];
     GBytes *bitmap;             /* the last one received */
@@ -76,30 +86,49 @@ static gboolean
 return_path_request(MtReturnPath *path, const guint8 *payload, guint16 len,
                     gboolean named, GError **error)
 {
-    MtPageRequest *request;
+    guint64 offset = mt_get_be64(payload);
+    guint64 length = mt_get_be32(payload + 8);
+    guint64 first;
 
-    if (!path->requests_allowed) {
+    if (!path->ram) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          "pages are asked for, but postcopy was not "
-                          "announced");
+                          "pages are requested, but the guest does not run "
+                          "on the destination");
         return FALSE;
     }
     if (named && (payload[12] == 0 || len != 13 + payload[12])) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a request for pages has %u bytes and a name of "
+                          "a page request has %u bytes and a block name of "
                           "%u", len, payload[12]);
         return FALSE;
     }
-    if (named) {
-        memcpy(path->asked_block, payload + 13, payload[12]);
-        path->asked_block[payload[12]] = '\0';
+    if (named)
+        path->asked = mt_ram_find(path->ram, (const char *)payload + 13,
+                                  payload[12]);
+    if (!path->asked) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a page request has %s", named ?
+                          "a block that does not exist" : "no block");
+        return FALSE;
+    }
+    if (!length || offset % MT_PAGE_SIZE || length % MT_PAGE_SIZE ||
+        offset >= path->asked->used_length ||
+        length > path->asked->used_length - offset) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a request for %" G_GUINT64_FORMAT " bytes at 0x%"
+                          G_GINT64_MODIFIER "x of block '%s' is not in whole "
+                          "pages of the block", length, offset,
+                          path->asked->name);
+        return FALSE;
     }
 
-    request = g_new0(MtPageRequest, 1);
-    g_strlcpy(request->block, path->asked_block, sizeof(request->block));
-    request->offset = mt_get_be64(payload);
-    request->length = mt_get_be32(payload + 8);
-    g_queue_push_tail(&path->requests, request);
+    first = mt_ram_block_index(path->asked, offset);
+    if (!mt_bitmap_test(path->requests, first) &&
+        path->n_order < REQUESTS_IN_ORDER)
+        path->order[(path->order_head + path->n_order++) %
+                    REQUESTS_IN_ORDER] = first;
+    path->n_requests += mt_bitmap_set_range(path->requests, first,
+                                            length >> MT_PAGE_SHIFT);
     return TRUE;
 }
 
@@ -265,7 +294,6 @@ mt_return_path_new(MtIo *io, MtReturnBroken on_broken, gpointer data)
     path->io = io;
     path->on_broken = on_broken;
     path->data = data;
-    g_queue_init(&path->requests);
     g_mutex_init(&path->lock);
     g_cond_init(&path->changed);
     path->thread = g_thread_new("return-path", return_path_thread, path);
@@ -279,7 +307,7 @@ mt_return_path_free(MtReturnPath *path)
         return;
 
     g_thread_join(path->thread);
-    g_queue_clear_full(&path->requests, g_free);
+    mt_bitmap_free(path->requests);
     g_clear_pointer(&path->bitmap, g_bytes_unref);
     g_clear_error(&path->error);
     g_mutex_clear(&path->lock);
@@ -299,27 +327,53 @@ mt_return_path_got_ack(MtReturnPath *path)
 }
 
 void
-mt_return_path_allow_requests(MtReturnPath *path)
+mt_return_path_allow_requests(MtReturnPath *path, const MtRam *ram)
 {
     g_mutex_lock(&path->lock);
-    path->requests_allowed = TRUE;
+    if (!path->requests)
+        path->requests = mt_bitmap_new(mt_ram_n_pages(ram));
+    path->ram = ram;
     g_mutex_unlock(&path->lock);
 }
 
-gboolean
-mt_return_path_take_request(MtReturnPath *path, MtPageRequest *ret_request)
+/* With the lock held; MT_BITMAP_NONE if there is no request. */
+static guint64
+return_path_next_request(MtReturnPath *path)
 {
-    MtPageRequest *request;
+    guint64 index;
+
+    if (!path->n_requests)
+        return MT_BITMAP_NONE;
+
+    while (path->n_order) {
+        index = path->order[path->order_head];
+        path->order_head = (path->order_head + 1) % REQUESTS_IN_ORDER;
+        path->n_order--;
+        if (mt_bitmap_test(path->requests, index))
+            return index;
+    }
+
+    index = mt_bitmap_next_set(path->requests, path->scanned);
+    if (index == MT_BITMAP_NONE)
+        index = mt_bitmap_next_set(path->requests, 0);
+    path->scanned = index + 1;
+    return index;
+}
+
+gboolean
+mt_return_path_take_request(MtReturnPath *path, guint64 *ret_index)
+{
+    guint64 index;
 
     g_mutex_lock(&path->lock);
-    request = g_queue_pop_head(&path->requests);
+    index = return_path_next_request(path);
+    if (index != MT_BITMAP_NONE) {
+        mt_bitmap_clear(path->requests, index);
+        path->n_requests--;
+        *ret_index = index;
+    }
     g_mutex_unlock(&path->lock);
-    if (!request)
-        return FALSE;
-
-    *ret_request = *request;
-    g_free(request);
-    return TRUE;
+    return index != MT_BITMAP_NONE;
 }
 
 void
@@ -404,7 +458,7 @@ mt_return_path_wait_request(MtReturnPath *path, gint64 timeout_us)
     gint64 end = g_get_monotonic_time() + timeout_us;
 
     g_mutex_lock(&path->lock);
-    while (g_queue_is_empty(&path->requests) && !path->over &&
+    while (!path->n_requests && !path->over &&
            g_cond_wait_until(&path->changed, &path->lock, end)) {
     }
     g_mutex_unlock(&path->lock);

@@ -11,6 +11,7 @@
 
 #include <glib.h>
 
+#include "engine/memory/ram.h"
 #include "stream/wire.h"
 #include "util/io.h"
 
@@ -38,19 +39,15 @@ MtReturnPath *mt_return_path_new(MtIo *io, MtReturnBroken on_broken,
 /* @io must have been shut down, or the last message have arrived. */
 void mt_return_path_free(MtReturnPath *path);
 
-/* Pages that a guest in post-copy waits for. */
-typedef struct {
-    char block[256];
-    guint64 offset;             /* in the block, bytes */
-    guint64 length;
-} MtPageRequest;
+/*
+ * Accepts page requests, which are an error before this call: to be called when
+ * the guest is about to run on the destination.  Requests are kept as one bit for
+ * each page of @ram, so that a peer cannot make them use more memory.
+ */
+void mt_return_path_allow_requests(MtReturnPath *path, const MtRam *ram);
 
-/* Before anybody can ask: asking is no error. */
-void mt_return_path_allow_requests(MtReturnPath *path);
-
-/* The oldest request that was not taken yet; FALSE: there is none. */
-gboolean mt_return_path_take_request(MtReturnPath *path,
-                                     MtPageRequest *ret_request);
+/* Takes a requested page, the oldest one if few are waiting.  FALSE: none. */
+gboolean mt_return_path_take_request(MtReturnPath *path, guint64 *ret_index);
 
 /*
  * Recovery of a post-copy.  Allows bitmaps of at most @max_bytes.

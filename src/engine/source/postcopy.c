@@ -8,8 +8,6 @@
  */
 #include "config.h"
 
-#include <string.h>
-
 #include "engine/source/postcopy.h"
 #include "engine/engine-private.h"
 #include "util/clock.h"
@@ -36,44 +34,18 @@ typedef struct {
     guint64 pages;              /* sent since then, without requests */
 } Postcopy;
 
-static gboolean
-postcopy_check_request(const MtPageRequest *r, const MtRamBlock *block,
-                       GError **error)
-{
-    if (block && r->length && r->offset < block->used_length &&
-        r->length <= block->used_length - r->offset &&
-        r->offset % MT_PAGE_SIZE == 0 && r->length % MT_PAGE_SIZE == 0)
-        return TRUE;
-
-    migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                      "return path: request for %" G_GUINT64_FORMAT " bytes at "
-                      "0x%" G_GINT64_MODIFIER "x of block '%s', %s",
-                      r->length, r->offset, r->block,
-                      block ? "which are not pages of the block" :
-                      "which does not exist");
-    return FALSE;
-}
-
 /* Sends all requested pages. */
 static gboolean
 postcopy_answer(Postcopy *p, GError **error)
 {
-    MtEngine *e = p->engine;
     gboolean any = FALSE;
-    MtPageRequest r;
+    guint64 index;
 
-    while (mt_return_path_take_request(p->path, &r)) {
-        const MtRamBlock *block = mt_ram_find(e->ram, r.block,
-                                              strlen(r.block));
-
-        if (!postcopy_check_request(&r, block, error))
+    while (mt_return_path_take_request(p->path, &index)) {
+        mt_count(p->engine->counters.postcopy_requests, 1);
+        if (!mt_source_send_page(p->source, index, error) ||
+            !mt_failure_check(p->engine->failure, error))
             return FALSE;
-        mt_count(e->counters.postcopy_requests, 1);
-        for (guint64 at = 0; at < r.length; at += MT_PAGE_SIZE) {
-            if (!mt_source_send_page(p->source, mt_ram_block_index(
-                    block, r.offset + at), error))
-                return FALSE;
-        }
         any = TRUE;
     }
 
