@@ -31,6 +31,7 @@
 typedef struct {
     MtEngine *engine;
     MtIo *io;
+    MtPageState pages;
     MtMultifdRecv *channels;
     GPtrArray *silent;          /* connections whose kind is unknown */
     MtDest *dest;
@@ -93,7 +94,7 @@ dest_accept_multifd(DestRun *run, GError **error)
 
     run->channels = mt_multifd_recv_new(
         e->ram, mt_codec_find(e->settings.multifd_compression, NULL),
-        &e->settings, &e->counters, e->failure);
+        &e->settings, &run->pages, &e->counters, e->failure);
     while (!run->io || !mt_multifd_recv_is_full(run->channels)) {
         guint wait_ms = begin ? PEEK_MS : 0;
         guint n_before = n_accepted;
@@ -311,11 +312,13 @@ dest_run(DestRun *run, GError **error)
         .data = run,
     };
 
+    mt_page_state_init(&run->pages, e->ram, e->settings.ignore_shared);
     if (!dest_accept(run, error))
         return FALSE;
 
     mt_engine_set_status(e, MT_STATUS_ACTIVE);
-    run->dest = mt_dest_new(e->ram, &e->settings, &e->counters, e->failure);
+    run->dest = mt_dest_new(e->ram, &e->settings, &run->pages, &e->counters,
+                            e->failure);
     mt_dest_set_postcopy(run->dest, &postcopy);
     if (run->channels && !mt_multifd_recv_start(run->channels, error))
         return FALSE;
@@ -357,6 +360,7 @@ dest_clear(DestRun *run)
 {
     mt_multifd_recv_free(run->channels);
     mt_dest_free(run->dest);
+    mt_page_state_clear(&run->pages);
     g_ptr_array_unref(run->silent);
     mt_io_free(run->io);
 }

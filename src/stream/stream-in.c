@@ -193,6 +193,8 @@ mt_stream_in_read(MtStreamIn *in, gpointer dest, gsize len, GError **error)
     gsize have = MIN(len, in->end - in->pos);
     guint8 *to = dest;
 
+    if (!len)
+        return TRUE;
     memcpy(to, in->buf + in->pos, have);
     in->pos += have;
     to += have;

@@ -692,7 +692,7 @@ mt_io_get_size(MtIo *io, guint64 *ret_size, GError **error)
     if (fstat(io->read_fd >= 0 ? io->read_fd : io->write_fd, &st) < 0)
         return io_errno(io, "look at", errno, error);
 
-    *ret_size = st.st_size;
+    *ret_size = S_ISREG(st.st_mode) ? (guint64)st.st_size : G_MAXINT64;
     return TRUE;
 }
 

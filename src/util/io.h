@@ -120,6 +120,8 @@ gboolean mt_io_pwritev(MtIo *io, struct iovec *iov, guint n_iov,
                        guint64 offset, GError **error);
 gboolean mt_io_seek(MtIo *io, guint64 offset, GError **error);
 guint64 mt_io_tell(MtIo *io);
+
+/* Files: the size; a block device or a pipe has no limit. */
 gboolean mt_io_get_size(MtIo *io, guint64 *ret_size, GError **error);
 
 /* Ends the writing direction; bytes already written still arrive. */

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/engine.h"
@@ -191,6 +192,66 @@ pair_compare(Pair *p, guint max_differing)
         }
     }
     g_test_message("%u of %u pages were not written to", n_alone, N_PAGES);
+}
+
+static guint64
+resident_bytes(void)
+{
+    g_autofree char *text = NULL;
+    guint64 pages = 0;
+
+    g_file_get_contents("/proc/self/statm", &text, NULL, NULL);
+    g_assert_nonnull(text);
+    g_assert_cmpint(sscanf(text, "%*u %" G_GUINT64_FORMAT, &pages), ==, 1);
+    return pages * MT_PAGE_SIZE;
+}
+
+/* A guest that is mostly empty takes little memory on both sides, and the pages
+ * that it has arrive. */
+static void
+test_sparse(gconstpointer data)
+{
+    enum { PAGES = 512 << 20 >> MT_PAGE_SHIFT, USED = 512 };
+    const char *how = data;
+    g_autoptr(MtTransport) link = mt_transport_new_pair();
+    g_autoptr(MtRam) from = mt_ram_new_simple(512 << 20, NULL);
+    g_autoptr(MtRam) to = mt_ram_new_simple(512 << 20, NULL);
+    g_autoptr(MtGate) gate = mt_gate_new(PAGES);
+    MtEngineGuest guest = { .gate = gate };
+    g_autoptr(MtEngine) source = mt_engine_new(from, NULL, NULL);
+    g_autoptr(MtEngine) dest = mt_engine_new(to, NULL, &guest);
+    MtEngineSettings settings;
+    GError *error = NULL;
+    guint64 before, after;
+
+    for (guint i = 0; i < USED; i++)
+        mt_content_fill(MT_CONTENT_RANDOM, 1, i, mt_ram_page(from, i, NULL));
+    mt_engine_settings_init(&settings);
+    settings.return_path = TRUE;
+    settings.multifd = strcmp(how, "multifd") == 0;
+    settings.postcopy = strcmp(how, "postcopy") == 0;
+    settings.max_bandwidth = settings.postcopy ? 1 << 20 : 0;
+
+    before = resident_bytes();
+    mt_engine_incoming(dest, &settings, link, &error);
+    g_assert_no_error(error);
+    mt_engine_migrate(source, &settings, link, &error);
+    g_assert_no_error(error);
+    if (settings.postcopy) {
+        mt_engine_start_postcopy(source, &error);
+        g_assert_no_error(error);
+    }
+    mt_engine_wait(source, WAIT_NS, &error);
+    g_assert_no_error(error);
+    mt_engine_wait(dest, WAIT_NS, &error);
+    g_assert_no_error(error);
+    after = resident_bytes();
+    g_test_message("%s: %" G_GUINT64_FORMAT " KiB more", how,
+                   after > before ? (after - before) / 1024 : 0);
+    g_assert_cmpuint(after, <, before + (64 << 20));
+    for (guint i = 0; i < 2 * USED; i++)
+        g_assert_cmpmem(mt_ram_page(from, i, NULL), MT_PAGE_SIZE,
+                        mt_ram_page(to, i, NULL), MT_PAGE_SIZE);
 }
 
 /* Everything about a whole one. */
@@ -451,6 +512,7 @@ main(int argc, char **argv)
     static const char *const after[] = {
         "xbzrle", "compress", "multifd", "old-multifd", "pause",
     };
+    static const char *const sparse[] = { "precopy", "multifd", "postcopy" };
 
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/postcopy/completes", test_completes);
@@ -459,6 +521,12 @@ main(int argc, char **argv)
                                                 after[i]);
 
         g_test_add_data_func(path, after[i], test_after);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(sparse); i++) {
+        g_autofree char *path = g_strdup_printf("/postcopy/sparse/%s",
+                                                sparse[i]);
+
+        g_test_add_data_func(path, sparse[i], test_sparse);
     }
     g_test_add_func("/postcopy/not-asked", test_not_asked);
     g_test_add_func("/postcopy/cancel", test_cancel);

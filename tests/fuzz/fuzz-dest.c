@@ -83,6 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(GError) error = NULL;
     MtEngineSettings settings;
     MtCounters counters = { 0 };
+    MtPageState pages;
     int fd, answers;
 
     if (size < 1)
@@ -100,7 +101,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     settings.decompress_threads = 1;
     settings.timeout_ms = 1000;
     io = mt_io_new(fd, answers, "stream", mt_failure_get_cancel(failure));
-    dest = mt_dest_new(ram, &settings, &counters, failure);
+    mt_page_state_init(&pages, ram, FALSE);
+    dest = mt_dest_new(ram, &settings, &pages, &counters, failure);
     mt_dest_set_postcopy(dest, &postcopy);
     if (data[0] & 4) {
         mt_dest_let_go(dest);
@@ -109,5 +111,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (!mt_dest_load(dest, io, NULL, NULL, &error)) {
         g_assert(error);
     }
+    mt_page_state_clear(&pages);
     return 0;
 }

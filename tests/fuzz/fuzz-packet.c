@@ -19,6 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(MtIo) io = NULL;
     g_autoptr(GError) error = NULL;
     MtCounters counters = { 0 };
+    MtPageState pages;
     gboolean end = FALSE;
     gboolean sync = FALSE;
     int fd;
@@ -32,11 +33,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert(lseek(fd, 0, SEEK_SET) == 0);
 
     io = mt_io_new(fd, -1, "channel", NULL);
+    mt_page_state_init(&pages, ram, FALSE);
     reader = mt_packet_reader_new(ram, mt_codec_get(data[0] % mt_codec_n()),
-                                  &counters, &error);
+                                  &pages, &counters, &error);
     g_assert(reader);
     while (!end && mt_packet_reader_next(reader, io, &end, &sync, &error))
         ;
     g_assert(end || error);
+    mt_page_state_clear(&pages);
     return 0;
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Pages in any order, in pieces of any size: RAM is what the last record for
- * each page made of it, and a page for which none came is as it was.
+ * A destination reads streams that are written here: pages in any order and in
+ * pieces of any size, ends of a post-copy, damaged mapped-ram files.
  */
 #include "config.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "engine/dest/dest.h"
+#include "stream/mapped.h"
 #include "stream/wire.h"
 #include "engine/memory/workload.h"
 #include "util/bytes.h"
@@ -143,12 +146,14 @@ load(GByteArray *stream, MtRam *ram, GRand *rand, guint64 *ret_copied,
     g_autoptr(MtIo) b = NULL;
     MtEngineSettings settings;
     MtCounters counters = { 0 };
+    MtPageState pages;
     Writer w;
     GThread *thread;
     gboolean ok;
 
     mt_engine_settings_init(&settings);
-    dest = mt_dest_new(ram, &settings, &counters, failure);
+    mt_page_state_init(&pages, ram, FALSE);
+    dest = mt_dest_new(ram, &settings, &pages, &counters, failure);
     g_assert_true(mt_io_pair(NULL, NULL, &a, &b, NULL));
     mt_io_set_timeout_ms(b, 10000);
     w = (Writer) { a, stream, rand };
@@ -160,6 +165,7 @@ load(GByteArray *stream, MtRam *ram, GRand *rand, guint64 *ret_copied,
     g_thread_join(thread);
     if (ret_copied)
         *ret_copied = mt_dest_get_copied_pages(dest);
+    mt_page_state_clear(&pages);
     return ok;
 }
 
@@ -175,6 +181,9 @@ test_any_order(void)
         g_autofree char *where = NULL;
         GError *error = NULL;
 
+        /* Content from before the migration must not be left. */
+        if (i % 2)
+            mt_content_fill_ram(MT_CONTENT_RANDOM, seed, ram);
         begin_stream(s, N_PAGES);
         add_pages(s, model, rand);
         end_stream(s);
@@ -296,6 +305,283 @@ test_few_copies(void)
     }
 }
 
+static void
+run_guest(gpointer data, GBytes *sections)
+{
+    *(gboolean *)data = TRUE;
+}
+
+static void
+put_command(GByteArray *s, MtCommand command, gconstpointer payload,
+            guint16 len)
+{
+    mt_append_u8(s, MT_SECTION_COMMAND);
+    mt_append_be16(s, command);
+    mt_append_be16(s, len);
+    g_byte_array_append(s, payload, len);
+}
+
+/* Discards page @page of the first block. */
+static void
+put_discard(GByteArray *s, guint64 page)
+{
+    g_autoptr(GByteArray) payload = g_byte_array_new();
+
+    mt_append_u8(payload, 0);
+    mt_append_str8(payload, names[0]);
+    mt_append_u8(payload, 0);
+    mt_append_be64(payload, page * MT_PAGE_SIZE);
+    mt_append_be64(payload, MT_PAGE_SIZE);
+    put_command(s, MT_CMD_POSTCOPY_RAM_DISCARD, payload->data, payload->len);
+}
+
+static void
+put_package(GByteArray *s)
+{
+    g_autoptr(GByteArray) package = g_byte_array_new();
+    guint8 len[4];
+
+    put_command(package, MT_CMD_POSTCOPY_LISTEN, NULL, 0);
+    put_command(package, MT_CMD_POSTCOPY_RUN, NULL, 0);
+    mt_put_be32(len, package->len);
+    put_command(s, MT_CMD_PACKAGED, len, sizeof(len));
+    g_byte_array_append(s, package->data, package->len);
+}
+
+/* A section with pages @first to @first + @n - 1 of each block. */
+static void
+put_section(GByteArray *s, guint first, guint n)
+{
+    guint8 page[MT_PAGE_SIZE];
+
+    memset(page, 0x77, sizeof(page));
+    mt_append_u8(s, MT_SECTION_PART);
+    mt_append_be32(s, 5);
+    for (guint i = 0; i < 2 * n; i++) {
+        mt_append_be64(s, (first + i % n) * MT_PAGE_SIZE | MT_RECORD_PAGE);
+        mt_append_str8(s, names[i / n]);
+        g_byte_array_append(s, page, sizeof(page));
+    }
+    mt_append_be64(s, MT_RECORD_EOS);
+    mt_append_u8(s, MT_SECTION_FOOTER);
+    mt_append_be32(s, 5);
+}
+
+/* A device section without content. */
+static void
+put_device(GByteArray *s)
+{
+    mt_append_u8(s, MT_SECTION_FULL);
+    mt_append_be32(s, 9);
+    mt_append_str8(s, "timer");
+    mt_append_be32(s, 0);
+    mt_append_be32(s, 2);
+    mt_append_u8(s, MT_SECTION_FOOTER);
+    mt_append_be32(s, 9);
+}
+
+/*
+ * A post-copy is complete only when all pages have arrived.  Each letter of a
+ * stream is: a POSTCOPY_ADVISE, all pages (A) or all but the last of each block
+ * (B), the last pages (L), a discard of page 1 of the first block (d), page 1 of
+ * each block (1), the package (p), a device section (f).  The end follows.
+ */
+static void
+test_postcopy_ends(void)
+{
+    static const struct {
+        const char *stream;
+        gboolean runs;          /* the guest was started */
+        gboolean ok;
+    } cases[] = {
+        { "aAp", TRUE, TRUE },
+        { "aBpL", TRUE, TRUE },
+        { "aAdp1", TRUE, TRUE },
+        { "apBL", TRUE, TRUE },
+        { "aAdp", TRUE, FALSE },
+        { "aBp", TRUE, FALSE },
+        { "ap", TRUE, FALSE },
+        { "aApf", TRUE, FALSE },
+        { "aBpf", TRUE, FALSE },
+        { "aBpLf", TRUE, FALSE },
+        { "aApp", TRUE, FALSE },
+        { "aApd", TRUE, FALSE },
+        { "aaAp", FALSE, FALSE },
+        { "Ap", FALSE, FALSE },
+        { "Ad", FALSE, FALSE },
+    };
+    enum { PAGES = 8 };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        static const guint8 advise[16] = { [6] = 16, [14] = 16 };
+        g_autoptr(MtFailure) failure = mt_failure_new(NULL, NULL);
+        g_autoptr(MtRam) ram = make_ram(PAGES);
+        g_autoptr(MtGate) gate = mt_gate_new(mt_ram_n_pages(ram));
+        g_autoptr(MtDest) dest = NULL;
+        g_autoptr(GByteArray) s = g_byte_array_new();
+        g_autoptr(GRand) rand = g_rand_new_with_seed(i);
+        g_autoptr(MtIo) a = NULL;
+        g_autoptr(MtIo) b = NULL;
+        g_autoptr(GError) error = NULL;
+        MtEngineSettings settings;
+        MtCounters counters = { 0 };
+        MtPageState pages;
+        gboolean runs = FALSE;
+        MtDestPostcopy postcopy = { .gate = gate, .run = run_guest,
+                                    .data = &runs };
+        GThread *thread;
+        Writer w;
+        gboolean ok;
+
+        begin_stream(s, PAGES);
+        mt_append_be64(s, MT_RECORD_EOS);
+        mt_append_u8(s, MT_SECTION_FOOTER);
+        mt_append_be32(s, 5);
+        put_command(s, MT_CMD_OPEN_RETURN_PATH, NULL, 0);
+        for (const char *c = cases[i].stream; *c; c++) {
+            switch (*c) {
+            case 'a':
+                put_command(s, MT_CMD_POSTCOPY_ADVISE, advise, 16);
+                break;
+            case 'A':
+                put_section(s, 0, PAGES);
+                break;
+            case 'B':
+                put_section(s, 0, PAGES - 1);
+                break;
+            case 'L':
+                put_section(s, PAGES - 1, 1);
+                break;
+            case '1':
+                put_section(s, 1, 1);
+                break;
+            case 'd':
+                put_discard(s, 1);
+                break;
+            case 'p':
+                put_package(s);
+                break;
+            case 'f':
+            default:
+                put_device(s);
+            }
+        }
+        mt_append_u8(s, MT_SECTION_EOF);
+
+        mt_engine_settings_init(&settings);
+        settings.postcopy = TRUE;
+        mt_page_state_init(&pages, ram, FALSE);
+        dest = mt_dest_new(ram, &settings, &pages, &counters, failure);
+        mt_dest_set_postcopy(dest, &postcopy);
+        g_assert_true(mt_io_pair(NULL, NULL, &a, &b, NULL));
+        mt_io_set_timeout_ms(b, 10000);
+        w = (Writer) { a, s, rand };
+        thread = g_thread_new("writer", writer_thread, &w);
+        ok = mt_dest_load(dest, b, NULL, NULL, &error);
+        mt_io_shutdown(b);
+        g_thread_join(thread);
+        if (ok != cases[i].ok || runs != cases[i].runs)
+            g_error("%s: %s, the guest was %sstarted", cases[i].stream,
+                    ok ? "complete" : error->message, runs ? "" : "not ");
+        for (guint64 p = 0; ok && p < 2 * PAGES; p++)
+            g_assert_cmpuint(*mt_ram_page(ram, p, NULL), ==, 0x77);
+        mt_page_state_clear(&pages);
+    }
+}
+
+/* A mapped-ram file whose header is hostile is refused at once. */
+static void
+test_mapped_headers(void)
+{
+    enum { PAGES = 8, HERE = 8 + 4 + 4 + 4 + 8 + 1 + 1 + 8 };
+    static const struct {
+        const char *what;
+        guint64 total;          /* bytes in the block list */
+        guint64 bitmap, pages;
+        gboolean ok;
+    } cases[] = {
+        { "as it should be", PAGES * 4096, 0x1000, 0x2000, TRUE },
+        { "pages before the header", G_GUINT64_CONSTANT(1) << 62, 0x1000, 0,
+          FALSE },
+        { "a block twice", G_GUINT64_CONSTANT(1) << 62, 0x1000, 0x2000,
+          FALSE },
+        { "a bitmap before the header", PAGES * 4096, 0, 0x2000, FALSE },
+        { "a bitmap past the file", PAGES * 4096, 0x100000, 0x2000, FALSE },
+        { "a bitmap at the end of the file", PAGES * 4096, 0xfffc, 0x2000,
+          FALSE },
+        { "pages past the file", PAGES * 4096, 0x1000, 0x100000, FALSE },
+        { "pages far past the file", PAGES * 4096, 0x1000,
+          G_MAXUINT64 - 0xfff, FALSE },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(MtFailure) failure = mt_failure_new(NULL, NULL);
+        g_autoptr(MtRam) ram = mt_ram_new();
+        MtRamBlockSpec spec = { .name = "a", .length = PAGES * MT_PAGE_SIZE };
+        g_autoptr(MtDest) dest = NULL;
+        g_autoptr(GByteArray) s = g_byte_array_new();
+        g_autoptr(GError) error = NULL;
+        g_autoptr(MtIo) io = NULL;
+        MtMappedHeader header = {
+            .version = 1, .page_size = MT_PAGE_SIZE,
+            .bitmap_offset = cases[i].bitmap, .pages_offset = cases[i].pages,
+        };
+        guint8 bytes[MT_MAPPED_HEADER_SIZE];
+        MtEngineSettings settings;
+        MtCounters counters = { 0 };
+        MtPageState pages;
+        int fd = memfd_create("mapped", MFD_CLOEXEC);
+
+        g_assert_true(mt_ram_add(ram, &spec, NULL));
+        mt_append_be32(s, MT_WIRE_MAGIC);
+        mt_append_be32(s, MT_WIRE_VERSION);
+        mt_append_u8(s, MT_SECTION_CONFIGURATION);
+        mt_append_be32(s, 4);
+        g_byte_array_append(s, (const guint8 *)"none", 4);
+        mt_append_u8(s, MT_SECTION_SUBSECTION);
+        mt_append_str8(s, "configuration/capabilities");
+        mt_append_be32(s, 1);
+        mt_append_be32(s, 1);
+        mt_append_str8(s, "mapped-ram");
+        mt_append_u8(s, MT_SECTION_START);
+        mt_append_be32(s, 5);
+        mt_append_str8(s, "ram");
+        mt_append_be32(s, 0);
+        mt_append_be32(s, MT_WIRE_RAM_VERSION);
+        mt_append_be64(s, cases[i].total | MT_RECORD_MEM_SIZE);
+        mt_append_str8(s, "a");
+        mt_append_be64(s, PAGES * MT_PAGE_SIZE);
+        mt_wire_put_mapped(&header, bytes);
+        g_byte_array_append(s, bytes, sizeof(bytes));
+        g_assert_cmpint(pwrite(fd, s->data, s->len, 0), ==, s->len);
+        if (cases[i].total > PAGES * MT_PAGE_SIZE) {
+            /* The same entry again, where the pages would end. */
+            g_assert_cmpint(pwrite(fd, s->data + s->len - 38, 38,
+                                   cases[i].pages + PAGES * MT_PAGE_SIZE),
+                            ==, 38);
+        }
+        g_byte_array_set_size(s, 0);
+        end_stream(s);
+        if (cases[i].total == PAGES * MT_PAGE_SIZE)
+            g_assert_cmpint(pwrite(fd, s->data, s->len,
+                                   0x2000 + PAGES * MT_PAGE_SIZE), ==,
+                            s->len);
+        g_assert_cmpint(ftruncate(fd, 0x10000), ==, 0);
+
+        mt_engine_settings_init(&settings);
+        settings.mapped_ram = TRUE;
+        mt_page_state_init(&pages, ram, FALSE);
+        dest = mt_dest_new(ram, &settings, &pages, &counters, failure);
+        io = mt_io_new(fd, -1, "file", NULL);
+        if (mt_dest_load(dest, io, NULL, NULL, &error) != cases[i].ok)
+            g_error("%s: %s", cases[i].what,
+                    error ? error->message : "accepted");
+        if (!cases[i].ok)
+            g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
+        mt_page_state_clear(&pages);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -303,5 +589,7 @@ main(int argc, char **argv)
     g_test_add_func("/dest/any-order", test_any_order);
     g_test_add_func("/dest/surprises", test_surprises);
     g_test_add_func("/dest/few-copies", test_few_copies);
+    g_test_add_func("/dest/postcopy-ends", test_postcopy_ends);
+    g_test_add_func("/dest/mapped-headers", test_mapped_headers);
     return g_test_run();
 }

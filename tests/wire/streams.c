@@ -230,6 +230,7 @@ peer_thread(gpointer data)
 typedef struct {
     MtEngineSettings settings;
     MtCounters counters;
+    MtPageState pages;
     MtRam *ram;                 /* borrowed */
     MtFailure *failure;
     MtDest *dest;
@@ -246,7 +247,9 @@ attempt_init(Attempt *a, const Recording *rec, MtRam *ram)
     a->settings.max_device_bytes = 4 << 20;
     a->ram = ram;
     a->failure = mt_failure_new(NULL, NULL);
-    a->dest = mt_dest_new(a->ram, &a->settings, &a->counters, a->failure);
+    mt_page_state_init(&a->pages, ram, a->settings.ignore_shared);
+    a->dest = mt_dest_new(a->ram, &a->settings, &a->pages, &a->counters,
+                          a->failure);
 }
 
 static void
@@ -254,6 +257,7 @@ attempt_clear(Attempt *a)
 {
     mt_dest_free(a->dest);
     mt_failure_free(a->failure);
+    mt_page_state_clear(&a->pages);
 }
 
 /* Loads @main, of the channels of @rec what is before @cut of channel
@@ -268,7 +272,8 @@ attempt_load(Attempt *a, const Recording *rec, MtIo *main, int cut_channel,
     if (rec->n_channels) {
         recv = mt_multifd_recv_new(a->ram,
                                    mt_codec_find(rec->compression, NULL),
-                                   &a->settings, &a->counters, a->failure);
+                                   &a->settings, &a->pages, &a->counters,
+                                   a->failure);
         for (guint i = 0; i < rec->n_channels && ok; i++) {
             gsize len;
             const guint8 *data = g_bytes_get_data(rec->channels[i], &len);

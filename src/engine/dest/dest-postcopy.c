@@ -31,7 +31,7 @@ mt_dest_set_postcopy(MtDest *dest, const MtDestPostcopy *postcopy)
 gboolean
 mt_dest_is_postcopy(const MtDest *dest)
 {
-    return dest->running;
+    return dest->phase >= DEST_POSTCOPY;
 }
 
 gboolean
@@ -52,6 +52,11 @@ mt_dest_advise(MtDest *dest, const guint8 *payload, guint16 len,
 {
     if (!len)
         return TRUE;
+    if (dest->phase != DEST_PRECOPY) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "POSTCOPY_ADVISE was received twice");
+        return FALSE;
+    }
     if (!dest->settings->postcopy || !dest->postcopy.gate) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "capability postcopy-ram is on on the source and "
@@ -69,8 +74,34 @@ mt_dest_advise(MtDest *dest, const guint8 *payload, guint16 len,
         return FALSE;
     }
 
-    dest->advised = TRUE;
+    dest->phase = DEST_ADVISED;
     return TRUE;
+}
+
+/*
+ * Clears pages.  Most of them were often not received, or lie together: then the
+ * kernel takes their memory back, which takes less time than writing zeros, and
+ * the guest is stopped meanwhile.
+ */
+static void
+discard_content(MtDest *dest, const MtRamBlock *block, guint64 start,
+                guint64 length)
+{
+    guint64 first = mt_ram_block_index(block, start);
+    guint64 end = first + (length >> MT_PAGE_SHIFT);
+    guint64 from = mt_bitmap_next_set(dest->pages->filled, first);
+
+    if (from >= end)
+        return;
+
+    if (!mt_ram_discard(block, start, length)) {
+        for (; from < end;
+             from = mt_bitmap_next_set(dest->pages->filled, from + 1))
+            memset(block->host +
+                   ((from - block->first_page) << MT_PAGE_SHIFT), 0,
+                   MT_PAGE_SIZE);
+    }
+    mt_bitmap_clear_range(dest->pages->filled, first, end - first);
 }
 
 static gboolean
@@ -91,8 +122,8 @@ discard_range(MtDest *dest, const MtRamBlock *block, guint64 start,
 
     first = mt_ram_block_index(block, start);
     n = length >> MT_PAGE_SHIFT;
-    memset(block->host + start, 0, length);
-    mt_bitmap_clear_range(dest->received, first, n);
+    discard_content(dest, block, start, length);
+    mt_bitmap_clear_range(dest->pages->received, first, n);
     mt_gate_miss(dest->postcopy.gate, first, n);
     return TRUE;
 }
@@ -104,11 +135,12 @@ mt_dest_discard(MtDest *dest, const guint8 *payload, guint16 len,
     const MtRamBlock *block;
     guint head = len < 3 ? 0 : 3 + payload[1];
 
-    if (!dest->advised || dest->listening) {
+    if (dest->phase != DEST_ADVISED) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "pages are to be thrown away %s", dest->advised ?
-                          "after the guest may run" :
-                          "without an announcement of postcopy");
+                          "POSTCOPY_RAM_DISCARD was received %s",
+                          dest->phase == DEST_PRECOPY ?
+                          "without POSTCOPY_ADVISE" :
+                          "after the switch to post-copy");
         return FALSE;
     }
     if (!head || len < head || (len - head) % 16 || payload[0] != 0) {
@@ -207,6 +239,25 @@ package_parse(const guint8 *data, gsize len, GBytes **ret_sections,
     return TRUE;
 }
 
+/* A page that was neither received nor discarded is missing, too. */
+static void
+package_miss(MtDest *dest)
+{
+    for (guint i = 0; i < mt_ram_n_blocks(dest->ram); i++) {
+        const MtRamBlock *block = mt_ram_block(dest->ram, i);
+        guint64 end = block->first_page + block->n_pages;
+        guint64 from = block->first_page;
+
+        while ((from = mt_bitmap_next_clear(dest->pages->received, from)) <
+               end) {
+            guint64 to = mt_bitmap_next_set(dest->pages->received, from);
+
+            mt_gate_miss(dest->postcopy.gate, from, MIN(to, end) - from);
+            from = MIN(to, end);
+        }
+    }
+}
+
 gboolean
 mt_dest_package(MtDest *dest, const guint8 *payload, guint16 len,
                 GError **error)
@@ -215,11 +266,15 @@ mt_dest_package(MtDest *dest, const guint8 *payload, guint16 len,
     guint32 n = mt_get_be32(payload);
     g_autofree guint8 *data = NULL;
 
-    if (!dest->advised || dest->listening || !dest->return_path) {
+    if (dest->phase != DEST_ADVISED || !dest->return_path ||
+        !dest->have_blocks) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a package of devices came %s", dest->listening ?
-                          "a second time" :
-                          "without an announcement of postcopy");
+                          "a package of devices was received %s",
+                          dest->phase == DEST_PRECOPY ?
+                          "without POSTCOPY_ADVISE" :
+                          dest->phase != DEST_ADVISED ? "twice" :
+                          !dest->return_path ? "without a return path" :
+                          "before the block list");
         return FALSE;
     }
     if (n > dest->settings->max_device_bytes) {
@@ -234,14 +289,13 @@ mt_dest_package(MtDest *dest, const guint8 *payload, guint16 len,
         !package_parse(data, n, &dest->sections, pings, error))
         return FALSE;
 
-    dest->placed = g_malloc(MT_PAGE_SIZE);
-    dest->listening = TRUE;
+    package_miss(dest);
+    dest->phase = DEST_POSTCOPY;
     mt_gate_close(dest->postcopy.gate, dest_ask, dest);
     /* Errors are ignored: the guest runs here now, even if the link is broken,
      * which the next read detects. */
     for (guint i = 0; i < pings->len; i += 4)
         mt_dest_send(dest, MT_RP_PONG, pings->data + i, 4, NULL);
-    dest->running = TRUE;
     dest->postcopy.run(dest->postcopy.data, dest->sections);
     return TRUE;
 }
@@ -254,7 +308,7 @@ mt_dest_let_go(MtDest *dest)
     dest->channels = NULL;
     dest->block = NULL;
     dest->asked = NULL;
-    dest->paused = TRUE;
+    dest->phase = DEST_PAUSED;
 }
 
 /* The bitmap of received pages; bit 0 of byte 0 is page 0. */
@@ -284,9 +338,10 @@ mt_dest_recv_bitmap(MtDest *dest, const guint8 *payload, guint16 len,
 
     if (len && len == 1 + payload[0])
         block = mt_ram_find(dest->ram, (const char *)payload + 1, payload[0]);
-    if (!dest->paused || !block) {
+    if (dest->phase != DEST_PAUSED || !block) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "a bitmap is requested %s", dest->paused ?
+                          "a bitmap is requested %s",
+                          dest->phase == DEST_PAUSED ?
                           "for a block that does not exist" :
                           "but the migration was not interrupted");
         return FALSE;
@@ -307,14 +362,14 @@ mt_dest_resumed(MtDest *dest, const guint8 *payload, guint16 len,
 {
     guint8 number[4];
 
-    if (!dest->paused) {
+    if (dest->phase != DEST_PAUSED) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "POSTCOPY_RESUME was received, but the migration "
                           "was not interrupted");
         return FALSE;
     }
 
-    dest->paused = FALSE;
+    dest->phase = DEST_POSTCOPY;
     dest->postcopy.resumed(dest->postcopy.data);
     mt_put_be32(number, MT_RP_RESUMED);
     if (!mt_dest_send(dest, MT_RP_RESUME_ACK, number, sizeof(number), error))
@@ -330,6 +385,13 @@ mt_dest_place(MtDest *dest, guint32 record, guint64 index, guint8 *page,
               GError **error)
 {
     guint8 fill;
+
+    if (dest->phase != DEST_POSTCOPY) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "a page was received before the post-copy was "
+                          "resumed");
+        return FALSE;
+    }
 
     switch (record) {
     case MT_RECORD_PAGE:
@@ -355,7 +417,12 @@ mt_dest_place(MtDest *dest, guint32 record, guint64 index, guint8 *page,
     if (!mt_gate_is_missing(dest->postcopy.gate, index))
         return TRUE;
 
-    memcpy(page, dest->placed, MT_PAGE_SIZE);
+    mt_bitmap_set(dest->pages->received, index);
+    if (record != MT_RECORD_ZERO || fill ||
+        mt_bitmap_test(dest->pages->filled, index)) {
+        mt_bitmap_set(dest->pages->filled, index);
+        memcpy(page, dest->placed, MT_PAGE_SIZE);
+    }
     mt_gate_arrive(dest->postcopy.gate, index);
     return TRUE;
 }

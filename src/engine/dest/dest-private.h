@@ -17,12 +17,23 @@ typedef enum {
     FOOTERS_OFF,
 } DestFooters;
 
+/* What may come next.  A phase is only left for a later one, except that a paused
+ * post-copy continues. */
+typedef enum {
+    DEST_PRECOPY,
+    DEST_ADVISED,               /* pre-copy, and post-copy may follow */
+    DEST_POSTCOPY,              /* the guest runs; pages pass the gate */
+    DEST_PAUSED,                /* post-copy without a link, or on a new link
+                                 * before POSTCOPY_RESUME */
+} DestPhase;
+
 /* The largest credit for reading ahead: see dest-run.c. */
 #define MT_DEST_CREDIT_MAX 192
 
 struct MtDest {
     MtRam *ram;
     const MtEngineSettings *settings;
+    MtPageState *pages;
     MtCounters *counters;
     MtFailure *failure;
 
@@ -45,7 +56,6 @@ struct MtDest {
     guint64 where_offset;
 
     MtRamBlock *block;          /* block of the last page record */
-    MtBitmap *received;         /* pages for which the main channel had data */
     guint64 next_page;          /* after the last uncompressed page */
     int credit;                 /* for reading ahead */
     guint64 copied;             /* see mt_dest_get_copied_pages() */
@@ -53,11 +63,8 @@ struct MtDest {
     MtBitmap *inflating;        /* pages that @decoder may still write */
     GArray *inflating_list;     /* their indexes */
 
+    DestPhase phase;
     MtDestPostcopy postcopy;
-    gboolean advised;           /* it may come to post-copy */
-    gboolean listening;         /* pages are placed through the gate */
-    gboolean running;           /* the guest was told to run */
-    gboolean paused;            /* on another link, not yet resumed */
     guint8 *placed;             /* buffer for a page in post-copy */
     const MtRamBlock *asked;    /* block of the last request; under @send_lock */
     GMutex send_lock;           /* one message at a time */

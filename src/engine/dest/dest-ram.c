@@ -104,8 +104,8 @@ ram_xbzrle(MtDest *dest, guint8 *page, GError **error)
 
 /* One entry of the block list. */
 static gboolean
-ram_block_entry(MtDest *dest, guint64 left, guint64 *ret_length,
-                GError **error)
+ram_block_entry(MtDest *dest, GHashTable *listed, guint64 left,
+                guint64 *ret_length, GError **error)
 {
     MtStreamIn *in = &dest->in;
     char name[256];
@@ -117,6 +117,11 @@ ram_block_entry(MtDest *dest, guint64 left, guint64 *ret_length,
         return FALSE;
 
     block = mt_ram_find(dest->ram, name, strlen(name));
+    if (block && g_hash_table_contains(listed, block)) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "the block list has block '%s' twice", name);
+        return FALSE;
+    }
     if (!block) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "the block list has block '%s', which does not exist",
@@ -143,6 +148,7 @@ ram_block_entry(MtDest *dest, guint64 left, guint64 *ret_length,
     if (dest->ignore_shared && !mt_stream_in_be64(in, &gpa, error))
         return FALSE;
 
+    g_hash_table_add(listed, block);
     *ret_length = length;
     dest->block = block;
     return TRUE;
@@ -176,6 +182,39 @@ ram_mapped_open(MtDest *dest, MtIo ***ret_ios, guint *ret_n, GError **error)
     return TRUE;
 }
 
+/*
+ * Compares the offsets in @header with the position in the stream and the size of
+ * the file.  The position after the pages is then always after this header, so
+ * the list ends.
+ */
+static gboolean
+ram_mapped_check(MtDest *dest, const MtMappedHeader *header, GError **error)
+{
+    guint64 here = mt_stream_in_offset(&dest->in);
+    guint64 bitmap_len = (dest->block->n_pages + 63) / 64 * 8;
+    guint64 size;
+
+    if (!mt_mapped_check(header, error) ||
+        !mt_io_get_size(dest->io, &size, error))
+        return FALSE;
+    if (header->bitmap_offset < here || header->pages_offset < here ||
+        header->bitmap_offset > size || header->pages_offset > size ||
+        bitmap_len > size - header->bitmap_offset ||
+        dest->block->used_length > size - header->pages_offset) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "block '%s' has its bitmap at 0x%"
+                          G_GINT64_MODIFIER "x and its pages at 0x%"
+                          G_GINT64_MODIFIER "x, which must be between 0x%"
+                          G_GINT64_MODIFIER "x and the end of the file at 0x%"
+                          G_GINT64_MODIFIER "x", dest->block->name,
+                          header->bitmap_offset, header->pages_offset, here,
+                          size);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
 static gboolean
 ram_mapped_block(MtDest *dest, GError **error)
 {
@@ -190,11 +229,12 @@ ram_mapped_block(MtDest *dest, GError **error)
     if (!bytes)
         return FALSE;
     mt_wire_get_mapped(bytes, &header);
-    if (!mt_mapped_check(&header, error) ||
+    if (!ram_mapped_check(dest, &header, error) ||
         !ram_mapped_open(dest, &ios, &n, error))
         return FALSE;
 
-    ok = mt_mapped_load(&header, block, dest->io, ios, n, dest->counters,
+    ok = mt_mapped_load(&header, block, dest->io, ios, n,
+                        dest->pages->filled, dest->counters, dest->failure,
                         error) &&
          mt_stream_in_seek(&dest->in, header.pages_offset +
                            block->used_length, error);
@@ -209,10 +249,13 @@ ram_mapped_block(MtDest *dest, GError **error)
 static gboolean
 ram_block_list(MtDest *dest, guint64 total, GError **error)
 {
+    g_autoptr(GHashTable) listed = g_hash_table_new(NULL, NULL);
+
     while (total) {
         guint64 length;
 
-        if (!ram_block_entry(dest, total, &length, error) ||
+        if (!mt_failure_check(dest->failure, error) ||
+            !ram_block_entry(dest, listed, total, &length, error) ||
             (dest->mapped && !ram_mapped_block(dest, error)))
             return FALSE;
         total -= length;
@@ -271,12 +314,15 @@ ram_page_record(MtDest *dest, guint64 head, GError **error)
 
     if (!page || !ram_inflate_settle(dest, index, error))
         return FALSE;
-    if (dest->listening)
+    if (dest->phase >= DEST_POSTCOPY)
         return mt_dest_place(dest, flags & ~(guint32)MT_RECORD_CONTINUE,
                              index, page, error);
-    mt_bitmap_set(dest->received, index);
 
-    switch (flags & ~(guint32)MT_RECORD_CONTINUE) {
+    flags &= ~(guint32)MT_RECORD_CONTINUE;
+    mt_bitmap_set(dest->pages->received, index);
+    if (flags != MT_RECORD_ZERO)
+        mt_bitmap_set(dest->pages->filled, index);
+    switch (flags) {
     case MT_RECORD_PAGE:
         mt_count(dest->counters->normal, 1);
         return mt_dest_page_run(dest, head & ~(guint64)MT_RECORD_MASK, page,
@@ -286,8 +332,13 @@ ram_page_record(MtDest *dest, guint64 head, GError **error)
             return FALSE;
         mt_stream_in_expect_page(&dest->in);
         mt_count(dest->counters->duplicate, 1);
-        if (fill || !mt_zero_page(page))
+        /* A page that was never written is zero; reading it would allocate
+         * memory. */
+        if (fill || (mt_bitmap_test(dest->pages->filled, index) &&
+                     !mt_zero_page(page)))
             memset(page, fill, MT_PAGE_SIZE);
+        if (fill)
+            mt_bitmap_set(dest->pages->filled, index);
         return TRUE;
     case MT_RECORD_XBZRLE:
         return ram_xbzrle(dest, page, error);

@@ -63,7 +63,7 @@ run_guess(const MtDest *dest, guint64 offset)
 
     if (dest->credit < RUN_MAX * COPY_COST)
         return 0;
-    while (n < max && !mt_bitmap_test(dest->received, index + 1 + n))
+    while (n < max && !mt_bitmap_test(dest->pages->filled, index + 1 + n))
         n++;
     return n;
 }
@@ -176,7 +176,8 @@ run_check(Run *run, gsize extra)
             return FALSE;
         }
 
-        mt_bitmap_set(dest->received, index + 1 + i);
+        mt_bitmap_set(dest->pages->received, index + 1 + i);
+        mt_bitmap_set(dest->pages->filled, index + 1 + i);
         run_earn(dest, index + 1 + i);
         mt_count(dest->counters->normal, 1);
         extra -= 8;

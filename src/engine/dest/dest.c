@@ -18,17 +18,18 @@
 #define DEST_QUIET_MS 300
 
 MtDest *
-mt_dest_new(MtRam *ram, const MtEngineSettings *settings,
+mt_dest_new(MtRam *ram, const MtEngineSettings *settings, MtPageState *pages,
             MtCounters *counters, MtFailure *failure)
 {
     MtDest *dest = g_new0(MtDest, 1);
 
     dest->ram = ram;
     dest->settings = settings;
+    dest->pages = pages;
     dest->counters = counters;
     dest->failure = failure;
     dest->where = "header";
-    dest->received = mt_bitmap_new(mt_ram_n_pages(ram));
+    dest->placed = g_malloc(MT_PAGE_SIZE);
     dest->credit = MT_DEST_CREDIT_MAX;
     g_mutex_init(&dest->send_lock);
     return dest;
@@ -47,7 +48,6 @@ mt_dest_free(MtDest *dest)
     mt_stream_in_clear(&dest->in);
     mt_legacy_decoder_free(dest->decoder);
     mt_bitmap_free(dest->inflating);
-    mt_bitmap_free(dest->received);
     if (dest->inflating_list)
         g_array_unref(dest->inflating_list);
     g_clear_pointer(&dest->sections, g_bytes_unref);
@@ -627,6 +627,38 @@ dest_vmdesc(MtDest *dest, GError **error)
     return TRUE;
 }
 
+/* Fails for a section that may not come in a post-copy. */
+static gboolean
+dest_before_postcopy(MtDest *dest, const char *section, GError **error)
+{
+    if (dest->phase < DEST_POSTCOPY)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                      "a section %s was received after the switch to "
+                      "post-copy", section);
+    return FALSE;
+}
+
+/* The end of the section list. */
+static gboolean
+dest_end(MtDest *dest, GError **error)
+{
+    switch (dest->phase) {
+    case DEST_PRECOPY:
+    case DEST_ADVISED:
+        return dest_vmdesc(dest, error);
+    case DEST_POSTCOPY:
+        return mt_dest_check_arrived(dest, error);
+    case DEST_PAUSED:
+    default:
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "the stream ended before the post-copy was "
+                          "resumed");
+        return FALSE;
+    }
+}
+
 static gboolean
 dest_sections(MtDest *dest, GError **error)
 {
@@ -641,7 +673,8 @@ dest_sections(MtDest *dest, GError **error)
 
         switch (type) {
         case MT_SECTION_START:
-            ok = dest_start(dest, error);
+            ok = dest_before_postcopy(dest, "START", error) &&
+                 dest_start(dest, error);
             break;
         case MT_SECTION_PART:
             ok = dest_part(dest, "ram PART", error);
@@ -653,10 +686,10 @@ dest_sections(MtDest *dest, GError **error)
             ok = dest_command(dest, error);
             break;
         case MT_SECTION_FULL:
-            return dest_devices(dest, type, error);
+            return dest_before_postcopy(dest, "FULL", error) &&
+                   dest_devices(dest, type, error);
         case MT_SECTION_EOF:
-            return dest->running ? mt_dest_check_arrived(dest, error) :
-                   dest_vmdesc(dest, error);
+            return dest_end(dest, error);
         default:
             migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                               "section type 0x%02x is not supported", type);

@@ -14,6 +14,7 @@
 #include "engine/failure.h"
 #include "engine/memory/gate.h"
 #include "engine/dest/multifd-recv.h"
+#include "engine/dest/page-state.h"
 #include "engine/memory/ram.h"
 #include "engine/settings.h"
 #include "engine/stats.h"
@@ -29,7 +30,8 @@ typedef struct MtDest MtDest;
  * @transport is needed only for a mapped-ram file with multifd.
  */
 MtDest *mt_dest_new(MtRam *ram, const MtEngineSettings *settings,
-                    MtCounters *counters, MtFailure *failure);
+                    MtPageState *pages, MtCounters *counters,
+                    MtFailure *failure);
 void mt_dest_free(MtDest *dest);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtDest, mt_dest_free)

@@ -18,7 +18,9 @@ typedef struct {
     const MtMappedHeader *header;
     MtRamBlock *block;
     MtBitmap *present;
+    MtBitmap *filled;
     MtCounters *counters;
+    MtFailure *failure;
     guint64 cursor;             /* atomic: the first page that no thread took */
 } MappedLoad;
 
@@ -28,6 +30,23 @@ typedef struct {
     GThread *thread;
     GError *error;
 } MappedLoader;
+
+/* Clears the pages of a run that may not be zero. */
+static void
+mapped_clear(MappedLoad *load, guint64 page, guint64 n)
+{
+    MtRamBlock *block = load->block;
+    guint64 end = block->first_page + page + n;
+    guint64 index = mt_bitmap_next_set(load->filled, block->first_page + page);
+
+    for (; index < end; index = mt_bitmap_next_set(load->filled, index + 1)) {
+        guint8 *p = block->host + ((index - block->first_page) <<
+                                   MT_PAGE_SHIFT);
+
+        if (!mt_zero_page(p))
+            memset(p, 0, MT_PAGE_SIZE);
+    }
+}
 
 static gboolean
 mapped_load_range(MappedLoad *load, MtIo *io, guint64 first, guint64 end,
@@ -43,6 +62,7 @@ mapped_load_range(MappedLoad *load, MtIo *io, guint64 first, guint64 end,
         guint64 offset = page << MT_PAGE_SHIFT;
 
         if (present) {
+            mt_bitmap_set_range(load->filled, block->first_page + page, n);
             if (!mt_io_pread(io, block->host + offset, n << MT_PAGE_SHIFT,
                              load->header->pages_offset + offset, error)) {
                 g_prefix_error(error, "block %s, page at 0x%"
@@ -52,12 +72,7 @@ mapped_load_range(MappedLoad *load, MtIo *io, guint64 first, guint64 end,
             mt_count(load->counters->normal, n);
             mt_count(load->counters->transferred, n << MT_PAGE_SHIFT);
         } else {
-            for (guint64 i = 0; i < n; i++) {
-                guint8 *p = block->host + offset + (i << MT_PAGE_SHIFT);
-
-                if (!mt_zero_page(p))
-                    memset(p, 0, MT_PAGE_SIZE);
-            }
+            mapped_clear(load, page, n);
             mt_count(load->counters->duplicate, n);
         }
         page += n;
@@ -78,6 +93,7 @@ mapped_loader_thread(gpointer data)
                                            __ATOMIC_RELAXED);
 
         if (first >= n_pages ||
+            !mt_failure_check(load->failure, &loader->error) ||
             !mapped_load_range(load, loader->io, first,
                                MIN(first + MAPPED_CHUNK, n_pages),
                                &loader->error))
@@ -87,11 +103,11 @@ mapped_loader_thread(gpointer data)
 
 gboolean
 mt_mapped_load(const MtMappedHeader *header, MtRamBlock *block,
-               MtIo *bitmap_io, MtIo **ios, guint n_ios,
-               MtCounters *counters, GError **error)
+               MtIo *bitmap_io, MtIo **ios, guint n_ios, MtBitmap *filled,
+               MtCounters *counters, MtFailure *failure, GError **error)
 {
     g_autoptr(MtBitmap) present = mt_bitmap_new(block->n_pages);
-    MappedLoad load = { header, block, present, counters, 0 };
+    MappedLoad load = { header, block, present, filled, counters, failure, 0 };
     g_autofree MappedLoader *loaders = g_new0(MappedLoader, n_ios);
     gboolean ok = TRUE;
 
@@ -107,9 +123,11 @@ mt_mapped_load(const MtMappedHeader *header, MtRamBlock *block,
     for (guint i = 0; i < n_ios; i++) {
         loaders[i].load = &load;
         loaders[i].io = ios[i];
+        /* Without a thread the others do its share. */
         if (i)
-            loaders[i].thread = g_thread_new("mig-load", mapped_loader_thread,
-                                             &loaders[i]);
+            loaders[i].thread = g_thread_try_new("mig-load",
+                                                 mapped_loader_thread,
+                                                 &loaders[i], NULL);
     }
     mapped_loader_thread(&loaders[0]);
     for (guint i = 0; i < n_ios; i++) {

@@ -7,6 +7,7 @@
 
 #include <glib.h>
 
+#include "engine/failure.h"
 #include "engine/memory/ram.h"
 #include "engine/stats.h"
 #include "stream/mapped.h"
@@ -15,9 +16,11 @@
 G_BEGIN_DECLS
 
 /* Loads @block from the offsets in @header, with one thread for each handle in
- * @ios. */
+ * @ios.  @filled has the pages that may not be zero.  Ends early if @failure is
+ * raised. */
 gboolean mt_mapped_load(const MtMappedHeader *header, MtRamBlock *block,
                         MtIo *bitmap_io, MtIo **ios, guint n_ios,
-                        MtCounters *counters, GError **error);
+                        MtBitmap *filled, MtCounters *counters,
+                        MtFailure *failure, GError **error);
 
 G_END_DECLS

@@ -15,6 +15,7 @@
 struct MtPacketReader {
     MtRam *ram;
     const MtCodec *codec;
+    MtPageState *state;
     MtCounters *counters;
     gpointer decoder;
     guint8 *payload;            /* buffer, if the codec needs one */
@@ -26,13 +27,14 @@ struct MtPacketReader {
 };
 
 MtPacketReader *
-mt_packet_reader_new(MtRam *ram, const MtCodec *codec, MtCounters *counters,
-                     GError **error)
+mt_packet_reader_new(MtRam *ram, const MtCodec *codec, MtPageState *pages,
+                     MtCounters *counters, GError **error)
 {
     MtPacketReader *reader = g_new0(MtPacketReader, 1);
 
     reader->ram = ram;
     reader->codec = codec;
+    reader->state = pages;
     reader->counters = counters;
     if (codec->decoder_new) {
         reader->payload = g_malloc(MT_MULTIFD_MAX_PAYLOAD);
@@ -187,6 +189,14 @@ reader_pages(MtPacketReader *reader, MtIo *io, GError **error)
         return FALSE;
     }
 
+    /* Before the pages are read: a failure may leave a part of them. */
+    for (guint i = 0; i < packet->n_normal + packet->n_zero; i++) {
+        guint64 index = mt_ram_block_index(block, packet->offsets[i]);
+
+        mt_bitmap_set(reader->state->received, index);
+        if (i < packet->n_normal)
+            mt_bitmap_set(reader->state->filled, index);
+    }
     if (packet->n_normal && !reader->codec->decode) {
         if (!reader_plain(reader, io, error))
             return FALSE;
@@ -198,9 +208,14 @@ reader_pages(MtPacketReader *reader, MtIo *io, GError **error)
             return FALSE;
     }
     for (guint i = 0; i < packet->n_zero; i++) {
-        guint8 *page = reader->pages[packet->n_normal + i];
+        guint k = packet->n_normal + i;
+        guint8 *page = reader->pages[k];
 
-        if (!mt_zero_page(page))
+        /* A page that was never written is zero; reading it would allocate
+         * memory. */
+        if (mt_bitmap_test(reader->state->filled,
+                           mt_ram_block_index(block, packet->offsets[k])) &&
+            !mt_zero_page(page))
             memset(page, 0, MT_PAGE_SIZE);
     }
 
@@ -253,6 +268,7 @@ struct MtMultifdRecv {
     MtRam *ram;
     const MtCodec *codec;
     const MtEngineSettings *settings;
+    MtPageState *pages;
     MtCounters *counters;
     MtFailure *failure;
     guint n;
@@ -267,14 +283,15 @@ struct MtMultifdRecv {
 
 MtMultifdRecv *
 mt_multifd_recv_new(MtRam *ram, const MtCodec *codec,
-                    const MtEngineSettings *settings, MtCounters *counters,
-                    MtFailure *failure)
+                    const MtEngineSettings *settings, MtPageState *pages,
+                    MtCounters *counters, MtFailure *failure)
 {
     MtMultifdRecv *recv = g_new0(MtMultifdRecv, 1);
 
     recv->ram = ram;
     recv->codec = codec;
     recv->settings = settings;
+    recv->pages = pages;
     recv->counters = counters;
     recv->failure = failure;
     recv->n = settings->multifd_channels;
@@ -352,7 +369,8 @@ mt_multifd_recv_add(MtMultifdRecv *recv, MtIo *take_io, GError **error)
     channel->recv = recv;
     channel->id = hello.id;
     channel->reader = mt_packet_reader_new(recv->ram, recv->codec,
-                                           recv->counters, error);
+                                           recv->pages, recv->counters,
+                                           error);
     if (!channel->reader)
         return FALSE;
 

@@ -8,6 +8,7 @@
 
 #include <glib.h>
 
+#include "engine/dest/page-state.h"
 #include "engine/failure.h"
 #include "engine/memory/ram.h"
 #include "engine/settings.h"
@@ -19,9 +20,11 @@ G_BEGIN_DECLS
 
 typedef struct MtMultifdRecv MtMultifdRecv;
 
+/* All arguments must outlive the result. */
 MtMultifdRecv *mt_multifd_recv_new(MtRam *ram, const MtCodec *codec,
                                    const MtEngineSettings *settings,
-                                   MtCounters *counters, MtFailure *failure);
+                                   MtPageState *pages, MtCounters *counters,
+                                   MtFailure *failure);
 void mt_multifd_recv_free(MtMultifdRecv *recv);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtMultifdRecv, mt_multifd_recv_free)
@@ -45,7 +48,8 @@ void mt_multifd_recv_drain(MtMultifdRecv *recv, guint timeout_ms);
 typedef struct MtPacketReader MtPacketReader;
 
 MtPacketReader *mt_packet_reader_new(MtRam *ram, const MtCodec *codec,
-                                     MtCounters *counters, GError **error);
+                                     MtPageState *pages, MtCounters *counters,
+                                     GError **error);
 void mt_packet_reader_free(MtPacketReader *reader);
 
 /* *@ret_end: the connection was closed; *@ret_sync: it was a SYNC packet. */

@@ -211,11 +211,87 @@ mt_ram_resize(MtRam *ram, MtRamBlock *block, guint64 length, GError **error)
     }
 
     /* The part that is no longer used must be zero if it is used again. */
-    if (length < block->used_length)
+    if (length < block->used_length &&
+        !mt_ram_discard(block, length, block->used_length - length))
         memset(block->host + length, 0, block->used_length - length);
     block->used_length = length;
     block->n_pages = length >> MT_PAGE_SHIFT;
     return TRUE;
+}
+
+gboolean
+mt_ram_discard(const MtRamBlock *block, guint64 offset, guint64 length)
+{
+    /* For a private mapping of anonymous memory DONTNEED is enough; a file
+     * would keep its content. */
+    return madvise(block->host + offset, length,
+                   block->shared ? MADV_REMOVE : MADV_DONTNEED) == 0;
+}
+
+void
+mt_ram_discard_all(const MtRam *ram, gboolean keep_shared, MtBitmap *filled)
+{
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        const MtRamBlock *block = mt_ram_block(ram, i);
+        guint64 n = block->max_length >> MT_PAGE_SHIFT;
+
+        if ((keep_shared && block->shared) ||
+            !mt_ram_discard(block, 0, block->max_length))
+            mt_bitmap_set_range(filled, block->first_page, n);
+        else
+            mt_bitmap_clear_range(filled, block->first_page, n);
+    }
+}
+
+/* Bits 62 and 63 of an entry of pagemap: swapped out, present. */
+#define PAGEMAP_IN_USE (G_GUINT64_CONSTANT(3) << 62)
+
+static void
+ram_find_untouched_block(int fd, const MtRamBlock *block, MtBitmap *untouched)
+{
+    guint64 entries[8192];
+    guint64 from = (guintptr)block->host >> MT_PAGE_SHIFT;
+
+    for (guint64 done = 0; done < block->n_pages;) {
+        guint64 want = MIN(block->n_pages - done, G_N_ELEMENTS(entries));
+        gssize n = pread(fd, entries, want * sizeof(entries[0]),
+                         (from + done) * sizeof(entries[0]));
+        guint64 start = 0;
+
+        if (n < (gssize)sizeof(entries[0]))
+            return;
+        n /= sizeof(entries[0]);
+        for (gssize i = 0; i <= n; i++) {
+            if (i < n && !(entries[i] & PAGEMAP_IN_USE))
+                continue;
+            if (start < (guint64)i)
+                mt_bitmap_set_range(untouched,
+                                    block->first_page + done + start,
+                                    i - start);
+            start = i + 1;
+        }
+        done += n;
+    }
+}
+
+void
+mt_ram_find_untouched(const MtRam *ram, MtBitmap *untouched)
+{
+    int fd = -1;
+
+    /* Entries are for pages of the host. */
+    if (sysconf(_SC_PAGESIZE) == MT_PAGE_SIZE)
+        fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+
+    for (guint i = 0; i < ram->blocks->len; i++) {
+        const MtRamBlock *block = mt_ram_block(ram, i);
+
+        if (!block->shared)
+            ram_find_untouched_block(fd, block, untouched);
+    }
+    close(fd);
 }
 
 guint

@@ -15,6 +15,7 @@
 #include <glib.h>
 
 #include "stream/page.h"
+#include "util/bitmap.h"
 
 G_BEGIN_DECLS
 
@@ -58,6 +59,30 @@ MtRam *mt_ram_new_simple(guint64 length, GError **error);
 /* Sets the used length of a resizable block, as the source has it. */
 gboolean mt_ram_resize(MtRam *ram, MtRamBlock *block, guint64 length,
                        GError **error);
+
+/*
+ * Discards the content of @length bytes at @offset of @block, both in whole pages
+ * and inside the largest length: the pages are zero and use no memory.  FALSE:
+ * the kernel cannot discard this memory, which is unchanged.
+ */
+gboolean mt_ram_discard(const MtRamBlock *block, guint64 offset,
+                        guint64 length);
+
+/*
+ * Prepares all blocks for being filled: discards their content, and clears the
+ * bits of their pages in @filled.  Where the content cannot be discarded, the
+ * bits are set.  With @keep_shared the same is done with shared blocks, which
+ * keep their content.
+ */
+void mt_ram_discard_all(const MtRam *ram, gboolean keep_shared,
+                        MtBitmap *filled);
+
+/*
+ * Sets the bits of pages that were never written or read, according to the
+ * kernel: they are zero.  Only private blocks have such pages, and none is found
+ * if the kernel does not tell.
+ */
+void mt_ram_find_untouched(const MtRam *ram, MtBitmap *untouched);
 
 guint mt_ram_n_blocks(const MtRam *ram);
 MtRamBlock *mt_ram_block(const MtRam *ram, guint i);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/source/mapped-out.h"
-#include "engine/memory/zero.h"
+#include "engine/source/source-zero.h"
 #include "util/bitmap.h"
 #include "migtune/migtune-error.h"
 
@@ -26,6 +26,7 @@ typedef struct {
 struct MtMappedOut {
     MtRam *ram;
     gboolean find_zeros;
+    MtBitmap *untouched;
     MtCounters *counters;
     MtIo *io;
     MtPool *pool;
@@ -60,9 +61,9 @@ mapped_channel_run(gpointer data, const MtJob *job, GError **error)
         struct iovec iov = { job->block->host + offset, 0 };
 
         while (i < job->n && job->offsets[i] == offset + iov.iov_len) {
-            guint8 *page = job->block->host + job->offsets[i];
-
-            if (mapped->find_zeros && mt_zero_page(page)) {
+            if (mapped->find_zeros &&
+                mt_source_zero_page(mapped->untouched, job->block,
+                                    job->offsets[i])) {
                 mt_bitmap_clear(block->present,
                                 job->offsets[i] >> MT_PAGE_SHIFT);
                 n_zero++;
@@ -104,7 +105,8 @@ static const MtPoolFuncs mapped_funcs = {
 
 MtMappedOut *
 mt_mapped_out_new(MtRam *ram, MtIo *io, MtTransport *transport,
-                  const MtEngineSettings *settings, MtCounters *counters,
+                  const MtEngineSettings *settings, MtBitmap *untouched,
+                  MtCounters *counters,
                   MtFailure *failure, GError **error)
 {
     MtMappedOut *mapped = g_new0(MtMappedOut, 1);
@@ -113,6 +115,7 @@ mt_mapped_out_new(MtRam *ram, MtIo *io, MtTransport *transport,
 
     mapped->ram = ram;
     mapped->find_zeros = settings->zero_detection != MT_ZERO_NONE;
+    mapped->untouched = untouched;
     mapped->counters = counters;
     mapped->io = io;
     mapped->n_blocks = mt_ram_n_blocks(ram);

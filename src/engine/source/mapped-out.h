@@ -30,7 +30,7 @@ typedef struct MtMappedOut MtMappedOut;
  */
 MtMappedOut *mt_mapped_out_new(MtRam *ram, MtIo *io, MtTransport *transport,
                                const MtEngineSettings *settings,
-                               MtCounters *counters, MtFailure *failure,
+                               MtBitmap *untouched, MtCounters *counters, MtFailure *failure,
                                GError **error);
 void mt_mapped_out_free(MtMappedOut *mapped);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/source/multifd-send.h"
-#include "engine/memory/zero.h"
+#include "engine/source/source-zero.h"
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
@@ -26,6 +26,7 @@ struct MtMultifdSend {
     MtRam *ram;
     const MtCodec *codec;
     gboolean find_zeros;
+    MtBitmap *untouched;
     MtCounters *counters;
     MtPool *pool;
     guint n;
@@ -56,7 +57,9 @@ channel_sort(SendChannel *channel, const MtJob *job)
     for (guint i = 0; i < job->n; i++) {
         guint8 *page = job->block->host + job->offsets[i];
 
-        if (find_zeros && mt_zero_page(page)) {
+        if (find_zeros && mt_source_zero_page(channel->send->untouched,
+                                              job->block,
+                                              job->offsets[i])) {
             zeros[packet->n_zero++] = job->offsets[i];
         } else {
             channel->pages[packet->n_normal] = page;
@@ -134,7 +137,7 @@ static const MtPoolFuncs send_funcs = {
 MtMultifdSend *
 mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
                     const MtEngineSettings *settings, MtIo **ios, guint n,
-                    MtCounters *counters, MtFailure *failure, GError **error)
+                    MtBitmap *untouched, MtCounters *counters, MtFailure *failure, GError **error)
 {
     MtMultifdSend *send = g_new0(MtMultifdSend, 1);
     g_autofree gpointer *channels = g_new(gpointer, n);
@@ -144,6 +147,7 @@ mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
     send->ram = ram;
     send->codec = codec;
     send->find_zeros = settings->zero_detection == MT_ZERO_MULTIFD;
+    send->untouched = untouched;
     send->counters = counters;
     send->n = n;
     send->channels = g_new0(SendChannel, n);

@@ -28,7 +28,7 @@ typedef struct MtMultifdSend MtMultifdSend;
 /* Takes ownership of the @n connections and sends the hello on each. */
 MtMultifdSend *mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
                                    const MtEngineSettings *settings,
-                                   MtIo **ios, guint n, MtCounters *counters,
+                                   MtIo **ios, guint n, MtBitmap *untouched, MtCounters *counters,
                                    MtFailure *failure, GError **error);
 void mt_multifd_send_free(MtMultifdSend *send);
 MtPool *mt_multifd_send_get_pool(MtMultifdSend *send);

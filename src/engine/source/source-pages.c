@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "engine/source/source-private.h"
-#include "engine/memory/zero.h"
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
@@ -142,7 +141,8 @@ pages_run_main(MtSource *s, const MtRamBlock *block, guint64 offset, guint n,
     for (guint i = 0; i < n; i++, offset += MT_PAGE_SIZE) {
         gboolean ok;
 
-        if (find_zeros && mt_zero_page(block->host + offset)) {
+        if (find_zeros &&
+            mt_source_zero_page(s->untouched, block, offset)) {
             if (delta)
                 mt_xbzrle_zero(s->xbzrle, mt_ram_block_index(block, offset));
             ok = pages_zero(s, block, offset, error);
@@ -199,7 +199,8 @@ pages_run_jobs(MtSource *s, const MtRamBlock *block, guint64 offset, guint n,
         s->settings->zero_detection == MT_ZERO_LEGACY;
 
     for (guint i = 0; i < n; i++, offset += MT_PAGE_SIZE) {
-        if (find_zeros && mt_zero_page(block->host + offset)) {
+        if (find_zeros &&
+            mt_source_zero_page(s->untouched, block, offset)) {
             if (!pages_zero(s, block, offset, error))
                 return FALSE;
             continue;

@@ -28,7 +28,7 @@ mt_source_leave_precopy(MtSource *s, GError **error)
         return FALSE;
 
     s->postcopy = TRUE;
-    s->bulk = FALSE;
+    mt_source_bulk_done(s);
     s->block = 0;
     s->page = 0;
     return TRUE;
@@ -77,6 +77,8 @@ discard_block(MtSource *s, const MtRamBlock *block, GError **error)
 gboolean
 mt_source_discard(MtSource *s, GError **error)
 {
+    /* The guest is stopped, so what is untouched now stays zero. */
+    mt_ram_find_untouched(s->ram, s->untouched);
     for (guint i = 0; i < mt_ram_n_blocks(s->ram); i++) {
         if (!discard_block(s, mt_ram_block(s->ram, i), error))
             return FALSE;

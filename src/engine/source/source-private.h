@@ -8,6 +8,7 @@
 
 #include "engine/legacy.h"
 #include "engine/source/mapped-out.h"
+#include "engine/source/source-zero.h"
 #include "engine/source/multifd-send.h"
 #include "engine/source/source.h"
 #include "stream/stream-out.h"
@@ -30,6 +31,7 @@ struct MtSource {
     MtJob own_job;              /* for mapped-ram without threads */
     MtXbzrle *xbzrle;
     MtLegacyEncoder *legacy;
+    MtBitmap *untouched;        /* see source-zero.h */
 
     gboolean bulk;              /* not every page has been sent yet */
     gboolean last;              /* in the END section */

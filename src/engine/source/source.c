@@ -24,6 +24,7 @@ mt_source_new(MtRam *ram, MtDirty *dirty, const MtEngineSettings *settings,
     s->counters = counters;
     s->failure = failure;
     s->bulk = TRUE;
+    s->untouched = mt_bitmap_new(mt_ram_n_pages(ram));
     mt_stream_out_init(&s->out, io, &counters->transferred);
     return s;
 }
@@ -38,6 +39,7 @@ mt_source_free(MtSource *s)
     mt_mapped_out_free(s->mapped);
     mt_legacy_encoder_free(s->legacy);
     mt_stream_out_clear(&s->out);
+    mt_bitmap_free(s->untouched);
     g_free(s);
 }
 
@@ -103,7 +105,8 @@ mt_source_prepare(MtSource *s, MtTransport *transport, MtIo **channels,
     s->xbzrle = xbzrle;
     if (set->mapped_ram) {
         s->mapped = mt_mapped_out_new(s->ram, s->io, transport, set,
-                                      s->counters, s->failure, error);
+                                      s->untouched, s->counters, s->failure,
+                                      error);
         if (!s->mapped)
             return FALSE;
         s->pool = mt_mapped_out_get_pool(s->mapped);
@@ -113,7 +116,8 @@ mt_source_prepare(MtSource *s, MtTransport *transport, MtIo **channels,
         if (!codec)
             return FALSE;
         s->multifd = mt_multifd_send_new(s->ram, codec, set, channels, n,
-                                         s->counters, s->failure, error);
+                                         s->untouched, s->counters,
+                                         s->failure, error);
         if (!s->multifd)
             return FALSE;
         s->pool = mt_multifd_send_get_pool(s->multifd);
@@ -189,6 +193,7 @@ mt_source_send_start(MtSource *s, GError **error)
     const MtWireSwitches *wire = &s->settings->wire;
     MtStreamOut *out = &s->out;
 
+    mt_ram_find_untouched(s->ram, s->untouched);
     if (s->settings->return_path &&
         (!mt_source_command(s, MT_CMD_OPEN_RETURN_PATH, 0, NULL, error) ||
          !mt_source_command(s, MT_CMD_PING, sizeof(one), one, error)))
@@ -253,6 +258,7 @@ void
 mt_source_bulk_done(MtSource *s)
 {
     s->bulk = FALSE;
+    mt_bitmap_clear_range(s->untouched, 0, s->untouched->n_bits);
 }
 
 gboolean

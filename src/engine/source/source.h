@@ -45,7 +45,8 @@ gboolean mt_source_prepare(MtSource *source, MtTransport *transport,
                            MtIo **channels, guint n, MtXbzrle *xbzrle,
                            GError **error);
 
-/* OPEN_RETURN_PATH and PING with a return path, and the START section. */
+/* To be called after the dirty log was started.
+ * OPEN_RETURN_PATH and PING with a return path, and the START section. */
 gboolean mt_source_send_start(MtSource *source, GError **error);
 
 /* Begin a PART section, or with @last the END section; end it. */
