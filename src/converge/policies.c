@@ -12,6 +12,7 @@
 
 static const MtPolicyClass *const policies[] = {
     &mt_policy_none,
+    &mt_policy_steady,
     &mt_policy_nova,
     &mt_policy_vdsm,
     &mt_policy_kubevirt,

@@ -156,6 +156,16 @@ typedef struct {
     guint64 downtime_ms;        /* migrate_downtime, 0..2000000 */
 } MtProxmoxConfig;
 
+/* Our own: see policy-steady.c. */
+typedef struct {
+    guint64 downtime_ms;        /* downtime-limit at the start */
+    guint64 max_downtime_ms;    /* never set more */
+    gint64 deadline_ms;         /* since the start; 0: none */
+    gboolean allow_throttle;
+    gboolean allow_postcopy;
+    gboolean allow_pause;
+} MtSteadyConfig;
+
 typedef struct MtPolicyClass MtPolicyClass;
 
 /* A policy with its settings: a value that may be copied. */
@@ -166,6 +176,7 @@ typedef struct {
         MtVdsmConfig vdsm;
         MtKubevirtConfig kubevirt;
         MtProxmoxConfig proxmox;
+        MtSteadyConfig steady;
     };
 } MtPolicyConfig;
 
@@ -239,6 +250,7 @@ extern const MtPolicyClass mt_policy_kubevirt_stall;
 extern const MtPolicyClass mt_policy_none;
 extern const MtPolicyClass mt_policy_nova;
 extern const MtPolicyClass mt_policy_proxmox;
+extern const MtPolicyClass mt_policy_steady;
 extern const MtPolicyClass mt_policy_vdsm;
 
 /* Nova's size of a guest in GiB, which its delays and limits scale with. */

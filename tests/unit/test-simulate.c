@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The working-set model gives the known answers, the simulator agrees with it,
+ * and the policy "steady" ends at least what any other policy ends.
+ */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "converge/simulate.h"
+
+#define MIB 1048576.0
+
+static void
+assert_near(double value, double expected, double tolerance)
+{
+    if (fabs(value - expected) > tolerance)
+        g_error("%g is not within %g of %g", value, tolerance, expected);
+}
+
+static MtModel
+model(double bytes, double rate)
+{
+    return (MtModel){ 1, { { bytes, rate } } };
+}
+
+static void
+test_written(void)
+{
+    MtModel m = model(512, 200);
+
+    assert_near(mt_model_written(&m, 0.5), 90.8403, 0.0001);
+    assert_near(mt_model_written(&m, 4), 404.6790, 0.0001);
+    m = model(INFINITY, 200);
+    assert_near(mt_model_written(&m, 4), 800, 1e-9);
+}
+
+static void
+test_fit(void)
+{
+    MtModel m;
+
+    mt_model_fit(&m, 0.5, 90.8403, 4, 404.6790);
+    assert_near(m.parts[0].bytes, 512.0, 0.01);
+    assert_near(m.parts[0].rate, 200.0, 0.01);
+
+    /* In proportion to the time. */
+    mt_model_fit(&m, 1, 100, 4, 400);
+    g_assert_true(isinf(m.parts[0].bytes));
+    assert_near(m.parts[0].rate, 100, 1e-9);
+
+    /* No growth: the rate is a lower bound. */
+    mt_model_fit(&m, 1, 64, 4, 64);
+    assert_near(m.parts[0].bytes, 64, 1e-9);
+    assert_near(m.parts[0].rate, 64, 1e-9);
+
+    /* An idle guest. */
+    mt_model_fit(&m, 1, 0, 4, 0);
+    assert_near(mt_model_written(&m, 10), 0, 1e-9);
+
+    /* All guests of a grid come back. */
+    for (double bytes = 16; bytes < 1e6; bytes *= 4) {
+        for (double rate = 1; rate < 1e5; rate *= 5) {
+            MtModel guest = model(bytes, rate);
+            double t1 = 0.2, t2 = 1.7;
+            double u1 = mt_model_written(&guest, t1);
+            double u2 = mt_model_written(&guest, t2);
+
+            if (u2 > bytes * 0.999 || u2 / u1 > t2 / t1 * 0.995)
+                continue;
+            mt_model_fit(&m, t1, u1, t2, u2);
+            assert_near(m.parts[0].bytes / bytes, 1, 1e-4);
+            assert_near(m.parts[0].rate / rate, 1, 1e-4);
+        }
+    }
+}
+
+static void
+test_floor(void)
+{
+    static const struct {
+        double bytes, rate, bandwidth, floor;
+    } cases[] = {
+        { 512, 200, 118, 352.7 },
+        { 8192, 1500, 1024, 4581 },
+        { 64, 100, 125, 0 },
+        { 512, 200, 295, 0 },
+        { 1024, 300, 118, 919.6 },
+    };
+    MtModel m;
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        m = model(cases[i].bytes, cases[i].rate);
+        assert_near(mt_model_floor(&m, cases[i].bandwidth), cases[i].floor,
+                    0.5);
+    }
+
+    m = model(INFINITY, 200);
+    g_assert_true(isinf(mt_model_floor(&m, 100)));
+    /* A log that grows without bound beside a hot set: a fixed point. */
+    m = (MtModel){ 2, { { INFINITY, 50 }, { 512, 200 } } };
+    {
+        double floor = mt_model_floor(&m, 168);
+
+        assert_near(mt_model_written(&m, floor / 168), floor, 0.01);
+        g_assert_cmpfloat(floor, >, 100);
+    }
+}
+
+/* M, B, W, r and downtime of guests in MiB, MiB/s and seconds. */
+static const struct {
+    double first, bandwidth, bytes, rate, downtime;
+    gboolean ends;
+    guint n_passes;
+    double seconds, downtime_taken, sent;
+} guests[] = {
+    { 4096, 1024, 512, 200, 0.3, TRUE, 2, 4.395, 0.0715, 4574 },
+    { 4096, 1024, 32, 10, 0.3, TRUE, 1, 4.0, 0.0223, 4119 },
+    { 4096, 118, 512, 200, 0.3, FALSE },
+    { 16384, 1024, 8192, 1500, 0.3, FALSE },
+    { 2048, 125, 64, 100, 0.5, TRUE, 2, 16.896, 0.2819, 2147 },
+};
+
+static void
+test_passes(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(guests); i++) {
+        MtModel m = model(guests[i].bytes, guests[i].rate);
+        MtModelRun run;
+
+        mt_model_run(&m, guests[i].first, guests[i].bandwidth,
+                     guests[i].downtime, 1000, INFINITY, &run);
+        g_assert_cmpint(run.ends, ==, guests[i].ends);
+        if (!run.ends)
+            continue;
+        g_assert_cmpuint(run.n_passes, ==, guests[i].n_passes);
+        assert_near(run.seconds, guests[i].seconds, 0.0006);
+        assert_near(run.downtime, guests[i].downtime_taken, 0.0001);
+        assert_near(run.bytes, guests[i].sent, 0.6);
+    }
+}
+
+static void
+scene_init(MtSimScene *scene, double first, double bandwidth, double bytes,
+           double rate, double downtime)
+{
+    memset(scene, 0, sizeof(*scene));
+    scene->guest.ram_bytes = first * MIB;
+    scene->data_bytes = first * MIB;
+    scene->ratio = 1;
+    scene->speed = INFINITY;
+    scene->downtime_ms = downtime * 1000;
+    scene->limit_s = 3600;
+    scene->n_works = scene->n_links = 1;
+    scene->works[0].model = model(bytes * MIB, rate * MIB);
+    scene->links[0].bandwidth = bandwidth * MIB;
+}
+
+/* Without a policy a migration ends if the balance fits into the downtime, and
+ * then uses no more of it than is allowed. */
+static void
+test_simulate_model(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(guests); i++) {
+        MtPolicyConfig none;
+        MtSimScene scene;
+        MtSimResult result;
+        MtModel m = model(guests[i].bytes, guests[i].rate);
+        double balance = mt_model_balance(&m, guests[i].bandwidth);
+
+        mt_policy_config_init(&none, "none", NULL);
+        for (guint longer = 0; longer < 2; longer++) {
+            double downtime = longer ?
+                balance / guests[i].bandwidth * 1.05 + 0.05 :
+                guests[i].downtime;
+
+            scene_init(&scene, guests[i].first, guests[i].bandwidth,
+                       guests[i].bytes, guests[i].rate, downtime);
+            mt_simulate(&scene, &none, NULL, NULL, &result);
+            if (!longer && !guests[i].ends) {
+                g_assert_cmpint(result.outcome, ==, MT_SIM_ENDLESS);
+                assert_near(result.seconds, 3600, 1e-6);
+                continue;
+            }
+            g_assert_cmpint(result.outcome, ==, MT_SIM_COMPLETED);
+            g_assert_cmpfloat(result.downtime, <=, downtime + 0.001);
+            g_assert_cmpfloat(result.seconds, >,
+                              guests[i].first / guests[i].bandwidth);
+        }
+    }
+}
+
+/* What remains, followed continuously. */
+static void
+test_balance(void)
+{
+    MtModel m = model(512, 200);
+
+    assert_near(mt_model_balance(&m, 118), 209.92, 0.001);
+    assert_near(mt_model_balance(&m, 200), 0, 1e-9);
+    assert_near(mt_model_remaining(&m, 400, 118, 0), 400, 1e-9);
+    assert_near(mt_model_remaining(&m, 400, 118, 100), 209.92, 0.001);
+    assert_near(mt_model_remaining(&m, 400, 300, 100), 0, 1e-9);
+    m = model(INFINITY, 200);
+    g_assert_true(isinf(mt_model_balance(&m, 118)));
+    assert_near(mt_model_remaining(&m, 400, 300, 2), 200, 1e-9);
+    assert_near(mt_model_remaining(&m, 400, 100, 2), 600, 1e-9);
+}
+
+/* A link that becomes slower, and a guest that becomes busier, half way. */
+static void
+test_simulate_phases(void)
+{
+    MtPolicyConfig none;
+    MtSimScene scene;
+    MtSimResult result;
+
+    mt_policy_config_init(&none, "none", NULL);
+    scene_init(&scene, 1000, 100, 1, 0, 0.3);
+    scene.n_links = 2;
+    scene.links[1] = (MtSimLink){ 5, 50 * MIB };
+    mt_simulate(&scene, &none, NULL, NULL, &result);
+    assert_near(result.seconds, 15, 0.01);
+
+    scene_init(&scene, 1000, 100, 1, 0, 0.3);
+    scene.n_works = 2;
+    scene.works[1] = (MtSimWork){ 5, model(200 * MIB, 400 * MIB) };
+    mt_simulate(&scene, &none, NULL, NULL, &result);
+    g_assert_cmpint(result.outcome, ==, MT_SIM_ENDLESS);
+}
+
+/* Compression: fewer bytes, but no more RAM a second than it can process. */
+static void
+test_simulate_method(void)
+{
+    MtPolicyConfig none;
+    MtSimScene scene;
+    MtSimResult result;
+
+    mt_policy_config_init(&none, "none", NULL);
+    scene_init(&scene, 1000, 100, 1, 0, 0.3);
+    scene.ratio = 0.25;
+    mt_simulate(&scene, &none, NULL, NULL, &result);
+    assert_near(result.seconds, 2.5, 0.01);
+    assert_near(result.bytes / MIB, 250, 0.1);
+    scene.speed = 200 * MIB;
+    mt_simulate(&scene, &none, NULL, NULL, &result);
+    assert_near(result.seconds, 5, 0.01);
+    assert_near(result.bytes / MIB, 250, 0.1);
+}
+
+/* What each action leads to: a guest whose floor is 2989 ms. */
+static void
+test_simulate_actions(void)
+{
+    MtPolicyConfig config;
+    MtSimScene scene;
+    MtSimResult result;
+
+    scene_init(&scene, 4096, 118, 512, 200, 0.3);
+    scene.guest.postcopy = TRUE;
+    scene.device_s = 0.05;
+
+    mt_policy_config_init(&config, "kubevirt", NULL);
+    config.kubevirt.completion_s_per_gb = 20;       /* 100 s */
+    mt_simulate(&scene, &config, NULL, NULL, &result);
+    g_assert_cmpint(result.outcome, ==, MT_SIM_ABORTED);
+    assert_near(result.seconds, 101.2, 0.001);
+
+    config.kubevirt.allow_disruption = TRUE;
+    mt_simulate(&scene, &config, NULL, NULL, &result);
+    g_assert_cmpint(result.outcome, ==, MT_SIM_COMPLETED);
+    g_assert_cmpfloat(result.downtime, >, 2.9);
+    assert_near(result.seconds - result.downtime, 101.2, 0.001);
+
+    config.kubevirt.allow_postcopy = TRUE;
+    mt_simulate(&scene, &config, NULL, NULL, &result);
+    g_assert_cmpint(result.outcome, ==, MT_SIM_POSTCOPY);
+    assert_near(result.downtime, 0.05, 1e-6);
+    g_assert_cmpfloat(result.seconds, >, 101.2);
+
+    mt_policy_config_init(&config, "steady", NULL);
+    config.steady.deadline_ms = 600000;
+    config.steady.allow_throttle = TRUE;
+    mt_simulate(&scene, &config, NULL, NULL, &result);
+    g_assert_cmpint(result.outcome, ==, MT_SIM_COMPLETED);
+    g_assert_cmpfloat(result.downtime, <=, 0.56);
+}
+
+typedef struct {
+    gint64 pass;            /* simulated passes when it was told */
+    guint64 needed_ms;
+} Told;
+
+static gboolean
+hear(const MtDecision *decision, gpointer data)
+{
+    Told *told = data;
+    guint64 pass;
+
+    g_test_message("%.3f s: %s %" G_GUINT64_FORMAT " %s: %s",
+                   decision->time_ms / 1000.0, mt_act_to_string(decision->act),
+                   decision->value, decision->code, decision->reason);
+
+    if (g_str_equal(decision->code, "cannot-converge") && !told->needed_ms) {
+        g_assert_cmpint(sscanf(decision->reason, "pass %" G_GUINT64_FORMAT,
+                               &pass), ==, 1);
+        told->pass = pass;
+        told->needed_ms = decision->value;
+    }
+    return TRUE;
+}
+
+/* Within the first three passes "steady" says that the limits cannot be kept
+ * and which downtime would do; with that downtime the migration ends. */
+static void
+test_steady_tells(void)
+{
+    static const struct {
+        double first, bandwidth, bytes, rate;
+    } cases[] = {
+        { 4096, 118, 512, 200 },
+        { 16384, 1024, 8192, 1500 },
+        { 2048, 118, 1024, 300 },
+        { 65536, 1024, 40000, 1100 },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        MtPolicyConfig config;
+        MtSimScene scene;
+        MtSimResult result;
+        Told told = { 0 };
+
+        mt_policy_config_init(&config, "steady", NULL);
+        config.steady.deadline_ms = 1200000;
+        scene_init(&scene, cases[i].first, cases[i].bandwidth, cases[i].bytes,
+                   cases[i].rate, 0.3);
+        mt_simulate(&scene, &config, hear, &told, &result);
+        g_assert_cmpint(result.outcome, ==, MT_SIM_ABORTED);
+        assert_near(result.seconds, 1200, 0.001);
+        g_assert_cmpuint(told.needed_ms, >, 500);
+        g_assert_cmpint(told.pass, <=, 4);      /* the third one has ended */
+
+        config.steady.max_downtime_ms = told.needed_ms;
+        mt_simulate(&scene, &config, hear, &told, &result);
+        g_assert_cmpint(result.outcome, ==, MT_SIM_COMPLETED);
+        g_assert_cmpfloat(result.downtime * 1000, <=, told.needed_ms + 1);
+    }
+}
+
+/* Limits that all policies get in the comparison. */
+#define SUITE_DOWNTIME_MS 500
+#define SUITE_DEADLINE_S 1200
+
+static void
+suite_configure(MtPolicyConfig *config, const char *name, gboolean postcopy)
+{
+    mt_policy_config_init(config, name, NULL);
+    if (g_str_equal(name, "nova")) {
+        config->nova.force_complete = postcopy;
+        config->nova.permit_postcopy = postcopy;
+    } else if (g_str_equal(name, "vdsm")) {
+        mt_vdsm_builtin(&config->vdsm, postcopy ? "post-copy" :
+                        "minimal-downtime", NULL);
+    } else if (g_str_has_prefix(name, "kubevirt")) {
+        config->kubevirt.tuning = TRUE;
+        config->kubevirt.max_downtime_ms = SUITE_DOWNTIME_MS;
+        config->kubevirt.allow_postcopy = postcopy;
+        config->kubevirt.allow_disruption = postcopy;
+    } else if (g_str_equal(name, "steady")) {
+        config->steady.max_downtime_ms = SUITE_DOWNTIME_MS;
+        config->steady.deadline_ms = SUITE_DEADLINE_S * 1000;
+        config->steady.allow_postcopy = postcopy;
+    }
+}
+
+/* Guests of 1 to 512 GiB; idle, and with hot sets of 5, 25 and 75 % of RAM that
+ * are written at 0.5, 1 and 2 times the bandwidth; with phases; over a link
+ * that becomes slower. */
+static guint
+suite_scenes(gboolean postcopy, MtSimScene *scenes)
+{
+    static const double sizes[] = { 1024, 8192, 65536, 524288 };
+    static const double hot[] = { 0.05, 0.25, 0.75 };
+    static const double busy[] = { 0.5, 1, 2 };
+    const double bandwidth = 1024;
+    guint n = 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        scene_init(&scenes[n++], sizes[i], bandwidth, 1, 0.1, 0.3);
+        for (guint j = 0; j < G_N_ELEMENTS(hot); j++) {
+            for (guint k = 0; k < G_N_ELEMENTS(busy); k++)
+                scene_init(&scenes[n++], sizes[i], bandwidth,
+                           sizes[i] * hot[j], bandwidth * busy[k], 0.3);
+        }
+        scene_init(&scenes[n], sizes[i], bandwidth, sizes[i] * 0.25,
+                   bandwidth * 2, 0.3);
+        scenes[n].n_works = 2;
+        scenes[n].works[1] = (MtSimWork){
+            sizes[i] / bandwidth * 2, model(64 * MIB, 100 * MIB)
+        };
+        n++;
+        scene_init(&scenes[n], sizes[i], bandwidth, sizes[i] * 0.05,
+                   bandwidth * 0.7, 0.3);
+        scenes[n].n_links = 2;
+        scenes[n].links[1] = (MtSimLink){
+            sizes[i] / bandwidth / 2, bandwidth / 2 * MIB
+        };
+        n++;
+    }
+    for (guint i = 0; i < n; i++) {
+        scenes[i].guest.postcopy = postcopy;
+        scenes[i].limit_s = SUITE_DEADLINE_S;
+        scenes[i].device_s = 0.02;
+    }
+    return n;
+}
+
+static gboolean
+suite_is_good(const MtSimResult *result)
+{
+    return (result->outcome == MT_SIM_COMPLETED ||
+            result->outcome == MT_SIM_POSTCOPY) &&
+           result->seconds <= SUITE_DEADLINE_S &&
+           result->downtime <= SUITE_DOWNTIME_MS / 1000.0 + 0.021;
+}
+
+static void
+test_steady_suite(void)
+{
+    for (gint postcopy = 0; postcopy < 2; postcopy++) {
+        MtSimScene scenes[64];
+        guint n = suite_scenes(postcopy, scenes);
+        guint n_good[16] = { 0 };
+        guint steady = 0;
+
+        g_assert_cmpuint(mt_policy_n(), <=, G_N_ELEMENTS(n_good));
+        for (guint i = 0; i < mt_policy_n(); i++) {
+            const char *name = mt_policy_get(i)->name;
+            double seconds = 0;
+            MtPolicyConfig config;
+
+            suite_configure(&config, name, postcopy);
+            for (guint j = 0; j < n; j++) {
+                MtSimResult result;
+
+                mt_simulate(&scenes[j], &config, NULL, NULL, &result);
+                n_good[i] += suite_is_good(&result);
+                if (suite_is_good(&result))
+                    seconds += result.seconds;
+            }
+            g_test_message("%s%s: %u of %u end inside the limits, %.0f s",
+                           name, postcopy ? " with post-copy" : "", n_good[i],
+                           n, seconds);
+            if (g_str_equal(name, "steady"))
+                steady = n_good[i];
+        }
+        for (guint i = 0; i < mt_policy_n(); i++)
+            g_assert_cmpuint(steady, >=, n_good[i]);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/model/written", test_written);
+    g_test_add_func("/model/fit", test_fit);
+    g_test_add_func("/model/floor", test_floor);
+    g_test_add_func("/model/balance", test_balance);
+    g_test_add_func("/model/passes", test_passes);
+    g_test_add_func("/simulate/model", test_simulate_model);
+    g_test_add_func("/simulate/phases", test_simulate_phases);
+    g_test_add_func("/simulate/method", test_simulate_method);
+    g_test_add_func("/simulate/actions", test_simulate_actions);
+    g_test_add_func("/steady/tells", test_steady_tells);
+
+    g_test_add_func("/steady/suite", test_steady_suite);
+
+    return g_test_run();
+}
