@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "core/job.h"
-#include "qmp/transport.h"
+#include "util/clock.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
@@ -245,7 +245,7 @@ job_wait_resumed(MigtuneDomain *domain, const char *uri, GError **error)
                                 "link to %s"), uri, why);
             return FALSE;
         }
-        if (!mt_qmp_sleep(JOB_FIRST_POLL_MS, cancellable, error))
+        if (!mt_sleep_ms(JOB_FIRST_POLL_MS, cancellable, error))
             return FALSE;
     }
 }
@@ -455,7 +455,7 @@ job_poll(JobWait *wait, GCancellable *cancellable, MtJob *job,
                           job->status);
         return FALSE;
     }
-    if (!mt_qmp_sleep(MIN(wait->poll_ms, left_ms), cancellable, error))
+    if (!mt_sleep_ms(MIN(wait->poll_ms, left_ms), cancellable, error))
         return FALSE;
     wait->poll_ms = MIN(wait->poll_ms * 2, JOB_LAST_POLL_MS);
 

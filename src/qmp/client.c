@@ -2,44 +2,45 @@
 /*
  * A client of one monitor.
  *
- * One function waits: it runs the client's main context until what the
- * caller waits for has happened, the client has failed, time is up or the
- * caller's cancellable says so.  Everything else happens in the callbacks of
- * the socket: bytes are cut into lines, lines become messages, and a message
- * is a greeting, an answer to a command of the batch that is under way, or an
- * event.
+ * client_wait() is the only function that waits.  It polls the socket and the
+ * caller's cancellable until the condition that the caller named is true, the
+ * client has failed, or the time is up.  Received bytes are cut into lines,
+ * lines become messages.  A message is a greeting, an answer to a command of
+ * the current batch, or an event, which is ignored.
  *
- * The first thing that goes wrong is kept in `failure` and closes the socket.
- * Answers that have arrived until then stay with their commands.
+ * The first failure is kept in `failure` and closes the socket.  Answers that
+ * arrived before it stay with their commands.
  */
 #include "config.h"
 
+#undef G_LOG_DOMAIN
+#define G_LOG_DOMAIN "migtune-qmp"
+
 #include <string.h>
 
-#include <glib-unix.h>
-
 #include "qmp/client.h"
+#include "util/i18n.h"
+#include "util/json.h"
+
+/* The largest answer. */
+#define MT_CLIENT_MAX_MESSAGE (16 * 1024 * 1024)
 
 #define CLIENT_READ_BYTES (64 * 1024)
-/* What is in front of the number of a command. */
+
+/* The id of a command is this prefix and the command's number. */
 #define CLIENT_ID_PREFIX "mt-"
 
 struct _MtClient {
-    MtExec exec;                /* first: the two are cast to each other */
+    MtExec exec;                /* must be first: the two are cast */
 
     /* Fixed at creation. */
     MtAddress *address;
     char *where;
     guint connect_timeout_ms;
     guint command_timeout_ms;
-    GMainContext *context;
-    MtClientEventFunc event_func;
-    gpointer event_data;
 
     /* Of one connection. */
     GSocket *socket;
-    GSource *in_source;
-    GSource *out_source;        /* only while a write is unfinished */
     GError *failure;
     MtMessage *greeting;
     gboolean greeted;
@@ -54,7 +55,7 @@ struct _MtClient {
     /* Commands are numbered from 0 on; number 0 is qmp_capabilities. */
     guint64 next_id;
     gboolean negotiating;
-    MtCommand *commands;        /* the batch under way, the caller's */
+    MtCommand *commands;        /* the current batch, owned by the caller */
     guint n_commands;
     guint n_unanswered;
     guint64 first_id;
@@ -80,6 +81,16 @@ client_fail(MtClient *client, MigtuneErrorCode code, const char *format, ...)
     client_disconnect(client);
 }
 
+/* One line of the debug log. */
+static void
+client_log(const MtClient *client, const char *what, const char *text,
+           gsize length)
+{
+    g_autofree char *line = mt_message_for_log(text, length);
+
+    g_debug("%s: %s %s", client->where, what, line);
+}
+
 static gboolean
 client_parse_id(const char *id, guint64 *ret)
 {
@@ -88,14 +99,14 @@ client_parse_id(const char *id, guint64 *ret)
                                    G_MAXUINT64, ret, NULL);
 }
 
-/* The answer to number 0. */
+/* The answer to qmp_capabilities. */
 static void
 client_negotiated(MtClient *client, const MtMessage *message)
 {
     client->negotiating = FALSE;
     if (message->kind == MT_MESSAGE_ERROR)
         client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                    "QEMU refused qmp_capabilities: %s",
+                    _("QEMU refused qmp_capabilities: %s"),
                     message->error_desc);
 }
 
@@ -108,16 +119,16 @@ client_answer(MtClient *client, const MtMessage *message)
     if (!message->id) {
         if (message->kind == MT_MESSAGE_ERROR)
             client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                        "QEMU did not understand what it was sent: %s",
+                        _("QEMU did not understand a command: %s"),
                         message->error_desc);
         else
             client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                        "an answer does not say to which command it belongs");
+                        _("an answer has no command id"));
         return;
     }
     if (!client_parse_id(message->id, &id) || id >= client->next_id) {
         client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                    "an answer with id \"%s\", which no command had",
+                    _("an answer has the id '%s', which no command has"),
                     message->id);
         return;
     }
@@ -129,7 +140,7 @@ client_answer(MtClient *client, const MtMessage *message)
     if (id < client->first_id || !client->commands ||
         client->commands[id - client->first_id].answered) {
         client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                    "a second answer with id \"%s\"", message->id);
+                    _("a second answer has the id '%s'"), message->id);
         return;
     }
 
@@ -150,23 +161,24 @@ client_message(MtClient *client, const char *text, gsize length)
     g_autoptr(GError) error = NULL;
     g_autoptr(MtMessage) message = mt_message_parse(text, length, &error);
 
+    client_log(client, "received", text, length);
     if (!message) {
-        client_fail(client, MIGTUNE_ERROR_PROTOCOL, "%s%s",
-                    client->greeted ? "" : "this is no QMP monitor: ",
+        client_fail(client, MIGTUNE_ERROR_PROTOCOL,
+                    client->greeted ? "%s" : _("this is not a QMP monitor: %s"),
                     error->message);
         return;
     }
     if (!client->greeted && message->kind != MT_MESSAGE_GREETING) {
         client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                    "this is no QMP monitor: its first message is no "
-                    "greeting");
+                    _("this is not a QMP monitor: its first message is not a "
+                      "greeting"));
         return;
     }
 
     switch (message->kind) {
     case MT_MESSAGE_GREETING:
         if (client->greeted) {
-            client_fail(client, MIGTUNE_ERROR_PROTOCOL, "a second greeting");
+            client_fail(client, MIGTUNE_ERROR_PROTOCOL, _("a second greeting came"));
             break;
         }
         client->greeted = TRUE;
@@ -178,8 +190,6 @@ client_message(MtClient *client, const char *text, gsize length)
         client_answer(client, message);
         break;
     case MT_MESSAGE_EVENT:
-        if (client->event_func)
-            client->event_func(message, client->event_data);
         break;
     }
 }
@@ -193,19 +203,21 @@ client_max_message(const MtClient *client)
 static gboolean
 client_too_long(MtClient *client, gsize length)
 {
-    if (length <= client_max_message(client))
+    gsize max = client_max_message(client);
+
+    if (length <= max)
         return FALSE;
 
     client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                "%s longer than %" G_GSIZE_FORMAT " bytes",
-                client->greeted ? "a message"
-                : "this is no QMP monitor: a greeting",
-                client_max_message(client));
+                client->greeted
+                ? _("a message is longer than %u bytes")
+                : _("this is not a QMP monitor: a greeting is longer than %u "
+                    "bytes"), (guint)max);
 
     return TRUE;
 }
 
-/* Takes whole lines out of the input. */
+/* Handles the complete lines of the input and removes them. */
 static void
 client_split(MtClient *client)
 {
@@ -242,27 +254,30 @@ client_split(MtClient *client)
 static void
 client_eof(MtClient *client, const char *why)
 {
-    client_fail(client, MIGTUNE_ERROR_DISCONNECTED,
-                "QEMU closed the connection%s%s%s",
-                client->input->len > 0 ? " in the middle of a message"
-                : client->greeted ? "" : " before its greeting",
-                why ? ": " : "", why ? why : "");
+    const char *text = client->input->len > 0
+        ? _("QEMU closed the connection in the middle of a message")
+        : client->greeted ? _("QEMU closed the connection")
+                          : _("QEMU closed the connection before its greeting");
+
+    if (why)
+        client_fail(client, MIGTUNE_ERROR_DISCONNECTED, "%s: %s", text, why);
+    else
+        client_fail(client, MIGTUNE_ERROR_DISCONNECTED, "%s", text);
 }
 
-static gboolean
-client_readable(GSocket *socket, GIOCondition condition, gpointer data)
+static void
+client_read(MtClient *client)
 {
-    MtClient *client = data;
     g_autoptr(GError) error = NULL;
     guint before = client->input->len;
     gssize n;
 
     g_byte_array_set_size(client->input, before + CLIENT_READ_BYTES);
-    n = g_socket_receive(socket, (char *)client->input->data + before,
+    n = g_socket_receive(client->socket, (char *)client->input->data + before,
                          CLIENT_READ_BYTES, NULL, &error);
     g_byte_array_set_size(client->input, before + MAX(n, 0));
     if (n > 0) {
-        mt_qmp_acknowledge(socket);
+        mt_qmp_acknowledge(client->socket);
         client_split(client);
     } else if (n == 0) {
         client_eof(client, NULL);
@@ -270,21 +285,22 @@ client_readable(GSocket *socket, GIOCondition condition, gpointer data)
                                 G_IO_ERROR_WOULD_BLOCK)) {
         client_eof(client, error->message);
     }
-
-    return G_SOURCE_CONTINUE;
 }
 
-static gboolean client_writable(GSocket *socket, GIOCondition condition,
-                                gpointer data);
+static gboolean
+client_has_output(const MtClient *client)
+{
+    return client->n_written < client->output->len;
+}
 
-/* Writes what can be written now and asks to be called for the rest. */
+/* Writes what the socket takes now; client_wait() writes the rest. */
 static void
 client_flush(MtClient *client)
 {
     g_autoptr(GError) error = NULL;
     gssize n;
 
-    while (client->n_written < client->output->len) {
+    while (client_has_output(client)) {
         n = g_socket_send(client->socket,
                           client->output->str + client->n_written,
                           client->output->len - client->n_written, NULL,
@@ -293,62 +309,21 @@ client_flush(MtClient *client)
             break;
         client->n_written += n;
     }
-    if (error && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
-        if (client->out_source)
-            return;
-        client->out_source = g_socket_create_source(client->socket, G_IO_OUT,
-                                                    NULL);
-        g_source_set_callback(client->out_source,
-                              G_SOURCE_FUNC(client_writable), client, NULL);
-        g_source_attach(client->out_source, client->context);
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
         return;
-    }
 
-    /* Either all is written or the peer has gone.  If it has, what it said
-     * before is still to be read, and reading will find the end. */
+    /* Either all is written or the peer closed the connection.  The peer's
+     * last messages can still be read then, and reading finds the end. */
     g_string_truncate(client->output, 0);
     client->n_written = 0;
-    if (client->out_source) {
-        g_source_destroy(client->out_source);
-        g_clear_pointer(&client->out_source, g_source_unref);
-    }
-}
-
-static gboolean
-client_writable(GSocket *socket, GIOCondition condition, gpointer data)
-{
-    client_flush(data);
-
-    return G_SOURCE_CONTINUE;
 }
 
 static void
 client_disconnect(MtClient *client)
 {
-    if (client->in_source) {
-        g_source_destroy(client->in_source);
-        g_clear_pointer(&client->in_source, g_source_unref);
-    }
-    if (client->out_source) {
-        g_source_destroy(client->out_source);
-        g_clear_pointer(&client->out_source, g_source_unref);
-    }
     if (client->socket)
         g_socket_close(client->socket, NULL);
     g_clear_object(&client->socket);
-}
-
-/* A source with this callback only ends an iteration. */
-static gboolean
-client_wake(gpointer data)
-{
-    return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-client_cancelled(int fd, GIOCondition condition, gpointer data)
-{
-    return G_SOURCE_CONTINUE;
 }
 
 static gboolean
@@ -363,68 +338,68 @@ client_has_greeting(const MtClient *client)
     return client->greeted;
 }
 
-static gboolean
-client_never(const MtClient *client)
-{
-    return FALSE;
-}
-
-/* The time that is up next: a batch may take its time for every answer. */
+/* When to stop waiting: every answer of a batch starts the time anew. */
 static gint64
 client_deadline(const MtClient *client, gint64 fixed_us)
 {
     return fixed_us ? fixed_us
-        : client->last_answer_us + client->command_timeout_ms * 1000LL;
+        : client->last_answer_us +
+              client->command_timeout_ms * G_TIME_SPAN_MILLISECOND;
+}
+
+/* Waits for the socket, or for @cancel if that is not NULL, or for
+ * @timeout_us; reads and writes what is possible. */
+static void
+client_poll(MtClient *client, const GPollFD *cancel, gint64 timeout_us)
+{
+    GPollFD fds[2] = {
+        {
+            .fd = g_socket_get_fd(client->socket),
+            .events = G_IO_IN | (client_has_output(client) ? G_IO_OUT : 0),
+        },
+    };
+
+    if (cancel)
+        fds[1] = *cancel;
+    g_poll(fds, cancel ? 2 : 1, MIN((timeout_us + 999) / 1000, G_MAXINT));
+    if (fds[0].revents & G_IO_OUT)
+        client_flush(client);
+    if (fds[0].revents & ~G_IO_OUT)
+        client_read(client);
 }
 
 /*
- * Runs the context until @done, or the client fails, or the time is up.
- * @deadline_us of 0 stands for the time-out of a command.  Returns whether
- * @done was reached; FALSE without a failure means that the time is up.
+ * Waits until @done, or the client fails, or the time is up.  With 0 for
+ * @deadline_us the timeout of a command counts.  Returns whether @done is
+ * true; FALSE without a failure means that the time is up.
  */
 static gboolean
 client_wait(MtClient *client, gboolean (*done)(const MtClient *),
             gint64 deadline_us, GCancellable *cancellable)
 {
-    g_autoptr(GSource) timer = NULL;
-    g_autoptr(GSource) cancel = NULL;
-    GPollFD cancel_fd;
+    GPollFD cancel;
+    gboolean have_cancel = g_cancellable_make_pollfd(cancellable, &cancel);
     gboolean reached = FALSE;
 
-    timer = g_timeout_source_new(0);
-    g_source_set_callback(timer, client_wake, NULL, NULL);
-    g_source_attach(timer, client->context);
-    /* GLib's own source of a cancellable leaks when it goes away while
-     * another thread is still cancelling. */
-    if (g_cancellable_make_pollfd(cancellable, &cancel_fd)) {
-        cancel = g_unix_fd_source_new(cancel_fd.fd, G_IO_IN);
-        g_source_set_callback(cancel, G_SOURCE_FUNC(client_cancelled), NULL,
-                              NULL);
-        g_source_attach(cancel, client->context);
-    }
-
     for (;;) {
-        gint64 until_us = client_deadline(client, deadline_us);
+        gint64 left_us;
 
         reached = !client->failure && done(client);
         if (reached || client->failure)
             break;
         if (g_cancellable_is_cancelled(cancellable)) {
             client_fail(client, MIGTUNE_ERROR_CANCELLED,
-                        "the operation was cancelled");
+                        _("the operation was cancelled"));
             break;
         }
-        if (g_get_monotonic_time() >= until_us)
+        left_us = client_deadline(client, deadline_us) -
+                  g_get_monotonic_time();
+        if (left_us <= 0)
             break;
-        g_source_set_ready_time(timer, until_us);
-        g_main_context_iteration(client->context, TRUE);
+        client_poll(client, have_cancel ? &cancel : NULL, left_us);
     }
-
-    g_source_destroy(timer);
-    if (cancel) {
-        g_source_destroy(cancel);
+    if (have_cancel)
         g_cancellable_release_fd(cancellable);
-    }
 
     return reached;
 }
@@ -434,11 +409,15 @@ client_queue(MtClient *client, const char *name, JsonObject *arguments)
 {
     g_autofree char *id = g_strdup_printf(CLIENT_ID_PREFIX "%" G_GUINT64_FORMAT,
                                           client->next_id++);
+    gsize before = client->output->len;
 
     mt_message_append_command(client->output, name, arguments, id);
+    /* Without the newline. */
+    client_log(client, "sent", client->output->str + before,
+               client->output->len - before - 1);
 }
 
-/* Sends what has been queued, with @commands behind it, and waits. */
+/* Sends the queued commands and @commands, and waits for all answers. */
 static gboolean
 client_exchange(MtClient *client, MtCommand *commands, guint n_commands,
                 GCancellable *cancellable, GError **error)
@@ -459,7 +438,7 @@ client_exchange(MtClient *client, MtCommand *commands, guint n_commands,
         while (first < n_commands && commands[first].answered)
             first++;
         client_fail(client, MIGTUNE_ERROR_TIMEOUT,
-                    "QEMU did not answer %s within %u ms",
+                    _("QEMU did not answer %s within %u ms"),
                     client->negotiating ? "qmp_capabilities"
                     : commands[first].name, client->command_timeout_ms);
     }
@@ -469,8 +448,7 @@ client_exchange(MtClient *client, MtCommand *commands, guint n_commands,
         return TRUE;
 
     g_propagate_error(error, g_error_copy(client->failure));
-    /* All answers came and then something went wrong: that is for the next
-     * call to say. */
+    /* A failure after the last answer is reported by the next call. */
     if (client_answered(client) && n_commands > 0) {
         g_clear_error(error);
         return TRUE;
@@ -487,12 +465,12 @@ client_greet(MtClient *client, gint64 deadline_us, GCancellable *cancellable)
 
     if (client->input->len == 0)
         client_fail(client, MIGTUNE_ERROR_BUSY,
-                    "no greeting came within %u ms: another client holds the "
-                    "monitor, and QEMU serves one at a time",
+                    _("no greeting came within %u ms: another client holds "
+                      "the monitor, and QEMU serves one client at a time"),
                     client->connect_timeout_ms);
     else
         client_fail(client, MIGTUNE_ERROR_TIMEOUT,
-                    "only the first %u bytes of a greeting came within %u ms",
+                    _("only %u bytes of a greeting came within %u ms"),
                     client->input->len, client->connect_timeout_ms);
 
     return FALSE;
@@ -507,17 +485,13 @@ mt_client_open(MtClient *client, MtCommand *commands, guint n_commands,
     mt_client_close(client);
     g_clear_error(&client->failure);
     deadline_us = g_get_monotonic_time() +
-        client->connect_timeout_ms * 1000LL;
-    client->socket = mt_qmp_connect(client->address, deadline_us,
-                                          cancellable, error);
+        client->connect_timeout_ms * G_TIME_SPAN_MILLISECOND;
+    client->socket = mt_qmp_connect(client->address, deadline_us, cancellable,
+                                    error);
     if (!client->socket)
         return FALSE;
 
     mt_qmp_peer(client->socket, &client->instance, &client->binary);
-    client->in_source = g_socket_create_source(client->socket, G_IO_IN, NULL);
-    g_source_set_callback(client->in_source, G_SOURCE_FUNC(client_readable),
-                          client, NULL);
-    g_source_attach(client->in_source, client->context);
 
     if (!client_greet(client, deadline_us, cancellable)) {
         g_propagate_error(error, g_error_copy(client->failure));
@@ -551,10 +525,13 @@ client_check_open(const MtClient *client, GError **error)
     if (client->socket)
         return TRUE;
 
-    migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                      "not connected to %s%s%s", client->where,
-                      client->failure ? " any more: " : "",
-                      client->failure ? client->failure->message : "");
+    if (client->failure)
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          _("no longer connected to %s: %s"), client->where,
+                          client->failure->message);
+    else
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          _("not connected to %s"), client->where);
 
     return FALSE;
 }
@@ -565,30 +542,13 @@ mt_client_run(MtClient *client, MtCommand *commands, guint n_commands,
 {
     if (!client_check_open(client, error))
         return FALSE;
-    /* Nothing has been sent: the connection can be used again. */
+    /* Nothing is sent, so the connection stays usable. */
     if (g_cancellable_is_cancelled(cancellable)) {
         mt_qmp_set_cancelled(error);
         return FALSE;
     }
 
     return client_exchange(client, commands, n_commands, cancellable, error);
-}
-
-gboolean
-mt_client_wait_events(MtClient *client, guint timeout_ms,
-                      GCancellable *cancellable, GError **error)
-{
-    if (!client_check_open(client, error))
-        return FALSE;
-
-    client_wait(client, client_never,
-                g_get_monotonic_time() + timeout_ms * 1000LL, cancellable);
-    if (client->failure) {
-        g_propagate_error(error, g_error_copy(client->failure));
-        return FALSE;
-    }
-
-    return TRUE;
 }
 
 static gboolean
@@ -615,11 +575,8 @@ mt_client_new(MtAddress *address, guint connect_timeout_ms,
     client->exec.reconnect = client_exec_reconnect;
     client->address = address;
     client->where = mt_address_to_text(address);
-    client->connect_timeout_ms = connect_timeout_ms
-        ? connect_timeout_ms : MT_CLIENT_CONNECT_TIMEOUT_MS;
-    client->command_timeout_ms = command_timeout_ms
-        ? command_timeout_ms : MT_CLIENT_COMMAND_TIMEOUT_MS;
-    client->context = g_main_context_new();
+    client->connect_timeout_ms = connect_timeout_ms;
+    client->command_timeout_ms = command_timeout_ms;
     client->input = g_byte_array_new();
     client->output = g_string_new(NULL);
 
@@ -633,7 +590,6 @@ mt_client_free(MtClient *client)
         return;
 
     mt_client_close(client);
-    g_main_context_unref(client->context);
     g_byte_array_unref(client->input);
     g_string_free(client->output, TRUE);
     g_clear_error(&client->failure);
@@ -641,14 +597,6 @@ mt_client_free(MtClient *client)
     mt_address_free(client->address);
     g_free(client->where);
     g_free(client);
-}
-
-void
-mt_client_set_event_func(MtClient *client, MtClientEventFunc func,
-                         gpointer data)
-{
-    client->event_func = func;
-    client->event_data = data;
 }
 
 MtExec *

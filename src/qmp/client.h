@@ -4,13 +4,15 @@
 /*
  * A client of one monitor.
  *
- * Every client has a main context of its own: many clients can work in many
- * threads, but one client belongs to one thread at a time.  Calls wait; what
- * happens meanwhile is driven by events of the socket.
+ * Many clients can work in many threads, but one client belongs to one thread
+ * at a time.  Its calls block until the answers are there, the time is up or
+ * the caller cancels.  An idle client has one descriptor open: its socket.
  *
- * A client that failed (lost connection, time-out, nonsense from the peer,
- * cancelled while answers were outstanding) has closed its socket and stays
- * so until mt_client_open() is called again.
+ * A client that failed (lost connection, timeout, invalid data from the peer,
+ * cancelled while answers were outstanding) has closed its socket.  It stays
+ * closed until mt_client_open() is called again.
+ *
+ * With G_MESSAGES_DEBUG=migtune-qmp every message is logged, without secrets.
  */
 
 #include "qmp/exec.h"
@@ -19,38 +21,24 @@
 
 G_BEGIN_DECLS
 
-/* A message may be this long, a greeting no longer than the second. */
-#define MT_CLIENT_MAX_MESSAGE (16 * 1024 * 1024)
+/* The largest greeting; the largest answers are limited by command. */
 #define MT_CLIENT_MAX_GREETING (64 * 1024)
-
-/* What a time-out of 0 means. */
-#define MT_CLIENT_CONNECT_TIMEOUT_MS 5000
-#define MT_CLIENT_COMMAND_TIMEOUT_MS 30000
 
 typedef struct _MtClient MtClient;
 
-/*
- * Called for every event while the client waits for something.  It must not
- * call the client.
- */
-typedef void (*MtClientEventFunc)(const MtMessage *event, gpointer data);
-
-/* @address is taken.  Nothing is connected yet. */
+/* Takes @address.  Does not connect.  Both times must be positive. */
 MtClient *mt_client_new(MtAddress *address, guint connect_timeout_ms,
                         guint command_timeout_ms);
 void mt_client_free(MtClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtClient, mt_client_free)
 
-void mt_client_set_event_func(MtClient *client, MtClientEventFunc func,
-                              gpointer data);
-
 /*
  * Connects, reads the greeting, then sends qmp_capabilities and @commands in
- * one write.  On a client that is connected it connects anew.  FALSE also
- * when one of @commands was not answered.
+ * one write.  A client that is connected closes that connection first.  FALSE
+ * also if one of @commands was not answered.
  *
- * MIGTUNE_ERROR_BUSY when the monitor accepts the connection and stays
- * silent: QEMU serves one client at a time.
+ * MIGTUNE_ERROR_BUSY if the monitor accepts the connection and stays silent:
+ * QEMU serves one client at a time.
  */
 gboolean mt_client_open(MtClient *client, MtCommand *commands,
                         guint n_commands, GCancellable *cancellable,
@@ -64,11 +52,7 @@ gboolean mt_client_run(MtClient *client, MtCommand *commands,
                        guint n_commands, GCancellable *cancellable,
                        GError **error);
 
-/* Waits for @timeout_ms and hands events to the event function meanwhile. */
-gboolean mt_client_wait_events(MtClient *client, guint timeout_ms,
-                               GCancellable *cancellable, GError **error);
-
-/* The client as the interface for running commands; it stays the client's. */
+/* The client as the interface for running commands; owned by the client. */
 MtExec *mt_client_exec(MtClient *client);
 
 gboolean mt_client_is_open(const MtClient *client);
@@ -76,7 +60,7 @@ gboolean mt_client_is_open(const MtClient *client);
 /* The greeting of the present or last connection; NULL before the first. */
 const MtMessage *mt_client_get_greeting(const MtClient *client);
 
-/* Who listens, as mt_qmp_peer() tells; NULL when it is not known. */
+/* The listening process, as mt_qmp_peer() identifies it; NULL if unknown. */
 const char *mt_client_get_instance(const MtClient *client);
 const char *mt_client_get_binary(const MtClient *client);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What goes with the interface for running commands: the life of a command
- * and the short form for running a single one.
+ * Helpers for the interface that runs commands: initializing and clearing a
+ * command, and running a single one.
  */
 #include "config.h"
 

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * "Run these commands": the one interface that probing, planning and applying
- * need.  Behind it may be a socket, libvirt, the reference engine or a test.
+ * Running QMP commands: the one interface that probing, planning and applying
+ * need.  A socket, libvirt, the reference engine or a test implements it.
  *
- * Commands handed over together are sent together and answered in order, so
- * that one call costs one round trip however many commands it has.
+ * The commands of one call are sent together and answered in order, so that a
+ * call costs one round trip for any number of commands.
  */
 
 #include <gio/gio.h>
@@ -16,24 +16,24 @@
 
 G_BEGIN_DECLS
 
-/* One command and what became of it: see MigtuneDriverCommand. */
+/* One command and its answer: see MigtuneDriverCommand. */
 typedef MigtuneDriverCommand MtCommand;
 
 typedef struct _MtExec MtExec;
 
 struct _MtExec {
     /*
-     * Runs @n_commands.  TRUE when every command has been answered, be it by
-     * a refusal, which is then in that command's error.  FALSE when the
-     * answer of at least one was not received; those that were answered say
-     * so, of the others nobody knows whether they took effect.
+     * Runs @n_commands.  TRUE if every command was answered; a refusal is an
+     * answer and is stored in that command's error.  FALSE if at least one
+     * answer was not received: each command's @answered says which, and it is
+     * unknown whether the unanswered commands took effect.
      */
     gboolean (*run)(MtExec *exec, MtCommand *commands, guint n_commands,
                     GCancellable *cancellable, GError **error);
 
     /*
-     * Gets a working connection to the same guest again after run() returned
-     * FALSE.  FALSE with an error when there is none to be had.
+     * Connects to the same guest again after run() returned FALSE.  FALSE with
+     * an error if that is not possible.
      */
     gboolean (*reconnect)(MtExec *exec, GCancellable *cancellable,
                           GError **error);
@@ -43,13 +43,13 @@ struct _MtExec {
 void mt_command_init(MtCommand *command, const char *name,
                      JsonObject *arguments);
 
-/* Releases what @command holds, not @command itself. */
+/* Releases the members of @command, not @command itself. */
 void mt_command_clear(MtCommand *command);
 void mt_commands_clear(MtCommand *commands, guint n_commands);
 
 /*
- * Runs one command.  Returns its return value, which the caller frees, or
- * NULL with @error when it was refused or not answered.
+ * Runs one command.  Returns QEMU's return value, which the caller frees, or
+ * NULL with @error if the command was refused or not answered.
  */
 JsonNode *mt_exec_one(MtExec *exec, const char *name, JsonObject *arguments,
                       GCancellable *cancellable, GError **error);

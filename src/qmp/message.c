@@ -2,36 +2,29 @@
 /*
  * Messages of QMP to and from JSON text.
  *
- * What kind a message is, is told by the member that it has: a table of those
- * members and of the functions that read the rest.
+ * A message's kind follows from one of its members: a table has these members
+ * and the functions that read the others.
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "qmp/message.h"
 #include "migtune/migtune-error.h"
+#include "util/i18n.h"
 #include "util/json.h"
 
 static gboolean
 message_read_greeting(MtMessage *message, JsonObject *object, GError **error)
 {
-    JsonArray *capabilities = NULL;
     JsonObject *qmp;
     JsonObject *version;
 
     if (!mt_json_get_object(object, "QMP", &qmp, error) ||
-        !mt_json_get_object(qmp, "version", &version, error) ||
-        !mt_json_opt_array(qmp, "capabilities", &capabilities, error))
+        !mt_json_get_object(qmp, "version", &version, error))
         return FALSE;
 
     message->version = json_object_ref(version);
-    for (guint i = 0; capabilities &&
-         i < json_array_get_length(capabilities); i++) {
-        JsonNode *node = json_array_get_element(capabilities, i);
-
-        if (JSON_NODE_HOLDS_VALUE(node) &&
-            g_strcmp0(json_node_get_string(node), "oob") == 0)
-            message->oob = TRUE;
-    }
 
     return TRUE;
 }
@@ -41,7 +34,7 @@ message_read_id(MtMessage *message, JsonObject *object, GError **error)
 {
     const char *id = NULL;
 
-    /* Only what mt_message_append_command() writes can come back. */
+    /* QEMU returns the id of mt_message_append_command(), a string. */
     if (!mt_json_opt_string(object, "id", &id, error))
         return FALSE;
     message->id = g_strdup(id);
@@ -78,28 +71,12 @@ message_read_error(MtMessage *message, JsonObject *object, GError **error)
 static gboolean
 message_read_event(MtMessage *message, JsonObject *object, GError **error)
 {
-    JsonObject *data = NULL;
-    JsonObject *timestamp = NULL;
     const char *event;
-    gint64 seconds = -1;
-    gint64 microseconds = -1;
 
-    if (!mt_json_get_string(object, "event", &event, error) ||
-        !mt_json_opt_object(object, "data", &data, error) ||
-        !mt_json_opt_object(object, "timestamp", &timestamp, error))
-        return FALSE;
-    if (timestamp &&
-        (!mt_json_get_int64(timestamp, "seconds", &seconds, error) ||
-         !mt_json_get_int64(timestamp, "microseconds", &microseconds, error)))
+    if (!mt_json_get_string(object, "event", &event, error))
         return FALSE;
 
     message->event = g_strdup(event);
-    message->data = data ? json_object_ref(data) : NULL;
-    /* QEMU writes -1 when it could not read its clock. */
-    message->timestamp_us = -1;
-    if (seconds >= 0 && seconds < G_MAXINT64 / G_USEC_PER_SEC &&
-        microseconds >= 0 && microseconds < G_USEC_PER_SEC)
-        message->timestamp_us = seconds * G_USEC_PER_SEC + microseconds;
 
     return TRUE;
 }
@@ -134,8 +111,8 @@ mt_message_parse(const char *text, gsize length, GError **error)
         return g_steal_pointer(&message);
     }
     migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
-                      "expected a greeting, a reply, an error or an event, "
-                      "found an object that is none of them");
+                      _("expected a greeting, a reply, an error or an event, "
+                        "found another object"));
 
     return NULL;
 }
@@ -148,7 +125,6 @@ mt_message_free(MtMessage *message)
 
     g_clear_pointer(&message->version, json_object_unref);
     g_clear_pointer(&message->result, json_node_unref);
-    g_clear_pointer(&message->data, json_object_unref);
     g_free(message->id);
     g_free(message->error_class);
     g_free(message->error_desc);
@@ -179,7 +155,7 @@ mt_message_refusal(const char *name, const char *error_class,
 {
     GError *error = NULL;
 
-    migtune_error_set(&error, MIGTUNE_ERROR_QEMU, "QEMU refused %s: %s", name,
+    migtune_error_set(&error, MIGTUNE_ERROR_QEMU, _("QEMU refused %s: %s"), name,
                       error_desc);
     migtune_error_set_field(error, MIGTUNE_ERROR_FIELD_COMMAND, name);
     migtune_error_set_field(error, MIGTUNE_ERROR_FIELD_QEMU_CLASS,
@@ -189,26 +165,108 @@ mt_message_refusal(const char *name, const char *error_class,
     return error;
 }
 
-char *
-mt_message_version_text(JsonObject *version)
+/* Parts of member names whose values are not logged. */
+static const char *const message_secrets[] = {
+    "password", "passwd", "passphrase", "secret", "token", "credential",
+    "private-key",
+};
+
+/* Whether the @length bytes at @name contain one of these parts. */
+static gboolean
+message_is_secret(const char *name, gsize length)
 {
-    JsonObject *qemu;
-    const char *package = NULL;
-    gint64 major;
-    gint64 minor;
-    gint64 micro;
+    g_autofree char *lower = g_ascii_strdown(name, length);
 
-    if (!mt_json_get_object(version, "qemu", &qemu, NULL) ||
-        !mt_json_get_int64(qemu, "major", &major, NULL) ||
-        !mt_json_get_int64(qemu, "minor", &minor, NULL) ||
-        !mt_json_get_int64(qemu, "micro", &micro, NULL) ||
-        !mt_json_opt_string(version, "package", &package, NULL))
-        return NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(message_secrets); i++) {
+        if (strstr(lower, message_secrets[i]))
+            return TRUE;
+    }
 
-    if (!package || !*package)
-        return g_strdup_printf("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT
-                               ".%" G_GINT64_FORMAT, major, minor, micro);
-    return g_strdup_printf("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT
-                           ".%" G_GINT64_FORMAT " (%s)", major, minor, micro,
-                           package);
+    return FALSE;
+}
+
+/* The end of the string that begins with the quote at @at. */
+static const char *
+message_string_end(const char *at, const char *end)
+{
+    for (at++; at < end && *at != '"'; at++) {
+        if (*at == '\\' && at + 1 < end)
+            at++;
+    }
+
+    return MIN(at + 1, end);
+}
+
+/* The end of the value at @at: a string, a number or a word, or a whole object
+ * or array. */
+static const char *
+message_value_end(const char *at, const char *end)
+{
+    guint depth = 0;
+
+    do {
+        if (at == end)
+            break;
+        if (*at == '"') {
+            at = message_string_end(at, end);
+        } else if (strchr("{[", *at)) {
+            depth++;
+            at++;
+        } else if (strchr("}]", *at)) {
+            if (depth == 0)
+                break;
+            depth--;
+            at++;
+        } else if (depth == 0 && (*at == ',' || g_ascii_isspace(*at))) {
+            break;
+        } else {
+            at++;
+        }
+    } while (at < end && (depth > 0 || !strchr(",}] \t\r\n", *at)));
+
+    return at;
+}
+
+static const char *
+message_skip_space(const char *at, const char *end)
+{
+    while (at < end && g_ascii_isspace(*at))
+        at++;
+
+    return at;
+}
+
+char *
+mt_message_for_log(const char *text, gsize length)
+{
+    const char *end = text + MIN(length, MT_MESSAGE_LOG_BYTES);
+    GString *out = g_string_sized_new(end - text + 16);
+    const char *at = text;
+    char *line;
+
+    while (at < end) {
+        const char *from = at;
+        const char *value;
+
+        if (*at != '"') {
+            g_string_append_c(out, g_ascii_iscntrl(*at) ? ' ' : *at);
+            at++;
+            continue;
+        }
+        at = message_string_end(at, end);
+        g_string_append_len(out, from, at - from);
+        value = message_skip_space(at, end);
+        if (value == end || *value != ':' ||
+            !message_is_secret(from, at - from))
+            continue;
+        value = message_skip_space(value + 1, end);
+        g_string_append(out, ": \"***\"");
+        at = message_value_end(value, end);
+    }
+    if (length > MT_MESSAGE_LOG_BYTES)
+        g_string_append_printf(out, "... (%" G_GSIZE_FORMAT " bytes)", length);
+    line = g_utf8_make_valid(out->str, out->len);
+    g_string_free(out, TRUE);
+
+    return line;
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What travels over a monitor: greeting, command, reply, error and event, to
- * and from JSON text.
+ * The messages of QMP (greeting, command, reply, error and event), to and from
+ * JSON text.
  */
 
 #include <json-glib/json-glib.h>
@@ -23,9 +23,8 @@ typedef struct {
 
     /* Greeting. */
     JsonObject *version;
-    gboolean oob;               /* out-of-band execution is on offer */
 
-    /* Reply and error; NULL when the peer did not say which command. */
+    /* Reply and error: the command's id; NULL if the peer sent none. */
     char *id;
 
     /* Reply. */
@@ -37,11 +36,9 @@ typedef struct {
 
     /* Event. */
     char *event;
-    JsonObject *data;           /* NULL when there is none */
-    gint64 timestamp_us;        /* -1 when there is none */
 } MtMessage;
 
-/* NULL with MIGTUNE_ERROR_PROTOCOL when @text is no message of QMP. */
+/* NULL with MIGTUNE_ERROR_PROTOCOL if @text is not a QMP message. */
 MtMessage *mt_message_parse(const char *text, gsize length, GError **error);
 void mt_message_free(MtMessage *message);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtMessage, mt_message_free)
@@ -50,17 +47,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtMessage, mt_message_free)
 void mt_message_append_command(GString *out, const char *name,
                                JsonObject *arguments, const char *id);
 
-/*
- * The refusal of command @name as an error of the library: class and text are
- * in its fields.
- */
+/* MIGTUNE_ERROR_QEMU for a refused command @name: the error's fields have the
+ * command, QEMU's class and QEMU's text. */
 GError *mt_message_refusal(const char *name, const char *error_class,
                            const char *error_desc);
 
 /*
- * "7.2.22 (Debian ...)" of a `version` object as in the greeting; NULL when
- * it has another form.
+ * @length bytes of a message as one line for the debug log: cut after
+ * MT_MESSAGE_LOG_BYTES, with the values of members that may hold a secret
+ * (passwords, keys, tokens) replaced by "***".  @text need not be valid.
  */
-char *mt_message_version_text(JsonObject *version);
+#define MT_MESSAGE_LOG_BYTES 4096
+char *mt_message_for_log(const char *text, gsize length);
 
 G_END_DECLS

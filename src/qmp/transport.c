@@ -2,28 +2,22 @@
 /*
  * UNIX and TCP sockets to a monitor.
  *
- * GSocket is used as it is: a GSocketClient would look for a proxy resolver,
- * which loads modules and costs more than everything else that a short
- * command does.
+ * GSocketClient is not used: it looks for a proxy resolver, which loads
+ * modules and takes longer than everything else that a short command does.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#include <gio/gunixsocketaddress.h>
 
 #include "qmp/transport.h"
 #include "migtune/migtune-error.h"
-
-/* How often a listener whose queue is full is tried again. */
-#define TRANSPORT_RETRY_MS 20
+#include "util/connect.h"
+#include "util/i18n.h"
 
 MtAddress *
 mt_address_new_unix(const char *path)
@@ -72,161 +66,75 @@ void
 mt_qmp_set_cancelled(GError **error)
 {
     migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                      "the operation was cancelled");
+                      _("the operation was cancelled"));
 }
 
-gboolean
-mt_qmp_sleep(guint ms, GCancellable *cancellable, GError **error)
+/* Reports a path that is not a socket; FALSE if it is one. */
+static gboolean
+transport_explain_path(const char *path, GError **error)
 {
-    GPollFD fd;
-    gboolean have_fd = g_cancellable_make_pollfd(cancellable, &fd);
+    struct stat st;
 
-    g_poll(&fd, have_fd ? 1 : 0, (int)ms);
-    if (have_fd)
-        g_cancellable_release_fd(cancellable);
-    if (g_cancellable_is_cancelled(cancellable)) {
-        mt_qmp_set_cancelled(error);
+    if (stat(path, &st) != 0)
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          errno == ENOENT
+                          ? _("there is no monitor socket %s: %s")
+                          : _("cannot reach the monitor socket %s: %s"),
+                          path, g_strerror(errno));
+    else if (S_ISDIR(st.st_mode))
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          _("%s is a directory, not a socket"), path);
+    else if (!S_ISSOCK(st.st_mode))
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          _("%s is not a socket"), path);
+    else
         return FALSE;
-    }
 
     return TRUE;
 }
 
-/* Says why @cause came of connecting to @address. */
+/* Turns a failed attempt to connect into an error. */
 static void
-transport_explain(const MtAddress *address, const GError *cause,
+transport_explain(const MtAddress *address, const MtConnectFailure *failure,
                   GError **error)
 {
     g_autofree char *where = mt_address_to_text(address);
-    struct stat st;
 
-    if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+    if (failure->reason == MT_CONNECT_CANCELLED) {
         mt_qmp_set_cancelled(error);
+    } else if (failure->reason == MT_CONNECT_BUSY) {
+        migtune_error_set(error, MIGTUNE_ERROR_BUSY,
+                          _("%s accepts no more connections: another client "
+                            "holds the monitor, and QEMU serves one client "
+                            "at a time"), where);
+    } else if (failure->reason == MT_CONNECT_TIMEOUT) {
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          _("cannot connect to %s: no answer in time"), where);
+    } else if (address->path && transport_explain_path(address->path, error)) {
         return;
-    }
-    if (address->path && stat(address->path, &st) != 0) {
+    } else if (failure->errnum == ECONNREFUSED) {
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          errno == ENOENT
-                          ? "there is no monitor socket %s: %s"
-                          : "cannot reach the monitor socket %s: %s",
-                          where, g_strerror(errno));
-    } else if (address->path && !S_ISSOCK(st.st_mode)) {
-        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          "%s is not a socket but %s", where,
-                          S_ISDIR(st.st_mode) ? "a directory"
-                          : S_ISREG(st.st_mode) ? "a file"
-                          : "something else");
-    } else if (g_error_matches(cause, G_IO_ERROR,
-                               G_IO_ERROR_CONNECTION_REFUSED)) {
-        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          "nobody listens at %s: connection refused", where);
-    } else if (g_error_matches(cause, G_IO_ERROR,
-                               G_IO_ERROR_PERMISSION_DENIED)) {
-        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          "cannot connect to %s: permission denied", where);
+                          _("no process listens at %s: connection refused"),
+                          where);
     } else {
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          "cannot connect to %s: %s", where, cause->message);
+                          _("cannot connect to %s: %s"), where,
+                          g_strerror(failure->errnum));
     }
 }
 
-/*
- * The address of a UNIX socket.  One whose path does not fit the structure is
- * named through its directory, which @ret_directory holds open.
- */
-static GSocketAddress *
-transport_unix_address(const char *path, int *ret_directory)
+static int
+transport_connect_inet(GInetAddress *inet, guint16 port, gint64 deadline_us,
+                       int cancel_fd, MtConnectFailure *failure)
 {
-    g_autofree char *directory = NULL;
-    g_autofree char *name = NULL;
-    g_autofree char *shorter = NULL;
+    g_autoptr(GSocketAddress) address = g_inet_socket_address_new(inet, port);
+    struct sockaddr_storage native;
 
-    *ret_directory = -1;
-    if (strlen(path) < sizeof(((struct sockaddr_un *)0)->sun_path))
-        return g_unix_socket_address_new(path);
+    g_socket_address_to_native(address, &native, sizeof(native), NULL);
 
-    directory = g_path_get_dirname(path);
-    name = g_path_get_basename(path);
-    *ret_directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    shorter = g_strdup_printf("/proc/self/fd/%d/%s", *ret_directory, name);
-
-    return g_unix_socket_address_new(shorter);
-}
-
-/* Waits for a connection that is under way. */
-static gboolean
-transport_finish(GSocket *socket, gint64 deadline_us,
-                 GCancellable *cancellable, GError **error)
-{
-    gint64 left_us = MAX(deadline_us - g_get_monotonic_time(), 0);
-
-    return g_socket_condition_timed_wait(socket, G_IO_OUT, left_us,
-                                         cancellable, error) &&
-        g_socket_check_connect_result(socket, error);
-}
-
-/* Errors are those of GIO. */
-static GSocket *
-transport_try(GSocketAddress *address, gint64 deadline_us,
-              GCancellable *cancellable, GError **error)
-{
-    g_autoptr(GError) local = NULL;
-    g_autoptr(GSocket) socket = NULL;
-    GSocketFamily family = g_socket_address_get_family(address);
-
-    socket = g_socket_new(family, G_SOCKET_TYPE_STREAM,
-                          G_SOCKET_PROTOCOL_DEFAULT, error);
-    if (!socket)
-        return NULL;
-
-    g_socket_set_blocking(socket, FALSE);
-    if (family != G_SOCKET_FAMILY_UNIX)
-        g_socket_set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
-    if (g_socket_connect(socket, address, cancellable, &local))
-        return g_steal_pointer(&socket);
-    if (!g_error_matches(local, G_IO_ERROR, G_IO_ERROR_PENDING)) {
-        g_propagate_error(error, g_steal_pointer(&local));
-        return NULL;
-    }
-    if (!transport_finish(socket, deadline_us, cancellable, error))
-        return NULL;
-
-    return g_steal_pointer(&socket);
-}
-
-static GSocket *
-transport_connect_unix(const MtAddress *address, gint64 deadline_us,
-                       GCancellable *cancellable, GError **error)
-{
-    int directory;
-    g_autoptr(GSocketAddress) target =
-        transport_unix_address(address->path, &directory);
-    GSocket *socket = NULL;
-
-    for (;;) {
-        g_autoptr(GError) local = NULL;
-
-        socket = transport_try(target, deadline_us, cancellable, &local);
-        if (socket)
-            break;
-        if (!g_error_matches(local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
-            transport_explain(address, local, error);
-            break;
-        }
-        if (g_get_monotonic_time() >= deadline_us) {
-            migtune_error_set(error, MIGTUNE_ERROR_BUSY,
-                              "%s takes no more connections: another client "
-                              "holds the monitor and QEMU serves one at a "
-                              "time", address->path);
-            break;
-        }
-        if (!mt_qmp_sleep(TRANSPORT_RETRY_MS, cancellable, error))
-            break;
-    }
-    if (directory >= 0)
-        close(directory);
-
-    return socket;
+    return mt_connect_address((const struct sockaddr *)&native,
+                              g_socket_address_get_native_size(address),
+                              deadline_us, cancel_fd, failure);
 }
 
 static void
@@ -235,58 +143,115 @@ transport_free_addresses(GList *addresses)
     g_list_free_full(addresses, g_object_unref);
 }
 
-static GSocket *
-transport_connect_tcp(const MtAddress *address, gint64 deadline_us,
-                      GCancellable *cancellable, GError **error)
+/* The addresses of a host; NULL with @error. */
+static GList *
+transport_resolve(const MtAddress *address, GCancellable *cancellable,
+                  GError **error)
 {
-    g_autoptr(GError) local = NULL;
     GInetAddress *literal = g_inet_address_new_from_string(address->host);
-    GSocket *socket = NULL;
-    GList *found = NULL;
+    g_autoptr(GResolver) resolver = NULL;
+    g_autoptr(GError) local = NULL;
+    GList *found;
 
-    if (literal) {
-        found = g_list_append(NULL, literal);
-    } else {
-        g_autoptr(GResolver) resolver = g_resolver_get_default();
+    if (literal)
+        return g_list_append(NULL, literal);
 
-        found = g_resolver_lookup_by_name(resolver, address->host,
-                                          cancellable, &local);
-    }
-    for (GList *at = found; at && !socket; at = at->next) {
-        g_autoptr(GSocketAddress) target =
-            g_inet_socket_address_new(at->data, address->port);
+    resolver = g_resolver_get_default();
+    found = g_resolver_lookup_by_name(resolver, address->host, cancellable,
+                                      &local);
+    if (g_error_matches(local, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        mt_qmp_set_cancelled(error);
+    else if (!found)
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          _("cannot connect to %s: %s"), address->host,
+                          local->message);
 
-        g_clear_error(&local);
-        socket = transport_try(target, deadline_us, cancellable, &local);
-        if (g_cancellable_is_cancelled(cancellable))
+    return found;
+}
+
+/* Tries every address of the host; -1 with @error. */
+static int
+transport_connect_tcp(const MtAddress *address, gint64 deadline_us,
+                      int cancel_fd, GCancellable *cancellable, GError **error)
+{
+    GList *found = transport_resolve(address, cancellable, error);
+    MtConnectFailure failure = { MT_CONNECT_FAILED, 0 };
+    int fd = -1;
+
+    if (!found)
+        return -1;
+    for (GList *at = found; at && fd < 0; at = at->next) {
+        fd = transport_connect_inet(at->data, address->port, deadline_us,
+                                    cancel_fd, &failure);
+        if (fd < 0 && failure.reason == MT_CONNECT_CANCELLED)
             break;
     }
-    if (!socket)
-        transport_explain(address, local, error);
+    if (fd < 0)
+        transport_explain(address, &failure, error);
     transport_free_addresses(found);
 
-    return socket;
+    return fd;
+}
+
+static int
+transport_connect_unix(const MtAddress *address, gint64 deadline_us,
+                       int cancel_fd, GError **error)
+{
+    MtConnectFailure failure;
+    int fd = mt_connect_unix(address->path, deadline_us, cancel_fd, &failure);
+
+    if (fd < 0)
+        transport_explain(address, &failure, error);
+
+    return fd;
 }
 
 GSocket *
 mt_qmp_connect(const MtAddress *address, gint64 deadline_us,
-                     GCancellable *cancellable, GError **error)
+               GCancellable *cancellable, GError **error)
 {
+    GPollFD cancel = { .fd = -1 };
+    gboolean have_cancel;
+    g_autoptr(GError) local = NULL;
+    GSocket *socket = NULL;
+    int fd;
+
     if (g_cancellable_is_cancelled(cancellable)) {
         mt_qmp_set_cancelled(error);
         return NULL;
     }
+    have_cancel = g_cancellable_make_pollfd(cancellable, &cancel);
     if (address->path)
-        return transport_connect_unix(address, deadline_us, cancellable,
-                                      error);
+        fd = transport_connect_unix(address, deadline_us,
+                                    have_cancel ? cancel.fd : -1, error);
+    else
+        fd = transport_connect_tcp(address, deadline_us,
+                                   have_cancel ? cancel.fd : -1, cancellable,
+                                   error);
+    if (have_cancel)
+        g_cancellable_release_fd(cancellable);
+    if (fd < 0)
+        return NULL;
 
-    return transport_connect_tcp(address, deadline_us, cancellable, error);
+    socket = g_socket_new_from_fd(fd, &local);
+    if (!socket) {
+        g_autofree char *where = mt_address_to_text(address);
+
+        close(fd);
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          _("cannot connect to %s: %s"), where,
+                          local->message);
+        return NULL;
+    }
+    g_socket_set_blocking(socket, FALSE);
+
+    return socket;
 }
 
 void
 mt_qmp_acknowledge(GSocket *socket)
 {
-    /* The kernel takes this as a wish for now, not for ever. */
+    /* The kernel resets this option, so it is set after each read. */
     if (g_socket_get_family(socket) != G_SOCKET_FAMILY_UNIX)
         g_socket_set_option(socket, IPPROTO_TCP, TCP_QUICKACK, 1, NULL);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * UNIX and TCP sockets to a monitor, and who listens behind one.
+ * UNIX and TCP sockets to a monitor, and which process listens behind one.
  */
 
 #include <gio/gio.h>
@@ -21,38 +21,33 @@ MtAddress *mt_address_new_tcp(const char *host, guint16 port);
 void mt_address_free(MtAddress *address);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtAddress, mt_address_free)
 
-/* As it stands in messages: a path, host:port or [host]:port. */
+/* The address for messages: a path, host:port or [host]:port. */
 char *mt_address_to_text(const MtAddress *address);
 
 /*
- * A connected socket that does not block.  Waits until the monotonic time
- * @deadline_us at most, also for a listener whose queue is full because it
- * serves somebody else: MIGTUNE_ERROR_BUSY.
+ * Returns a connected socket that does not block.  Waits until the monotonic
+ * time @deadline_us at most.  MIGTUNE_ERROR_BUSY if the listener's queue of
+ * connections stays full, because it serves another client.
  */
 GSocket *mt_qmp_connect(const MtAddress *address, gint64 deadline_us,
-                              GCancellable *cancellable, GError **error);
+                        GCancellable *cancellable, GError **error);
 
 /*
- * Who listens at the other end of a UNIX socket.  Both texts are NULL when
- * that is not known: over TCP, in another pid namespace, without permission.
- * @ret_instance is the same as long as the process lives, @ret_binary as
- * long as the file that it runs is the same.
+ * Identifies the process that listens at the other end of a UNIX socket.
+ * Both texts are NULL if the process cannot be identified: over TCP, in
+ * another pid namespace, or without permission.  @ret_instance is the same as
+ * long as the process lives, @ret_binary as long as it runs the same file.
  */
-void mt_qmp_peer(GSocket *socket, char **ret_instance,
-                       char **ret_binary);
+void mt_qmp_peer(GSocket *socket, char **ret_instance, char **ret_binary);
 
 /*
- * To be called when data has been read.  QEMU leaves Nagle's algorithm on, so
- * over TCP its second answer waits for our acknowledgement of the first, which
- * the kernel would hold back for 40 ms.
+ * Acknowledges received data at once; call it after each read.  QEMU leaves
+ * Nagle's algorithm on, so over TCP its second answer waits for the
+ * acknowledgement of the first, which the kernel would delay by 40 ms.
  */
 void mt_qmp_acknowledge(GSocket *socket);
 
-/* Sleeps; FALSE with MIGTUNE_ERROR_CANCELLED when it was cut short. */
-gboolean mt_qmp_sleep(guint ms, GCancellable *cancellable,
-                            GError **error);
-
-/* Turns a cancelled GIO operation into MIGTUNE_ERROR_CANCELLED. */
+/* Sets MIGTUNE_ERROR_CANCELLED. */
 void mt_qmp_set_cancelled(GError **error);
 
 G_END_DECLS

@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <time.h>
 
+#include "migtune/migtune-error.h"
 #include "util/clock.h"
+#include "util/i18n.h"
 
 static gint64
 clock_system_now(const MtClock *clock)
@@ -52,6 +54,28 @@ mt_clock_sleep(const MtClock *clock, gint64 ns)
 {
     if (ns > 0)
         clock->sleep_ns(clock, ns);
+}
+
+gboolean
+mt_sleep_ms(guint ms, GCancellable *cancellable, GError **error)
+{
+    gint64 end_us = g_get_monotonic_time() + ms * G_TIME_SPAN_MILLISECOND;
+    GPollFD fd;
+    gboolean have_fd = g_cancellable_make_pollfd(cancellable, &fd);
+    gint64 left_us;
+
+    /* A signal ends a poll early. */
+    while ((left_us = end_us - g_get_monotonic_time()) > 0 &&
+           !g_cancellable_is_cancelled(cancellable))
+        g_poll(&fd, have_fd ? 1 : 0, (left_us + 999) / 1000);
+    if (have_fd)
+        g_cancellable_release_fd(cancellable);
+    if (!g_cancellable_is_cancelled(cancellable))
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                      _("the operation was cancelled"));
+    return FALSE;
 }
 
 static gint64

@@ -8,7 +8,7 @@
  * which sleeping only moves the hands.
  */
 
-#include <glib.h>
+#include <gio/gio.h>
 
 G_BEGIN_DECLS
 
@@ -30,6 +30,12 @@ gint64 mt_clock_now(const MtClock *clock);
 
 /* Sleeps for @ns, or not at all when it is not positive. */
 void mt_clock_sleep(const MtClock *clock, gint64 ns);
+
+/*
+ * Sleeps @ms of real time, or until @cancellable is cancelled: then FALSE with
+ * MIGTUNE_ERROR_CANCELLED.
+ */
+gboolean mt_sleep_ms(guint ms, GCancellable *cancellable, GError **error);
 
 /* A clock that stands still until it is moved.  Any thread may use it. */
 typedef struct {

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "util/connect.h"
 #include "util/io.h"
 #include "util/io-private.h"
 #include "migtune/migtune-error.h"
@@ -53,53 +54,41 @@ tcp_prepare(int fd)
 
 /* Connects a new non-blocking socket.  Returns the descriptor, or -1. */
 static int
-connect_one(const char *name, int family, const struct sockaddr *addr,
-            socklen_t addr_len, guint timeout_ms, MtCancel *cancel,
-            GError **error)
+connect_one(const char *name, const struct sockaddr *addr, socklen_t addr_len,
+            guint timeout_ms, MtCancel *cancel, GError **error)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    GError *local = NULL;
-    int err = 0;
-    socklen_t len = sizeof(err);
+    gint64 deadline_us = timeout_ms ? g_get_monotonic_time() +
+        timeout_ms * G_TIME_SPAN_MILLISECOND : G_MAXINT64;
+    MtConnectFailure failure;
+    int fd = mt_connect_address(addr, addr_len, deadline_us,
+                                cancel ? mt_cancel_get_fd(cancel) : -1,
+                                &failure);
 
-    if (fd < 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO,
-                          "%s: cannot create a socket: %s", name,
-                          g_strerror(errno));
-        return -1;
-    }
+    if (fd >= 0)
+        return fd;
 
-    if (connect(fd, addr, addr_len) < 0)
-        err = errno;
-    /* connect() to a unix socket fails with EAGAIN if its queue is full. */
-    for (guint tries = 0; err == EAGAIN && tries < 200; tries++) {
-        if (cancel && mt_cancel_fired(cancel))
-            break;
-        g_usleep(5000);
-        err = connect(fd, addr, addr_len) < 0 ? errno : 0;
-    }
-    if (err == EINPROGRESS) {
-        if (!mt_io_poll(name, fd, POLLOUT, timeout_ms, cancel, &local)) {
-            if (local)
-                g_propagate_error(error, local);
-            else
-                migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
-                                  "%s: no answer within %u ms", name,
-                                  timeout_ms);
-            close(fd);
-            return -1;
-        }
-        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
-            err = errno;
-    }
-    if (err) {
+    switch (failure.reason) {
+    case MT_CONNECT_CANCELLED:
+        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED, "%s: cancelled",
+                          name);
+        break;
+    case MT_CONNECT_TIMEOUT:
+        migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                          "%s: no answer within %u ms", name, timeout_ms);
+        break;
+    case MT_CONNECT_BUSY:
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          "cannot connect to %s: %s", name, g_strerror(err));
-        close(fd);
-        return -1;
+                          "cannot connect to %s: %s", name,
+                          g_strerror(EAGAIN));
+        break;
+    case MT_CONNECT_FAILED:
+        migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
+                          "cannot connect to %s: %s", name,
+                          g_strerror(failure.errnum));
+        break;
     }
 
-    return fd;
+    return -1;
 }
 
 MtIo *
@@ -113,8 +102,8 @@ mt_io_connect_unix(const char *path, guint timeout_ms, MtCancel *cancel,
     if (!unix_address(path, &addr, error))
         return NULL;
 
-    fd = connect_one(name, AF_UNIX, (struct sockaddr *)&addr, sizeof(addr),
-                     timeout_ms, cancel, error);
+    fd = connect_one(name, (struct sockaddr *)&addr, sizeof(addr), timeout_ms,
+                     cancel, error);
     return fd < 0 ? NULL : mt_io_new(fd, fd, name, cancel);
 }
 
@@ -153,8 +142,8 @@ mt_io_connect_tcp(const char *host, const char *port, guint timeout_ms,
         return NULL;
 
     for (struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next) {
-        fd = connect_one(name, ai->ai_family, ai->ai_addr, ai->ai_addrlen,
-                         timeout_ms, cancel, first ? NULL : &first);
+        fd = connect_one(name, ai->ai_addr, ai->ai_addrlen, timeout_ms, cancel,
+                         first ? NULL : &first);
     }
     freeaddrinfo(list);
     if (fd < 0) {
@@ -163,7 +152,6 @@ mt_io_connect_tcp(const char *host, const char *port, guint timeout_ms,
     }
 
     g_clear_error(&first);
-    tcp_prepare(fd);
     return mt_io_new(fd, fd, name, cancel);
 }
 

@@ -76,6 +76,12 @@ mt_cancel_fired(const MtCancel *cancel)
     return g_atomic_int_get(&cancel->fired);
 }
 
+int
+mt_cancel_get_fd(const MtCancel *cancel)
+{
+    return cancel->fd;
+}
+
 MtIo *
 mt_io_new(int read_fd, int write_fd, const char *name, MtCancel *cancel)
 {

@@ -30,6 +30,9 @@ void mt_cancel_unref(MtCancel *cancel);
 void mt_cancel_fire(MtCancel *cancel);
 gboolean mt_cancel_fired(const MtCancel *cancel);
 
+/* Readable once it has been fired; -1 where there is none. */
+int mt_cancel_get_fd(const MtCancel *cancel);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtCancel, mt_cancel_unref)
 
 typedef struct MtIo MtIo;

@@ -125,7 +125,8 @@ test_names_and_order(void)
         g_autoptr(GError) error = NULL;
         gpointer domain;
 
-        g_assert_cmpuint(g_strv_length(keys), ==, G_N_ELEMENTS(cases));
+        /* Sockets whose name does not match are left out. */
+        g_assert_cmpuint(g_strv_length(keys), ==, 1);
         g_assert_cmpstr(base, ==, cases[i].file);
         domain = driver->domain_open(conn, keys[0], &identity, NULL, &error);
         g_assert_no_error(error);
@@ -200,7 +201,7 @@ test_reconnect_knows_the_guest(void)
         g_assert_cmpint(driver->execute(domain, &command, 1, NULL, NULL), ==,
                         cases[i].same);
         if (!cases[i].same)
-            g_assert_nonnull(strstr(error->message, "another guest"));
+            g_assert_nonnull(strstr(error->message, "a different guest"));
         g_clear_pointer(&command.result, json_node_unref);
 
         driver->domain_close(domain);

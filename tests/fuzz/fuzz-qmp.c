@@ -34,7 +34,7 @@ check_message(const char *text, size_t size)
 {
     g_autoptr(MtMessage) message = mt_message_parse(text, size, NULL);
     g_autoptr(GError) refusal = NULL;
-    g_autofree char *version = NULL;
+    g_autofree char *logged = mt_message_for_log(text, size);
 
     if (!message)
         return;
@@ -42,7 +42,6 @@ check_message(const char *text, size_t size)
     switch (message->kind) {
     case MT_MESSAGE_GREETING:
         g_assert_nonnull(message->version);
-        version = mt_message_version_text(message->version);
         break;
     case MT_MESSAGE_REPLY:
         g_assert_nonnull(message->result);
@@ -54,7 +53,6 @@ check_message(const char *text, size_t size)
         break;
     case MT_MESSAGE_EVENT:
         g_assert_nonnull(message->event);
-        g_assert_cmpint(message->timestamp_us, >=, -1);
         break;
     }
 }

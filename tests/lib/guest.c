@@ -92,7 +92,7 @@ guest_connect(Guest *guest, const char *path)
     }
     mt_client_close(first);
 
-    guest->own = mt_client_new(mt_address_new_unix(path), 0, 0);
+    guest->own = mt_client_new(mt_address_new_unix(path), 5000, 30000);
     if (!mt_client_open(guest->own, NULL, 0, NULL, &error))
         g_error("QEMU did not answer: %s", error->message);
 

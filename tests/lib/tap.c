@@ -9,7 +9,7 @@
 
 #include "lib/tap.h"
 #include "qmp/message.h"
-#include "qmp/transport.h"
+#include "util/clock.h"
 #include "util/json.h"
 
 struct _MtTap {
@@ -181,7 +181,7 @@ tap_run(MtExec *exec, MtCommand *commands, guint n_commands,
         return FALSE;
     }
     if (tap->delay_ms &&
-        !mt_qmp_sleep(tap->delay_ms, cancellable, error))
+        !mt_sleep_ms(tap->delay_ms, cancellable, error))
         return FALSE;
 
     tap->n_commands += n_commands;

@@ -7,7 +7,7 @@
  *     qmp+tcp://host:port       one guest
  *
  * The key of a domain is the path of its socket, or host:port.  Its name is
- * the one QEMU was started with, else what the file is called.
+ * the one that QEMU was started with, or else the name of the socket file.
  */
 #include "config.h"
 
@@ -19,6 +19,7 @@
 
 #include "migtune/migtune-driver.h"
 #include "qmp/client.h"
+#include "util/i18n.h"
 #include "util/json.h"
 #include "util/uri.h"
 
@@ -34,21 +35,22 @@ typedef struct {
 typedef struct {
     MtClient *client;
     char *key;
-    /* Whom the first connection found. */
+    /* As of the first connection. */
     char *name;
     char *uuid;
     char *instance;
     char *version;
 } QmpDomain;
 
-/* What is asked along with the greeting. */
+/* The commands that are sent along with qmp_capabilities. */
 enum {
     QMP_ASK_NAME,
     QMP_ASK_UUID,
     QMP_N_ASKED
 };
 
-/* What may stand around a guest's name in the name of a socket. */
+/* Prefixes and suffixes of socket files that are not part of the guest's
+ * name. */
 static const char *const qmp_prefixes[] = { "qmp-", "monitor-", "mon-" };
 static const char *const qmp_suffixes[] = {
     ".sock", ".socket", ".qmp", ".monitor", ".mon",
@@ -64,7 +66,7 @@ qmp_close(gpointer data)
     g_free(conn);
 }
 
-/* The path of a qmp: URI: what it is on this machine is looked up here. */
+/* Reads the path of a qmp: URI and finds out whether it is a directory. */
 static gboolean
 qmp_open_path(QmpConn *conn, const char *uri, GUri *parsed, GError **error)
 {
@@ -73,32 +75,33 @@ qmp_open_path(QmpConn *conn, const char *uri, GUri *parsed, GError **error)
     struct stat st;
 
     if (host && *host)
-        return mt_uri_is_bad(uri, error, "it names the host \"%s\"; a path has "
-                             "three slashes, as in qmp:///%s%s, and another "
-                             "host is reached with qmp+tcp://%s:PORT", host,
-                             host, path, host);
+        return mt_uri_is_bad(uri, error,
+                             _("it names the host '%s'; a path needs three "
+                               "slashes, as in qmp:///%s%s, and another host "
+                               "needs qmp+tcp://%s:PORT"),
+                             host, host, path, host);
     if (g_uri_get_port(parsed) != -1)
-        return mt_uri_is_bad(uri, error, "a port wants qmp+tcp:");
+        return mt_uri_is_bad(uri, error, _("a port needs qmp+tcp:"));
     if (*path != '/')
-        return mt_uri_is_bad(uri, error, "expected an absolute path, as in "
-                             "qmp:///run/guests/");
+        return mt_uri_is_bad(uri, error, _("expected an absolute path, as in "
+                                           "qmp:///run/guests/"));
     conn->path = g_uri_unescape_string(path, NULL);
     if (!conn->path || !g_utf8_validate(conn->path, -1, NULL))
-        return mt_uri_is_bad(uri, error, "its path is not UTF-8 in percent "
-                             "encoding");
+        return mt_uri_is_bad(uri, error, _("the path is not percent-encoded "
+                                           "UTF-8"));
 
     if (stat(conn->path, &st) != 0) {
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
                           errno == ENOENT
-                          ? "there is no socket or directory %s: %s"
-                          : "cannot reach %s: %s",
+                          ? _("there is no socket or directory %s: %s")
+                          : _("cannot reach %s: %s"),
                           conn->path, g_strerror(errno));
         return FALSE;
     }
     conn->is_directory = S_ISDIR(st.st_mode);
     if (!conn->is_directory && !S_ISSOCK(st.st_mode)) {
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          "%s is neither a socket nor a directory",
+                          _("%s is neither a socket nor a directory"),
                           conn->path);
         return FALSE;
     }
@@ -114,13 +117,14 @@ qmp_open_tcp(QmpConn *conn, const char *uri, GUri *parsed, GError **error)
     int port = g_uri_get_port(parsed);
 
     if (!host || !*host || port < 1 || port > G_MAXUINT16)
-        return mt_uri_is_bad(uri, error, "expected qmp+tcp://HOST:PORT, with "
-                             "an address of IPv6 in brackets");
+        return mt_uri_is_bad(uri, error,
+                             _("expected qmp+tcp://HOST:PORT, with an IPv6 "
+                               "address in brackets"));
     if (*path && strcmp(path, "/") != 0)
-        return mt_uri_is_bad(uri, error, "nothing may follow the port");
+        return mt_uri_is_bad(uri, error, _("nothing may follow the port"));
     conn->host = g_uri_unescape_string(host, NULL);
     if (!conn->host || !g_utf8_validate(conn->host, -1, NULL))
-        return mt_uri_is_bad(uri, error, "the host is not UTF-8");
+        return mt_uri_is_bad(uri, error, _("the host is not UTF-8"));
     conn->port = port;
 
     return TRUE;
@@ -141,9 +145,9 @@ qmp_open(const char *uri, const MigtuneDriverOptions *options,
     }
     if (g_uri_get_query(parsed) || g_uri_get_fragment(parsed) ||
         g_uri_get_userinfo(parsed)) {
-        mt_uri_is_bad(uri, error, "a user, a query or a fragment has no "
-                      "meaning here; in a path, write %%3F for ? and %%23 for "
-                      "#");
+        mt_uri_is_bad(uri, error,
+                      _("a user, a query or a fragment is not supported; in a "
+                        "path, write %%3F for ? and %%23 for #"));
         return NULL;
     }
 
@@ -182,14 +186,14 @@ qmp_list_directory(const QmpConn *conn, GError **error)
 
     if (!dir) {
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          "cannot read the directory %s: %s", conn->path,
+                          _("cannot read the directory %s: %s"), conn->path,
                           g_strerror(errno));
         return NULL;
     }
 
     keys = g_ptr_array_new();
     while ((entry = readdir(dir))) {
-        /* A key is text: it stands in messages and in JSON. */
+        /* Keys appear in messages and JSON, so they must be UTF-8. */
         if (qmp_entry_is_socket(dirfd(dir), entry) &&
             g_utf8_validate(entry->d_name, -1, NULL))
             g_ptr_array_add(keys, g_build_filename(conn->path, entry->d_name,
@@ -224,7 +228,7 @@ qmp_list(gpointer data, GCancellable *cancellable, GError **error)
     return keys;
 }
 
-/* The name of a guest, as far as the name of its socket tells. */
+/* Guesses the name of a guest from the name of its socket. */
 static char *
 qmp_bare_name(const char *key)
 {
@@ -253,7 +257,14 @@ qmp_bare_name(const char *key)
     return g_strndup(from, length);
 }
 
-/* 0 is the best match, 2 none. */
+/* How well the name of a socket matches that of a guest. */
+enum {
+    QMP_RANK_FILE,              /* the file has this name */
+    QMP_RANK_BARE,              /* without its prefix and suffix it has */
+    QMP_RANK_NONE,
+};
+
+
 static int
 qmp_rank(const char *key, const char *name)
 {
@@ -261,9 +272,9 @@ qmp_rank(const char *key, const char *name)
     g_autofree char *bare = qmp_bare_name(key);
 
     if (strcmp(base, name) == 0)
-        return 0;
+        return QMP_RANK_FILE;
 
-    return strcmp(bare, name) == 0 ? 1 : 2;
+    return strcmp(bare, name) == 0 ? QMP_RANK_BARE : QMP_RANK_NONE;
 }
 
 static gint
@@ -277,17 +288,21 @@ qmp_compare(gconstpointer a, gconstpointer b, gpointer name)
     return rank_a != rank_b ? rank_a - rank_b : strcmp(key_a, key_b);
 }
 
+/* Sockets that do not match are left out: a guest may have any name. */
 static char **
 qmp_find(gpointer data, const char *name)
 {
-    char **keys = qmp_list(data, NULL, NULL);
+    g_auto(GStrv) keys = qmp_list(data, NULL, NULL);
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
 
-    if (!keys)
-        return g_new0(char *, 1);
-    g_qsort_with_data(keys, g_strv_length(keys), sizeof(char *), qmp_compare,
-                      (gpointer)name);
+    for (guint i = 0; keys && keys[i]; i++) {
+        if (qmp_rank(keys[i], name) != QMP_RANK_NONE)
+            g_ptr_array_add(found, g_strdup(keys[i]));
+    }
+    g_ptr_array_sort_with_data(found, qmp_compare, (gpointer)name);
+    g_ptr_array_add(found, NULL);
 
-    return keys;
+    return (char **)g_ptr_array_steal(found, NULL);
 }
 
 static void
@@ -304,9 +319,9 @@ qmp_domain_close(gpointer data)
     g_free(domain);
 }
 
-/* A text member of what @command returned; NULL when there is none. */
+/* A string member of the result of @command; NULL if it is absent or empty. */
 static char *
-qmp_text_of(const MtCommand *command, const char *member)
+qmp_get_text(const MtCommand *command, const char *member)
 {
     const char *text = NULL;
 
@@ -324,7 +339,7 @@ qmp_uuid_is_set(const char *uuid)
     return uuid && strspn(uuid, "0-") != strlen(uuid);
 }
 
-/* Connects, and asks who is there. */
+/* Connects and asks for the guest's name and UUID. */
 static gboolean
 qmp_connect(QmpDomain *domain, char **ret_name, char **ret_uuid,
             GCancellable *cancellable, GError **error)
@@ -338,8 +353,8 @@ qmp_connect(QmpDomain *domain, char **ret_name, char **ret_uuid,
     ok = mt_client_open(domain->client, asked, QMP_N_ASKED, cancellable,
                         error);
     if (ok) {
-        *ret_name = qmp_text_of(&asked[QMP_ASK_NAME], "name");
-        uuid = qmp_text_of(&asked[QMP_ASK_UUID], "UUID");
+        *ret_name = qmp_get_text(&asked[QMP_ASK_NAME], "name");
+        uuid = qmp_get_text(&asked[QMP_ASK_UUID], "UUID");
         *ret_uuid = qmp_uuid_is_set(uuid) ? g_steal_pointer(&uuid) : NULL;
     }
     mt_commands_clear(asked, QMP_N_ASKED);
@@ -347,7 +362,7 @@ qmp_connect(QmpDomain *domain, char **ret_name, char **ret_uuid,
     return ok;
 }
 
-/* The version as text, whatever form it has. */
+/* The version of the greeting as one line of JSON. */
 static char *
 qmp_version_line(const QmpDomain *domain)
 {
@@ -366,9 +381,9 @@ qmp_identify(const QmpConn *conn, const QmpDomain *domain,
         identity->name = conn->path ? qmp_bare_name(domain->key)
             : g_strdup(domain->key);
     identity->uuid = g_strdup(domain->uuid);
-    /* A process that serves several guests is none of QEMU's, but may be a
-     * peer of one: so what the guest calls itself counts, and what the socket
-     * is called does not, since a QEMU may have several. */
+    /* A reference process serves several guests, so the guest's name and UUID
+     * are part of the identity.  The path of the socket is not, because one
+     * QEMU may have several monitors. */
     if (domain->instance)
         identity->instance = g_strdup_printf(
             "%s %s %s", domain->instance, domain->name ? domain->name : "",
@@ -376,8 +391,8 @@ qmp_identify(const QmpConn *conn, const QmpDomain *domain,
     identity->version = json_node_alloc();
     json_node_init_object(identity->version,
                           mt_client_get_greeting(domain->client)->version);
-    /* Who made the socket may be another process than the one that answers,
-     * with old releases of QEMU; so what it says of itself counts as well. */
+    /* The process that created the socket may not be the one that answers, so
+     * the version is part of the key. */
     if (binary)
         identity->binary = g_strdup_printf("%s %s", binary, domain->version);
 }
@@ -403,7 +418,7 @@ qmp_key_is_ours(const QmpConn *conn, const char *key, GError **error)
             return TRUE;
     }
     migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                      "there is no domain with the key \"%s\" here", key);
+                      _("there is no domain with the key '%s'"), key);
 
     return FALSE;
 }
@@ -449,7 +464,7 @@ qmp_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
                          error);
 }
 
-/* A guest that was started anew in the same place is another one. */
+/* FALSE if another guest, or the same guest started again, answers now. */
 static gboolean
 qmp_reconnect(gpointer data, GCancellable *cancellable, GError **error)
 {
@@ -472,8 +487,8 @@ qmp_reconnect(gpointer data, GCancellable *cancellable, GError **error)
 
     mt_client_close(domain->client);
     migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                      "%s: another guest answers here now than before the "
-                      "connection was lost", domain->key);
+                      _("%s: a different guest answers than before the "
+                        "connection was lost"), domain->key);
 
     return FALSE;
 }
