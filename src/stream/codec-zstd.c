@@ -100,10 +100,31 @@ zstd_encode(gpointer encoder, guint8 *const *pages, guint n,
     return TRUE;
 }
 
+/* The window of level 20, the highest that QEMU accepts.  A decoder allocates its
+ * window when the frame header arrives: the default limit would allow a peer to
+ * make each channel use 128 MiB. */
+#define ZSTD_WINDOW_LOG_MAX 25
+
 static gpointer
 zstd_decoder_new(GError **error)
 {
-    return ZSTD_createDCtx();
+    ZSTD_DCtx *decoder = ZSTD_createDCtx();
+    gsize code;
+
+    if (!decoder) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "zstd cannot create a decoder");
+        return NULL;
+    }
+
+    code = ZSTD_DCtx_setParameter(decoder, ZSTD_d_windowLogMax,
+                                  ZSTD_WINDOW_LOG_MAX);
+    if (ZSTD_isError(code)) {
+        zstd_fail("limit its window", code, error);
+        ZSTD_freeDCtx(decoder);
+        return NULL;
+    }
+    return decoder;
 }
 
 static void

@@ -16,6 +16,13 @@
  * chance. */
 #define DEVICES_MAX_TRIES 64
 
+/* Bytes of all candidates together that are parsed. */
+#define DEVICES_MAX_PARSED (4 * (gsize)MT_DEVICES_MAX_TEXT)
+
+/* Values in a description.  Each becomes an object of the JSON parser, which is
+ * larger than its text: this limits the parser's memory to about 100 MB. */
+#define DEVICES_MAX_VALUES 300000
+
 /* Real descriptions nest about a dozen levels. */
 #define DEVICES_MAX_DEPTH 64
 
@@ -28,6 +35,7 @@ struct MtDevices {
     GHashTable *starts;     /* end of a candidate description -> offset of
                              * the end-of-list byte before it */
     guint n_tries;
+    gsize n_parsed;         /* bytes of all tries */
 
     gsize sections_len;     /* once known */
     gsize vmdesc_at;
@@ -260,15 +268,19 @@ devices_walk_json(const guint8 *sections, gsize len, JsonObject *root,
 }
 
 /*
- * Whether the text is nested no deeper than real descriptions.  The JSON parser
- * is recursive, and a peer must not be able to exhaust its stack.
+ * Whether the text has at most the length, the number of values and the depth of
+ * real descriptions.  A peer must not be able to exhaust the memory or the stack
+ * of the JSON parser, which is recursive.
  */
 static gboolean
-devices_is_shallow(const char *text, gsize len)
+devices_is_moderate(const char *text, gsize len)
 {
     gboolean in_string = FALSE;
     guint depth = 0;
+    guint n_values = 1;
 
+    if (len > MT_DEVICES_MAX_TEXT)
+        return FALSE;
     for (gsize i = 0; i < len; i++) {
         if (in_string) {
             if (text[i] == '\\')
@@ -283,7 +295,12 @@ devices_is_shallow(const char *text, gsize len)
             break;
         case '[':
         case '{':
-            if (++depth > DEVICES_MAX_DEPTH)
+            if (++depth > DEVICES_MAX_DEPTH ||
+                ++n_values > DEVICES_MAX_VALUES)
+                return FALSE;
+            break;
+        case ',':
+            if (++n_values > DEVICES_MAX_VALUES)
                 return FALSE;
             break;
         case ']':
@@ -308,7 +325,7 @@ devices_parse(JsonParser *parser, const char *text, gsize len)
 {
     JsonNode *root;
 
-    if (!len || !devices_is_shallow(text, len) ||
+    if (!len || !devices_is_moderate(text, len) ||
         !json_parser_load_from_data(parser, text, len, NULL))
         return NULL;
 
@@ -329,8 +346,8 @@ mt_devices_walk(const guint8 *sections, gsize len, const char *vmdesc,
 
     if (!root) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                          "the description of the devices is not JSON with "
-                          "a member \"devices\"");
+                          "the device description is not JSON with a member "
+                          "'devices', or is too large");
         return FALSE;
     }
 
@@ -353,6 +370,14 @@ devices_try(MtDevices *d, gsize start, gsize end, gboolean *ret_found,
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "more than %d places of the device state look like "
                           "its description and are not", DEVICES_MAX_TRIES);
+        return FALSE;
+    }
+
+    d->n_parsed += end - start - 6;
+    if (d->n_parsed > DEVICES_MAX_PARSED) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          "the device state has too many bytes that look "
+                          "like its description and are not");
         return FALSE;
     }
 

@@ -17,6 +17,10 @@ G_BEGIN_DECLS
 
 typedef struct MtDevices MtDevices;
 
+/* A longer description is refused.  Real ones have about 100 KB, and about 3 KB
+ * for each further processor. */
+#define MT_DEVICES_MAX_TEXT (4 * 1024 * 1024)
+
 /* Collects at most @max_bytes.  @footers: each section has a footer. */
 MtDevices *mt_devices_new(gboolean footers, guint64 max_bytes);
 void mt_devices_free(MtDevices *devices);

@@ -245,6 +245,38 @@ test_list(void)
     g_assert_nonnull(strstr(error->message, "zstd"));
 }
 
+/* A frame that asks for a window larger than level 20 uses is refused before
+ * memory is allocated for it. */
+static void
+test_zstd_window(void)
+{
+    static const struct {
+        guint log;
+        gboolean ok;
+    } cases[] = { { 20, TRUE }, { 23, TRUE }, { 25, TRUE }, { 26, FALSE },
+                  { 27, FALSE }, { 31, FALSE } };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        /* Magic, no content size, the window, one raw block of 4096 bytes. */
+        guint8 frame[4 + 1 + 1 + 3 + MT_PAGE_SIZE] = {
+            0x28, 0xb5, 0x2f, 0xfd, 0, (cases[i].log - 10) << 3, 0, 0x80, 0,
+        };
+        guint8 page[MT_PAGE_SIZE];
+        guint8 *pages[] = { page };
+        g_autoptr(GError) error = NULL;
+        gpointer decoder = mt_codec_zstd.decoder_new(&error);
+        gboolean ok;
+
+        g_assert_no_error(error);
+        ok = mt_codec_zstd.decode(decoder, frame, sizeof(frame), pages, 1,
+                                  &error);
+        if (ok != cases[i].ok)
+            g_error("window 2^%u: %s", cases[i].log,
+                    ok ? "accepted" : error->message);
+        mt_codec_zstd.decoder_free(decoder);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -263,6 +295,7 @@ main(int argc, char **argv)
         g_test_add_data_func(dense, codec, test_dense_pages);
     }
     g_test_add_func("/codec/one-byte-a-page", test_one_byte_a_page);
+    g_test_add_func("/codec/zstd-window", test_zstd_window);
     g_test_add_func("/codec/list", test_list);
     return g_test_run();
 }

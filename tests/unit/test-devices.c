@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "stream/devices.h"
+#include "stream/wire.h"
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
@@ -182,6 +183,67 @@ test_limit(void)
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
 }
 
+/* Values of every kind cost a parser more than their text does: too many of them
+ * are refused before, and the largest accepted text is small enough. */
+static void
+test_amplification(void)
+{
+    static const struct {
+        const char *item;
+        guint bytes;            /* of all items */
+        gboolean ok;
+    } cases[] = {
+        { "[],", 300000, TRUE },
+        { "1,", 500000, TRUE },
+        { "[],", 3 << 20, FALSE },
+        { "1,", 3 << 20, FALSE },
+        { "{\"a\":1},", 3 << 20, FALSE },
+        { "\"0123456789012345678901234567890123456789\",", 3 << 20, TRUE },
+        { "\"0123456789012345678901234567890123456789\",", 5 << 20, FALSE },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) text = g_string_new("{\"devices\": [], \"x\": [");
+        g_autoptr(GError) error = NULL;
+
+        while (text->len < cases[i].bytes)
+            g_string_append(text, cases[i].item);
+        g_string_append(text, "0]}");
+        if (mt_devices_walk(NULL, 0, text->str, text->len, TRUE, NULL,
+                            &error) != cases[i].ok)
+            g_error("%u bytes of %s: %s", cases[i].bytes, cases[i].item,
+                    error ? error->message : "accepted");
+    }
+}
+
+/* Candidates that are not a description may not be parsed without limit. */
+static void
+test_many_candidates(void)
+{
+    g_autoptr(MtDevices) d = mt_devices_new(TRUE, 256 << 20);
+    g_autofree char *text = g_malloc(2 << 20);
+    g_autoptr(GError) error = NULL;
+    gboolean complete = FALSE, ok = TRUE;
+    guint n = 0;
+
+    memset(text, '1', 2 << 20);
+    text[0] = '{';
+    text[(2 << 20) - 1] = '}';
+    while (ok && n < 20) {
+        guint8 head[6] = { MT_SECTION_EOF, MT_SECTION_VMDESC };
+
+        mt_put_be32(head + 2, 2 << 20);
+        g_assert_true(mt_devices_append(d, head, sizeof(head), NULL));
+        g_assert_true(mt_devices_append(d, (const guint8 *)text, 2 << 20,
+                                        NULL));
+        ok = mt_devices_is_complete(d, &complete, &error);
+        g_assert_false(complete);
+        n++;
+    }
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
+    g_assert_cmpuint(n, <, 20);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -191,6 +253,8 @@ main(int argc, char **argv)
     g_test_add_func("/devices/mismatch", test_mismatch);
     g_test_add_func("/devices/without-description", test_without_description);
     g_test_add_func("/devices/deep-nesting", test_deep_nesting);
+    g_test_add_func("/devices/amplification", test_amplification);
+    g_test_add_func("/devices/many-candidates", test_many_candidates);
     g_test_add_func("/devices/limit", test_limit);
     return g_test_run();
 }

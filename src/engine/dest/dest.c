@@ -610,11 +610,12 @@ dest_vmdesc(MtDest *dest, GError **error)
     mt_stream_in_take(&dest->in, 1, NULL);
     if (!mt_stream_in_be32(&dest->in, &len, error))
         return FALSE;
-    if (len > dest->settings->max_device_bytes) {
+    if (len > MIN(dest->settings->max_device_bytes, MT_DEVICES_MAX_TEXT)) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "a description has %u bytes, at most %"
                           G_GUINT64_FORMAT " are accepted", len,
-                          dest->settings->max_device_bytes);
+                          MIN(dest->settings->max_device_bytes,
+                              MT_DEVICES_MAX_TEXT));
         return FALSE;
     }
     text = g_malloc(len);
