@@ -50,21 +50,24 @@ static gboolean
 dest_classify(DestRun *run, guint i, GError **error)
 {
     MtIo *io = g_ptr_array_index(run->silent, i);
-    guint8 first[4];
+    guint8 first[MT_MULTIFD_HELLO_SIZE];
     gboolean hung_up = mt_io_is_hung_up(io);
     gssize n = mt_io_peek(io, first, sizeof(first));
     guint32 magic;
 
-    if (n < 0 || (n < (gssize)sizeof(first) && hung_up)) {
+    if (n < 0 || (n < 4 && hung_up)) {
         migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
                           "a connection was closed before its first four "
                           "bytes arrived");
         return FALSE;
     }
-    if (n < (gssize)sizeof(first))
+    if (n < 4)
         return TRUE;
 
     magic = mt_get_be32(first);
+    /* The hello is read when all of it is there, so reading does not wait. */
+    if (magic == MT_MULTIFD_MAGIC && n < (gssize)sizeof(first) && !hung_up)
+        return TRUE;
     if (magic == MT_WIRE_MAGIC && !run->io) {
         run->io = g_ptr_array_steal_index(run->silent, i);
         mt_io_set_name(run->io, "main channel");

@@ -82,17 +82,22 @@ static gboolean
 source_make_cache(SourceRun *run, GError **error)
 {
     MtEngine *e = run->engine;
-    guint64 bytes;
+    gboolean ok = TRUE;
 
     if (!e->settings.xbzrle)
         return TRUE;
 
+    run->xbzrle = mt_xbzrle_new(e->settings.xbzrle_cache_bytes,
+                                mt_ram_n_pages(e->ram), error);
+    if (!run->xbzrle)
+        return FALSE;
+
     g_mutex_lock(&e->lock);
-    bytes = e->xbzrle_cache_bytes ? e->xbzrle_cache_bytes :
-            e->settings.xbzrle_cache_bytes;
-    run->xbzrle = e->xbzrle = mt_xbzrle_new(bytes, error);
+    e->xbzrle = run->xbzrle;
+    if (e->xbzrle_cache_bytes)
+        ok = mt_xbzrle_resize(e->xbzrle, e->xbzrle_cache_bytes, error);
     g_mutex_unlock(&e->lock);
-    return run->xbzrle != NULL;
+    return ok;
 }
 
 static void
@@ -111,12 +116,12 @@ source_start_pass(MtEngine *e)
     }
 }
 
-static void
-source_open_path(SourceRun *run)
+static gboolean
+source_open_path(SourceRun *run, GError **error)
 {
-    MtEngine *e = run->engine;
-
-    run->path = mt_return_path_new(run->io, source_path_broken, e->failure);
+    run->path = mt_return_path_new(run->io, source_path_broken,
+                                   run->engine->failure, error);
+    return run->path != NULL;
 }
 
 static gboolean
@@ -150,8 +155,8 @@ source_setup(SourceRun *run, GError **error)
         return FALSE;
 
     source_start_pass(e);
-    if (e->settings.return_path)
-        source_open_path(run);
+    if (e->settings.return_path && !source_open_path(run, error))
+        return FALSE;
     return mt_source_send_start(run->source, error);
 }
 
@@ -229,7 +234,8 @@ source_reconnect(SourceRun *run, MtTransport *to, GError **error)
     mt_io_set_activity(run->io, &e->activity);
     mt_source_restart(run->source, run->io, e->failure);
     mt_engine_set_link(e, run->io);
-    source_open_path(run);
+    if (!source_open_path(run, error))
+        return FALSE;
     mt_return_path_allow_requests(run->path, e->ram);
     mt_return_path_allow_recovery(run->path, bitmap);
     mt_engine_set_status(e, MT_STATUS_POSTCOPY_RECOVER);
@@ -338,7 +344,14 @@ source_failed_outcome(SourceRun *run, const GError *error)
     if (run->gone)
         return MT_OUTCOME_UNKNOWN;
 
-    return run->all_sent && error->code == MIGTUNE_ERROR_TIMEOUT ?
+    if (!run->all_sent)
+        return MT_OUTCOME_HERE;
+
+    /* A destination that reports failures has either loaded the stream, and its
+     * answer was lost, or has died. */
+    return error->code == MIGTUNE_ERROR_TIMEOUT ||
+           (error->code == MIGTUNE_ERROR_DISCONNECTED && run->path &&
+            run->engine->settings.wire.reports_failure) ?
         MT_OUTCOME_UNKNOWN : MT_OUTCOME_HERE;
 }
 

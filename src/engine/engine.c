@@ -9,6 +9,7 @@
 #include "engine/engine-private.h"
 #include "engine/engine-threads.h"
 #include "util/clock.h"
+#include "util/thread.h"
 #include "migtune/migtune-error.h"
 
 MtEngine *
@@ -166,6 +167,26 @@ engine_begin(MtEngine *e, gboolean is_source,
     return TRUE;
 }
 
+/* A migration that was begun cannot start. */
+static void
+engine_abandon(MtEngine *e, MtOutcome outcome)
+{
+    g_mutex_lock(&e->lock);
+    e->over = TRUE;
+    e->outcome = outcome;
+    g_mutex_unlock(&e->lock);
+}
+
+static gboolean
+engine_start(MtEngine *e, const char *name, GThreadFunc thread,
+             MtOutcome outcome, GError **error)
+{
+    e->thread = mt_thread_new(name, thread, e, error);
+    if (!e->thread)
+        engine_abandon(e, outcome);
+    return e->thread != NULL;
+}
+
 gboolean
 mt_engine_migrate(MtEngine *e, const MtEngineSettings *settings,
                   MtTransport *to, GError **error)
@@ -173,8 +194,8 @@ mt_engine_migrate(MtEngine *e, const MtEngineSettings *settings,
     if (!engine_begin(e, TRUE, settings, to, error))
         return FALSE;
 
-    e->thread = g_thread_new("mig-source", mt_engine_source_thread, e);
-    return TRUE;
+    return engine_start(e, "mig-source", mt_engine_source_thread,
+                        MT_OUTCOME_HERE, error);
 }
 
 gboolean
@@ -184,14 +205,14 @@ mt_engine_incoming(MtEngine *e, const MtEngineSettings *settings,
     if (!engine_begin(e, FALSE, settings, from, error))
         return FALSE;
     if (!mt_transport_listen(from, error)) {
-        g_mutex_lock(&e->lock);
-        e->over = TRUE;
-        e->outcome = MT_OUTCOME_THERE;
-        g_mutex_unlock(&e->lock);
+        engine_abandon(e, MT_OUTCOME_THERE);
         return FALSE;
     }
-
-    e->thread = g_thread_new("mig-dest", mt_engine_dest_thread, e);
+    if (!engine_start(e, "mig-dest", mt_engine_dest_thread, MT_OUTCOME_THERE,
+                      error)) {
+        mt_transport_stop_listening(from);
+        return FALSE;
+    }
     return TRUE;
 }
 

@@ -16,6 +16,7 @@
 
 #include "engine/legacy.h"
 #include "engine/memory/ram.h"
+#include "util/thread.h"
 #include "migtune/migtune-error.h"
 
 #define SLOTS_PER_THREAD 4
@@ -198,7 +199,7 @@ legacy_pool_start(LegacyPool *pool, guint n_threads, GError **error)
     pool->threads = g_new0(GThread *, n_threads);
     for (; pool->n_threads < n_threads; pool->n_threads++) {
         GThread *thread =
-            g_thread_try_new("mt-legacy", legacy_thread, pool, error);
+            mt_thread_new("mt-legacy", legacy_thread, pool, error);
 
         if (!thread) {
             legacy_pool_stop(pool);

@@ -14,6 +14,7 @@
 
 #include "engine/link.h"
 #include "util/clock.h"
+#include "util/thread.h"
 
 #define PIECE_BYTES (64 * 1024)
 
@@ -212,16 +213,25 @@ way_thread(gpointer data)
     return NULL;
 }
 
-static void
-link_start(LinkChannel *channel, MtIo *from, MtIo *to, gboolean limited)
+/* FALSE: there is no thread, and the reference of the direction is still held. */
+static gboolean
+link_start(LinkChannel *channel, MtIo *from, MtIo *to, gboolean limited,
+           GError **error)
 {
+    GThread *thread;
     LinkWay *way = g_new0(LinkWay, 1);
 
     way->channel = channel;
     way->from = from;
     way->to = to;
     way->limited = limited;
-    g_thread_unref(g_thread_new("mt-link", way_thread, way));
+    thread = mt_thread_new("mt-link", way_thread, way, error);
+    if (!thread) {
+        g_free(way);
+        return FALSE;
+    }
+    g_thread_unref(thread);
+    return TRUE;
 }
 
 MtIo *
@@ -243,7 +253,18 @@ mt_link_extend(MtLink *link, MtIo *far, MtCancel *cancel, GError **error)
     mt_io_set_cancel(far, NULL);
     mt_io_set_timeout_ms(far, FAR_TIMEOUT_MS);
     mt_io_set_read_timeout_ms(far, 0);
-    link_start(channel, near, far, TRUE);
-    link_start(channel, far, near, FALSE);
+    if (!link_start(channel, far, near, FALSE, error)) {
+        channel_unref(channel);
+        channel_unref(channel);
+        mt_io_free(here);
+        return NULL;
+    }
+    if (!link_start(channel, near, far, TRUE, error)) {
+        /* The other direction ends when its socket is shut down. */
+        mt_io_shutdown(far);
+        channel_unref(channel);
+        mt_io_free(here);
+        return NULL;
+    }
     return here;
 }

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "engine/pool.h"
+#include "util/thread.h"
 
 /* Several, so that a thread finds the next job when it finishes one; a job takes
  * one kilobyte. */
@@ -31,6 +32,7 @@ struct MtPool {
     MtJob **queue;          /* ring buffer */
     guint head;
     guint n_queued;
+    guint64 n_pages;        /* in jobs that are queued or in work */
     MtJob **idle;           /* stack */
     guint n_idle;
     guint n_waiting;        /* threads that wait for work */
@@ -84,6 +86,7 @@ pool_thread(gpointer data)
 
         g_mutex_lock(&pool->lock);
         if (job) {
+            pool->n_pages -= job->n;
             pool->idle[pool->n_idle++] = job;
             if (pool->wanted && pool->n_idle >= pool->wanted)
                 g_cond_signal(&pool->progress);
@@ -99,7 +102,7 @@ pool_thread(gpointer data)
 
 MtPool *
 mt_pool_new(const MtPoolFuncs *funcs, gpointer *channels, guint n,
-            MtFailure *failure)
+            MtFailure *failure, GError **error)
 {
     MtPool *pool = g_new0(MtPool, 1);
 
@@ -124,8 +127,12 @@ mt_pool_new(const MtPoolFuncs *funcs, gpointer *channels, guint n,
 
         pool->threads[i].pool = pool;
         pool->threads[i].channel = channels[i];
-        pool->threads[i].thread = g_thread_new(name, pool_thread,
-                                               &pool->threads[i]);
+        pool->threads[i].thread = mt_thread_new(name, pool_thread,
+                                                &pool->threads[i], error);
+        if (!pool->threads[i].thread) {
+            mt_pool_free(pool);
+            return NULL;
+        }
     }
 
     return pool;
@@ -141,8 +148,10 @@ mt_pool_free(MtPool *pool)
     pool->quit = TRUE;
     g_cond_broadcast(&pool->work);
     g_mutex_unlock(&pool->lock);
-    for (guint i = 0; i < pool->n_threads; i++)
-        g_thread_join(pool->threads[i].thread);
+    for (guint i = 0; i < pool->n_threads; i++) {
+        if (pool->threads[i].thread)
+            g_thread_join(pool->threads[i].thread);
+    }
 
     g_mutex_clear(&pool->lock);
     g_cond_clear(&pool->work);
@@ -185,6 +194,7 @@ mt_pool_submit(MtPool *pool, MtJob *job)
 {
     g_mutex_lock(&pool->lock);
     if (job->n) {
+        pool->n_pages += job->n;
         pool->queue[(pool->head + pool->n_queued++) % pool->n_jobs] = job;
         if (pool->n_waiting)
             g_cond_signal(&pool->work);
@@ -192,6 +202,17 @@ mt_pool_submit(MtPool *pool, MtJob *job)
         pool->idle[pool->n_idle++] = job;
     }
     g_mutex_unlock(&pool->lock);
+}
+
+guint64
+mt_pool_pending_pages(MtPool *pool)
+{
+    guint64 n;
+
+    g_mutex_lock(&pool->lock);
+    n = pool->n_pages;
+    g_mutex_unlock(&pool->lock);
+    return n;
 }
 
 gboolean

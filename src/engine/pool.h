@@ -31,9 +31,10 @@ typedef struct {
 
 typedef struct MtPool MtPool;
 
-/* One thread for each of the @n channels, which must outlive the pool. */
+/* One thread for each of the @n channels, which must outlive the pool.  NULL on
+ * error. */
 MtPool *mt_pool_new(const MtPoolFuncs *funcs, gpointer *channels, guint n,
-                    MtFailure *failure);
+                    MtFailure *failure, GError **error);
 
 /* Drops jobs that no thread has started.  NULL is allowed. */
 void mt_pool_free(MtPool *pool);
@@ -45,5 +46,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtPool, mt_pool_free)
 MtJob *mt_pool_get(MtPool *pool, GError **error);
 void mt_pool_submit(MtPool *pool, MtJob *job);
 gboolean mt_pool_sync(MtPool *pool, GError **error);
+
+/* Pages in jobs that were submitted and are not done. */
+guint64 mt_pool_pending_pages(MtPool *pool);
 
 G_END_DECLS

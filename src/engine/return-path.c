@@ -9,6 +9,7 @@
 #include "engine/return-path.h"
 #include "util/bitmap.h"
 #include "util/bytes.h"
+#include "util/thread.h"
 #include "migtune/migtune-error.h"
 
 gboolean
@@ -287,7 +288,8 @@ return_path_thread(gpointer data)
 }
 
 MtReturnPath *
-mt_return_path_new(MtIo *io, MtReturnBroken on_broken, gpointer data)
+mt_return_path_new(MtIo *io, MtReturnBroken on_broken, gpointer data,
+                   GError **error)
 {
     MtReturnPath *path = g_new0(MtReturnPath, 1);
 
@@ -296,7 +298,12 @@ mt_return_path_new(MtIo *io, MtReturnBroken on_broken, gpointer data)
     path->data = data;
     g_mutex_init(&path->lock);
     g_cond_init(&path->changed);
-    path->thread = g_thread_new("return-path", return_path_thread, path);
+    path->thread = mt_thread_new("return-path", return_path_thread, path,
+                                 error);
+    if (!path->thread) {
+        mt_return_path_free(path);
+        return NULL;
+    }
     return path;
 }
 
@@ -306,7 +313,8 @@ mt_return_path_free(MtReturnPath *path)
     if (!path)
         return;
 
-    g_thread_join(path->thread);
+    if (path->thread)
+        g_thread_join(path->thread);
     mt_bitmap_free(path->requests);
     g_clear_pointer(&path->bitmap, g_bytes_unref);
     g_clear_error(&path->error);

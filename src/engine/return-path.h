@@ -29,12 +29,13 @@ typedef struct MtReturnPath MtReturnPath;
 /*
  * Starts to read @io, which must outlive the path.  If the path breaks before
  * SHUT, or SHUT reports a failure, @on_broken is called in the reading thread,
- * possibly before this function returns; it takes ownership of @error.
+ * possibly before this function returns; it takes ownership of its error.  NULL
+ * if there is no thread for it.
  */
 typedef void (*MtReturnBroken)(gpointer data, GError *error);
 
 MtReturnPath *mt_return_path_new(MtIo *io, MtReturnBroken on_broken,
-                                 gpointer data);
+                                 gpointer data, GError **error);
 
 /* @io must have been shut down, or the last message have arrived. */
 void mt_return_path_free(MtReturnPath *path);

@@ -33,6 +33,7 @@ mt_engine_settings_speak(MtEngineSettings *settings, MtGeneration generation)
             .send_switchover_start = TRUE,
             .store_global_state = TRUE,
             .global_state_flags = TRUE,
+            .reports_failure = TRUE,
             .ram_section_id = 1,
             .global_state_section_id = 3,
         },

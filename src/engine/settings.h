@@ -52,6 +52,8 @@ typedef struct {
     gboolean sync_each_section;     /* multifd: SYNC at every EOS */
     guint32 ram_section_id;
     guint32 global_state_section_id;
+    gboolean reports_failure;       /* the destination sends SHUT if loading
+                                     * fails: 8.0 and later */
     gboolean refuse_flush;          /* the multifd flush record of 8.1 */
     gboolean refuse_switchover_start;   /* the command of 10.0 */
 } MtWireSwitches;

@@ -571,6 +571,100 @@ test_busy(void)
     run_clear(&r);
 }
 
+/* An idle guest whose first pass is short takes the two syncs that QEMU makes. */
+static void
+test_idle_takes_two_syncs(void)
+{
+    MtEngineStats stats;
+    Run r;
+
+    run_init(&r);
+    run_begin(&r);
+    run_end(&r);
+    mt_engine_get_stats(r.source, &stats);
+    /* If this machine needed longer for the first pass, there are three. */
+    g_assert_cmpuint(stats.dirty_sync_count, ==,
+                     stats.total_ns < 100 * MT_NS_PER_MS ? 2 :
+                     CLAMP(stats.dirty_sync_count, 2, 3));
+    mt_engine_stats_clear(&stats);
+    run_clear(&r);
+}
+
+/* Channels get no more than the rate allows, in any 100 ms and from the start,
+ * at a high rate and at one below a packet. */
+static void
+test_rate_is_even(gconstpointer data)
+{
+    guint64 rate = GPOINTER_TO_SIZE(data);
+    enum { SAMPLES = 150 };
+    static struct { gint64 ns; guint64 bytes; } samples[SAMPLES];
+    guint64 slack = rate / 10 + 2 * MT_MULTIFD_PAGES * MT_PAGE_SIZE / 4;
+    MtEngineStats stats;
+    Run r;
+
+    run_init(&r);
+    r.settings.multifd = TRUE;
+    r.settings.max_bandwidth = rate;
+    mt_content_fill_ram(MT_CONTENT_RANDOM, 1, r.ram);
+    run_begin(&r);
+    for (guint i = 0; i < SAMPLES; i++) {
+        samples[i].ns = mt_clock_now(mt_clock_system());
+        mt_engine_get_stats(r.source, &stats);
+        samples[i].bytes = stats.transferred;
+        mt_engine_stats_clear(&stats);
+        g_usleep(5000);
+    }
+    mt_engine_cancel(r.source);
+    mt_engine_wait(r.source, WAIT_NS, NULL);
+    mt_engine_wait(r.dest, WAIT_NS, NULL);
+
+    for (guint i = 0; i < SAMPLES; i++) {
+        for (guint k = i + 1; k < SAMPLES; k++) {
+            /* The sample is taken after its time. */
+            gint64 ns = samples[MIN(k + 1, SAMPLES - 1)].ns - samples[i].ns;
+            guint64 bytes = samples[k].bytes - samples[i].bytes;
+
+            if (bytes > rate * (double)ns / MT_NS_PER_S + slack)
+                g_error("%" G_GUINT64_FORMAT " bytes in %d ms", bytes,
+                        (int)(ns / MT_NS_PER_MS));
+        }
+    }
+    g_assert_cmpuint(samples[SAMPLES - 1].bytes, >, 0);
+    run_clear(&r);
+}
+
+/* QEMU divides what was dirty at the last sync by the bandwidth: the value does
+ * not fall while a pass is sent. */
+static void
+test_expected_downtime(void)
+{
+    MtEngineStats stats;
+    gint64 least = G_MAXINT64;
+    Run r;
+
+    run_init(&r);
+    r.settings.max_bandwidth = 4 << 20;
+    r.settings.downtime_limit_ns = 1 * MT_NS_PER_MS;
+    run_writers(&r, MT_WORKLOAD_UNIFORM, 4000);
+    run_begin(&r);
+    for (guint i = 0; i < 400; i++) {
+        mt_engine_get_stats(r.source, &stats);
+        if (stats.dirty_sync_count >= 3 && stats.dirty_pages_rate)
+            least = MIN(least, stats.expected_downtime_ns);
+        mt_engine_stats_clear(&stats);
+        if (stats.dirty_sync_count >= 6)
+            break;
+        g_usleep(10000);
+    }
+    /* The guest dirties nearly all of its RAM in each pass of a second. */
+    if (least != G_MAXINT64)
+        g_assert_cmpint(least, >, 100 * MT_NS_PER_MS);
+    mt_engine_cancel(r.source);
+    mt_engine_wait(r.source, WAIT_NS, NULL);
+    mt_engine_wait(r.dest, WAIT_NS, NULL);
+    run_clear(&r);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -594,5 +688,12 @@ main(int argc, char **argv)
     g_test_add_func("/behaviour/ignore-shared", test_ignore_shared);
     g_test_add_func("/behaviour/many-engines", test_many_engines);
     g_test_add_func("/behaviour/busy", test_busy);
+    g_test_add_func("/behaviour/idle-takes-two-syncs",
+                    test_idle_takes_two_syncs);
+    g_test_add_data_func("/behaviour/rate-is-even/256k",
+                         GSIZE_TO_POINTER(256 << 10), test_rate_is_even);
+    g_test_add_data_func("/behaviour/rate-is-even/3M",
+                         GSIZE_TO_POINTER(3 << 20), test_rate_is_even);
+    g_test_add_func("/behaviour/expected-downtime", test_expected_downtime);
     return g_test_run();
 }

@@ -379,6 +379,98 @@ test_answer_lost(void)
     }
 }
 
+/* What stands between a source and its destination, and closes both connections
+ * when it reads SHUT. */
+typedef struct {
+    MtIo *source;
+    MtIo *dest;
+} Thief;
+
+static gpointer
+thief_forward(gpointer data)
+{
+    Thief *t = data;
+    guint8 buf[65536];
+    struct iovec iov = { buf, sizeof(buf) };
+    gssize n;
+
+    while ((n = mt_io_read_some(t->source, &iov, 1, NULL)) > 0 &&
+           mt_io_write(t->dest, buf, n, NULL)) {
+    }
+    return NULL;
+}
+
+static gpointer
+thief_answers(gpointer data)
+{
+    Thief *t = data;
+    guint8 head[4], payload[MT_RP_MAX];
+
+    while (mt_io_read(t->dest, head, sizeof(head), NULL) &&
+           mt_get_be16(head) != MT_RP_SHUT &&
+           mt_io_read(t->dest, payload, mt_get_be16(head + 2), NULL) &&
+           mt_io_write(t->source, head, sizeof(head), NULL) &&
+           mt_io_write(t->source, payload, mt_get_be16(head + 2), NULL)) {
+    }
+    mt_io_shutdown(t->source);
+    return NULL;
+}
+
+/*
+ * SHUT is lost: the destination runs the guest.  A source whose destination
+ * reports failures keeps its guest stopped; one of 7.2 runs it again, as QEMU
+ * does, because there a closed connection is what a failure looks like.
+ */
+static void
+test_answer_stolen(gconstpointer data)
+{
+    gboolean old = GPOINTER_TO_INT(data);
+    g_autofree char *dir = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    g_autofree char *here = g_strdup_printf("unix:%s/source", dir);
+    g_autofree char *there = g_strdup_printf("unix:%s/dest", dir);
+    g_autoptr(MtTransport) front = mt_transport_new(here, NULL);
+    g_autoptr(MtTransport) to = mt_transport_new(here, NULL);
+    g_autoptr(MtTransport) back = mt_transport_new(there, NULL);
+    g_autoptr(MtTransport) dest = mt_transport_new(there, NULL);
+    g_autoptr(Pair) p = pair_new();
+    g_autoptr(GError) error = NULL;
+    GThread *threads[2];
+    Thief thief;
+
+    if (old) {
+        mt_engine_settings_speak(&p->from, MT_GENERATION_OLD);
+        mt_engine_settings_speak(&p->to, MT_GENERATION_OLD);
+    }
+    g_assert_true(mt_transport_listen(front, &error));
+    mt_engine_incoming(p->dest, &p->to, dest, &error);
+    g_assert_no_error(error);
+    mt_engine_migrate(p->source, &p->from, to, &error);
+    g_assert_no_error(error);
+    thief.source = mt_transport_accept(front, 0, NULL, &error);
+    g_assert_no_error(error);
+    thief.dest = mt_transport_connect(back, 0, NULL, &error);
+    g_assert_no_error(error);
+    threads[0] = g_thread_new("forward", thief_forward, &thief);
+    threads[1] = g_thread_new("answers", thief_answers, &thief);
+
+    g_assert_false(mt_engine_wait(p->source, WAIT_NS, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
+    g_assert_true(mt_engine_wait(p->dest, WAIT_NS, NULL));
+    g_assert_cmpint(mt_engine_get_outcome(p->dest), ==, MT_OUTCOME_HERE);
+    g_assert_cmpint(mt_engine_get_outcome(p->source), ==,
+                    old ? MT_OUTCOME_HERE : MT_OUTCOME_UNKNOWN);
+    g_assert_cmpint(g_atomic_int_get(&p->runs_here), ==, old);
+    g_assert_cmpint(g_atomic_int_get(&p->runs_there), ==, TRUE);
+
+    mt_io_shutdown(thief.dest);
+    for (guint i = 0; i < 2; i++)
+        g_thread_join(threads[i]);
+    mt_io_free(thief.source);
+    mt_io_free(thief.dest);
+    mt_transport_stop_listening(front);
+    g_rmdir(dir);
+}
+
 static void
 test_source_dies_at_pass(void)
 {
@@ -537,6 +629,8 @@ static const struct {
       MIGTUNE_ERROR_STREAM, TRUE },
     { "main alone", { 'Q', 'E', 'V', 'M', 0, 0, 0, 3, 1 }, 9,
       MIGTUNE_ERROR_TIMEOUT, TRUE },
+    { "the magic of a channel", { 0x11, 0x22, 0x33, 0x44 }, 4,
+      MIGTUNE_ERROR_TIMEOUT, TRUE },
     { "a hello of version 2", { 0x11, 0x22, 0x33, 0x44, 0, 0, 0, 2 }, 64,
       MIGTUNE_ERROR_STREAM, TRUE },
     { "a hello of channel 9",
@@ -571,6 +665,9 @@ test_strangers(void)
         g_assert_false(mt_engine_wait(p->dest, WAIT_NS, &error));
         if (!g_error_matches(error, MIGTUNE_ERROR, strangers[i].code))
             g_error("%s: %s", strangers[i].what, error->message);
+        /* Reading did not wait for one connection only. */
+        if (strangers[i].multifd && error->code == MIGTUNE_ERROR_TIMEOUT)
+            g_assert_nonnull(strstr(error->message, "connections arrived"));
     }
 }
 
@@ -705,6 +802,10 @@ main(int argc, char **argv)
     g_test_add_func("/faults/cut-tcp", test_cut_tcp);
     g_test_add_func("/faults/stall", test_stall);
     g_test_add_func("/faults/answer-lost", test_answer_lost);
+    g_test_add_data_func("/faults/answer-stolen/new", GINT_TO_POINTER(FALSE),
+                         test_answer_stolen);
+    g_test_add_data_func("/faults/answer-stolen/old", GINT_TO_POINTER(TRUE),
+                         test_answer_stolen);
     g_test_add_func("/faults/source-dies", test_source_dies_at_pass);
     g_test_add_func("/faults/cancel", test_cancel);
     g_test_add_func("/faults/cancel-any-time", test_cancel_any_time);

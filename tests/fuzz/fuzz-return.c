@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert(lseek(fd, 0, SEEK_SET) == 0);
 
     io = mt_io_new(fd, -1, "return path", NULL);
-    path = mt_return_path_new(io, fuzz_broken, &broken);
+    path = mt_return_path_new(io, fuzz_broken, &broken, NULL);
     /* An odd last byte selects the messages of post-copy. */
     if (size && data[size - 1] & 1) {
         mt_return_path_allow_requests(path, ram);

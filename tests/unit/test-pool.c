@@ -48,7 +48,8 @@ test_runs_everything(void)
     gpointer pointers[4] = {
         &channels[0], &channels[1], &channels[2], &channels[3]
     };
-    g_autoptr(MtPool) pool = mt_pool_new(&funcs, pointers, 4, failure);
+    g_autoptr(MtPool) pool = mt_pool_new(&funcs, pointers, 4, failure,
+                                            NULL);
     GError *error = NULL;
     guint sum = 0;
 
@@ -76,7 +77,8 @@ test_failure(void)
     g_autoptr(MtFailure) failure = mt_failure_new(NULL, NULL);
     Channel channels[2] = { { .fail_at = 50 }, { .fail_at = 50 } };
     gpointer pointers[2] = { &channels[0], &channels[1] };
-    g_autoptr(MtPool) pool = mt_pool_new(&funcs, pointers, 2, failure);
+    g_autoptr(MtPool) pool = mt_pool_new(&funcs, pointers, 2, failure,
+                                            NULL);
     g_autoptr(GError) error = NULL;
     MtJob *job;
 

@@ -52,7 +52,7 @@ test_messages(void)
         gboolean ok;
 
         g_assert_true(mt_io_pair(NULL, NULL, &a, &b, NULL));
-        path = mt_return_path_new(b, broken, &n_broken);
+        path = mt_return_path_new(b, broken, &n_broken, NULL);
         g_assert_true(mt_io_write(a, cases[i].bytes, cases[i].n, NULL));
         if (cases[i].close)
             mt_io_shutdown_write(a);
@@ -112,7 +112,7 @@ test_flood(void)
     put_request(bytes, 0, PAGES);
 
     g_assert_true(mt_io_pair(NULL, NULL, &a, &b, NULL));
-    path = mt_return_path_new(b, broken, &n_broken);
+    path = mt_return_path_new(b, broken, &n_broken, NULL);
     mt_return_path_allow_requests(path, ram);
     g_assert_true(mt_io_write(a, bytes->data, bytes->len, NULL));
     before = resident_kib();
@@ -170,7 +170,7 @@ test_bad_requests(void)
         if (block)
             mt_append_str8(bytes, block);
         g_assert_true(mt_io_pair(NULL, NULL, &a, &b, NULL));
-        path = mt_return_path_new(b, broken, &n_broken);
+        path = mt_return_path_new(b, broken, &n_broken, NULL);
         mt_return_path_allow_requests(path, ram);
         g_assert_true(mt_io_write(a, bytes->data, bytes->len, NULL));
         if (mt_return_path_wait_shut(path, 10000, &error))

@@ -233,15 +233,23 @@ test_sizes(void)
         { 0, FALSE },    { 4095, FALSE },  { 4096, TRUE },
         { 12288, FALSE }, { 65536, TRUE }, { G_MAXUINT64, FALSE },
         { G_GUINT64_CONSTANT(1) << 63, FALSE },
+        { G_GUINT64_CONSTANT(1) << 40, TRUE },
+        { G_GUINT64_CONSTANT(1) << 62, TRUE },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(MtXbzrle) x = mt_xbzrle_new(cases[i].bytes, &error);
+        g_autoptr(MtXbzrle) x = mt_xbzrle_new(cases[i].bytes, 64, &error);
 
         g_assert_cmpint(x != NULL, ==, cases[i].good);
-        if (!x)
+        if (!x) {
             g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_VALUE);
+            continue;
+        }
+
+        /* A guest of 64 pages needs no more than 64 entries. */
+        g_assert_cmpuint(mt_xbzrle_memory(x), <=, 65 * PAGE);
+        g_assert_true(mt_xbzrle_resize(x, G_GUINT64_CONSTANT(1) << 45, NULL));
     }
 }
 
@@ -256,7 +264,7 @@ save(MtXbzrle *x, guint64 index, const guint8 *page)
 static void
 test_miss_insert_delta_same_overflow(void)
 {
-    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, NULL);
+    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, 1 << 20, NULL);
     MtXbzrleStats stats;
     MtXbzrleOut out;
     guint8 page[PAGE] = { 0 };
@@ -285,8 +293,9 @@ test_miss_insert_delta_same_overflow(void)
     g_assert_cmpuint(stats.cache_bytes, ==, 16 * PAGE);
     g_assert_cmpuint(stats.cache_miss, ==, 1);
     g_assert_cmpuint(stats.overflow, ==, 1);
-    g_assert_cmpuint(stats.pages, ==, 4);
-    g_assert_cmpuint(stats.bytes, ==, 6);
+    /* An overflow counts as an encoded page of full size. */
+    g_assert_cmpuint(stats.pages, ==, 5);
+    g_assert_cmpuint(stats.bytes, ==, 6 + PAGE);
     g_assert_cmpfloat_with_epsilon(stats.cache_miss_rate, 0.125, 1e-9);
     g_assert_cmpfloat_with_epsilon(stats.encoding_rate,
                                    5.0 * PAGE / (PAGE + 6), 1e-9);
@@ -299,7 +308,7 @@ static void
 test_a_young_entry_stays(void)
 {
     /* Pages 1 and 17 share an entry of a cache of 16 pages. */
-    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, NULL);
+    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, 1 << 20, NULL);
     guint8 one[PAGE] = { 1 };
     guint8 two[PAGE] = { 2 };
     MtXbzrleOut out;
@@ -324,7 +333,7 @@ test_a_young_entry_stays(void)
 static void
 test_zero_overwrites_and_drop_forgets(void)
 {
-    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, NULL);
+    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, 1 << 20, NULL);
     guint8 page[PAGE] = { 1 };
     guint8 zero[PAGE] = { 0 };
 
@@ -340,7 +349,7 @@ test_zero_overwrites_and_drop_forgets(void)
 static void
 test_last_stage_keeps_nothing(void)
 {
-    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, NULL);
+    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, 1 << 20, NULL);
     guint8 page[PAGE] = { 1 };
     MtXbzrleOut out;
 
@@ -357,7 +366,7 @@ test_last_stage_keeps_nothing(void)
 static void
 test_resize_empties(void)
 {
-    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, NULL);
+    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, 1 << 20, NULL);
     g_autoptr(GError) error = NULL;
     MtXbzrleStats stats;
     guint8 page[PAGE] = { 1 };
@@ -394,7 +403,7 @@ static void
 test_both_ends_stay_together(void)
 {
     enum { N = 64 };
-    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, NULL);
+    g_autoptr(MtXbzrle) x = mt_xbzrle_new(16 * PAGE, 1 << 20, NULL);
     g_autofree guint8 *here = g_malloc0(N * PAGE);
     g_autofree guint8 *there = g_malloc0(N * PAGE);
     guint32 seed = g_test_rand_int();

@@ -10,6 +10,7 @@
 #include "engine/dest/multifd-recv.h"
 #include "engine/memory/zero.h"
 #include "util/bytes.h"
+#include "util/thread.h"
 #include "migtune/migtune-error.h"
 
 struct MtPacketReader {
@@ -429,14 +430,10 @@ mt_multifd_recv_start(MtMultifdRecv *recv, GError **error)
     for (guint i = 0; i < recv->n; i++) {
         g_autofree char *name = g_strdup_printf("mig-recv-%u", i);
 
-        recv->channels[i].thread = g_thread_try_new(name, recv_thread,
-                                                    &recv->channels[i],
-                                                    NULL);
-        if (!recv->channels[i].thread) {
-            migtune_error_set(error, MIGTUNE_ERROR_IO,
-                              "cannot create a thread for channel %u", i);
+        recv->channels[i].thread = mt_thread_new(name, recv_thread,
+                                                 &recv->channels[i], error);
+        if (!recv->channels[i].thread)
             return FALSE;
-        }
     }
 
     return TRUE;

@@ -85,6 +85,12 @@ mt_dirty_sync(MtDirty *dirty)
     return moved;
 }
 
+gboolean
+mt_dirty_log_is_empty(const MtDirty *dirty)
+{
+    return mt_bitmap_next_set(dirty->log, 0) == MT_BITMAP_NONE;
+}
+
 guint64
 mt_dirty_count(const MtDirty *dirty)
 {

@@ -43,6 +43,9 @@ void mt_dirty_forget(MtDirty *dirty, guint64 first, guint64 n);
  * the guest dirtied since the last sync. */
 guint64 mt_dirty_sync(MtDirty *dirty);
 
+/* Whether no page was marked since the last sync. */
+gboolean mt_dirty_log_is_empty(const MtDirty *dirty);
+
 /* The exact number of pages in the pass; does not scan. */
 guint64 mt_dirty_count(const MtDirty *dirty);
 

@@ -380,8 +380,9 @@ mt_workload_start(MtWorkload *load)
     load->started = TRUE;
     __atomic_store_n(&load->running, TRUE, __ATOMIC_RELEASE);
     for (guint i = 0; i < load->n_writers; i++)
-        load->writers[i].thread =
-            g_thread_new("mt-writer", workload_thread, &load->writers[i]);
+        /* Without a thread this share of the pages is not written. */
+        load->writers[i].thread = g_thread_try_new(
+            "mt-writer", workload_thread, &load->writers[i], NULL);
 }
 
 void

@@ -144,7 +144,12 @@ mt_mapped_out_new(MtRam *ram, MtIo *io, MtTransport *transport,
             mt_io_set_cancel(channel->io, mt_failure_get_cancel(failure));
     }
     if (settings->multifd)
-        mapped->pool = mt_pool_new(&mapped_funcs, channels, n, failure);
+        mapped->pool = mt_pool_new(&mapped_funcs, channels, n, failure,
+                                   error);
+    if (settings->multifd && !mapped->pool) {
+        mt_mapped_out_free(mapped);
+        return NULL;
+    }
 
     return mapped;
 }

@@ -178,7 +178,11 @@ mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
         return NULL;
     }
 
-    send->pool = mt_pool_new(&send_funcs, channels, n, failure);
+    send->pool = mt_pool_new(&send_funcs, channels, n, failure, error);
+    if (!send->pool) {
+        mt_multifd_send_free(send);
+        return NULL;
+    }
     return send;
 }
 

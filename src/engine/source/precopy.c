@@ -44,6 +44,9 @@ typedef struct {
     guint64 period_bytes;
     guint64 period_dirtied;
 
+    guint64 dirty_at_sync;      /* bytes */
+    gboolean measured;          /* a bandwidth window has ended */
+
     guint64 pass_pages;         /* sent before this pass */
     guint passes;
 } Precopy;
@@ -51,8 +54,10 @@ typedef struct {
 static guint64
 precopy_pages_sent(const MtCounters *c)
 {
+    /* A delta that overflows is counted as xbzrle and as normal page. */
     return mt_counted(c->normal) + mt_counted(c->duplicate) +
-           mt_counted(c->xbzrle_pages) + mt_counted(c->compression_pages);
+           mt_counted(c->xbzrle_pages) - mt_counted(c->xbzrle_overflow) +
+           mt_counted(c->compression_pages);
 }
 
 static void
@@ -70,6 +75,7 @@ precopy_update_bandwidth(Precopy *p)
     if (dt >= WINDOW_NS || (!e->progress.bandwidth && dt >= WINDOW_FIRST_NS)) {
         e->progress.bandwidth = bytes * (double)MT_NS_PER_S / dt;
         e->progress.pages_per_second = pages * (double)MT_NS_PER_S / dt;
+        p->measured = p->measured || dt >= WINDOW_NS;
         p->window_ns = now;
         p->window_bytes += bytes;
         p->window_pages += pages;
@@ -78,7 +84,7 @@ precopy_update_bandwidth(Precopy *p)
         e->settings.avail_switchover_bandwidth : e->progress.bandwidth;
     /* Until the dirty rate is known, the expected downtime is the limit. */
     if (bandwidth && e->progress.dirty_pages_rate)
-        e->progress.expected_downtime_ns = e->progress.remaining *
+        e->progress.expected_downtime_ns = p->dirty_at_sync *
             (double)MT_NS_PER_S / bandwidth;
     g_mutex_unlock(&e->lock);
 }
@@ -108,14 +114,22 @@ static gboolean
 precopy_pace(Precopy *p, GError **error)
 {
     MtEngine *e = p->engine;
+    guint64 pending = 0;
     guint64 now;
 
-    /* Thousands of zero pages fit into the queue, and queued bytes are not
-     * counted. */
-    if (mt_rate_get(e->rate) && !mt_source_flush(p->source, error))
+    /*
+     * Thousands of zero pages fit into the queue, and queued bytes are not
+     * counted.  Pages that the channels have not sent are counted with their
+     * full size: otherwise all jobs would be filled at once.  If they turn out
+     * smaller, the difference is used for the next pages.
+     */
+    if (mt_rate_get(e->rate) &&
+        (!mt_source_flush(p->source, error) ||
+         !mt_source_submit(p->source, &pending, error)))
         return FALSE;
 
-    now = mt_counted(e->counters.transferred);
+    now = MAX(mt_counted(e->counters.transferred) + pending * MT_PAGE_SIZE,
+              p->taken);
     if (!mt_rate_take(e->rate, now - p->taken)) {
         if (mt_failure_check(e->failure, error))
             migtune_error_set(error, MIGTUNE_ERROR_CANCELLED, "cancelled");
@@ -210,7 +224,8 @@ precopy_sync(Precopy *p)
 
     g_mutex_lock(&e->lock);
     syncs = ++e->progress.syncs;
-    e->progress.remaining = mt_dirty_count(e->dirty) * MT_PAGE_SIZE;
+    p->dirty_at_sync = mt_dirty_count(e->dirty) * MT_PAGE_SIZE;
+    e->progress.remaining = p->dirty_at_sync;
     if (e->xbzrle) {
         e->progress.xbzrle_miss_rate = stats.cache_miss_rate;
         e->progress.xbzrle_encoding_rate = stats.encoding_rate;
@@ -297,6 +312,11 @@ precopy_iterate(Precopy *p, gboolean *ret_postcopy, GError **error)
                               "requested", p->passes);
             return FALSE;
         }
+        /* As QEMU: no further sync for an idle guest whose first pass was
+         * shorter than the window of the bandwidth. */
+        if (!p->measured && precopy_may_switch(p) &&
+            mt_dirty_log_is_empty(e->dirty))
+            return TRUE;
         precopy_sync(p);
         left = mt_dirty_count(e->dirty) * MT_PAGE_SIZE;
         if (precopy_may_switch(p) &&

@@ -175,6 +175,16 @@ mt_source_settle(MtSource *s, GError **error)
     return !job->n || mt_mapped_out_run(s->mapped, job, error);
 }
 
+gboolean
+mt_source_submit(MtSource *s, guint64 *ret_pending, GError **error)
+{
+    if (!mt_source_settle(s, error))
+        return FALSE;
+
+    *ret_pending = s->pool ? mt_pool_pending_pages(s->pool) : 0;
+    return TRUE;
+}
+
 static gboolean
 pages_job(MtSource *s, const MtRamBlock *block, GError **error)
 {

@@ -64,6 +64,11 @@ gboolean mt_source_flush(MtSource *source, GError **error);
 gboolean mt_source_send_run(MtSource *source, guint max_pages, guint *ret_n,
                             GError **error);
 
+/* Submits all pages to the channels.  Returns the number of pages that the
+ * channels have not sent yet. */
+gboolean mt_source_submit(MtSource *source, guint64 *ret_pending,
+                          GError **error);
+
 /* All of guest RAM has been sent once. */
 void mt_source_bulk_done(MtSource *source);
 

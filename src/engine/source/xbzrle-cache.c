@@ -23,10 +23,9 @@
 
 /* The number of syncs during which an entry is not replaced. */
 #define LIFETIME 2
-#define NO_PAGE G_MAXUINT64
 
 typedef struct {
-    guint64 index;
+    guint64 key; /* page index + 1; 0: the entry is empty */
     guint64 age;
     guint8 *data; /* NULL until first used */
 } XbzrleEntry;
@@ -48,6 +47,7 @@ struct MtXbzrle {
 
     /* Used by the sending thread only. */
     MtXbzrleFunc encode;
+    guint64 most_entries; /* a power of two, at least the guest's pages */
     XbzrleEntry *entries;
     guint64 n_entries;
     guint8 *buffers; /* n_entries + 1 pages */
@@ -92,33 +92,42 @@ xbzrle_release(MtXbzrle *x)
 {
     if (x->buffers)
         munmap(x->buffers, (x->n_entries + 1) * MT_PAGE_SIZE);
-    g_free(x->entries);
+    if (x->entries)
+        munmap(x->entries, x->n_entries * sizeof(XbzrleEntry));
     x->buffers = NULL;
     x->entries = NULL;
     x->n_entries = 0;
 }
 
+/* Zeroed memory, which takes host memory only where it is used. */
+static void *
+xbzrle_map(gsize len)
+{
+    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
 static gboolean
 xbzrle_allocate(MtXbzrle *x, guint64 cache_bytes, GError **error)
 {
-    guint64 n = cache_bytes / MT_PAGE_SIZE;
-    XbzrleEntry *entries = g_try_new(XbzrleEntry, n);
-    void *buffers = MAP_FAILED;
+    guint64 n = MIN(cache_bytes / MT_PAGE_SIZE, x->most_entries);
+    void *entries = xbzrle_map(n * sizeof(XbzrleEntry));
+    void *buffers = xbzrle_map((n + 1) * MT_PAGE_SIZE);
 
-    if (entries)
-        buffers = mmap(NULL, (n + 1) * MT_PAGE_SIZE, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (buffers == MAP_FAILED) {
+    if (!entries || !buffers) {
         migtune_error_set(error, MIGTUNE_ERROR_IO,
                           "xbzrle cache of %" G_GUINT64_FORMAT " bytes: %s",
                           cache_bytes, g_strerror(ENOMEM));
-        g_free(entries);
+        if (entries)
+            munmap(entries, n * sizeof(XbzrleEntry));
+        if (buffers)
+            munmap(buffers, (n + 1) * MT_PAGE_SIZE);
         return FALSE;
     }
 
     xbzrle_release(x);
-    for (guint64 i = 0; i < n; i++)
-        entries[i] = (XbzrleEntry){ .index = NO_PAGE };
     x->entries = entries;
     x->n_entries = n;
     x->buffers = buffers;
@@ -129,7 +138,7 @@ xbzrle_allocate(MtXbzrle *x, guint64 cache_bytes, GError **error)
 }
 
 MtXbzrle *
-mt_xbzrle_new(guint64 cache_bytes, GError **error)
+mt_xbzrle_new(guint64 cache_bytes, guint64 n_pages, GError **error)
 {
     g_autoptr(MtXbzrle) x = NULL;
 
@@ -140,6 +149,9 @@ mt_xbzrle_new(guint64 cache_bytes, GError **error)
     g_mutex_init(&x->lock);
     x->encode = mt_xbzrle_func(mt_isa_best());
     x->wanted_bytes = cache_bytes;
+    x->most_entries = 1;
+    while (x->most_entries < n_pages)
+        x->most_entries *= 2;
     if (!xbzrle_allocate(x, cache_bytes, error))
         return NULL;
 
@@ -200,7 +212,7 @@ xbzrle_keep(MtXbzrle *x, XbzrleEntry *entry, guint64 index)
     guint8 *old = entry->data;
 
     entry->data = x->spare;
-    entry->index = index;
+    entry->key = index + 1;
     entry->age = x->age;
     if (!old) {
         old = x->buffers + xbzrle_get(&x->used_buffers) * MT_PAGE_SIZE;
@@ -214,7 +226,7 @@ xbzrle_save_missing(MtXbzrle *x, XbzrleEntry *entry, guint64 index,
                     const guint8 *page, gboolean last_stage, MtXbzrleOut *out)
 {
     gboolean taken =
-        entry->index != NO_PAGE && entry->age + LIFETIME > x->age;
+        entry->key != 0 && entry->age + LIFETIME > x->age;
 
     xbzrle_add(&x->cache_miss, 1);
     out->data = page;
@@ -237,7 +249,7 @@ mt_xbzrle_save(MtXbzrle *x, guint64 index, const guint8 *page,
 
     xbzrle_apply_size(x);
     entry = xbzrle_entry(x, index);
-    if (entry->index != index)
+    if (entry->key != index + 1)
         return xbzrle_save_missing(x, entry, index, page, last_stage, out);
 
     memcpy(x->spare, page, MT_PAGE_SIZE);
@@ -246,7 +258,10 @@ mt_xbzrle_save(MtXbzrle *x, guint64 index, const guint8 *page,
     x->raw_bytes += MT_PAGE_SIZE;
 
     if (n == MT_XBZRLE_OVERFLOW) {
+        /* As in QEMU, an overflow counts as an encoded page of full size. */
         xbzrle_add(&x->overflow, 1);
+        xbzrle_add(&x->pages, 1);
+        xbzrle_add(&x->bytes, MT_PAGE_SIZE);
         x->out_bytes += MT_PAGE_SIZE;
         out->data = x->spare;
         out->n = MT_PAGE_SIZE;
@@ -276,7 +291,7 @@ mt_xbzrle_zero(MtXbzrle *x, guint64 index)
 
     xbzrle_apply_size(x);
     entry = xbzrle_entry(x, index);
-    if (entry->index != index)
+    if (entry->key != index + 1)
         return;
 
     memset(entry->data, 0, MT_PAGE_SIZE);
@@ -290,8 +305,8 @@ mt_xbzrle_drop(MtXbzrle *x, guint64 index)
 
     xbzrle_apply_size(x);
     entry = xbzrle_entry(x, index);
-    if (entry->index == index)
-        entry->index = NO_PAGE;
+    if (entry->key == index + 1)
+        entry->key = 0;
 }
 
 void
@@ -330,5 +345,6 @@ guint64
 mt_xbzrle_memory(MtXbzrle *x)
 {
     return xbzrle_get(&x->used_buffers) * MT_PAGE_SIZE +
-           xbzrle_get(&x->cache_bytes) / MT_PAGE_SIZE * sizeof(XbzrleEntry);
+           MIN(xbzrle_get(&x->cache_bytes) / MT_PAGE_SIZE, x->most_entries) *
+           sizeof(XbzrleEntry);
 }

@@ -30,9 +30,10 @@ typedef struct {
 } MtXbzrleOut;
 
 typedef struct {
-    guint64 cache_bytes;    /* present size */
-    guint64 pages;          /* sent as deltas, or not sent as the same */
-    guint64 bytes;          /* of deltas, with the 3 bytes before each */
+    guint64 cache_bytes;    /* the requested size */
+    guint64 pages;          /* encoded: sent as deltas, unchanged, or overflows */
+    guint64 bytes;          /* of deltas with the 3 bytes before each, and of
+                             * pages whose deltas overflowed */
     guint64 cache_miss;     /* pages that were not in the cache */
     guint64 overflow;       /* deltas that were longer than a page */
     double cache_miss_rate; /* of all pages of the last period */
@@ -42,7 +43,9 @@ typedef struct {
 /* Checks a cache size: a power of two, at least a page. */
 gboolean mt_xbzrle_check_size(guint64 bytes, GError **error);
 
-MtXbzrle *mt_xbzrle_new(guint64 cache_bytes, GError **error);
+/* The cache never has more entries than are useful for a guest of @n_pages. */
+MtXbzrle *mt_xbzrle_new(guint64 cache_bytes, guint64 n_pages,
+                        GError **error);
 void mt_xbzrle_free(MtXbzrle *x);
 
 /* Changes the size; takes effect before the next page, with an empty cache.
