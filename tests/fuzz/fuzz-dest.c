@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Any bytes as a whole migration stream on the main channel.
+ * Arbitrary bytes as a migration stream on the main channel.
  *
- * It is read from a pipe, or from a file in memory.  The first byte chooses the settings: bit
- * 0 that the destination expects a mapped-ram file, bit 1 that it lets the
- * source switch to post-copy, bit 2 that this is the link of one that was
- * interrupted.
+ * It is read from a pipe or a memfd.  The first byte selects the settings: bit 0,
+ * the destination expects a mapped-ram file; bit 1, it allows post-copy; bit 2,
+ * this is the new link of an interrupted post-copy.
  */
 #include "config.h"
 
@@ -43,7 +42,7 @@ fuzz_file(const uint8_t *data, size_t size)
     return fd;
 }
 
-/* A destination can answer on what is no file. */
+/* A destination sends answers only if the stream is not a file. */
 static int
 fuzz_pipe(const uint8_t *data, size_t size)
 {
@@ -56,7 +55,7 @@ fuzz_pipe(const uint8_t *data, size_t size)
     return ends[0];
 }
 
-/* The guest runs, and wants a page of each block at once. */
+/* Starts the guest, which accesses a page of each block at once. */
 static void
 fuzz_run(gpointer data, GBytes *sections)
 {

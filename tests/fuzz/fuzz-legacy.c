@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Any bytes as a compressed page. */
+/* Arbitrary bytes as a compressed page. */
 #include "config.h"
 
 #include "engine/legacy.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Any bytes as the packets of a multifd channel.  The first byte chooses the
- * codec.
+ * Arbitrary bytes as the packets of a multifd channel.  The first byte selects
+ * the codec.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Any bytes as a delta: nothing beside the page is touched, and what was
- * accepted can be encoded again.
+ * Arbitrary bytes as a delta: only the page is written, and an accepted page can
+ * be encoded again.
  */
 #include "config.h"
 

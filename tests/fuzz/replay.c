@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Gives every seed of a fuzz target, whole and cut short, to that target: what
- * was once found stays found, also where there is no fuzzer.
+ * Runs a fuzz target with each of its seeds, complete and truncated, also in
+ * builds without a fuzzer.
  *
  *     replay-NAME [--tap] DIRECTORY
  */
@@ -11,7 +11,7 @@
 
 #include "fuzz.h"
 
-/* So many shorter versions of each seed, evenly spread. */
+/* The number of truncated versions of each seed. */
 #define N_CUTS 64
 
 static void
@@ -26,7 +26,7 @@ replay_seed(gconstpointer path)
 
     for (guint i = 0; i <= N_CUTS; i++) {
         gsize part = n * i / N_CUTS;
-        /* Of the exact size, so that reading past the end is noticed. */
+        /* Of the exact size, so that reading past the end is detected. */
         g_autofree char *copy = g_memdup2(data, part);
 
         LLVMFuzzerTestOneInput((const uint8_t *)copy, part);
@@ -43,7 +43,7 @@ main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     if (argc != 2) {
-        g_printerr("one folder of seeds is wanted\n");
+        g_printerr("usage: replay-NAME [--tap] DIRECTORY\n");
         return 2;
     }
 
