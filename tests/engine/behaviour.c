@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a migration behaves: what enters which cache when, what can be changed
- * while it runs, when it switches over, and what it says of itself.
+ * The behaviour of a migration: use of the caches, changes while it runs, the
+ * switchover, and statistics.
  */
 #include "config.h"
 
@@ -32,7 +32,7 @@ typedef struct {
 
     guint n_passes;             /* of the listener, atomic */
     guint n_stops;
-    guint last_pass;            /* nothing is dirtied after this one */
+    guint last_pass;            /* the listener dirties nothing after it */
     guint seen;                 /* bits of MtStatus, atomic */
     MtEngineStats at_pass[8];
 } Run;
@@ -129,7 +129,7 @@ run_clear(Run *r)
     mt_transport_unref(r->link);
 }
 
-/* At every sync, the same hundred pages get another byte. */
+/* Changes a byte in the same hundred pages at each sync. */
 static void
 dirty_some(MtEngine *engine, MtEngineEvent event, guint64 value,
            gpointer data)
@@ -153,8 +153,8 @@ dirty_some(MtEngine *engine, MtEngineEvent event, guint64 value,
 }
 
 /*
- * Sync 1 puts all of RAM into pass one.  What the listener dirties at sync n
- * is found by sync n + 1 and sent in pass n + 1.
+ * Sync 1 puts all of RAM into the first pass.  Pages that the listener dirties at
+ * sync n are found by sync n + 1 and sent in pass n + 1.
  */
 static void
 test_xbzrle_after_bulk(void)
@@ -171,11 +171,11 @@ test_xbzrle_after_bulk(void)
     run_end(&r);
     mt_engine_get_stats(r.source, &end);
 
-    /* The first pass knows nothing of the cache. */
+    /* The first pass does not use the cache. */
     g_assert_cmpuint(r.at_pass[2].normal, ==, N_PAGES);
     g_assert_cmpuint(r.at_pass[2].xbzrle_cache_miss, ==, 0);
     g_assert_cmpuint(r.at_pass[2].xbzrle_pages, ==, 0);
-    /* The second fills it, from the third on there are deltas. */
+    /* The second pass fills it; there are deltas from the third pass on. */
     g_assert_cmpuint(r.at_pass[3].xbzrle_cache_miss, ==, 100);
     g_assert_cmpuint(r.at_pass[3].xbzrle_pages, ==, 0);
     g_assert_cmpuint(r.at_pass[4].xbzrle_cache_miss, ==, 100);
@@ -224,7 +224,7 @@ test_compress_in_bulk_only(void)
     run_clear(&r);
 }
 
-/* Smaller, and still right. */
+/* The cache becomes smaller, and RAM is still correct. */
 static void
 resize_at_pass(MtEngine *engine, MtEngineEvent event, guint64 value,
                gpointer data)
@@ -260,7 +260,7 @@ test_bandwidth_changes(void)
     Run r;
 
     run_init(&r);
-    /* Would take 16 s. */
+    /* At this rate the migration would take 16 s. */
     r.settings.max_bandwidth = RAM_BYTES / 16;
     run_begin(&r);
     g_usleep(300000);
@@ -275,7 +275,7 @@ test_bandwidth_changes(void)
     run_clear(&r);
 }
 
-/* Pages that cost next to nothing are not free. */
+/* Zero pages count for the rate limit, too. */
 static void
 test_bandwidth_of_zero_pages(void)
 {
@@ -309,7 +309,7 @@ test_downtime_changes(void)
     r.settings.downtime_limit_ns = 0;
     run_writers(&r, MT_WORKLOAD_SEQUENTIAL, 0);
     run_begin(&r);
-    /* Until a pass has ended that left something to send. */
+    /* Until a pass has ended with pages left to send. */
     for (guint i = 0; i < 400; i++) {
         g_usleep(50000);
         mt_engine_get_stats(r.source, &stats);
@@ -351,7 +351,7 @@ test_auto_converge(void)
     g_assert_cmpuint(stats.throttle_percent, >=, 80);
     mt_engine_set_downtime_limit(r.source, 5 * MT_NS_PER_S);
     run_end(&r);
-    /* The guest is free again, wherever it runs. */
+    /* The guest is not throttled after the migration. */
     g_assert_cmpuint(mt_throttle_percent(r.throttle), ==, 0);
     run_clear(&r);
 }
@@ -364,7 +364,7 @@ test_pre_switchover(void)
 
     run_init(&r);
     r.settings.pause_before_switchover = TRUE;
-    r.settings.timeout_ms = 2500;   /* the other side must hear of it */
+    r.settings.timeout_ms = 2500;   /* the peer must notice within this time */
     mt_engine_set_listener(r.source, dirty_some, &r);
     run_begin(&r);
     g_usleep(3500000);
@@ -402,7 +402,7 @@ test_no_ack(void)
     run_clear(&r);
 }
 
-/* Who sends the acknowledgement by itself: the machine type says. */
+/* The machine type decides whether a destination sends SWITCHOVER_ACK. */
 static void
 test_ack_by_machine(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What goes wrong between a source and a destination: links that are cut, go
- * silent or change a byte, strangers that connect, cancellations.  Nothing
- * hangs, errors say where, and afterwards the guest can run on one side only.
+ * Faults between source and destination: links that are cut, stall or change a
+ * byte, unexpected clients, cancellations.  Nothing hangs, errors name the place,
+ * and afterwards the guest can run on one side only.
  */
 #include "config.h"
 
@@ -21,8 +21,8 @@
 #define RAM_BYTES (N_PAGES * MT_PAGE_SIZE)
 #define WAIT_NS (20 * MT_NS_PER_S)
 
-/* What a channel sends even if another one was faster with every page: its
- * hello and a SYNC at the start and at the end. */
+/* The least that a channel sends, if another channel sends all pages: its hello
+ * and a SYNC at the start and at the end. */
 #define LEAST_BYTES (MT_MULTIFD_HELLO_SIZE + 2 * MT_MULTIFD_HEADER_SIZE - 1)
 
 /* Two engines and the guest of the source. */
@@ -35,7 +35,7 @@ typedef struct {
     MtWorkload *load;
     MtEngine *source;
     MtEngine *dest;
-    gboolean runs_here;         /* the source's guest; atomic */
+    gboolean runs_here;         /* the guest of the source; atomic */
     gboolean runs_there;
 } Pair;
 
@@ -189,7 +189,7 @@ use_old_multifd(MtEngineSettings *s)
     strcpy(s->multifd_compression, "zlib");
 }
 
-/* The two ends of a pair know of each other without a return path, too. */
+/* A pair tells the source the result even without a return path. */
 static void
 use_one_way(MtEngineSettings *s)
 {
@@ -270,7 +270,7 @@ run_fault(guint way, int channel, const MtIoFault *fault, guint timeout_ms)
     return run_fault_on(link, way, channel, fault, timeout_ms);
 }
 
-/* Over TCP a broken connection may take with it what was under way. */
+/* A broken TCP connection may lose bytes in flight. */
 static void
 test_cut_tcp(void)
 {
@@ -287,7 +287,7 @@ test_cut_tcp(void)
     }
 }
 
-/* The link is cut at every byte that matters, and at some of the rest. */
+/* The link is cut at each byte of the structure and at some other bytes. */
 static void
 test_cut(gconstpointer data)
 {
@@ -300,7 +300,7 @@ test_cut(gconstpointer data)
         for (guint64 at = 0; at < bytes + 400; at += step) {
             MtIoFault fault = { MT_IO_FAULT_DROP, at };
 
-            /* Pages are all alike. */
+            /* Bytes of pages are equivalent. */
             if (at > 300 && at + 2500 < bytes)
                 at += (bytes - 2500 - at) / 10;
             if (run_fault(way, channel, &fault, 5000))
@@ -332,8 +332,8 @@ test_corrupt(gconstpointer data)
             p->from.fault_channel = channel;
             p->from.timeout_ms = p->to.timeout_ms = 150;
             pair_begin(p, link);
-            /* A changed byte of a page is not noticed by anybody: only who
-             * runs is looked at. */
+            /* A changed byte of a page is not detected; only the side that
+             * runs is checked. */
             mt_engine_wait(p->source, WAIT_NS, NULL);
             mt_engine_wait(p->dest, WAIT_NS, NULL);
             g_assert_cmpint(g_atomic_int_get(&p->runs_here) +
@@ -364,7 +364,7 @@ test_stall(void)
     }
 }
 
-/* The destination's answer is lost. */
+/* The final answer of the destination is lost. */
 static void
 test_answer_lost(void)
 {
@@ -379,8 +379,8 @@ test_answer_lost(void)
     }
 }
 
-/* What stands between a source and its destination, and closes both connections
- * when it reads SHUT. */
+/* A proxy between source and destination, which closes both connections when it
+ * reads SHUT. */
 typedef struct {
     MtIo *source;
     MtIo *dest;
@@ -502,7 +502,8 @@ cancel_when(MtEngine *engine, MtEngineEvent event, guint64 value,
         mt_engine_cancel(engine);
 }
 
-/* At each event that there is; the guest goes on here, or was there already. */
+/* Cancels at each event: the guest continues on the source, or already ran on the
+ * destination. */
 static void
 test_cancel(void)
 {
@@ -536,7 +537,7 @@ test_cancel(void)
         g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
         g_assert_cmpint(mt_engine_get_status(p->source), ==,
                         MT_STATUS_CANCELLED);
-        /* A source that never connected leaves it listening. */
+        /* If the source did not connect, the destination still listens. */
         mt_engine_cancel(p->dest);
         g_assert_false(mt_engine_wait(p->dest, WAIT_NS, NULL));
         g_assert_true(g_atomic_int_get(&p->runs_here));
@@ -544,7 +545,7 @@ test_cancel(void)
     }
 }
 
-/* Cancelled at any time: it is over at once, whoever has the guest. */
+/* A cancel at a random time ends the migration at once. */
 static void
 test_cancel_any_time(void)
 {
@@ -559,7 +560,7 @@ test_cancel_any_time(void)
     }
 }
 
-/* A migration that failed can be tried again, with the same engine. */
+/* After a failure the same engine can migrate again. */
 static void
 test_again(void)
 {
@@ -578,7 +579,7 @@ test_again(void)
 }
 
 static void
-test_nobody_there(void)
+test_no_listener(void)
 {
     static const char *const uris[] = {
         "unix:/nonexistent/socket", "tcp:127.0.0.1:1", "fd:9999",
@@ -602,7 +603,7 @@ test_nobody_there(void)
     }
 }
 
-/* What a stranger may write first, and what it is told. */
+/* The first bytes of an unexpected client, and the resulting error. */
 static const struct {
     const char *what;
     guint8 bytes[80];
@@ -627,7 +628,7 @@ static const struct {
       TRUE },
     { "another protocol, multifd", "GET / HTTP/1.0\r\n\r\n", 18,
       MIGTUNE_ERROR_STREAM, TRUE },
-    { "main alone", { 'Q', 'E', 'V', 'M', 0, 0, 0, 3, 1 }, 9,
+    { "only a main channel", { 'Q', 'E', 'V', 'M', 0, 0, 0, 3, 1 }, 9,
       MIGTUNE_ERROR_TIMEOUT, TRUE },
     { "the magic of a channel", { 0x11, 0x22, 0x33, 0x44 }, 4,
       MIGTUNE_ERROR_TIMEOUT, TRUE },
@@ -671,7 +672,7 @@ test_strangers(void)
     }
 }
 
-/* Two connections that say they are the same channel. */
+/* Two connections with the same channel number. */
 static void
 test_channel_twice(void)
 {
@@ -695,7 +696,7 @@ test_channel_twice(void)
     g_assert_nonnull(strstr(error->message, "channel 1"));
 }
 
-/* A stream that never ends its device state. */
+/* A stream whose device state never ends. */
 static void
 test_endless(void)
 {
@@ -724,7 +725,7 @@ test_endless(void)
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
 }
 
-/* Both sides must agree on these; what they say of it names them. */
+/* Settings that must be equal on both sides; the error names the setting. */
 static void
 test_disagreements(void)
 {
@@ -810,7 +811,7 @@ main(int argc, char **argv)
     g_test_add_func("/faults/cancel", test_cancel);
     g_test_add_func("/faults/cancel-any-time", test_cancel_any_time);
     g_test_add_func("/faults/again", test_again);
-    g_test_add_func("/faults/nobody-there", test_nobody_there);
+    g_test_add_func("/faults/no-listener", test_no_listener);
     g_test_add_func("/faults/strangers", test_strangers);
     g_test_add_func("/faults/channel-twice", test_channel_twice);
     g_test_add_func("/faults/endless", test_endless);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Our source into our destination, by every way of sending, under every
- * workload, while the writers run: RAM is equal when the guest is switched
- * over, and both sides counted the same.
+ * Migrations from engine to engine, with each way of sending and each workload
+ * while the writers run: at the switchover RAM is equal, and both sides counted
+ * the same pages.
  */
 #include "config.h"
 
@@ -58,8 +58,8 @@ guest_start(gpointer data)
     mt_workload_start(data);
 }
 
-/* Both ends; NULL for the second when the stream is read from a file that has
- * to be written first. */
+/* Makes both ends; the second one is NULL for a file, which must be written before
+ * it is read. */
 static void
 make_transport(const Case *c, const char *dir, MtTransport **ret_from,
                MtTransport **ret_to)
@@ -409,7 +409,7 @@ test_transports(void)
     }
 }
 
-/* As many channels as there can be. */
+/* The largest number of channels. */
 static void
 test_many_channels(void)
 {
@@ -420,7 +420,7 @@ test_many_channels(void)
     run_case(&c);
 }
 
-/* Everything by chance, from a seed. */
+/* Random settings, from a seed. */
 static void
 random_case(guint32 seed)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Post-copy: the guest runs over there before its RAM is there.
+ * Post-copy: the guest runs on the destination before its RAM has arrived.
  *
- * Writers of the destination's guest touch pages that have not come, so what
- * is compared at the end is every page that they left alone, byte by byte, and
- * of the others what they did to them.
+ * Writers of the destination's guest access missing pages.  At the end all pages
+ * that they did not write are compared, and of the written pages the number of
+ * changed bytes.
  */
 #include "config.h"
 
@@ -26,7 +26,7 @@ typedef struct {
     MtGate *gate;
     MtWorkload *load;
     MtEngine *engine;
-    guint n_stops;              /* atomic, like the others */
+    guint n_stops;              /* atomic, like the next two */
     guint n_starts;
     guint seen;                 /* bits of MtStatus */
 } Side;
@@ -106,7 +106,7 @@ pair_init(Pair *p, MtWorkloadKind there, guint64 pages_per_s)
     memset(p, 0, sizeof(*p));
     mt_engine_settings_init(&p->settings);
     p->settings.postcopy = p->settings.return_path = TRUE;
-    /* So slow that the first pass is not over when it is asked for. */
+    /* Slow, so that post-copy is requested during the first pass. */
     p->settings.max_bandwidth = 16 << 20;
     p->settings.timeout_ms = 10000;
     side_init(&p->source, MT_WORKLOAD_UNIFORM, 2000);
@@ -168,8 +168,8 @@ pair_end(Pair *p)
     mt_workload_stop(p->dest.load);
 }
 
-/* Pages nobody wrote to over there are those that were sent; of one that was
- * written to, only so many bytes differ. */
+/* Pages that were not written on the destination are equal; of a written page at
+ * most @max_differing bytes differ. */
 static void
 pair_compare(Pair *p, guint max_differing)
 {
@@ -254,14 +254,14 @@ test_sparse(gconstpointer data)
                         mt_ram_page(to, i, NULL), MT_PAGE_SIZE);
 }
 
-/* Everything about a whole one. */
+/* A complete post-copy, with all statistics. */
 static void
 test_completes(void)
 {
     MtEngineStats stats;
     Pair p;
 
-    /* Each round over there changes one byte of every page. */
+    /* The writers change one byte of each page in each round. */
     pair_init(&p, MT_WORKLOAD_ONE_BYTE, 0);
     p.settings.max_postcopy_bandwidth = 32 << 20;
     pair_begin(&p);
@@ -282,7 +282,7 @@ test_completes(void)
     g_assert_true(p.source.seen & 1u << MT_STATUS_POSTCOPY_ACTIVE);
     g_assert_true(p.dest.seen & 1u << MT_STATUS_POSTCOPY_ACTIVE);
 
-    /* The guest waited for pages, and got them before their turn. */
+    /* The guest waited for pages, and they were sent first. */
     g_assert_cmpuint(stats.postcopy_requests, >, 0);
     g_assert_cmpuint(stats.postcopy_bytes, >, 1 << 20);
     g_assert_cmpuint(stats.precopy_bytes, >=, 1 << 20);
@@ -297,7 +297,7 @@ test_completes(void)
     pair_clear(&p);
 }
 
-/* With everything else that there is before the switch. */
+/* With other features used before the switch. */
 static void
 test_after(gconstpointer data)
 {
@@ -331,7 +331,7 @@ test_after(gconstpointer data)
     pair_clear(&p);
 }
 
-/* Nobody asked: the stream is an ordinary one. */
+/* Post-copy is possible but not requested: the stream ends as pre-copy. */
 static void
 test_not_asked(void)
 {
@@ -350,7 +350,7 @@ test_not_asked(void)
     pair_clear(&p);
 }
 
-/* Before the package is out, the guest goes on here; after, never. */
+/* After the package was sent, a cancelled source does not start its guest. */
 static void
 test_cancel(void)
 {
@@ -371,7 +371,7 @@ test_cancel(void)
     g_assert_cmpuint(p.source.n_starts, ==, 0);
     g_assert_cmpuint(p.dest.n_starts, ==, 1);
 
-    /* Its writers wait for pages that will never come, and can be stopped. */
+    /* Its writers wait for missing pages, and can be stopped. */
     g_assert_cmpuint(mt_gate_count_missing(p.dest.gate), >, 0);
     mt_workload_stop(p.dest.load);
     pair_clear(&p);
@@ -391,7 +391,8 @@ side_wait(Side *s, MtStatus status)
     }
 }
 
-/* The link is cut by hand, twice; each time the rest comes by another one. */
+/* The link is shut down twice, and each time the post-copy continues on a new
+ * link. */
 static void
 test_recover(gconstpointer data)
 {
@@ -408,7 +409,7 @@ test_recover(gconstpointer data)
         g_usleep(500);
 
     for (guint round = 0; round < 2; round++) {
-        g_autoptr(MtTransport) nobody = mt_transport_new_pair();
+        g_autoptr(MtTransport) unused = mt_transport_new_pair();
         g_autoptr(MtTransport) other = mt_transport_new_pair();
         guint64 missing;
         GError *error = NULL;
@@ -421,8 +422,8 @@ test_recover(gconstpointer data)
         g_assert_cmpuint(missing, >, 0);
         g_assert_cmpuint(missing, <, N_PAGES);
 
-        /* What was offered last is what counts. */
-        mt_engine_recover(p.dest.engine, nobody, &error);
+        /* The address that was offered last is used. */
+        mt_engine_recover(p.dest.engine, unused, &error);
         g_assert_no_error(error);
         g_usleep(1000);
         mt_engine_recover(p.dest.engine, other, &error);
@@ -441,8 +442,8 @@ test_recover(gconstpointer data)
     pair_clear(&p);
 }
 
-/* A link that drops is no other thing; whoever gives up while it is paused
- * ends at once. */
+/* A link that breaks pauses the post-copy, too; a cancel while it is paused ends
+ * it at once. */
 static void
 test_link_drops(void)
 {
@@ -478,7 +479,7 @@ test_refused(void)
     GError *error = NULL;
     Pair p;
 
-    /* Not announced. */
+    /* The setting is off on the source. */
     pair_init(&p, MT_WORKLOAD_IDLE, 0);
     p.settings.postcopy = FALSE;
     pair_begin(&p);
@@ -489,7 +490,7 @@ test_refused(void)
     mt_engine_cancel(p.source.engine);
     pair_clear(&p);
 
-    /* The destination does not want it. */
+    /* The setting is off on the destination. */
     pair_init(&p, MT_WORKLOAD_IDLE, 0);
     p.settings.postcopy = FALSE;
     mt_engine_incoming(p.dest.engine, &p.settings, p.link, &error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bitmaps agree with a plain array of flags, and lose nothing among threads. */
+/* Bitmaps behave like an array of flags, and threads lose no bits. */
 #include "config.h"
 
 #include "util/bitmap.h"

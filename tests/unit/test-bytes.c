@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Cursors read what is there and stop where it ends. */
+/* Cursors read the data and stop at its end. */
 #include "config.h"
 
 #include "util/bytes.h"
@@ -36,7 +36,7 @@ test_reads_big_endian(void)
     g_assert_false(mt_reader_skip(&r, 1));
 }
 
-/* For every length that is too short, nothing moves. */
+/* For each length that is too short, the cursor does not move. */
 static void
 test_stops_at_the_end(void)
 {

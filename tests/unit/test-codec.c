@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every codec gives back what it got, packet after packet, and refuses a
- * payload that is not what was said. */
+/* Each codec decodes what it encoded, packet after packet, and refuses a payload of
+ * the wrong size. */
 #include "config.h"
 
 #include <string.h>
@@ -18,7 +18,7 @@ typedef struct {
     guint8 *to_pages[N];
 } Pages;
 
-/* @step: distance of neighbours in memory, in pages. */
+/* @step: the distance of neighbouring pages in memory, in pages. */
 static void
 pages_init(Pages *p, guint step)
 {
@@ -129,7 +129,7 @@ test_wrong_size(gconstpointer data)
             decoder, payload->data, payload->len + wrong[i].bytes,
             p.to_pages, 100 + wrong[i].pages, &error));
         g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
-        /* Beside the pages nothing was written. */
+        /* Nothing was written outside the pages. */
         for (guint j = (100 + wrong[i].pages) * MT_PAGE_SIZE;
              j < N * MT_PAGE_SIZE; j++)
             g_assert_cmpuint(p.to[j], ==, 0);
@@ -139,8 +139,7 @@ test_wrong_size(gconstpointer data)
     }
 }
 
-/* What the comparison of 2020 shows: a byte in each of 128 pages costs zstd
- * tens of bytes and zlib thousands. */
+/* One byte in each of 128 pages takes zstd tens of bytes and zlib thousands. */
 static void
 test_one_byte_a_page(void)
 {
@@ -171,18 +170,18 @@ test_one_byte_a_page(void)
     }
 }
 
-/* Pages that cannot become smaller among such that can: none is sent larger
- * than it is, and what can be compressed is. */
+/* Incompressible and compressible pages in one packet: no page grows, and the
+ * compressible ones are compressed. */
 static void
 test_dense_pages(gconstpointer data)
 {
     const MtCodec *codec = data;
     static const struct {
         const char *what;
-        guint dense_each;       /* one page of so many is random */
-        guint copy_at;          /* from there on pages are a copy of their
-                                 * own beginning; 0: none */
-        guint most;             /* bytes a page, of N pages */
+        guint dense_each;       /* one page in so many is random */
+        guint copy_at;          /* from here on a page repeats its beginning;
+                                 * 0: it does not */
+        guint most;             /* average bytes of a page */
     } cases[] = {
         { "all random", 1, 0, 4104 },
         { "every other random", 2, 0, 3000 },

@@ -86,7 +86,7 @@ end_stream(GByteArray *s)
     mt_append_u8(s, MT_SECTION_EOF);
 }
 
-/* Runs of pages, upwards mostly, between which everything may happen. */
+/* Random records: often the next page, else another page, block or kind. */
 static void
 add_pages(GByteArray *s, MtRam *model, GRand *rand)
 {
@@ -111,7 +111,7 @@ add_pages(GByteArray *s, MtRam *model, GRand *rand)
             page += 2;
             break;
         case 4:
-            named = -1;         /* the name again, though it is the same */
+            named = -1;         /* repeat the name of the block */
             break;
         default:
             page++;
@@ -194,7 +194,7 @@ test_any_order(void)
     }
 }
 
-/* One page, and what may stand behind it where another one was expected. */
+/* One page, and then a record that is not the expected next page. */
 static void
 test_surprises(void)
 {
@@ -238,9 +238,8 @@ test_surprises(void)
 }
 
 /*
- * Pages are read to where they belong: all of them in a guest that is full,
- * nearly all where runs of pages are as long as they mostly are, and most
- * however they come.
+ * Pages are read directly to their address: all pages of a full guest, nearly all
+ * with the usual lengths of runs, and most in any order.
  */
 static void
 test_few_copies(void)
@@ -248,9 +247,9 @@ test_few_copies(void)
     enum { MANY = 2048 };
     static const struct {
         const char *what;
-        guint run, gap;         /* pages; how many of these are left out */
-        gboolean zero;          /* or zero */
-        guint most;             /* that may be copied, in a thousand */
+        guint run, gap;         /* lengths in pages; a gap is not sent */
+        gboolean zero;          /* the gap is sent as zero pages */
+        guint most;             /* copied pages, in 1/1000 */
     } cases[] = {
         { "full", 1, 0, FALSE, 0 },
         { "runs of 16, nothing between", 16, 16, FALSE, 0 },
@@ -298,7 +297,7 @@ test_few_copies(void)
         g_assert_true(mt_ram_equal(model, ram, NULL));
         g_test_message("%s: %u of %u pages copied", cases[i].what,
                        (guint)copied, sent);
-        /* The first wrong guesses were not earned. */
+        /* The initial credit allows a few copies. */
         if (copied > sent * cases[i].most / 1000 + (cases[i].most ? 12 : 0))
             g_error("%s: %u of %u pages copied", cases[i].what,
                     (guint)copied, sent);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The end of the device state is found, whatever the bytes look like. */
+/* The end of the device state is found for any bytes in it. */
 #include "config.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ static const MtDevicesNone newer = {
     .run_state = "running",
 };
 
-/* Sections, end of list and description, as they stand in a stream. */
+/* Sections, end of the list and description, as in a stream. */
 static GByteArray *
 make_tail(const MtDevicesNone *what, gsize *ret_sections)
 {
@@ -35,7 +35,7 @@ make_tail(const MtDevicesNone *what, gsize *ret_sections)
     return out;
 }
 
-/* Byte by byte, it is complete with the last one and never before. */
+/* Byte by byte: it is complete with the last byte and not before. */
 static void
 test_end_is_found(void)
 {
@@ -64,7 +64,7 @@ test_end_is_found(void)
     }
 }
 
-/* Device state that holds what looks like the end of one. */
+/* Device state that contains bytes like its end. */
 static void
 test_lookalike(void)
 {
@@ -101,7 +101,7 @@ test_lookalike(void)
     g_assert_true(complete);
 }
 
-/* Sections that are not what the description says. */
+/* Sections that do not match the description. */
 static void
 test_mismatch(void)
 {
@@ -121,7 +121,7 @@ test_mismatch(void)
             g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
             g_assert_nonnull(strstr(error->message, "byte"));
         }
-        /* What is inside a field is nobody's business; the frame is. */
+        /* The content of a field is not checked; its size is. */
         if (i < 19 || i >= n_sections - 5)
             g_assert_false(ok);
         tail->data[i] ^= 0x15;
@@ -142,8 +142,8 @@ test_without_description(void)
 
             mt_devices_append(d, tail->data, cut, NULL);
             ok = mt_devices_finish(d, need, &error);
-            /* A source that meant to send one has not come to its end, and
-             * goes on with its guest. */
+            /* A source that sends a description has not finished, and runs its
+             * guest again. */
             g_assert_cmpint(ok, ==, !need && cut == n + 1);
             if (!ok)
                 g_assert_error(error, MIGTUNE_ERROR,
@@ -152,7 +152,7 @@ test_without_description(void)
     }
 }
 
-/* Text that would exhaust a recursive parser, by each of its ways. */
+/* Text that would exhaust the stack of a recursive parser. */
 static void
 test_deep_nesting(void)
 {

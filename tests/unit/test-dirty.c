@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A pass sees a fixed set of pages; what is written meanwhile waits. */
+/* A pass has a fixed set of pages; pages written meanwhile stay in the log. */
 #include "config.h"
 
 #include "engine/memory/dirty.h"
@@ -50,7 +50,7 @@ test_runs(void)
 {
     static const struct {
         guint64 from, end, max; /* asked */
-        guint64 first, n;       /* expected, n 0: none */
+        guint64 first, n;       /* expected; n is 0 if there is none */
     } cases[] = {
         { 0, 200, 1000, 10, 20 },  { 0, 200, 8, 10, 8 },
         { 15, 200, 1000, 15, 15 }, { 0, 12, 1000, 10, 2 },
@@ -99,8 +99,8 @@ race_write(gpointer data)
     return NULL;
 }
 
-/* Copies what the log says until the writer is done: the copy is then equal
- * only if no write was ever missed. */
+/* Copies the pages in the log until the writer has finished: the copy is equal only
+ * if no write was missed. */
 static void
 test_no_write_is_missed(void)
 {

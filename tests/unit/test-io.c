@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Descriptors: whole reads and writes, silence, cancellation, faults. */
+/* Descriptors: complete reads and writes, timeouts, cancellation, faults. */
 #include "config.h"
 
 #include <glib/gstdio.h>
@@ -25,7 +25,7 @@ writer_thread(gpointer data)
     return NULL;
 }
 
-/* More than any socket holds, in pieces of all sizes. */
+/* More than the buffers of a socket, in pieces of all sizes. */
 static void
 test_moves_everything(void)
 {
@@ -83,12 +83,12 @@ test_silence(void)
     g_assert_cmpint(g_get_monotonic_time() - begin, >=, 29000);
     g_clear_error(&error);
 
-    /* Nobody reads what it writes. */
+    /* The peer does not read. */
     g_assert_false(mt_io_write(b, big, 4 << 20, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
 }
 
-/* Somebody else is busy: that is not silence. */
+/* Progress of another descriptor with the same counter prevents the timeout. */
 static gpointer
 busy_thread(gpointer data)
 {
@@ -222,7 +222,7 @@ test_commands(void)
     g_clear_error(&error);
     mt_io_free(io);
 
-    /* One that does not end by itself is ended. */
+    /* A command that does not end is killed. */
     io = mt_io_spawn("exec sleep 1000", TRUE, NULL, &error);
     mt_io_set_timeout_ms(io, 50);
     g_assert_false(mt_io_close(io, &error));
@@ -230,7 +230,7 @@ test_commands(void)
     g_clear_error(&error);
     mt_io_free(io);
 
-    /* A pipe without a reader is an error, and no signal. */
+    /* Writing to a pipe without a reader fails and does not raise SIGPIPE. */
     io = mt_io_spawn("exit 0", TRUE, NULL, &error);
     g_usleep(100000);
     while (mt_io_write(io, got, 6, &error)) {

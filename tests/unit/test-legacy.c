@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pages go through the compression threads and come back as they were. */
+/* Pages are unchanged after compression and decompression by threads. */
 #include "config.h"
 
 #include <string.h>
@@ -119,8 +119,7 @@ deflate_bytes(const guint8 *data, guint n, guint8 *out, guint room)
     return len;
 }
 
-/* Turns the stream of a page that stands in @z, @n bytes of @room, into
- * something else; returns its new length. */
+/* Damages the zlib stream of @n bytes in @z; returns its new length. */
 typedef guint (*Damage)(guint8 *z, guint n, guint room);
 
 static guint
@@ -243,7 +242,7 @@ test_damaged_pages_are_refused(void)
     }
 }
 
-/* The same page over and over: the last one wins. */
+/* The same page is sent repeatedly: the last content remains. */
 static void
 test_order_is_kept_for_one_page(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every job is run once, a sync comes after all that were handed out, and a
- * failure wakes whoever waits. */
+/* Each job is run once, a sync follows all submitted jobs, and a failure wakes
+ * waiting threads. */
 #include "config.h"
 
 #include "engine/pool.h"

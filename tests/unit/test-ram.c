@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Blocks are found, bounds are kept, files are shared. */
+/* Blocks: finding, bounds, shared files. */
 #include "config.h"
 
 #include <glib/gstdio.h>
@@ -44,7 +44,7 @@ test_page_indexes_run_over_all_blocks(void)
         { 15, "pc.ram", 15 * 4096 },
         { 16, "/rom@etc/acpi/tables", 0 },
         { 17, "/rom@etc/acpi/tables", 4096 },
-        { 18, NULL, 0 }, /* it might grow to here */
+        { 18, NULL, 0 }, /* only used after growing */
         { 23, NULL, 0 },
         { 24, "pc.bios", 0 },
         { 27, "pc.bios", 3 * 4096 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The bucket keeps its average, follows changes, and lets go when stopped. */
+/* The bucket keeps the average rate, follows changes, and ends waits when stopped. */
 #include "config.h"
 
 #include "engine/source/rate.h"
@@ -28,7 +28,7 @@ test_average(void)
         for (guint64 n = 0; n < cases[i].n; n++)
             g_assert_true(mt_rate_take(rate, cases[i].write));
 
-        /* What is still owed is not waited for: at most one write. */
+        /* The debt of the last write is not waited for. */
         took_ns = mt_clock_now(&fake.clock) - 1000;
         expected_ns = (double)cases[i].write * (cases[i].n - 1) * MT_NS_PER_S /
                       cases[i].bytes_per_s;

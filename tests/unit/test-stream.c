@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What one end of the main channel writes the other end reads, in whatever
- * pieces it comes. */
+/* MtStreamIn reads what MtStreamOut wrote, in pieces of any size. */
 #include "config.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guest is slowed step by step, and only when it is too fast. */
+/* The guest is throttled in steps, and only if it is too fast. */
 #include "config.h"
 
 #include "engine/memory/throttle.h"

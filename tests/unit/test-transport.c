@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Addresses: what is accepted, and that both ends find each other. */
+/* Addresses: which are accepted, and connecting both ends. */
 #include "config.h"
 
 #include <glib/gstdio.h>

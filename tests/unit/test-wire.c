@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Fixed-size records: every field at its offset, and nothing accepted that no
- * source sends. */
+/* Fixed-size records: the offset of each field, and values that are refused. */
 #include "config.h"
 
 #include <string.h>
@@ -56,7 +55,7 @@ test_packet_offsets(void)
     g_assert_cmphex(back.offsets[1], ==, 0x7000);
 }
 
-/* An empty packet of an old source still has the length of the one before. */
+/* An empty packet of a source up to 7.2 has the payload size of an earlier one. */
 static void
 test_stale_payload(void)
 {

@@ -42,7 +42,7 @@ test_content_follows_from_its_seed(void)
     g_assert_false(mt_content_from_name("gold", NULL));
 }
 
-/* How far zlib gets says what kind of bytes they are. */
+/* The ratio of zlib shows the kind of content. */
 static void
 test_content_is_what_its_name_says(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Deltas decode to what was encoded, are the same in every vector width, and
- * damaged ones are refused; the cache keeps the two ends together.
+ * damaged ones are refused; the cache has the content of the destination.
  */
 #include "config.h"
 
@@ -12,7 +12,7 @@
 
 #define PAGE 4096
 
-/* A change of a page: @n bytes, each @stride after the last, from @at on. */
+/* A change of a page: @n bytes at intervals of @stride, from @at on. */
 typedef struct {
     guint at, n, stride;
 } Change;
@@ -273,7 +273,7 @@ test_miss_insert_delta_same_overflow(void)
     g_assert_cmpint(mt_xbzrle_save(x, 5, page, FALSE, &out), ==,
                     MT_XBZRLE_PAGE);
     g_assert_cmpmem(out.data, out.n, page, PAGE);
-    g_assert_true(out.data != page); /* what is sent is what is kept */
+    g_assert_true(out.data != page); /* the sent bytes are those in the cache */
     g_assert_cmpint(save(x, 5, page), ==, MT_XBZRLE_SAME);
 
     page[9] = 2;
@@ -339,7 +339,7 @@ test_zero_overwrites_and_drop_forgets(void)
 
     save(x, 3, page);
     mt_xbzrle_zero(x, 3);
-    mt_xbzrle_zero(x, 4); /* is not there: nothing happens */
+    mt_xbzrle_zero(x, 4); /* not in the cache: no effect */
     g_assert_cmpint(save(x, 3, zero), ==, MT_XBZRLE_SAME);
     g_assert_cmpint(save(x, 4, zero), ==, MT_XBZRLE_PAGE);
     mt_xbzrle_drop(x, 3);
@@ -397,8 +397,8 @@ resizer_run(gpointer data)
     return NULL;
 }
 
-/* Random pages through the cache while its size changes: what the other side
- * makes of it must always be what was saved. */
+/* Random pages while the size of the cache changes: the destination must always
+ * decode the page that was saved. */
 static void
 test_both_ends_stay_together(void)
 {

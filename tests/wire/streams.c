@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Streams recorded from real QEMUs: every one gives the guest's RAM, and a
- * damaged one gives an error.
+ * Streams recorded from real QEMUs: loading one gives the RAM of the guest, and
+ * loading a damaged one fails.
  */
 #include "config.h"
 
@@ -156,7 +156,7 @@ recording_free(Recording *rec)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recording, recording_free)
 
-/* RAM of the blocks of @rec, full of something that is not zero. */
+/* RAM with the blocks of @rec, filled with bytes that are not zero. */
 static MtRam *
 make_ram(const Recording *rec)
 {
@@ -208,7 +208,7 @@ typedef struct {
     GByteArray *answers;
 } Peer;
 
-/* Plays a source: sends everything, then listens. */
+/* Acts as a source: sends the stream, then reads the answers. */
 static gpointer
 peer_thread(gpointer data)
 {
@@ -226,12 +226,12 @@ peer_thread(gpointer data)
     return NULL;
 }
 
-/* What one attempt to load uses. */
+/* The objects for loading a stream once. */
 typedef struct {
     MtEngineSettings settings;
     MtCounters counters;
     MtPageState pages;
-    MtRam *ram;                 /* borrowed */
+    MtRam *ram;                 /* not owned */
     MtFailure *failure;
     MtDest *dest;
 } Attempt;
@@ -260,8 +260,8 @@ attempt_clear(Attempt *a)
     mt_page_state_clear(&a->pages);
 }
 
-/* Loads @main, of the channels of @rec what is before @cut of channel
- * @cut_channel. */
+/* Loads @main and the channels of @rec; channel @cut_channel has only @cut_len
+ * bytes of @cut_data. */
 static gboolean
 attempt_load(Attempt *a, const Recording *rec, MtIo *main, int cut_channel,
              const guint8 *cut_data, gsize cut_len, GError **error)
@@ -341,8 +341,8 @@ test_decode(gconstpointer data)
     attempt_clear(&a);
 }
 
-/* A return path needs somebody to answer to: all the rest is read from a
- * file, which is faster. */
+/* A return path needs a peer; other streams are read from a file, which is
+ * faster. */
 static gboolean
 load_damaged(const Recording *rec, MtRam *ram, int channel,
              const guint8 *bytes, gsize len, GError **error)
@@ -373,8 +373,8 @@ is_stream_error(const GError *error)
             error->code == MIGTUNE_ERROR_DISCONNECTED);
 }
 
-/* The places of a stream of @len bytes that are worth a try: all at both
- * ends, where the structure is, and some between. */
+/* The places at which a stream of @len bytes is cut: all at both ends, which have
+ * the structure, and some in between. */
 static gsize
 next_place(gsize at, gsize len, gsize dense, gsize stride)
 {
@@ -383,8 +383,8 @@ next_place(gsize at, gsize len, gsize dense, gsize stride)
     return MIN(at + stride, MAX(len - 2 * dense, at + 1));
 }
 
-/* Whether a stream that ends here lacks the description only, or a channel
- * what nobody waits for. */
+/* Whether a stream cut here lacks only the description, or a channel only data
+ * that is not needed. */
 static gboolean
 cut_is_harmless(const Recording *rec, int channel, const guint8 *bytes,
                 gsize len, gsize at)
