@@ -22,6 +22,7 @@ const CmdGroup cmd_groups[] = {
     { "tuning", N_("Show and change settings"), cmd_params_commands },
     { "planning", N_("Planning"), cmd_plan_commands },
     { "migration", N_("Migration"), cmd_migrate_commands },
+    { "streams", N_("Recorded streams"), cmd_inspect_commands },
     { "reference", N_("The reference engine"), cmd_ref_commands },
     { "shell", N_("Shell"), cmd_shell_commands },
     { NULL }

@@ -72,6 +72,13 @@ mt_devices_len(const MtDevices *d)
     return d->bytes->len;
 }
 
+const guint8 *
+mt_devices_peek(const MtDevices *d, gsize *ret_len)
+{
+    *ret_len = d->bytes->len;
+    return d->bytes->data;
+}
+
 /*
  * A description begins with 00 06 length '{'.  Each such place is stored with
  * the offset at which its text would end.
@@ -165,9 +172,105 @@ member_string(JsonObject *object, const char *name)
            json_node_get_string(node) : "";
 }
 
-/* Skips the fields of one device or subsection. */
+/* What a walk needs at every level. */
+typedef struct {
+    const char *device;
+    const MtDevicesVisitor *visitor;
+    gpointer user_data;
+    GString *path;          /* of the structure or subsection, with separator */
+} Walk;
+
+static gboolean walk_object(Walk *walk, MtReader *r, JsonObject *object,
+                            guint depth, GError **error);
+
+/* Whether @bytes are exactly what @object describes. */
 static gboolean
-walk_fields(MtReader *r, JsonObject *object, const char *device,
+walk_fits(Walk *walk, JsonObject *object, const guint8 *bytes, gsize len,
+          guint depth)
+{
+    Walk silent = { walk->device, NULL, NULL, walk->path };
+    MtReader r;
+
+    mt_reader_init(&r, bytes, len);
+    return walk_object(&silent, &r, object, depth, NULL) &&
+           !mt_reader_left(&r);
+}
+
+/* Reports what @object, the element of an array, consists of. */
+static void
+walk_example(Walk *walk, JsonObject *object, gsize offset, guint depth)
+{
+    JsonArray *fields = member_array(object, "fields");
+
+    for (guint i = 0; fields && i < json_array_get_length(fields); i++) {
+        JsonObject *field = element_object(fields, i);
+        gsize path_len = walk->path->len;
+        JsonNode *inner;
+
+        if (!field)
+            continue;
+        g_string_append(walk->path, member_string(field, "name"));
+        walk->visitor->field(walk->user_data, &(MtDeviceField) {
+            .path = walk->path->str,
+            .type = member_string(field, "type"),
+            .size = MAX(0, member_int(field, "size", 0)),
+            .count = MAX(0, member_int(field, "array_len", 1)),
+            .offset = offset,
+        });
+        inner = json_object_get_member(field, "struct");
+        if (inner && JSON_NODE_HOLDS_OBJECT(inner) && depth) {
+            g_string_append_c(walk->path, '.');
+            walk_example(walk, json_node_get_object(inner), offset,
+                         depth - 1);
+        }
+        g_string_truncate(walk->path, path_len);
+    }
+}
+
+/* Reports one field, or the fields of the structure that it is. */
+static void
+walk_report_field(Walk *walk, MtReader *r, JsonObject *field, gsize offset,
+                  gint64 size, gint64 count, guint depth)
+{
+    JsonNode *node = json_object_get_member(field, "struct");
+    JsonObject *inner = node && JSON_NODE_HOLDS_OBJECT(node) ?
+        json_node_get_object(node) : NULL;
+    const guint8 *bytes = r->data + offset;
+    gint64 index = member_int(field, "index", -1);
+    gboolean array = json_object_has_member(field, "array_len");
+    gsize path_len = walk->path->len;
+
+    g_string_append(walk->path, member_string(field, "name"));
+    if (index >= 0)
+        g_string_append_printf(walk->path, "[%" G_GINT64_FORMAT "]", index);
+
+    if (inner && !array && walk_fits(walk, inner, bytes, size, depth)) {
+        MtReader sub = *r;
+
+        sub.pos = offset;
+        sub.len = offset + size;
+        g_string_append_c(walk->path, '.');
+        walk_object(walk, &sub, inner, depth, NULL);
+    } else {
+        walk->visitor->field(walk->user_data, &(MtDeviceField) {
+            .path = walk->path->str,
+            .type = member_string(field, "type"),
+            .size = size,
+            .count = count,
+            .offset = offset,
+            .data = bytes,
+        });
+        if (inner) {
+            g_string_append(walk->path, "[].");
+            walk_example(walk, inner, offset, DEVICES_MAX_DEPTH);
+        }
+    }
+    g_string_truncate(walk->path, path_len);
+}
+
+/* Skips the fields of one device, structure or subsection. */
+static gboolean
+walk_fields(Walk *walk, MtReader *r, JsonObject *object, guint depth,
             GError **error)
 {
     JsonArray *fields = member_array(object, "fields");
@@ -176,37 +279,49 @@ walk_fields(MtReader *r, JsonObject *object, const char *device,
         JsonObject *field = element_object(fields, i);
         gint64 size = field ? member_int(field, "size", -1) : -1;
         gint64 count = field ? member_int(field, "array_len", 1) : -1;
+        gsize offset = r->pos;
 
         if (size < 0 || count < 0 || size > G_MAXINT32 ||
             count > G_MAXINT32 || !mt_reader_skip(r, (gsize)size * count))
-            return walk_fail(device, r->pos, "its fields do not fit",
+            return walk_fail(walk->device, r->pos, "its fields do not fit",
                              error);
+        if (walk->visitor && walk->visitor->field)
+            walk_report_field(walk, r, field, offset, size, count, depth);
     }
 
     return TRUE;
 }
 
 static gboolean
-walk_subsections(MtReader *r, JsonObject *object, const char *device,
-                 guint depth, GError **error)
+walk_subsections(Walk *walk, MtReader *r, JsonObject *object, guint depth,
+                 GError **error)
 {
     JsonArray *subs = member_array(object, "subsections");
 
     for (guint i = 0; subs && i < json_array_get_length(subs); i++) {
         JsonObject *sub = element_object(subs, i);
+        gsize path_len = walk->path->len;
         char name[256];
         guint8 type;
         guint32 version;
+        gboolean ok;
 
         if (!sub || depth > 8 || !mt_reader_u8(r, &type) ||
             type != MT_SECTION_SUBSECTION || !mt_reader_str8(r, name) ||
             !mt_reader_be32(r, &version) ||
             g_strcmp0(name, member_string(sub, "vmsd_name")) != 0 ||
             version != member_int(sub, "version", -1))
-            return walk_fail(device, r->pos, "a subsection is missing",
+            return walk_fail(walk->device, r->pos, "a subsection is missing",
                              error);
-        if (!walk_fields(r, sub, device, error) ||
-            !walk_subsections(r, sub, device, depth + 1, error))
+
+        g_string_append(walk->path, name);
+        if (walk->visitor && walk->visitor->subsection)
+            walk->visitor->subsection(walk->user_data, walk->path->str,
+                                      version);
+        g_string_append_c(walk->path, '/');
+        ok = walk_object(walk, r, sub, depth + 1, error);
+        g_string_truncate(walk->path, path_len);
+        if (!ok)
             return FALSE;
     }
 
@@ -214,14 +329,24 @@ walk_subsections(MtReader *r, JsonObject *object, const char *device,
 }
 
 static gboolean
-walk_device(MtReader *r, JsonObject *object, gboolean footers,
+walk_object(Walk *walk, MtReader *r, JsonObject *object, guint depth,
+            GError **error)
+{
+    return walk_fields(walk, r, object, depth, error) &&
+           walk_subsections(walk, r, object, depth, error);
+}
+
+static gboolean
+walk_device(Walk *walk, MtReader *r, JsonObject *object, gboolean footers,
             GError **error)
 {
     const char *device = member_string(object, "name");
+    gsize offset = r->pos;
     char name[256];
     guint8 type;
     guint32 id, instance, version, end_id;
 
+    walk->device = device;
     if (!mt_reader_u8(r, &type) || type != MT_SECTION_FULL ||
         !mt_reader_be32(r, &id) || !mt_reader_str8(r, name) ||
         !mt_reader_be32(r, &instance) || !mt_reader_be32(r, &version) ||
@@ -230,22 +355,34 @@ walk_device(MtReader *r, JsonObject *object, gboolean footers,
         version != member_int(object, "version", -1))
         return walk_fail(device, r->pos, "its section does not begin here",
                          error);
-    if (!walk_fields(r, object, device, error) ||
-        !walk_subsections(r, object, device, 0, error))
+    if (!walk_object(walk, r, object, 0, error))
         return FALSE;
     if (footers && (!mt_reader_u8(r, &type) || type != MT_SECTION_FOOTER ||
                     !mt_reader_be32(r, &end_id) || end_id != id))
         return walk_fail(device, r->pos, "its footer is not here", error);
 
+    if (walk->visitor && walk->visitor->device)
+        walk->visitor->device(walk->user_data, &(MtDeviceInfo) {
+            .name = name,
+            .vmsd_name = member_string(object, "vmsd_name"),
+            .section_id = id,
+            .instance_id = instance,
+            .version = version,
+            .offset = offset,
+            .len = r->pos - offset,
+        });
     return TRUE;
 }
 
 static gboolean
 devices_walk_json(const guint8 *sections, gsize len, JsonObject *root,
-                  gboolean footers, guint *ret_n, GError **error)
+                  gboolean footers, const MtDevicesVisitor *visitor,
+                  gpointer user_data, guint *ret_n, GError **error)
 {
     JsonArray *devices = member_array(root, "devices");
     guint n = devices ? json_array_get_length(devices) : 0;
+    g_autoptr(GString) path = g_string_new(NULL);
+    Walk walk = { "?", visitor, user_data, path };
     MtReader r;
 
     mt_reader_init(&r, sections, len);
@@ -255,7 +392,7 @@ devices_walk_json(const guint8 *sections, gsize len, JsonObject *root,
         if (!object)
             return walk_fail("?", r.pos, "its description is no object",
                              error);
-        if (!walk_device(&r, object, footers, error))
+        if (!walk_device(&walk, &r, object, footers, error))
             return FALSE;
     }
     if (mt_reader_left(&r))
@@ -336,10 +473,11 @@ devices_parse(JsonParser *parser, const char *text, gsize len)
            json_node_get_object(root) : NULL;
 }
 
-gboolean
-mt_devices_walk(const guint8 *sections, gsize len, const char *vmdesc,
-                gsize vmdesc_len, gboolean footers, guint *ret_n,
-                GError **error)
+static gboolean
+devices_walk_text(const guint8 *sections, gsize len, const char *vmdesc,
+                  gsize vmdesc_len, gboolean footers,
+                  const MtDevicesVisitor *visitor, gpointer user_data,
+                  guint *ret_n, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new();
     JsonObject *root = devices_parse(parser, vmdesc, vmdesc_len);
@@ -351,7 +489,27 @@ mt_devices_walk(const guint8 *sections, gsize len, const char *vmdesc,
         return FALSE;
     }
 
-    return devices_walk_json(sections, len, root, footers, ret_n, error);
+    return devices_walk_json(sections, len, root, footers, visitor, user_data,
+                             ret_n, error);
+}
+
+gboolean
+mt_devices_walk(const guint8 *sections, gsize len, const char *vmdesc,
+                gsize vmdesc_len, gboolean footers, guint *ret_n,
+                GError **error)
+{
+    return devices_walk_text(sections, len, vmdesc, vmdesc_len, footers, NULL,
+                             NULL, ret_n, error);
+}
+
+gboolean
+mt_devices_visit(const guint8 *sections, gsize len, const char *vmdesc,
+                 gsize vmdesc_len, gboolean footers,
+                 const MtDevicesVisitor *visitor, gpointer user_data,
+                 GError **error)
+{
+    return devices_walk_text(sections, len, vmdesc, vmdesc_len, footers,
+                             visitor, user_data, NULL, error);
 }
 
 /* Tries the candidate description between @start and @end. */
@@ -385,7 +543,7 @@ devices_try(MtDevices *d, gsize start, gsize end, gboolean *ret_found,
     root = devices_parse(parser, text, end - start - 6);
     if (!root)
         return TRUE;
-    if (!devices_walk_json(d->bytes->data, start, root, d->footers,
+    if (!devices_walk_json(d->bytes->data, start, root, d->footers, NULL, NULL,
                            &d->n_devices, error))
         return FALSE;
 

@@ -31,6 +31,9 @@ gboolean mt_devices_append(MtDevices *devices, const guint8 *data, gsize len,
                            GError **error);
 gsize mt_devices_len(const MtDevices *devices);
 
+/* All that was collected, complete or not; valid until the next append. */
+const guint8 *mt_devices_peek(const MtDevices *devices, gsize *ret_len);
+
 /* Whether the bytes so far end with a description that matches the sections. */
 gboolean mt_devices_is_complete(MtDevices *devices, gboolean *ret_complete,
                                 GError **error);
@@ -61,6 +64,50 @@ guint mt_devices_get_n(const MtDevices *devices);
 gboolean mt_devices_walk(const guint8 *sections, gsize len,
                          const char *vmdesc, gsize vmdesc_len,
                          gboolean footers, guint *ret_n, GError **error);
+
+/* A section of the device state, as the description and its header say. */
+typedef struct {
+    const char *name;
+    const char *vmsd_name;
+    guint32 section_id;
+    guint32 instance_id;
+    guint32 version;
+    gsize offset;           /* of the section type, in the device state */
+    gsize len;              /* up to and including the footer */
+} MtDeviceInfo;
+
+/* A field.  Fields of structures have the names of all structures around them
+ * in @path, separated by dots; those of subsections begin with the name of the
+ * subsection and a slash. */
+typedef struct {
+    const char *path;
+    const char *type;
+    guint64 size;           /* bytes of one element */
+    guint64 count;          /* elements: 1 unless it is an array */
+    gsize offset;           /* in the device state */
+    const guint8 *data;     /* size * count bytes; NULL for an example */
+} MtDeviceField;
+
+/*
+ * Callbacks of mt_devices_visit().  Any may be NULL.  What they are given is
+ * valid during the call only.  @device is called after the fields of the
+ * section.
+ *
+ * Of an array of structures the description has the fields of one element
+ * only; these are reported with @data NULL after the array itself.
+ */
+typedef struct {
+    void (*field)(gpointer user_data, const MtDeviceField *field);
+    void (*subsection)(gpointer user_data, const char *path, guint32 version);
+    void (*device)(gpointer user_data, const MtDeviceInfo *info);
+} MtDevicesVisitor;
+
+/* As mt_devices_walk(), and reports each device, subsection and field.  If it
+ * fails, what was reported before stays true. */
+gboolean mt_devices_visit(const guint8 *sections, gsize len,
+                          const char *vmdesc, gsize vmdesc_len,
+                          gboolean footers, const MtDevicesVisitor *visitor,
+                          gpointer user_data, GError **error);
 
 /*
  * The two device sections of `-machine none`, and their description.

@@ -113,6 +113,38 @@ static const CliCase cases[] = {
             "downtime=500 --json",
         "migtune explain --qemu 7.2 --libvirt 9.0 compression=zlib --json",
         NULL } },
+    { "inspect", { NULL }, {
+        "cp -R $MIGTUNE_TEST_DATA/streams streams",
+        "migtune inspect streams/pc-11.1.mig",
+        "gzip -dc streams/xbzrle-10.0.mig.gz | migtune inspect -",
+        "migtune inspect main=streams/multifd-zlib-10.0.main.mig "
+            "ch0=streams/multifd-zlib-10.0.ch0.mig "
+            "ch1=streams/multifd-zlib-10.0.ch1.mig",
+        "migtune inspect --bandwidth 1GiB/s --downtime 10ms --devices "
+            "streams/plain-10.0.mig",
+        "migtune inspect --diff streams/plain-7.2.mig "
+            "streams/plain-10.0.mig",
+        "migtune inspect --diff streams/plain-5.2.mig streams/plain-7.2.mig",
+        "migtune inspect --diff streams/plain-5.2.mig streams/plain-7.2.mig "
+            "--json",
+        "migtune inspect --check streams/plain-7.2.mig",
+        "head -c 100000 streams/plain-7.2.mig | migtune inspect --check -",
+        "head -c 100000 streams/plain-7.2.mig | migtune inspect -",
+        "migtune inspect streams/ignoreshared-7.2.mig --json",
+        "migtune inspect --extract ram --offset 0x1000 --length 8192 "
+            "--output ram streams/plain-7.2.mig && cksum ram",
+        "migtune inspect --extract rom --output rom streams/plain-7.2.mig; "
+            "ls rom",
+        "printf '\\026\\003\\001\\001' | migtune inspect -",
+        "migtune inspect",
+        "migtune inspect streams/plain-7.2.mig streams/plain-5.2.mig",
+        "migtune inspect --diff streams/plain-7.2.mig",
+        "migtune inspect --bandwidth fast streams/plain-7.2.mig",
+        "migtune inspect --extract ram streams/plain-7.2.mig",
+        "migtune inspect --extract ram --offset 5 --output ram2 "
+            "streams/plain-7.2.mig",
+        "migtune inspect nothing.mig",
+    } },
     { "explain", { NULL }, {
         "migtune explain --qemu 7.2 compression=mt --level 3 --threads 4",
         "migtune explain --qemu 9.1 compression=mt --level 3 --threads 4 "
