@@ -456,8 +456,8 @@ check_cut(const Recording *recording, guint file, gsize at)
 static gsize
 next_place(gsize at, gsize len)
 {
-    gsize dense = g_test_slow() ? 4000 : 20;
-    gsize stride = g_test_slow() ? 97 : MAX(997, len / 10);
+    gsize dense = g_test_slow() ? 4000 : 12;
+    gsize stride = g_test_slow() ? 97 : MAX(997, len / 6);
 
     if (len < 1000 || at < dense || at + dense >= len)
         return at + 1;
