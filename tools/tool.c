@@ -16,6 +16,7 @@
 
 #include "cmd.h"
 #include "tool.h"
+#include "ask.h"
 
 void
 tool_init(Tool *tool)
@@ -82,12 +83,13 @@ tool_connect(Tool *tool, GError **error)
         return NULL;
     }
 
-    tool->conn = migtune_conn_open_full(
+    tool->conn = migtune_conn_open_auth(
         tool->uri,
-        (tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0) |
+        MIGTUNE_CONN_MANAGE_LIBVIRT |
+            (tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0) |
             (tool->no_monitor ? MIGTUNE_CONN_NO_MONITOR : 0) |
             (tool->read_only ? MIGTUNE_CONN_READ_ONLY : 0),
-        tool->timeout_ms, tool->cancellable, error);
+        tool->timeout_ms, ask_credential, NULL, tool->cancellable, error);
     return tool->conn;
 }
 

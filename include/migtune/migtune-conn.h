@@ -47,6 +47,12 @@ JsonNode *migtune_get_drivers(void);
  * @MIGTUNE_CONN_READ_ONLY: with libvirt: a connection that may only read, which
  *   those may have who may do nothing else; it has no monitor, and nothing can
  *   be changed; %MIGTUNE_ERROR_UNSUPPORTED with other drivers
+ * @MIGTUNE_CONN_MANAGE_LIBVIRT: the program does not use libvirt itself, and
+ *   has not registered an event loop with it: the library registers one, which
+ *   runs in a thread of its own, and silences libvirt's messages on stderr.
+ *   Without this flag the library changes nothing that belongs to the process;
+ *   events, keepalive messages and `qemu:///embed` then need an event loop that
+ *   the program has registered with libvirt and runs
  *
  * Since: 0.1
  */
@@ -54,6 +60,7 @@ typedef enum {
     MIGTUNE_CONN_NO_CACHE = 1 << 0,
     MIGTUNE_CONN_NO_MONITOR = 1 << 1,
     MIGTUNE_CONN_READ_ONLY = 1 << 2,
+    MIGTUNE_CONN_MANAGE_LIBVIRT = 1 << 3,
 } MigtuneConnFlags;
 
 /**
@@ -73,6 +80,40 @@ MigtuneConn *migtune_conn_open(const char *uri, unsigned int flags,
                                GError **error);
 
 /**
+ * MigtuneCredential:
+ * @MIGTUNE_CREDENTIAL_VISIBLE: such as a user name: typed text may be shown
+ * @MIGTUNE_CREDENTIAL_SECRET: such as a password: typed text must not be shown
+ *
+ * What a libvirt daemon asks for.
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    MIGTUNE_CREDENTIAL_VISIBLE,
+    MIGTUNE_CREDENTIAL_SECRET,
+} MigtuneCredential;
+
+/**
+ * MigtuneAuthFunc:
+ * @credential: the kind of answer
+ * @prompt: what is asked for, to be shown to the user
+ * @cancellable: (nullable): cancelled when the answer is no longer needed; the
+ *   function returns soon then
+ * @user_data: as given
+ *
+ * Asks the user for a credential.  It is called in a thread of the library,
+ * also when a lost connection is opened again.  The time that it takes does
+ * not count towards the time limits.
+ *
+ * Returns: (transfer full) (nullable): the answer, for g_free(), which the
+ *   library overwrites first; %NULL for none, and the connection fails.
+ * Since: 0.1
+ */
+typedef char *(*MigtuneAuthFunc)(MigtuneCredential credential,
+                                 const char *prompt, GCancellable *cancellable,
+                                 gpointer user_data);
+
+/**
  * migtune_conn_open_full:
  * @uri: as for migtune_conn_open()
  * @flags: a combination of #MigtuneConnFlags
@@ -89,6 +130,26 @@ MigtuneConn *migtune_conn_open_full(const char *uri, unsigned int flags,
                                     unsigned int timeout_ms,
                                     GCancellable *cancellable,
                                     GError **error);
+
+/**
+ * migtune_conn_open_auth:
+ * @uri: as for migtune_conn_open()
+ * @flags: a combination of #MigtuneConnFlags
+ * @timeout_ms: as for migtune_conn_open_full()
+ * @auth: (nullable) (scope forever): asks for credentials; with %NULL a
+ *   connection that needs any which libvirt's auth.conf does not have fails
+ * @auth_data: (nullable): for @auth; both are used as long as the connection
+ *   lives
+ * @cancellable: (nullable): as for migtune_conn_open_full()
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_conn_open().
+ * Since: 0.1
+ */
+MigtuneConn *migtune_conn_open_auth(const char *uri, unsigned int flags,
+                                    unsigned int timeout_ms,
+                                    MigtuneAuthFunc auth, gpointer auth_data,
+                                    GCancellable *cancellable, GError **error);
 
 /**
  * migtune_conn_ref: (skip)

@@ -122,6 +122,9 @@ void migtune_driver_identity_clear(MigtuneDriverIdentity *identity);
  * @read_only: the driver opens a connection that cannot change anything; set
  *   only for a driver with %MIGTUNE_DRIVER_READ_ONLY.  The library itself
  *   refuses every command that is not a query then
+ * @auth: (nullable): asks the user for credentials
+ * @auth_data: (nullable): for @auth
+ * @manages_libvirt: see %MIGTUNE_CONN_MANAGE_LIBVIRT
  *
  * Since: 0.1
  */
@@ -131,6 +134,9 @@ typedef struct {
     guint command_timeout_ms;
     gboolean no_monitor;
     gboolean read_only;
+    MigtuneAuthFunc auth;
+    gpointer auth_data;
+    gboolean manages_libvirt;
 } MigtuneDriverOptions;
 
 /**
@@ -262,6 +268,11 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   %MIGTUNE_ERROR_DISCONNECTED when it was told to quit
  * @features: a combination of #MigtuneDriverFeatures; 0 for a driver that was
  *   built before this member existed
+ * @identify: (nullable): adds to @identity what @domain_open did not fill in
+ *   because asking for it has a side effect, such as tainting the guest.  It is
+ *   called before the first command that has this side effect anyway
+ * @look: (nullable): as @execute, for queries whose answer need not be QEMU's
+ *   own: it has no side effect on the guest.  Without it @execute is used
  *
  * Since: 0.1
  */
@@ -312,6 +323,11 @@ struct _MigtuneDriver {
                       gpointer user_data, GError **error);
     gboolean (*check_alive)(gpointer domain, GError **error);
     guint features;
+    gboolean (*identify)(gpointer domain, MigtuneDriverIdentity *identity,
+                         GCancellable *cancellable, GError **error);
+    gboolean (*look)(gpointer domain, MigtuneDriverCommand *commands,
+                     guint n_commands, GCancellable *cancellable,
+                     GError **error);
 };
 
 /* What a module exports is looked up under this name. */

@@ -56,13 +56,24 @@ migtune_conn_open_full(const char *uri, unsigned int flags,
                        unsigned int timeout_ms, GCancellable *cancellable,
                        GError **error)
 {
+    return migtune_conn_open_auth(uri, flags, timeout_ms, NULL, NULL,
+                                  cancellable, error);
+}
+
+MigtuneConn *
+migtune_conn_open_auth(const char *uri, unsigned int flags,
+                       unsigned int timeout_ms, MigtuneAuthFunc auth,
+                       gpointer auth_data, GCancellable *cancellable,
+                       GError **error)
+{
     g_autoptr(MigtuneConn) conn = NULL;
 
     g_return_val_if_fail(uri != NULL, NULL);
 
     if (!mt_core_check_flags(flags, MIGTUNE_CONN_NO_CACHE |
                                         MIGTUNE_CONN_NO_MONITOR |
-                                        MIGTUNE_CONN_READ_ONLY,
+                                        MIGTUNE_CONN_READ_ONLY |
+                                        MIGTUNE_CONN_MANAGE_LIBVIRT,
                              error))
         return NULL;
 
@@ -80,8 +91,12 @@ migtune_conn_open_full(const char *uri, unsigned int flags,
         timeout_ms ? timeout_ms : CONN_COMMAND_TIMEOUT_MS;
     conn->options.no_monitor = (flags & MIGTUNE_CONN_NO_MONITOR) != 0;
     conn->options.read_only = (flags & MIGTUNE_CONN_READ_ONLY) != 0;
+    conn->options.auth = auth;
+    conn->options.auth_data = auth_data;
+    conn->options.manages_libvirt =
+        (flags & MIGTUNE_CONN_MANAGE_LIBVIRT) != 0;
     /* Without the monitor a probe finds only a part of what QEMU has. */
-    if (flags == 0)
+    if (!(flags & ~MIGTUNE_CONN_MANAGE_LIBVIRT))
         conn->cache_dir = mt_cache_default_dir();
     conn->driver = mt_registry_find(uri, error);
     if (!conn->driver)

@@ -50,10 +50,12 @@ struct _MigtuneDomain {
     MigtuneConn *conn;
     char *key;
     char *name;
-    char *qemu;
+    const char *qemu;           /* interned */
     gpointer handle;
     MigtuneDriverIdentity identity;
     MtExec exec;
+    MtExec look;                /* queries without side effects */
+    gboolean identified;        /* driver->identify() was called */
     MtCaps *caps;               /* NULL until they are asked for */
 };
 

@@ -59,6 +59,24 @@ domain_run(MtExec *exec, MtCommand *commands, guint n_commands,
                                          cancellable, error);
 }
 
+#define DOMAIN_OF_LOOK(e) \
+    ((MigtuneDomain *)((char *)(e) - G_STRUCT_OFFSET(MigtuneDomain, look)))
+
+static gboolean
+domain_look(MtExec *exec, MtCommand *commands, guint n_commands,
+            GCancellable *cancellable, GError **error)
+{
+    MigtuneDomain *domain = DOMAIN_OF_LOOK(exec);
+    const MigtuneDriver *driver = domain->conn->driver;
+
+    if (!driver->look)
+        return domain_run(&domain->exec, commands, n_commands, cancellable,
+                          error);
+
+    return driver->look(domain->handle, commands, n_commands, cancellable,
+                        error);
+}
+
 static gboolean
 domain_reconnect(MtExec *exec, GCancellable *cancellable, GError **error)
 {
@@ -87,20 +105,22 @@ domain_version_numbers(const MigtuneDomain *domain)
     return mt_json_peek_object(json_node_get_object(version), "qemu");
 }
 
-static char *
+static const char *
 domain_version_text(const MigtuneDomain *domain)
 {
+    g_autofree char *text = NULL;
     JsonObject *numbers = domain_version_numbers(domain);
     gint64 major, minor, micro;
 
     if (!numbers || !mt_json_peek_int(numbers, "major", &major) ||
         !mt_json_peek_int(numbers, "minor", &minor) ||
         !mt_json_peek_int(numbers, "micro", &micro))
-        return g_strdup("unknown");
+        return "unknown";
 
-    return g_strdup_printf("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT
+    text = g_strdup_printf("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT
                            ".%" G_GINT64_FORMAT,
                            major, minor, micro);
+    return g_intern_string(text);
 }
 
 /* The file name of a key, without its ending. */
@@ -126,6 +146,7 @@ mt_domain_open(MigtuneConn *conn, const char *key, GError **error)
     domain->key = g_strdup(key);
     domain->exec.run = domain_run;
     domain->exec.reconnect = domain_reconnect;
+    domain->look.run = domain_look;
     domain->handle = conn->driver->domain_open(conn->handle, key,
                                                &domain->identity,
                                                conn->cancellable, error);
@@ -160,7 +181,6 @@ migtune_domain_unref(MigtuneDomain *domain)
     migtune_driver_identity_clear(&domain->identity);
     g_free(domain->key);
     g_free(domain->name);
-    g_free(domain->qemu);
     migtune_conn_unref(domain->conn);
     g_free(domain);
 }
@@ -302,6 +322,23 @@ domain_find_caps(MigtuneDomain *domain, const char *key, gboolean refresh,
     return caps;
 }
 
+/* Completes the identity before the first command with a side effect. */
+static gboolean
+domain_identify(MigtuneDomain *domain, GError **error)
+{
+    const MigtuneDriver *driver = domain->conn->driver;
+
+    if (domain->identified || !driver->identify)
+        return TRUE;
+    if (!driver->identify(domain->handle, &domain->identity,
+                          domain->conn->cancellable, error))
+        return FALSE;
+    domain->identified = TRUE;
+    domain->qemu = domain_version_text(domain);
+
+    return TRUE;
+}
+
 MtCaps *
 mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh, GError **error)
 {
@@ -312,7 +349,8 @@ mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh, GError **error)
 
     if (domain->caps && !refresh)
         return domain->caps;
-    if (!mt_domain_check_running(domain, error))
+    if (!mt_domain_check_running(domain, error) ||
+        !domain_identify(domain, error))
         return NULL;
 
     address = g_strdup_printf("%s %s", conn->uri, domain->key);
@@ -357,6 +395,40 @@ mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags, GError **error)
     return g_steal_pointer(&state);
 }
 
+/* The run state and the migration of a running guest, without side effects on
+ * it: only members that such queries fill in are set. */
+static MtState *
+domain_look_state(MigtuneDomain *domain, GError **error)
+{
+    enum { MIGRATION, RUN_STATE, N };
+    MtCommand commands[N];
+    MtState *state = NULL;
+    gboolean ok;
+
+    mt_command_init(&commands[MIGRATION], "query-migrate", NULL);
+    mt_command_init(&commands[RUN_STATE], "query-status", NULL);
+    ok = domain->look.run(&domain->look, commands, N,
+                          domain->conn->cancellable, error);
+    for (guint i = 0; ok && i < N; i++) {
+        ok = !commands[i].error && JSON_NODE_HOLDS_OBJECT(commands[i].result);
+        if (commands[i].error)
+            g_propagate_error(error, g_steal_pointer(&commands[i].error));
+    }
+    if (ok) {
+        const char *migration = mt_json_peek_string(
+            json_node_get_object(commands[MIGRATION].result), "status");
+        const char *run_state = mt_json_peek_string(
+            json_node_get_object(commands[RUN_STATE].result), "status");
+
+        state = g_new0(MtState, 1);
+        state->migration = g_strdup(migration ? migration : "none");
+        state->run_state = g_strdup(run_state ? run_state : "unknown");
+    }
+    mt_commands_clear(commands, N);
+
+    return state;
+}
+
 JsonNode *
 migtune_domain_get_info(MigtuneDomain *domain, GError **error)
 {
@@ -369,10 +441,15 @@ migtune_domain_get_info(MigtuneDomain *domain, GError **error)
     g_return_val_if_fail(domain != NULL, NULL);
 
     if (runs) {
-        state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
+        gboolean looks = domain->conn->driver->look && !domain->caps;
+
+        state = looks ? domain_look_state(domain, error)
+                      : mt_domain_read_state(domain, MT_STATE_MIGRATION,
+                                             error);
         if (!state)
             return NULL;
-        release = mt_release_format(mt_caps_release(domain->caps));
+        release = mt_release_format(looks ? mt_release_parse(domain->qemu)
+                                          : mt_caps_release(domain->caps));
     }
     if (domain_version_numbers(domain))
         package = mt_json_peek_string(

@@ -107,7 +107,7 @@ job_ask(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
 
     mt_command_init(&commands[MIGRATION], "query-migrate", NULL);
     mt_command_init(&commands[RUN_STATE], "query-status", NULL);
-    ok = domain->exec.run(&domain->exec, commands, N, cancellable, error);
+    ok = domain->look.run(&domain->look, commands, N, cancellable, error);
     for (guint i = 0; ok && i < N; i++) {
         if (!commands[i].result) {
             g_propagate_error(error, g_steal_pointer(&commands[i].error));

@@ -170,7 +170,7 @@ test_password(void)
     LINE_HAS("exit 1", NO_LEAKS "$M -c $U list --keys </dev/null");
     /* Somebody sits at a terminal, and takes longer than a daemon may. */
     LINE_HAS("Domain", NO_LEAKS TYPED("3", "secret"));
-    LINE_HAS("log in with a user that the daemon knows",
+    LINE_HAS("give a user that the daemon knows",
              NO_LEAKS TYPED("1", "wrong"));
     /* libvirt's own file. */
     append(auth, "[credentials-fred]\nauthname=fred@alpha\npassword=secret\n"

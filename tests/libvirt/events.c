@@ -48,8 +48,8 @@ static MigtuneConn *
 open_conn(const Host *host, guint timeout_ms)
 {
     g_autoptr(GError) error = NULL;
-    MigtuneConn *conn = migtune_conn_open_full(host->uri, 0, timeout_ms, NULL,
-                                               &error);
+    MigtuneConn *conn = migtune_conn_open_full(
+        host->uri, MIGTUNE_CONN_MANAGE_LIBVIRT, timeout_ms, NULL, &error);
 
     g_assert_no_error(error);
     return conn;

@@ -213,11 +213,11 @@ test_read_only(void)
         "compression.xbzrle.cache=16MiB", "--for-libvirt", "--json", NULL);
 
     assert_has(asked_for, "\"judged-by\" : \"release\"");
-    assert_has(asked_for, "this connection may only read");
+    assert_has(asked_for, "this connection is read-only");
     assert_has(text, "\"judged-by\" : \"release\"");
     assert_has(text, "libvirt could not be asked what it takes, so its release "
                      "alone was gone by: ");
-    assert_has(text, "this connection may only read");
+    assert_has(text, "this connection is read-only");
 
     virDomainDestroy(domain);
     virDomainUndefine(domain);

@@ -113,6 +113,50 @@ is_tainted_by_us(virDomainPtr domain)
     return tainted;
 }
 
+/* Which commands use QEMU's monitor, and so taint the guest. */
+static void
+test_looking_does_not_taint(void)
+{
+    static const struct {
+        const char *words[3];
+        gboolean taints;
+    } cases[] = {
+        { { "list", NULL, NULL }, FALSE },
+        { { "list", "--name", NULL }, FALSE },
+        { { "list", "--keys", NULL }, FALSE },
+        { { "list", "--json", NULL }, FALSE },
+        { { "dominfo", "looked-at", NULL }, FALSE },
+        { { "domjobinfo", "looked-at", NULL }, FALSE },
+        { { "domjobabort", "looked-at", NULL }, FALSE },
+        { { "complete", "dominfo", "" }, FALSE },
+        { { "complete", "migrate-setparameters", "" }, FALSE },
+        { { "migrate-getparameters", "looked-at", NULL }, TRUE },
+        { { "probe", "looked-at", NULL }, TRUE },
+    };
+    virDomainPtr domain = host_add_guest(alpha, "looked-at", TRUE);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *const *words = cases[i].words;
+        g_autofree char *text = NULL;
+
+        if (strcmp(words[0], "complete") == 0)
+            text = host_migtune(alpha, "complete", "--", words[1], words[2],
+                                NULL);
+        else
+            text = host_migtune(alpha, words[0], words[1], words[2], NULL);
+        g_test_message("%s %s: %s", words[0], words[1] ? words[1] : "", text);
+        g_assert_cmpint(is_tainted_by_us(domain), ==, cases[i].taints);
+        if (!cases[i].taints)
+            continue;
+        /* A new process is not tainted. */
+        virDomainDestroy(domain);
+        g_assert_cmpint(virDomainCreate(domain), ==, 0);
+    }
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
 /* Nothing but libvirt's functions, and nothing said of what those cannot see. */
 static void
 test_no_monitor(void)
@@ -261,12 +305,13 @@ test_bad_input(void)
     g_autofree char *containers = g_strdup_printf(
         "lxc+unix:///system?socket=%s/sock/libvirt-sock", alpha->dir);
 
-    run_has(containers, "list", NULL, "this libvirt has no driver for such");
-    run_has(read_only, "dominfo", "plain", "this connection may only read");
-    run_has(nowhere, "list", NULL, "is the daemon running?");
+    run_has(containers, "list", NULL, "this libvirt has no driver for this");
+    run_has(read_only, "migrate-getparameters", "plain",
+            "this connection is read-only");
+    run_has(nowhere, "list", NULL, "the daemon does not run");
     run_has(strange, "list", NULL, "try qemu:///system");
-    run_has("test:///default", "dominfo", "test",
-            "libvirt reaches no QEMU behind this URI");
+    run_has("test:///default", "migrate-getparameters", "test",
+            "this URI does not lead to QEMU guests");
     run_has("test:///default", "dominfo", "nobody", "'nobody'");
     run_has("qemu+strange:///system", "list", NULL, "exit");
     run_has("qemu+tcp://127.0.0.1:1/system", "list", NULL,
@@ -416,6 +461,8 @@ main(int argc, char **argv)
         return 0;
 
     g_test_add_func("/libvirt/set-and-get", test_set_and_get);
+    g_test_add_func("/libvirt/looking-does-not-taint",
+                    test_looking_does_not_taint);
     g_test_add_func("/libvirt/no-monitor", test_no_monitor);
     g_test_add_func("/libvirt/lookups", test_lookups);
     g_test_add_func("/libvirt/bad-input", test_bad_input);

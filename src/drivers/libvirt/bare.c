@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A guest without its monitor: what libvirt's own functions tell of it, as
- * answers to the commands that ask for it.
+ * Answers to QMP queries from libvirt's own functions, without QEMU's monitor.
  *
- * There is no schema then, so that what query-migrate-parameters has is all
- * that there is: the few parameters that libvirt has functions for.
+ * They are used for commands that only look at a guest, because the monitor
+ * marks the guest as tainted, and for everything with --no-monitor.  Then
+ * there is no schema, so that query-migrate-parameters determines which
+ * parameters are known: the few that libvirt has functions for.
  */
 #include "config.h"
 
 #include "drivers/libvirt/native.h"
+#include "util/i18n.h"
 #include "util/json-peek.h"
 
-/* What this "QEMU" has. */
+/* The commands that work without the monitor. */
 static const char *const bare_commands[] = {
     "query-commands", "query-version", "query-status", "query-migrate",
     "query-migrate-capabilities", "query-migrate-parameters",
@@ -33,7 +35,8 @@ bare_list_commands(virDomainPtr domain, GError **error)
     return mt_json_node_new_array(array);
 }
 
-/* That of the host's QEMU: libvirt does not tell that of a guest. */
+/* The version of the host's QEMU.  libvirt does not report the version that a
+ * guest runs, which is older if QEMU was updated since the guest started. */
 static JsonNode *
 bare_version(virDomainPtr domain, GError **error)
 {
@@ -41,8 +44,14 @@ bare_version(virDomainPtr domain, GError **error)
     JsonObject *numbers;
     JsonObject *object;
 
+    if (g_strcmp0(virConnectGetType(virDomainGetConnect(domain)), "QEMU") !=
+        0) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("this URI does not lead to QEMU guests"));
+        return NULL;
+    }
     if (virConnectGetVersion(virDomainGetConnect(domain), &version) < 0) {
-        lv_error_take(error, LV_TO_ASK, "asking for the version of QEMU");
+        lv_error_take(error, LV_TO_QUERY, _("cannot read the version of QEMU"));
         return NULL;
     }
     numbers = json_object_new();
@@ -56,33 +65,34 @@ bare_version(virDomainPtr domain, GError **error)
     return mt_json_node_new_object(object);
 }
 
+/* QEMU's run state for libvirt's; other states are "paused". */
+static const char *const bare_states[] = {
+    [VIR_DOMAIN_RUNNING] = "running",
+    [VIR_DOMAIN_BLOCKED] = "running",
+    [VIR_DOMAIN_SHUTDOWN] = "shutdown",
+    [VIR_DOMAIN_SHUTOFF] = "shutdown",
+    [VIR_DOMAIN_CRASHED] = "guest-panicked",
+    [VIR_DOMAIN_PMSUSPENDED] = "suspended",
+};
+
 static JsonNode *
 bare_status(virDomainPtr domain, GError **error)
 {
+    const char *text = NULL;
     JsonObject *object;
     int state;
+    int reason = 0;
 
-    if (virDomainGetState(domain, &state, NULL, 0) < 0) {
-        lv_error_take(error, LV_TO_ASK, "asking for the state");
+    if (virDomainGetState(domain, &state, &reason, 0) < 0) {
+        lv_error_take(error, LV_TO_QUERY, _("cannot read the state"));
         return NULL;
     }
+    if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_MIGRATION)
+        text = "inmigrate";
+    else if (state >= 0 && state < (int)G_N_ELEMENTS(bare_states))
+        text = bare_states[state];
     object = json_object_new();
-    json_object_set_string_member(object, "status",
-                                  state == VIR_DOMAIN_RUNNING ? "running"
-                                                              : "paused");
-
-    return mt_json_node_new_object(object);
-}
-
-static JsonNode *
-bare_migration(virDomainPtr domain, GError **error)
-{
-    JsonObject *object = json_object_new();
-    virDomainJobInfo info;
-
-    if (virDomainGetJobInfo(domain, &info) == 0 &&
-        info.type != VIR_DOMAIN_JOB_NONE)
-        json_object_set_string_member(object, "status", "active");
+    json_object_set_string_member(object, "status", text ? text : "paused");
 
     return mt_json_node_new_object(object);
 }
@@ -107,7 +117,7 @@ bare_parameters(virDomainPtr domain, GError **error)
                                    mt_json_node_new_uint64(value *
                                                            native->unit));
         } else if (lv_error_is_loss()) {
-            lv_error_take(error, LV_TO_ASK, native->function);
+            lv_error_take(error, LV_TO_QUERY, native->function);
             json_object_unref(object);
             return NULL;
         }
@@ -123,7 +133,7 @@ static const struct {
     { "query-commands", bare_list_commands },
     { "query-version", bare_version },
     { "query-status", bare_status },
-    { "query-migrate", bare_migration },
+    { "query-migrate", lv_job_to_migration },
     { "query-migrate-capabilities", bare_capabilities },
     { "query-migrate-parameters", bare_parameters },
 };
@@ -135,9 +145,10 @@ lv_bare_answer(virDomainPtr domain, const char *command, GError **error)
         if (g_strcmp0(bare_answers[i].command, command) == 0)
             return bare_answers[i].answer(domain, error);
     }
-    /* As QEMU says it of what it does not know. */
+    /* QEMU's error class for an unknown command. */
     migtune_error_set(error, MIGTUNE_ERROR_QEMU,
-                      "%s needs QEMU's monitor, which --no-monitor rules out",
+                      _("%s needs QEMU's monitor, which --no-monitor "
+                        "excludes"),
                       command);
     if (error) {
         migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_COMMAND, command);

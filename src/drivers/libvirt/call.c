@@ -1,33 +1,67 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Calls with an end.
+ * Calls of libvirt with a time limit.
  *
- * libvirt's functions return when the other side answers, and there is no way
- * to give them a time limit or to stop them.  So each runs in a thread of a
- * pool, and who called waits for it as long as he wants to; when he stops
- * waiting the thread is left to itself, with all that it needs.
+ * A libvirt function returns when the daemon answers; it has no time limit and
+ * cannot be cancelled.  So each call runs in a thread of a pool.  The caller
+ * waits for that thread until the time is up or the call is cancelled, and then
+ * abandons the thread, which keeps all the data that it needs.
  */
 #include "config.h"
 
-#include "drivers/libvirt/libvirt-private.h"
+#undef G_LOG_DOMAIN
+#define G_LOG_DOMAIN "migtune-libvirt"
 
-/* How often somebody who waits looks whether he is to stop. */
-#define CALL_LOOK_US (20 * 1000)
+#include "drivers/libvirt/libvirt-private.h"
+#include "util/i18n.h"
+
+/* How often a waiting thread checks its cancellable. */
+#define CALL_CHECK_US (20 * G_TIME_SPAN_MILLISECOND)
 
 typedef struct {
     gint ref_count;
     LvCallFunc func;
     gpointer data;
     GDestroyNotify free;
+    GCancellable *abandoned;    /* cancelled when the caller stops waiting */
 
     GMutex lock;
     GCond cond;
-    gboolean held;              /* under the lock, as all below */
-    gboolean left;              /* nobody waits any more */
+    /* Under the lock. */
+    gboolean held;              /* the user is being asked */
     gboolean done;
     gboolean ok;
     GError *error;
 } LvCall;
+
+/* The messages of a call; that of a timeout ends with the time. */
+static const struct {
+    const char *timeout;
+    const char *cancelled;
+} call_texts[] = {
+    [LV_CALL_CLOSE] = { N_("libvirt did not close the connection"),
+                        N_("cancelled while closing the connection") },
+    [LV_CALL_CONNECT] = { N_("libvirt did not connect"),
+                          N_("cancelled while connecting to libvirt") },
+    [LV_CALL_LIST] = { N_("libvirt did not list its domains"),
+                       N_("cancelled while libvirt listed its domains") },
+    [LV_CALL_LOOKUP] = { N_("libvirt did not look up the domain"),
+                         N_("cancelled while libvirt looked up the domain") },
+    [LV_CALL_VERSION] = { N_("libvirt did not report its version"),
+                          N_("cancelled while libvirt reported its version") },
+    [LV_CALL_COMMAND] = { N_("libvirt did not answer"),
+                          N_("cancelled while waiting for libvirt") },
+    [LV_CALL_METADATA_READ] = {
+        N_("libvirt did not read the metadata"),
+        N_("cancelled while libvirt read the metadata") },
+    [LV_CALL_METADATA_WRITE] = {
+        N_("libvirt did not write the metadata"),
+        N_("cancelled while libvirt wrote the metadata") },
+    [LV_CALL_TAKES] = {
+        N_("libvirt did not report the parameters of its migration"),
+        N_("cancelled while libvirt reported the parameters of its "
+           "migration") },
+};
 
 static void
 call_unref(LvCall *call)
@@ -38,12 +72,13 @@ call_unref(LvCall *call)
     if (call->free)
         call->free(call->data);
     g_clear_error(&call->error);
+    g_object_unref(call->abandoned);
     g_mutex_clear(&call->lock);
     g_cond_clear(&call->cond);
     g_free(call);
 }
 
-/* The one that this thread is about. */
+/* The call that this thread runs. */
 static GPrivate call_current = G_PRIVATE_INIT(NULL);
 
 static void
@@ -65,7 +100,7 @@ call_run(gpointer data, gpointer user_data)
     call_unref(call);
 }
 
-/* The threads are GLib's, which keeps a few of them at hand. */
+/* GLib's pools share their threads, so this rarely creates one. */
 static void
 call_start(LvCall *call)
 {
@@ -75,19 +110,22 @@ call_start(LvCall *call)
     g_thread_pool_free(pool, FALSE, FALSE);
 }
 
-/* Who is being asked something may have to be let off: a terminal shows again
- * what is typed. */
+/* Abandons the call.  If the user is being asked, it waits until that has
+ * ended, because the terminal must show typed text again.  Call with the lock
+ * held. */
 static void
-call_leave(LvCall *call)
+call_abandon(LvCall *call)
 {
-    call->left = TRUE;
+    g_mutex_unlock(&call->lock);
+    g_cancellable_cancel(call->abandoned);
+    g_mutex_lock(&call->lock);
     while (call->held)
         g_cond_wait(&call->cond, &call->lock);
 }
 
-/* Waits until it is done; FALSE with an error when it is to be left. */
+/* Waits until the call is done.  FALSE with an error if it was abandoned. */
 static gboolean
-call_wait(LvCall *call, const char *what, guint timeout_ms,
+call_wait(LvCall *call, LvCallPurpose what, guint timeout_ms,
           GCancellable *cancellable, GError **error)
 {
     gint64 end = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
@@ -99,21 +137,20 @@ call_wait(LvCall *call, const char *what, guint timeout_ms,
         if (call->held)
             end = now + timeout_ms * G_TIME_SPAN_MILLISECOND;
         if (g_cancellable_is_cancelled(cancellable)) {
-            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                              "it was stopped while libvirt was asked to %s",
-                              what);
-            call_leave(call);
+            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED, "%s",
+                              _(call_texts[what].cancelled));
+            call_abandon(call);
             return FALSE;
         }
         if (now >= until) {
             migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
-                              "libvirt did not %s within %u ms", what,
-                              timeout_ms);
-            call_leave(call);
+                              _("%s within %u ms"),
+                              _(call_texts[what].timeout), timeout_ms);
+            call_abandon(call);
             return FALSE;
         }
         if (cancellable)
-            until = MIN(until, now + CALL_LOOK_US);
+            until = MIN(until, now + CALL_CHECK_US);
         if (until == G_MAXINT64)
             g_cond_wait(&call->cond, &call->lock);
         else
@@ -132,6 +169,7 @@ call_new(LvCallFunc func, gpointer data, GDestroyNotify free, gint n_refs)
     call->func = func;
     call->data = data;
     call->free = free;
+    call->abandoned = g_cancellable_new();
     g_mutex_init(&call->lock);
     g_cond_init(&call->cond);
 
@@ -139,27 +177,33 @@ call_new(LvCallFunc func, gpointer data, GDestroyNotify free, gint n_refs)
 }
 
 gboolean
-lv_call(LvCallFunc func, gpointer data, GDestroyNotify free, const char *what,
-        guint timeout_ms, GCancellable *cancellable, GError **error)
+lv_call(LvCallFunc func, gpointer data, GDestroyNotify free,
+        LvCallPurpose what, guint timeout_ms, GCancellable *cancellable,
+        GError **error)
 {
     LvCall *call = call_new(func, data, free, 2);
+    gint64 start_us = g_get_monotonic_time();
+    GError *failure = NULL;
     gboolean ok = FALSE;
 
     call_start(call);
     g_mutex_lock(&call->lock);
-    if (call_wait(call, what, timeout_ms, cancellable, error)) {
+    if (call_wait(call, what, timeout_ms, cancellable, &failure)) {
         ok = call->ok;
-        if (!ok)
-            g_propagate_error(error, g_steal_pointer(&call->error));
+        failure = g_steal_pointer(&call->error);
     }
     g_mutex_unlock(&call->lock);
     call_unref(call);
+    g_debug("call %d: %s after %.1f ms", what, failure ? failure->message : "ok",
+            (g_get_monotonic_time() - start_us) / 1000.0);
+    if (failure)
+        g_propagate_error(error, failure);
 
     return ok;
 }
 
 void
-lv_call_and_leave(LvCallFunc func, gpointer data, GDestroyNotify free)
+lv_call_detached(LvCallFunc func, gpointer data, GDestroyNotify free)
 {
     call_start(call_new(func, data, free, 1));
 }
@@ -177,22 +221,15 @@ lv_call_hold(gboolean hold)
     g_mutex_unlock(&call->lock);
 }
 
-gboolean
-lv_call_is_left(void)
+GCancellable *
+lv_call_get_cancellable(void)
 {
     LvCall *call = g_private_get(&call_current);
-    gboolean left;
 
-    if (!call)
-        return FALSE;
-    g_mutex_lock(&call->lock);
-    left = call->left;
-    g_mutex_unlock(&call->lock);
-
-    return left;
+    return call ? call->abandoned : NULL;
 }
 
-/* Several at a time. */
+/* What the threads of lv_call_each() share. */
 typedef struct {
     void (*func)(guint nth, gpointer data);
     gpointer data;
@@ -216,7 +253,7 @@ lv_call_each(guint n, void (*func)(guint nth, gpointer data), gpointer data)
         return;
 
     pool = g_thread_pool_new(call_each_run, &each, MAX(n - 1, 1), FALSE, NULL);
-    /* The first is done here; a pool takes no 0 anyway. */
+    /* This thread runs the first; a pool does not accept a 0 anyway. */
     for (guint i = 1; i < n; i++)
         g_thread_pool_push(pool, GUINT_TO_POINTER(i), NULL);
     func(0, data);

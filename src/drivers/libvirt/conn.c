@@ -2,8 +2,12 @@
 /*
  * Connections to a libvirt daemon.
  *
- * A daemon is restarted with every update while its guests run on, so a
- * connection that is lost is opened anew by the next who needs it.
+ * A daemon is restarted with every update while its guests run on, so the next
+ * call that needs a lost connection opens it again.
+ *
+ * A connection is lost (conn is NULL), being opened (connecting) or open.  One
+ * thread opens it, without holding the lock; others that need it wait for that
+ * attempt, each with its own cancellable and time limit, and share its result.
  */
 #include "config.h"
 
@@ -11,22 +15,30 @@
 #include <string.h>
 
 #include "drivers/libvirt/libvirt-private.h"
+#include "util/i18n.h"
 
-/* A peer that answers none of so many messages, so many seconds apart, is
- * gone: as virsh has it, and sooner for who has less patience. */
+/* A peer that answers none of COUNT messages, S seconds apart, is lost.  virsh
+ * uses the same values; shorter command timeouts shorten the interval. */
 #define CONN_KEEPALIVE_S 5
 #define CONN_KEEPALIVE_COUNT 6
 
-/* How long a daemon may take to take leave of us. */
+/* The time limit for closing a connection. */
 #define CONN_CLOSE_MS 2000
 
-/* The transports that may ask the user for something while they connect. */
-static const char *const conn_asking[] = { "ssh", "libssh", "libssh2", "ext" };
-
-/* Over a network it may take longer than over a socket of this machine. */
+/* The smallest time limit for connecting to another host. */
 #define CONN_REMOTE_TIMEOUT_MS 30000
 
-/* "ssh" of "qemu+ssh:"; "" when there is none. */
+/* How often a thread that waits for another's attempt checks its cancellable. */
+#define CONN_CHECK_US (20 * G_TIME_SPAN_MILLISECOND)
+
+/* How long a guest that was listed or looked up can be opened without another
+ * lookup. */
+#define CONN_FOUND_US (2 * G_USEC_PER_SEC)
+
+/* The transports whose helper program may ask the user for a password. */
+static const char *const conn_asking[] = { "ssh", "libssh", "libssh2", "ext" };
+
+/* "ssh" of "qemu+ssh:"; "" if there is none. */
 static char *
 conn_transport(const char *uri)
 {
@@ -44,55 +56,56 @@ conn_has_host(const char *uri)
     return at && at[3] && at[3] != '/' && at[3] != '?';
 }
 
-/* How long to wait for it, and whether it wants the event loop. */
+/* Derives the time limits, and whether an event loop is needed, from the URI. */
 static void
-conn_judge_uri(LvConn *conn, const MigtuneDriverOptions *options)
+conn_set_limits(LvConn *conn, const MigtuneDriverOptions *options)
 {
     g_autofree char *transport = conn_transport(conn->uri);
     gboolean is_local = strcmp(transport, "unix") == 0 ||
                         (!*transport && !conn_has_host(conn->uri));
     const char *path = strstr(conn->uri, ":///");
 
-    conn->connect_timeout_ms = options->connect_timeout_ms;
     conn->command_timeout_ms = options->command_timeout_ms;
-    conn->no_monitor = options->no_monitor;
-    conn->read_only = options->read_only;
-    conn->events = -1;
+    conn->connect_timeout_ms = options->connect_timeout_ms;
     if (!is_local)
         conn->connect_timeout_ms = MAX(conn->connect_timeout_ms,
                                        CONN_REMOTE_TIMEOUT_MS);
-    for (gsize i = 0; i < G_N_ELEMENTS(conn_asking); i++) {
+    /* A person who types a password into ssh's own prompt takes any time, but
+     * only at the first connection and if the program can ask people. */
+    conn->first_timeout_ms = conn->connect_timeout_ms;
+    for (gsize i = 0; conn->auth && i < G_N_ELEMENTS(conn_asking); i++) {
         if (strcmp(transport, conn_asking[i]) == 0)
-            conn->connect_timeout_ms = 0;
+            conn->first_timeout_ms = 0;
     }
-    conn->loop = !is_local || (path && g_str_has_prefix(path, ":///embed"));
+    conn->needs_loop = !is_local ||
+                       (path && g_str_has_prefix(path, ":///embed"));
 }
 
-/* How long what was looked up is good for opening it. */
-#define CONN_FOUND_US (2 * G_USEC_PER_SEC)
-
-/* libvirt's own way is to print. */
+/* The error handler of a connection; without one libvirt prints. */
 static void
-conn_be_quiet(void *data, virErrorPtr error)
+conn_ignore_error(void *data, virErrorPtr error)
 {
 }
 
+/* Silences the handler of the process, for connections that cannot be opened
+ * and so have no handler of their own. */
 static gpointer
-conn_prepare(gpointer data)
+conn_silence_process(gpointer data)
 {
-    virSetErrorFunc(NULL, conn_be_quiet);
+    virSetErrorFunc(NULL, conn_ignore_error);
 
     return GINT_TO_POINTER(TRUE);
 }
 
-/* What an attempt to connect needs and brings; counted. */
+/* An attempt to connect; counted. */
 typedef struct {
     char *uri;
     unsigned int flags;
     int keepalive_s;            /* 0: none */
-    LvWatch *watch;             /* NULL: nobody watches */
-    virConnectPtr conn;
-    int events;
+    LvAuth auth;
+    LvWatch *watch;             /* NULL: no events are wanted */
+    virConnectPtr conn;         /* the result */
+    int callback;
 } LvOpen;
 
 static void
@@ -101,7 +114,7 @@ conn_open_clear(gpointer data)
     LvOpen *open = data;
 
     if (open->conn) {
-        lv_watch_part(open->conn, open->events);
+        lv_watch_detach(open->conn, open->callback);
         virConnectClose(open->conn);
     }
     if (open->watch)
@@ -119,62 +132,172 @@ static gboolean
 conn_open_run(gpointer data, GError **error)
 {
     LvOpen *open = data;
-    LvAuth auth;
 
-    lv_auth_init(&auth);
-    open->conn = virConnectOpenAuth(open->uri, &auth.auth, open->flags);
+    open->conn = virConnectOpenAuth(open->uri, &open->auth.auth, open->flags);
     if (!open->conn) {
         lv_error_take(error, LV_TO_OPEN, open->uri);
         return FALSE;
     }
-    /* Where it is not to be had, calls end by their time limit alone. */
+    virConnSetErrorFunc(open->conn, NULL, conn_ignore_error);
+    /* Without keepalive only the time limits end a call. */
     if (open->keepalive_s > 0)
         virConnectSetKeepAlive(open->conn, open->keepalive_s,
                                CONN_KEEPALIVE_COUNT);
 
-    return !open->watch || lv_watch_join(open->watch, open->conn,
-                                         &open->events, error);
+    return !open->watch || lv_watch_attach(open->watch, open->conn,
+                                           &open->callback, error);
 }
 
-/* Opens it; under the lock. */
-static void
-conn_connect(LvConn *conn, GCancellable *cancellable, GError **error)
+/* Call with the lock held. */
+static LvOpen *
+conn_open_new(LvConn *conn)
 {
-    static GOnce once = G_ONCE_INIT;
     LvOpen *open = g_atomic_rc_box_new0(LvOpen);
 
-    g_once(&once, conn_prepare, NULL);
-    if (conn->loop) {
-        lv_loop_start();
+    if (conn->needs_loop)
         open->keepalive_s = CLAMP(conn->command_timeout_ms / 1000, 1,
                                   CONN_KEEPALIVE_S);
-    }
     open->uri = g_strdup(conn->uri);
     open->flags = conn->read_only ? VIR_CONNECT_RO : 0;
-    open->events = -1;
+    open->callback = -1;
+    lv_auth_init(&open->auth, conn->auth, conn->auth_data);
     if (conn->watch)
         open->watch = lv_watch_ref(conn->watch);
-    if (lv_call(conn_open_run, g_atomic_rc_box_acquire(open), conn_open_unref,
-                "connect", conn->connect_timeout_ms, cancellable, error)) {
-        conn->events = open->events;
+
+    return open;
+}
+
+/* A connection that is no longer used; counted. */
+typedef struct {
+    virConnectPtr conn;
+    int callback;
+} LvParting;
+
+static void
+conn_parting_unref(gpointer parting)
+{
+    g_atomic_rc_box_release(parting);
+}
+
+static gboolean
+conn_parting_run(gpointer data, GError **error)
+{
+    LvParting *parting = data;
+
+    lv_watch_detach(parting->conn, parting->callback);
+    virConnectClose(parting->conn);
+
+    return TRUE;
+}
+
+/* Closes @old, whose daemon may not answer. */
+static void
+conn_part(virConnectPtr old, int callback, gboolean wait)
+{
+    LvParting *parting = g_atomic_rc_box_new0(LvParting);
+
+    parting->conn = old;
+    parting->callback = callback;
+    if (wait)
+        lv_call(conn_parting_run, parting, conn_parting_unref,
+                LV_CALL_CLOSE, CONN_CLOSE_MS, NULL, NULL);
+    else
+        lv_call_detached(conn_parting_run, parting, conn_parting_unref);
+}
+
+/* Makes one attempt to connect.  Call with the lock held, which is released
+ * meanwhile. */
+static void
+conn_connect(LvConn *conn, guint timeout_ms, GCancellable *cancellable,
+             GError **error)
+{
+    LvOpen *open = conn_open_new(conn);
+    GError *failure = NULL;
+    virConnectPtr outdated = NULL;
+
+    if (conn->needs_loop && conn->manages_libvirt)
+        lv_loop_start();
+    conn->connecting = TRUE;
+    g_mutex_unlock(&conn->lock);
+    lv_call(conn_open_run, g_atomic_rc_box_acquire(open), conn_open_unref,
+            LV_CALL_CONNECT, timeout_ms, cancellable, &failure);
+    g_mutex_lock(&conn->lock);
+    conn->connecting = FALSE;
+    conn->n_attempts++;
+    g_clear_error(&conn->failure);
+    if (failure) {
+        conn->failure = g_error_copy(failure);
+        g_propagate_error(error, failure);
+    } else if (conn->watch == open->watch) {
+        conn->callback = open->callback;
         conn->conn = g_steal_pointer(&open->conn);
+    } else {
+        /* lv_watch() was called meanwhile: the caller connects again. */
+        outdated = g_steal_pointer(&open->conn);
     }
+    g_cond_broadcast(&conn->cond);
+    if (outdated)
+        conn_part(outdated, open->callback, FALSE);
     conn_open_unref(open);
+}
+
+/* Waits for the attempt of another thread.  Call with the lock held.  FALSE
+ * with an error if that attempt failed, or this thread need not wait on. */
+static gboolean
+conn_join(LvConn *conn, GCancellable *cancellable, GError **error)
+{
+    gint64 end_us = g_get_monotonic_time() +
+        conn->connect_timeout_ms * G_TIME_SPAN_MILLISECOND;
+    guint attempt = conn->n_attempts;
+
+    while (conn->connecting && conn->n_attempts == attempt) {
+        gint64 now_us = g_get_monotonic_time();
+
+        if (g_cancellable_is_cancelled(cancellable)) {
+            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                              _("%s: it was cancelled while another thread "
+                                "was connecting"), conn->uri);
+            return FALSE;
+        }
+        if (now_us >= end_us) {
+            migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                              _("%s: libvirt did not connect within %u ms"),
+                              conn->uri, conn->connect_timeout_ms);
+            return FALSE;
+        }
+        g_cond_wait_until(&conn->cond, &conn->lock,
+                          MIN(end_us, now_us + CONN_CHECK_US));
+    }
+    if (conn->conn || !conn->failure ||
+        g_error_matches(conn->failure, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED))
+        return TRUE;
+
+    g_propagate_error(error, g_error_copy(conn->failure));
+    return FALSE;
 }
 
 virConnectPtr
 lv_conn_get(LvConn *conn, GCancellable *cancellable, GError **error)
 {
     virConnectPtr result = NULL;
+    GError *failure = NULL;
 
     g_mutex_lock(&conn->lock);
-    if (!conn->conn)
-        conn_connect(conn, cancellable, error);
+    while (!conn->conn && !failure) {
+        if (conn->connecting)
+            conn_join(conn, cancellable, &failure);
+        else
+            conn_connect(conn, conn->connect_timeout_ms, cancellable,
+                         &failure);
+    }
     if (conn->conn) {
         result = conn->conn;
         virConnectRef(result);
+        g_clear_error(&failure);
     }
     g_mutex_unlock(&conn->lock);
+    if (failure)
+        g_propagate_error(error, failure);
 
     return result;
 }
@@ -191,104 +314,75 @@ lv_conn_is_current(LvConn *conn, virDomainPtr domain)
     return is_current;
 }
 
-/* A connection that is done with; counted. */
-typedef struct {
-    virConnectPtr conn;
-    int events;
-} LvParting;
-
-static void
-conn_parting_unref(gpointer parting)
-{
-    g_atomic_rc_box_release(parting);
-}
-
-static gboolean
-conn_parting_run(gpointer data, GError **error)
-{
-    LvParting *parting = data;
-
-    lv_watch_part(parting->conn, parting->events);
-    virConnectClose(parting->conn);
-
-    return TRUE;
-}
-
-/* Takes leave of @old, which may be of a daemon that does not answer. */
-static void
-conn_part(virConnectPtr old, int events, gboolean wait)
-{
-    LvParting *parting = g_atomic_rc_box_new0(LvParting);
-
-    parting->conn = old;
-    parting->events = events;
-    if (wait)
-        lv_call(conn_parting_run, parting, conn_parting_unref, "take leave",
-                CONN_CLOSE_MS, NULL, NULL);
-    else
-        lv_call_and_leave(conn_parting_run, parting, conn_parting_unref);
-}
-
 void
 lv_conn_lost(LvConn *conn, virConnectPtr old)
 {
     gboolean is_ours;
-    int events = -1;
+    int callback = -1;
 
     g_mutex_lock(&conn->lock);
     is_ours = old && conn->conn == old;
     if (is_ours) {
         g_hash_table_remove_all(conn->found);
-        events = conn->events;
-        conn->events = -1;
+        callback = conn->callback;
+        conn->callback = -1;
         conn->conn = NULL;
         if (conn->watch)
-            lv_watch_lost(conn->watch);
+            lv_watch_set_lost(conn->watch);
     }
     g_mutex_unlock(&conn->lock);
     if (is_ours)
-        conn_part(old, events, FALSE);
+        conn_part(old, callback, FALSE);
 }
 
-/* Gives up the connection and who watches it; the next who needs one opens
- * another. */
+/* Closes the connection and ends its watch.  The next call that needs the
+ * connection opens it again. */
 static void
 conn_give_up(LvConn *conn)
 {
     virConnectPtr old;
     LvWatch *watch;
-    int events;
+    int callback;
 
     g_mutex_lock(&conn->lock);
     watch = g_steal_pointer(&conn->watch);
     old = g_steal_pointer(&conn->conn);
-    events = conn->events;
-    conn->events = -1;
+    callback = conn->callback;
+    conn->callback = -1;
     g_hash_table_remove_all(conn->found);
     g_mutex_unlock(&conn->lock);
     if (watch)
         lv_watch_end(watch);
     if (old)
-        conn_part(old, events, TRUE);
+        conn_part(old, callback, TRUE);
 }
 
-gboolean
-lv_watch(gpointer data, MigtuneDriverEventFunc func, gpointer user_data,
-         GError **error)
+static void
+conn_reopen(gpointer data, GCancellable *cancellable)
 {
-    LvConn *conn = data;
+    virConnectPtr ref = lv_conn_get(data, cancellable, NULL);
+
+    if (ref)
+        virConnectClose(ref);
+}
+
+static void
+conn_closed(gpointer data, virConnectPtr closed)
+{
+    lv_conn_lost(data, closed);
+}
+
+/* Starts to watch.  Call with the watch lock held. */
+static gboolean
+conn_watch_start(LvConn *conn, MigtuneDriverEventFunc func, gpointer user_data,
+                 GError **error)
+{
+    const LvWatchOwner owner = { conn_reopen, conn_closed, conn };
     virConnectPtr ref;
 
-    if (!func && !conn->watch)
-        return TRUE;
-    /* In any case another connection is needed: one with the event loop. */
-    conn_give_up(conn);
-    if (!func)
-        return TRUE;
-
     g_mutex_lock(&conn->lock);
-    conn->loop = TRUE;
-    conn->watch = lv_watch_new(conn, func, user_data);
+    conn->needs_loop = TRUE;
+    conn->watch = lv_watch_new(&owner, func, user_data);
     g_mutex_unlock(&conn->lock);
     ref = lv_conn_get(conn, NULL, error);
     if (!ref) {
@@ -300,24 +394,87 @@ lv_watch(gpointer data, MigtuneDriverEventFunc func, gpointer user_data,
     return TRUE;
 }
 
+gboolean
+lv_watch(gpointer data, MigtuneDriverEventFunc func, gpointer user_data,
+         GError **error)
+{
+    LvConn *conn = data;
+    gboolean watched;
+    gboolean ok = TRUE;
+
+    /* Two threads may call this at the same time. */
+    g_mutex_lock(&conn->watch_lock);
+    g_mutex_lock(&conn->lock);
+    watched = conn->watch != NULL;
+    g_mutex_unlock(&conn->lock);
+    /* The present connection may have been opened without an event loop. */
+    if (watched || func)
+        conn_give_up(conn);
+    if (func)
+        ok = conn_watch_start(conn, func, user_data, error);
+    g_mutex_unlock(&conn->watch_lock);
+
+    return ok;
+}
+
+gboolean
+lv_conn_has_ended(LvConn *conn, const char *uuid, guint id, char **ret_how)
+{
+    LvWatch *watch = NULL;
+    gboolean known;
+
+    *ret_how = NULL;
+    g_mutex_lock(&conn->lock);
+    if (conn->watch)
+        watch = lv_watch_ref(conn->watch);
+    g_mutex_unlock(&conn->lock);
+    if (!watch)
+        return FALSE;
+    known = lv_watch_has_ended(watch, uuid, id, ret_how);
+    lv_watch_unref(watch);
+
+    return known;
+}
+
 static void
 conn_domain_free(gpointer domain)
 {
     virDomainFree(domain);
 }
 
+/* An option that a library of another release may not have. */
+#define CONN_HAS_OPTION(options, member) \
+    ((options)->size >= G_STRUCT_OFFSET(MigtuneDriverOptions, member) + \
+                            sizeof((options)->member))
+
 gpointer
 lv_open(const char *uri, const MigtuneDriverOptions *options,
         GCancellable *cancellable, GError **error)
 {
+    static GOnce once = G_ONCE_INIT;
     LvConn *conn = g_new0(LvConn, 1);
 
     conn->uri = g_strdup(uri);
+    conn->callback = -1;
     conn->found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                         conn_domain_free);
     g_mutex_init(&conn->lock);
-    conn_judge_uri(conn, options);
-    conn_connect(conn, cancellable, error);
+    g_mutex_init(&conn->watch_lock);
+    g_cond_init(&conn->cond);
+    conn->no_monitor = options->no_monitor;
+    conn->read_only = options->read_only;
+    if (CONN_HAS_OPTION(options, auth_data)) {
+        conn->auth = options->auth;
+        conn->auth_data = options->auth_data;
+    }
+    if (CONN_HAS_OPTION(options, manages_libvirt))
+        conn->manages_libvirt = options->manages_libvirt;
+    if (conn->manages_libvirt)
+        g_once(&once, conn_silence_process, NULL);
+    conn_set_limits(conn, options);
+    g_mutex_lock(&conn->lock);
+    conn_connect(conn, conn->first_timeout_ms, cancellable, error);
+    g_mutex_unlock(&conn->lock);
     if (!conn->conn) {
         lv_close(conn);
         return NULL;
@@ -333,12 +490,16 @@ lv_close(gpointer data)
 
     conn_give_up(conn);
     g_hash_table_unref(conn->found);
+    g_clear_error(&conn->failure);
+    g_cond_clear(&conn->cond);
+    g_mutex_clear(&conn->watch_lock);
     g_mutex_clear(&conn->lock);
     g_free(conn->uri);
     g_free(conn);
 }
 
-/* Takes @domains; those of an earlier answer are forgotten. */
+/* Keeps @domains for lv_conn_take_found() in place of earlier ones; takes
+ * them. */
 static void
 conn_remember(LvConn *conn, virDomainPtr *domains, guint n)
 {
@@ -355,7 +516,7 @@ conn_remember(LvConn *conn, virDomainPtr *domains, guint n)
 }
 
 virDomainPtr
-lv_conn_take_found(LvConn *conn, const char *name)
+lv_conn_take_found(LvConn *conn, const char *name, gint64 *ret_found_us)
 {
     virDomainPtr domain = NULL;
     gpointer key = NULL;
@@ -366,19 +527,20 @@ lv_conn_take_found(LvConn *conn, const char *name)
         g_hash_table_remove_all(conn->found);
     if (g_hash_table_steal_extended(conn->found, name, &key, &value))
         domain = value;
+    *ret_found_us = conn->found_us;
     g_mutex_unlock(&conn->lock);
     g_free(key);
 
     return domain;
 }
 
-/* A question about the connection: a name in, domains out; counted. */
+/* A query of the connection; counted. */
 typedef struct {
     virConnectPtr conn;
-    char *name;                 /* whom is looked for */
-    virDomainPtr *domains;      /* the answer */
+    char *name;                 /* of the guest to look up */
+    virDomainPtr *domains;      /* the answer, with n_domains */
     guint n_domains;
-    unsigned long version;      /* or this */
+    unsigned long version;      /* the answer to a query of the version */
 } LvQuestion;
 
 static void
@@ -390,7 +552,7 @@ conn_question_clear(gpointer data)
         if (question->domains[i])
             virDomainFree(question->domains[i]);
     }
-    /* libvirt's own allocator is the C library's. */
+    /* libvirt allocates with malloc(). */
     free(question->domains);
     virConnectClose(question->conn);
     g_free(question->name);
@@ -410,7 +572,7 @@ conn_format_version(unsigned long version)
                            version / 1000 % 1000, version % 1000);
 }
 
-/* The names of what was found, which is remembered, or the version. */
+/* The version, or the names of the domains, which are kept. */
 static char **
 conn_take_names(LvConn *conn, LvQuestion *question)
 {
@@ -427,13 +589,10 @@ conn_take_names(LvConn *conn, LvQuestion *question)
     return names;
 }
 
-/*
- * Asks, a second time over a new connection where the old one turns out to be
- * dead: questions may be repeated.
- */
+/* Runs a query; once more over a new connection if the old one is lost. */
 static char **
-conn_ask(LvConn *conn, LvCallFunc func, const char *name, const char *what,
-         GCancellable *cancellable, GError **error)
+conn_query(LvConn *conn, LvCallFunc func, const char *name, LvCallPurpose what,
+           GCancellable *cancellable, GError **error)
 {
     char **names = NULL;
     gboolean again = TRUE;
@@ -471,7 +630,7 @@ conn_list_which(LvQuestion *question, unsigned int flags, GError **error)
                                      flags);
 
     if (n < 0) {
-        lv_error_take(error, LV_TO_ASK, "listing the domains");
+        lv_error_take(error, LV_TO_QUERY, _("cannot list the domains"));
         return FALSE;
     }
     question->n_domains = n;
@@ -494,18 +653,18 @@ conn_list_inactive_run(gpointer question, GError **error)
 char **
 lv_list(gpointer data, GCancellable *cancellable, GError **error)
 {
-    return conn_ask(data, conn_list_run, NULL, "list its domains",
-                    cancellable, error);
+    return conn_query(data, conn_list_run, NULL, LV_CALL_LIST, cancellable,
+                      error);
 }
 
 char **
 lv_list_inactive(gpointer data, GCancellable *cancellable, GError **error)
 {
-    return conn_ask(data, conn_list_inactive_run, NULL, "list its domains",
-                    cancellable, error);
+    return conn_query(data, conn_list_inactive_run, NULL, LV_CALL_LIST,
+                      cancellable, error);
 }
 
-/* The number of a domain that runs; -1 for a text that is none. */
+/* The number of a running domain; -1 if @name is not a number. */
 static int
 conn_parse_id(const char *name)
 {
@@ -538,10 +697,10 @@ conn_lookup_run(gpointer data, GError **error)
 
     if (!domain && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
         migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                          "libvirt has no domain with the name, UUID or "
-                          "number '%s'", question->name);
+                          _("libvirt has no domain with the name, UUID or "
+                            "number '%s'"), question->name);
     else if (!domain)
-        lv_error_take(error, LV_TO_ASK, "looking up the domain");
+        lv_error_take(error, LV_TO_QUERY, _("cannot look up the domain"));
     if (!domain)
         return FALSE;
     question->domains = calloc(1, sizeof(*question->domains));
@@ -555,8 +714,8 @@ char *
 lv_lookup(gpointer data, const char *name, GCancellable *cancellable,
           GError **error)
 {
-    char **names = conn_ask(data, conn_lookup_run, name, "look up a domain",
-                            cancellable, error);
+    char **names = conn_query(data, conn_lookup_run, name, LV_CALL_LOOKUP,
+                              cancellable, error);
     char *result = names ? g_steal_pointer(&names[0]) : NULL;
 
     g_strfreev(names);
@@ -572,7 +731,7 @@ conn_version_run(gpointer data, GError **error)
 
     if (virGetVersion(&here, NULL, NULL) < 0 ||
         virConnectGetLibVersion(question->conn, &there) < 0) {
-        lv_error_take(error, LV_TO_ASK, "asking for libvirt's version");
+        lv_error_take(error, LV_TO_QUERY, _("cannot read libvirt's version"));
         return FALSE;
     }
     question->version = MIN(here, there);
@@ -583,8 +742,8 @@ conn_version_run(gpointer data, GError **error)
 char *
 lv_version(gpointer data, GCancellable *cancellable, GError **error)
 {
-    char **names = conn_ask(data, conn_version_run, NULL, "tell its version",
-                            cancellable, error);
+    char **names = conn_query(data, conn_version_run, NULL, LV_CALL_VERSION,
+                              cancellable, error);
     char *result = names ? g_steal_pointer(&names[0]) : NULL;
 
     g_strfreev(names);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One guest of libvirt: who it is, and finding it again.
+ * One guest of libvirt: its identity, and finding it again.
+ *
+ * Opening a guest uses libvirt's functions only, because QEMU's monitor taints
+ * the guest.  lv_domain_identify() adds what only the monitor tells, and is
+ * called before the first command that uses the monitor anyway.
  */
 #include "config.h"
 
 #include <string.h>
 
 #include "drivers/libvirt/libvirt-private.h"
+#include "util/i18n.h"
 #include "util/json.h"
 #include "util/json-peek.h"
 
@@ -41,7 +46,7 @@ domain_search_run(gpointer data, GError **error)
 
     search->domain = virDomainLookupByName(search->conn, search->name);
     if (!search->domain)
-        lv_error_take(error, LV_TO_ASK, search->name);
+        lv_error_take(error, LV_TO_QUERY, search->name);
 
     return search->domain != NULL;
 }
@@ -61,10 +66,10 @@ domain_search_once(LvConn *conn, const char *name, GCancellable *cancellable,
     search->conn = ref;
     search->name = g_strdup(name);
     if (lv_call(domain_search_run, g_atomic_rc_box_acquire(search),
-                domain_search_unref, "look up the domain",
+                domain_search_unref, LV_CALL_LOOKUP,
                 conn->command_timeout_ms, cancellable, &failure))
         domain = g_steal_pointer(&search->domain);
-    else if (lv_domain_is_lost_by(failure))
+    else if (lv_error_loses_connection(failure))
         lv_conn_lost(conn, ref);
     if (failure)
         g_propagate_error(error, g_steal_pointer(&failure));
@@ -73,23 +78,31 @@ domain_search_once(LvConn *conn, const char *name, GCancellable *cancellable,
     return domain;
 }
 
-/* What was found a moment ago, unless it is known to be so no more. */
+/* The domain as it was found recently, unless it may have been restarted since
+ * then. */
 static virDomainPtr
 domain_take_found(LvConn *conn, const char *name)
 {
-    virDomainPtr domain = lv_conn_take_found(conn, name);
-    g_autofree char *how = NULL;
+    gint64 found_us = 0;
+    virDomainPtr domain = lv_conn_take_found(conn, name, &found_us);
     char uuid[VIR_UUID_STRING_BUFLEN];
+    g_autofree char *how = NULL;
 
-    if (!domain || virDomainGetUUIDString(domain, uuid) < 0 ||
-        !lv_watch_knows(conn, uuid, virDomainGetID(domain), &how) || !how)
+    if (!domain)
+        return NULL;
+    if (virDomainGetUUIDString(domain, uuid) == 0 &&
+        lv_conn_has_ended(conn, uuid, virDomainGetID(domain), &how)) {
+        if (!how)
+            return domain;
+    } else if (g_get_monotonic_time() - found_us <= LV_SEEN_US) {
         return domain;
+    }
 
     virDomainFree(domain);
     return NULL;
 }
 
-/* A second attempt is made over a new connection. */
+/* Looks the domain up; once more if the connection was lost. */
 static virDomainPtr
 domain_search(LvConn *conn, const char *name, GCancellable *cancellable,
               GError **error)
@@ -109,29 +122,12 @@ domain_search(LvConn *conn, const char *name, GCancellable *cancellable,
 }
 
 gboolean
-lv_domain_is_lost_by(const GError *failure)
-{
-    return g_error_matches(failure, MIGTUNE_ERROR,
-                           MIGTUNE_ERROR_DISCONNECTED) ||
-           g_error_matches(failure, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT) ||
-           g_error_matches(failure, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
-}
-
-void
-lv_domain_set_gone(GError **error, const char *name, const char *how)
-{
-    migtune_error_set(error, MIGTUNE_ERROR_NOT_RUNNING,
-                      "%s: %s since it was opened, and nothing more is sent to "
-                      "it: open it again", name, how);
-}
-
-gboolean
 lv_domain_check(LvDomain *domain, GError **error)
 {
     g_autofree char *how = NULL;
 
-    if (!domain->gone && domain->instance &&
-        lv_watch_knows(domain->conn, domain->uuid, domain->id, &how)) {
+    if (!domain->gone && domain->runs &&
+        lv_conn_has_ended(domain->conn, domain->uuid, domain->id, &how)) {
         if (how)
             domain->gone = g_steal_pointer(&how);
         else
@@ -140,7 +136,7 @@ lv_domain_check(LvDomain *domain, GError **error)
     if (!domain->gone)
         return TRUE;
 
-    lv_domain_set_gone(error, domain->name, domain->gone);
+    lv_error_set_gone(error, domain->name, domain->gone);
     return FALSE;
 }
 
@@ -151,14 +147,51 @@ lv_domain_lose(LvDomain *domain)
     g_clear_pointer(&domain->domain, virDomainFree);
 }
 
-/* What is asked of a guest that runs, beside what libvirt tells. */
+gboolean
+lv_domain_run(LvDomain *domain, gboolean no_monitor,
+              MigtuneDriverCommand *commands, guint n_commands,
+              gboolean *ret_repeatable, GCancellable *cancellable,
+              GError **error)
+{
+    const LvTarget target = {
+        .domain = domain->domain,
+        .name = domain->name,
+        .uuid = domain->uuid,
+        .id = domain->id,
+        .check_id = g_get_monotonic_time() - domain->seen_us > LV_SEEN_US,
+        .no_monitor = no_monitor,
+        .n_querying = &domain->conn->n_querying,
+        .timeout_ms = domain->conn->command_timeout_ms,
+    };
+    g_autoptr(GError) failure = NULL;
+    LvOutcome outcome;
+    gboolean ok = lv_batch_run(&target, commands, n_commands, &outcome,
+                               cancellable, &failure);
+
+    if (outcome.checked)
+        domain->seen_us = g_get_monotonic_time();
+    if (outcome.gone)
+        domain->gone = g_strdup(_(outcome.gone));
+    *ret_repeatable = outcome.repeatable;
+    if (ok)
+        return TRUE;
+
+    if (lv_error_loses_connection(failure))
+        lv_domain_lose(domain);
+    g_propagate_error(error, g_steal_pointer(&failure));
+
+    return FALSE;
+}
+
+/* The queries that identify a running process. */
 enum {
-    DOMAIN_ASK_VERSION,
-    DOMAIN_ASK_CPUS,
-    DOMAIN_N_ASKED
+    DOMAIN_QUERY_VERSION,
+    DOMAIN_QUERY_CPUS,
+    DOMAIN_N_QUERIES
 };
 
-/* The number of the thread of the first virtual CPU; 0 when it is not told. */
+/* The number of the thread of the first virtual CPU; 0 if QEMU does not report
+ * it. */
 static gint64
 domain_cpu_thread(JsonNode *cpus)
 {
@@ -177,23 +210,25 @@ domain_cpu_thread(JsonNode *cpus)
 }
 
 /*
- * Fills in @ret_instance and @ret_version.
+ * Asks QEMU for its version and for what identifies its process.
  *
- * libvirt counts the starts of its domains and begins anew after a restart of
- * its own or of the machine, so its number alone does not tell a process; with
- * the number of a thread it does.
+ * libvirt numbers the starts of its domains, but begins again at 1 after a
+ * restart of the host or, without running guests, of the daemon.  The number
+ * and the number of a thread together identify a process.
  */
 static gboolean
-domain_ask(LvDomain *domain, char **ret_instance, JsonNode **ret_version,
-           GCancellable *cancellable, GError **error)
+domain_query_identity(LvDomain *domain, char **ret_instance,
+                      JsonNode **ret_version, GCancellable *cancellable,
+                      GError **error)
 {
-    MigtuneDriverCommand asked[DOMAIN_N_ASKED] = {
-        [DOMAIN_ASK_VERSION] = { .name = "query-version" },
-        [DOMAIN_ASK_CPUS] = { .name = "query-cpus-fast" },
+    MigtuneDriverCommand queries[DOMAIN_N_QUERIES] = {
+        [DOMAIN_QUERY_VERSION] = { .name = "query-version" },
+        [DOMAIN_QUERY_CPUS] = { .name = "query-cpus-fast" },
     };
-    gboolean ok = lv_execute(domain, asked, DOMAIN_N_ASKED, cancellable,
-                             error);
-    MigtuneDriverCommand *version = &asked[DOMAIN_ASK_VERSION];
+    gboolean repeatable;
+    gboolean ok = lv_domain_run(domain, FALSE, queries, DOMAIN_N_QUERIES,
+                                &repeatable, cancellable, error);
+    MigtuneDriverCommand *version = &queries[DOMAIN_QUERY_VERSION];
 
     if (ok && version->error) {
         g_propagate_error(error, g_steal_pointer(&version->error));
@@ -201,23 +236,20 @@ domain_ask(LvDomain *domain, char **ret_instance, JsonNode **ret_version,
     }
     if (ok) {
         *ret_instance = g_strdup_printf(
-            "libvirt %s %u %" G_GINT64_FORMAT, domain->uuid,
-            virDomainGetID(domain->domain),
-            domain_cpu_thread(asked[DOMAIN_ASK_CPUS].result));
+            "libvirt %s %u %" G_GINT64_FORMAT, domain->uuid, domain->id,
+            domain_cpu_thread(queries[DOMAIN_QUERY_CPUS].result));
         *ret_version = g_steal_pointer(&version->result);
     }
-    for (guint i = 0; i < DOMAIN_N_ASKED; i++) {
-        g_clear_pointer(&asked[i].result, json_node_unref);
-        g_clear_error(&asked[i].error);
+    for (guint i = 0; i < DOMAIN_N_QUERIES; i++) {
+        g_clear_pointer(&queries[i].result, json_node_unref);
+        g_clear_error(&queries[i].error);
     }
 
     return ok;
 }
 
-/*
- * A binary of a distribution is known by its version and package; one that
- * somebody built himself is not.
- */
+/* Identifies the binary of a distribution by its version and package; other
+ * binaries of one version may differ, so NULL. */
 static char *
 domain_binary(const LvDomain *domain, JsonNode *version)
 {
@@ -234,11 +266,28 @@ domain_binary(const LvDomain *domain, JsonNode *version)
     return g_strdup_printf("libvirt %s %s", domain->conn->uri, line);
 }
 
+/* The version of the host's QEMU; NULL if libvirt does not tell it. */
+static JsonNode *
+domain_look_version(LvDomain *domain, GCancellable *cancellable,
+                    GError **error)
+{
+    MigtuneDriverCommand query = { .name = "query-version" };
+    gboolean repeatable;
+
+    if (!lv_domain_run(domain, TRUE, &query, 1, &repeatable, cancellable,
+                       error))
+        return NULL;
+    g_clear_error(&query.error);
+
+    return query.result;
+}
+
 gpointer
 lv_domain_open(gpointer data, const char *key, MigtuneDriverIdentity *identity,
                GCancellable *cancellable, GError **error)
 {
     LvDomain *domain = g_new0(LvDomain, 1);
+    g_autoptr(GError) failure = NULL;
     JsonNode *version = NULL;
 
     domain->conn = data;
@@ -250,23 +299,48 @@ lv_domain_open(gpointer data, const char *key, MigtuneDriverIdentity *identity,
         return NULL;
     }
     domain->id = virDomainGetID(domain->domain);
+    domain->runs = domain->id != (unsigned int)-1;
     domain->seen_us = g_get_monotonic_time();
-    if (domain->id != (unsigned int)-1 &&
-        !domain_ask(domain, &domain->instance, &version, cancellable, error)) {
+    if (domain->runs)
+        version = domain_look_version(domain, cancellable, &failure);
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
         lv_domain_close(domain);
         return NULL;
     }
 
     identity->name = g_strdup(key);
     identity->uuid = g_strdup(domain->uuid);
-    identity->instance = g_strdup(domain->instance);
-    identity->inactive = !domain->instance;
-    if (version) {
-        identity->binary = domain_binary(domain, version);
-        identity->version = version;
-    }
+    identity->version = version;
+    identity->inactive = !domain->runs;
 
     return domain;
+}
+
+gboolean
+lv_domain_identify(gpointer data, MigtuneDriverIdentity *identity,
+                   GCancellable *cancellable, GError **error)
+{
+    LvDomain *domain = data;
+    g_autofree char *instance = NULL;
+    JsonNode *version = NULL;
+
+    if (!domain->runs || domain->conn->no_monitor)
+        return TRUE;
+    if (!lv_domain_get_ready(domain, cancellable, error) ||
+        !domain_query_identity(domain, &instance, &version, cancellable,
+                               error))
+        return FALSE;
+    g_free(domain->instance);
+    domain->instance = g_strdup(instance);
+    g_free(identity->instance);
+    identity->instance = g_steal_pointer(&instance);
+    g_free(identity->binary);
+    identity->binary = domain_binary(domain, version);
+    g_clear_pointer(&identity->version, json_node_unref);
+    identity->version = version;
+
+    return TRUE;
 }
 
 void
@@ -282,39 +356,43 @@ lv_domain_close(gpointer data)
     g_free(domain);
 }
 
-/* Whether what was found under the name is the guest that was opened. */
+/* Whether the domain that was found by its name is the process that was
+ * opened. */
 static gboolean
 domain_is_same(LvDomain *domain, GCancellable *cancellable, GError **error)
 {
     char uuid[VIR_UUID_STRING_BUFLEN] = "";
     g_autofree char *instance = NULL;
+    guint id = virDomainGetID(domain->domain);
     JsonNode *version = NULL;
     const char *how = NULL;
-    gboolean asked = FALSE;
 
     virDomainGetUUIDString(domain->domain, uuid);
     if (strcmp(uuid, domain->uuid) != 0)
-        how = "another guest has got its name";
-    else if (virDomainGetID(domain->domain) == (unsigned int)-1)
-        how = "it was stopped";
-    else
-        asked = domain_ask(domain, &instance, &version, cancellable, error);
-    if (asked && g_strcmp0(instance, domain->instance) != 0)
-        how = "it was stopped and started again";
-    g_clear_pointer(&version, json_node_unref);
+        how = _("another guest has its name now");
+    else if (domain->runs && id == (unsigned int)-1)
+        how = _("it was stopped");
+    else if (domain->runs && id != domain->id)
+        how = _("it was stopped and started again");
+    if (!how && domain->instance) {
+        if (!domain_query_identity(domain, &instance, &version, cancellable,
+                                   error))
+            return FALSE;
+        json_node_unref(version);
+        if (strcmp(instance, domain->instance) != 0)
+            how = _("it was stopped and started again");
+    }
     if (!how)
-        return asked;
+        return TRUE;
 
     domain->gone = g_strdup(how);
     return lv_domain_check(domain, error);
 }
 
-/* A guest that was started anew under the same name is another one. */
 gboolean
 lv_domain_reconnect(gpointer data, GCancellable *cancellable, GError **error)
 {
     LvDomain *domain = data;
-    gboolean ok;
 
     if (!lv_domain_check(domain, error))
         return FALSE;
@@ -323,18 +401,16 @@ lv_domain_reconnect(gpointer data, GCancellable *cancellable, GError **error)
                                    error);
     if (!domain->domain)
         return FALSE;
-    domain->reconnects = TRUE;
-    ok = domain_is_same(domain, cancellable, error);
-    domain->reconnects = FALSE;
-    if (!ok)
-        g_clear_pointer(&domain->domain, virDomainFree);
+    domain->seen_us = g_get_monotonic_time();
+    if (domain_is_same(domain, cancellable, error))
+        return TRUE;
 
-    return ok;
+    g_clear_pointer(&domain->domain, virDomainFree);
+    return FALSE;
 }
 
-/* Whether it was found over the connection that there is now. */
 static gboolean
-domain_is_at_hand(LvDomain *domain)
+domain_is_usable(LvDomain *domain)
 {
     return domain->domain &&
            lv_conn_is_current(domain->conn, domain->domain);
@@ -348,11 +424,11 @@ lv_domain_get_ready(LvDomain *domain, GCancellable *cancellable,
         return FALSE;
     if (g_cancellable_is_cancelled(cancellable)) {
         migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                          "%s: it was stopped before anything was sent",
+                          _("%s: cancelled before anything was sent"),
                           domain->name);
         return FALSE;
     }
-    if (domain->reconnects || domain_is_at_hand(domain))
+    if (domain_is_usable(domain))
         return TRUE;
 
     return lv_domain_reconnect(domain, cancellable, error);
@@ -364,7 +440,7 @@ lv_domain_get_any(LvDomain *domain, GError **error)
     char uuid[VIR_UUID_STRING_BUFLEN] = "";
     virDomainPtr any;
 
-    if (domain_is_at_hand(domain)) {
+    if (domain_is_usable(domain)) {
         virDomainRef(domain->domain);
         return domain->domain;
     }
@@ -377,6 +453,7 @@ lv_domain_get_any(LvDomain *domain, GError **error)
         return any;
 
     virDomainFree(any);
-    lv_domain_set_gone(error, domain->name, "another guest has got its name");
+    lv_error_set_gone(error, domain->name,
+                      _("another guest has its name now"));
     return NULL;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guests that libvirt runs, behind any URI of libvirt.
+ * Guests of libvirt, with any URI of libvirt.
  *
- * The key of a domain is its name; number and UUID lead to it, too.  Commands
- * go through the monitor that libvirt holds, except what libvirt has a
- * function for: see execute.c.
+ * The key of a domain is its name; lookup also accepts its number or UUID.
+ * Commands go through the monitor that libvirt holds, except those that libvirt
+ * has a function for: see batch.c.
  */
 #include "config.h"
 
 #include "drivers/libvirt/libvirt-private.h"
 
-/* What libvirt knows, from its first drivers to today's. */
+/* The URI schemes of all libvirt releases. */
 static const char *const lv_schemes[] = {
     "qemu+*", "test+*", "lxc+*", "xen+*", "ch+*", "bhyve+*", "vz+*",
     "parallels+*", "openvz+*", "vbox+*", "vmwareplayer+*", "vmwarews+*",
@@ -37,6 +37,8 @@ static const MigtuneDriver lv_driver = {
     .list_inactive = lv_list_inactive,
     .takes = lv_takes,
     .watch = lv_watch,
+    .identify = lv_domain_identify,
+    .look = lv_look,
     .features = MIGTUNE_DRIVER_READ_ONLY | MIGTUNE_DRIVER_NO_MONITOR |
                 MIGTUNE_DRIVER_LIBVIRT,
 };

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * What the files of this driver share: connections that can be had anew,
- * domains, calls with a time limit, errors.
+ * What the files of this driver share.  A file uses those above it in this
+ * order: error, call, auth, loop, watch, conn, native, job, bare, batch,
+ * domain, execute, metadata, takes.
  */
 
 #include <libvirt/libvirt.h>
@@ -11,97 +12,123 @@
 
 #include "migtune/migtune-driver.h"
 
+#include "drivers/libvirt/watch.h"
+
 G_BEGIN_DECLS
 
-typedef struct _LvWatch LvWatch;
-
 typedef struct {
+    /* Fixed at creation. */
     char *uri;
-    guint connect_timeout_ms;   /* 0: as long as it takes */
+    guint first_timeout_ms;     /* of the first connection; 0: no limit */
+    guint connect_timeout_ms;   /* of later ones */
     guint command_timeout_ms;
     gboolean no_monitor;
     gboolean read_only;
-    gint n_asking;              /* atomic: batches on their way */
+    gboolean manages_libvirt;   /* sets up libvirt for the process */
+    MigtuneAuthFunc auth;       /* NULL: nobody can be asked */
+    gpointer auth_data;
+
+    gint n_querying;            /* atomic: batches that run now */
+
+    GMutex watch_lock;          /* serializes lv_watch(); before `lock` */
 
     GMutex lock;
+    GCond cond;                 /* `connecting` became FALSE */
     /* Under the lock. */
-    gboolean loop;              /* it wants the event loop */
+    gboolean needs_loop;        /* for keepalive, events or qemu:///embed */
+    gboolean connecting;        /* a thread opens the connection */
+    guint n_attempts;           /* to open it, that have ended */
+    GError *failure;            /* of the last attempt */
     virConnectPtr conn;         /* NULL: lost */
-    int events;                 /* the watch's number there; -1: none */
-    LvWatch *watch;             /* NULL: nobody wants to know */
-    GHashTable *found;          /* name to virDomainPtr: lately looked up */
+    int callback;               /* libvirt's id of the watch; -1: none */
+    LvWatch *watch;             /* NULL: no events are wanted */
+    GHashTable *found;          /* name to virDomainPtr: recently found */
     gint64 found_us;            /* when */
 } LvConn;
 
-/* For how long a guest that was seen to run is taken to be the same, to ask it
- * something, where no events tell otherwise. */
+/* How long a guest is trusted to be the same start as it was when it was last
+ * looked up, for queries, if no events are received. */
 #define LV_SEEN_US (500 * G_TIME_SPAN_MILLISECOND)
-
-typedef struct {
-    LvConn *conn;
-    virDomainPtr domain;        /* NULL: lost */
-    char *name;
-    char uuid[VIR_UUID_STRING_BUFLEN];
-    char *instance;             /* NULL: does not run */
-    guint id;                   /* libvirt's number of this start of it */
-    gint64 seen_us;             /* when it was last seen to be that one */
-    gboolean reconnects;        /* it is being found again */
-    char *gone;                 /* how that process ended; NULL: it runs */
-} LvDomain;
 
 /* error.c */
 
-/* What a call was for, for the words of its errors. */
+/* What a call was for: selects the error code and the advice. */
 typedef enum {
     LV_TO_OPEN,
-    LV_TO_ASK,
+    LV_TO_QUERY,
     LV_TO_CHANGE,
 } LvPurpose;
 
-/* The last error of this thread as one of migtune's. */
+/* Converts this thread's last libvirt error, prefixed with @what. */
 void lv_error_take(GError **error, LvPurpose purpose, const char *what);
 
-/* Whether this thread's last error means that the connection is gone. */
+/* Whether this thread's last error means that the connection is lost. */
 gboolean lv_error_is_loss(void);
+
+/* Whether after @failure the state of the connection is unknown. */
+gboolean lv_error_loses_connection(const GError *failure);
+
+/* MIGTUNE_ERROR_NOT_RUNNING: the process of @name ended; @how says how. */
+void lv_error_set_gone(GError **error, const char *name, const char *how);
 
 /* call.c */
 
 /*
- * Something that talks to libvirt and may take for ever.  It runs in another
- * thread, which is left behind when it takes too long: so @data must be freed
- * by @free, which is called once, after both sides are done with it.
+ * A function that calls libvirt and may block for any time.  It runs in
+ * another thread, which is abandoned if it takes too long.  @free is called
+ * once, after the function and the caller are done with @data.
  */
 typedef gboolean (*LvCallFunc)(gpointer data, GError **error);
 
-/* FALSE with TIMEOUT or CANCELLED, too, when it was left behind. */
+/* What a call does, for the messages about a timeout or a cancellation. */
+typedef enum {
+    LV_CALL_CLOSE,
+    LV_CALL_CONNECT,
+    LV_CALL_LIST,
+    LV_CALL_LOOKUP,
+    LV_CALL_VERSION,
+    LV_CALL_COMMAND,
+    LV_CALL_METADATA_READ,
+    LV_CALL_METADATA_WRITE,
+    LV_CALL_TAKES,
+} LvCallPurpose;
+
+/* FALSE with TIMEOUT or CANCELLED if the call was abandoned.  With 0 for
+ * @timeout_ms there is no limit. */
 gboolean lv_call(LvCallFunc func, gpointer data, GDestroyNotify free,
-                 const char *what, guint timeout_ms,
+                 LvCallPurpose what, guint timeout_ms,
                  GCancellable *cancellable, GError **error);
 
-/* Calls @func for 0 to @n - 1, all at the same time, and returns when all are
- * done: for questions that need not wait for each other. */
+/* Calls @func for 0 to @n - 1 in parallel and waits for all. */
 void lv_call_each(guint n, void (*func)(guint nth, gpointer data),
                   gpointer data);
 
-/* Starts it and waits for nothing. */
-void lv_call_and_leave(LvCallFunc func, gpointer data, GDestroyNotify free);
+/* Starts a call and does not wait for it. */
+void lv_call_detached(LvCallFunc func, gpointer data, GDestroyNotify free);
 
-/* Somebody is being asked something: from inside of a call, which takes no
- * part of its time until @hold is FALSE again. */
+/* From inside a call: the time limit does not count while @hold, because the
+ * user is being asked.  An abandoned call is waited for until then. */
 void lv_call_hold(gboolean hold);
 
-/* Whether nobody waits for this call any more; from inside of it. */
-gboolean lv_call_is_left(void);
+/* From inside a call: cancelled when the call is abandoned.  NULL outside. */
+GCancellable *lv_call_get_cancellable(void);
 
-/* auth.c: asks who sits at the terminal, if there is one. */
+/* auth.c: answers libvirt's requests for credentials with the program's
+ * function. */
 #define LV_N_AUTH 5
 
 typedef struct {
     int types[LV_N_AUTH];
     virConnectAuth auth;
+    MigtuneAuthFunc func;
+    gpointer data;
 } LvAuth;
 
-void lv_auth_init(LvAuth *auth);
+/* @auth must not move until libvirt is done with it. */
+void lv_auth_init(LvAuth *auth, MigtuneAuthFunc func, gpointer data);
+
+/* loop.c: registers and runs an event loop for libvirt, once. */
+void lv_loop_start(void);
 
 /* conn.c */
 gpointer lv_open(const char *uri, const MigtuneDriverOptions *options,
@@ -112,97 +139,121 @@ char **lv_list_inactive(gpointer conn, GCancellable *cancellable,
                         GError **error);
 char *lv_lookup(gpointer conn, const char *name, GCancellable *cancellable,
                 GError **error);
-
 gboolean lv_watch(gpointer conn, MigtuneDriverEventFunc func,
                   gpointer user_data, GError **error);
-
 char *lv_version(gpointer conn, GCancellable *cancellable, GError **error);
 
-/* A reference to the connection, a new one where the old one was lost. */
+/* A reference to the connection, which is opened again if it was lost. */
 virConnectPtr lv_conn_get(LvConn *conn, GCancellable *cancellable,
                           GError **error);
 
-/* The domain of that name as it was listed or looked up a moment ago, so that
- * it need not be asked for again; NULL when it was not. */
-virDomainPtr lv_conn_take_found(LvConn *conn, const char *name);
+/* Removes and returns the domain of that name if it was listed or looked up
+ * recently, and when; else NULL. */
+virDomainPtr lv_conn_take_found(LvConn *conn, const char *name,
+                                gint64 *ret_found_us);
 
-/* Whether @domain is of the connection that there is now. */
+/* Whether @domain belongs to the present connection. */
 gboolean lv_conn_is_current(LvConn *conn, virDomainPtr domain);
 
-/* @old is gone: the next lv_conn_get() opens another. */
+/* @old is lost: the next lv_conn_get() opens another connection. */
 void lv_conn_lost(LvConn *conn, virConnectPtr old);
 
-/* watch.c */
+/* As lv_watch_has_ended(); FALSE also without a watch. */
+gboolean lv_conn_has_ended(LvConn *conn, const char *uuid, guint id,
+                           char **ret_how);
 
-/* Watches a connection that is new, for as long as it is there; in a call. */
-gboolean lv_watch_join(LvWatch *watch, virConnectPtr conn, int *ret_events,
-                       GError **error);
+/* job.c */
 
-/* The end of that. */
-void lv_watch_part(virConnectPtr conn, int events);
+/* Whether libvirt migrates the domain now, in either direction. */
+gboolean lv_job_is_migrating(virDomainPtr domain);
 
-LvWatch *lv_watch_new(LvConn *conn, MigtuneDriverEventFunc func,
-                      gpointer user_data);
-LvWatch *lv_watch_ref(LvWatch *watch);
-void lv_watch_unref(gpointer watch);
+/* libvirt's job as the answer to query-migrate; NULL with an error if the
+ * connection is lost. */
+JsonNode *lv_job_to_migration(virDomainPtr domain, GError **error);
 
-/* The connection has been given up. */
-void lv_watch_lost(LvWatch *watch);
+/* bare.c: answers without the monitor, from libvirt's functions, in QEMU's
+ * form.  NULL with an error for a command that needs the monitor. */
+JsonNode *lv_bare_answer(virDomainPtr domain, const char *command,
+                         GError **error);
 
-/* No more is told when it has returned; takes @watch. */
-void lv_watch_end(LvWatch *watch);
+/* batch.c: runs commands, without knowing the domain object. */
+typedef struct {
+    virDomainPtr domain;        /* borrowed */
+    const char *name;
+    const char *uuid;
+    guint id;                   /* the start that the commands are for */
+    gboolean check_id;          /* before the first command */
+    gboolean no_monitor;
+    gint *n_querying;           /* atomic: batches of the connection */
+    guint timeout_ms;
+} LvTarget;
 
-/*
- * Whether events tell how it is with a guest.  Then @ret_how is how the start
- * with the number @id has ended, allocated, or NULL.
- */
-gboolean lv_watch_knows(LvConn *conn, const char *uuid, guint id,
-                        char **ret_how);
+/* What became of a batch. */
+typedef struct {
+    gboolean repeatable;        /* failed, and had no effect */
+    gboolean checked;           /* the target has its id */
+    const char *gone;           /* how that start ended; NULL: it runs */
+} LvOutcome;
 
-/* loop.c: libvirt's event loop in a thread of this process. */
-void lv_loop_start(void);
+/* As MigtuneDriver.execute. */
+gboolean lv_batch_run(const LvTarget *target, MigtuneDriverCommand *commands,
+                      guint n_commands, LvOutcome *ret_outcome,
+                      GCancellable *cancellable, GError **error);
+
+/* Whether @command would use the monitor. */
+gboolean lv_batch_uses_monitor(const char *command, JsonObject *arguments);
 
 /* domain.c */
+typedef struct {
+    LvConn *conn;
+    virDomainPtr domain;        /* NULL: lost */
+    char *name;
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    char *instance;             /* NULL: not asked for yet */
+    gboolean runs;              /* as of opening */
+    guint id;                   /* libvirt's number of this start */
+    gint64 seen_us;             /* when the guest was last seen with that */
+    char *gone;                 /* how the process ended; NULL: it runs */
+} LvDomain;
+
 gpointer lv_domain_open(gpointer conn, const char *key,
                         MigtuneDriverIdentity *identity,
                         GCancellable *cancellable, GError **error);
 void lv_domain_close(gpointer domain);
 gboolean lv_domain_reconnect(gpointer domain, GCancellable *cancellable,
                              GError **error);
+gboolean lv_domain_identify(gpointer domain, MigtuneDriverIdentity *identity,
+                            GCancellable *cancellable, GError **error);
 
-/* FALSE with an error when it is known that the process that was opened has
- * ended. */
+/* FALSE with an error if the process that was opened is known to have ended. */
 gboolean lv_domain_check(LvDomain *domain, GError **error);
 
-/* Ready to be sent to: over the connection that there is now, and the same
- * process as ever; else FALSE with an error. */
+/* Makes @domain usable: a domain of the present connection, and the process
+ * that was opened.  FALSE with an error if that is not possible. */
 gboolean lv_domain_get_ready(LvDomain *domain, GCancellable *cancellable,
                              GError **error);
 
-/* The domain, whatever has become of its process; for virDomainFree(). */
+/* The domain, even if its process ended; for virDomainFree(). */
 virDomainPtr lv_domain_get_any(LvDomain *domain, GError **error);
 
-/* Raises that the process of @name has ended, or is another, as @how says. */
-void lv_domain_set_gone(GError **error, const char *name, const char *how);
+/* Runs a batch on a domain that is ready. */
+gboolean lv_domain_run(LvDomain *domain, gboolean no_monitor,
+                       MigtuneDriverCommand *commands, guint n_commands,
+                       gboolean *ret_repeatable, GCancellable *cancellable,
+                       GError **error);
 
-/* Whether after that failure nobody knows how the connection is. */
-gboolean lv_domain_is_lost_by(const GError *failure);
-
-/* No more is sent until it is found again. */
+/* Gives up the connection and the handle: the next call looks the guest up. */
 void lv_domain_lose(LvDomain *domain);
 
 /* execute.c */
 gboolean lv_execute(gpointer domain, MigtuneDriverCommand *commands,
                     guint n_commands, GCancellable *cancellable,
                     GError **error);
+gboolean lv_look(gpointer domain, MigtuneDriverCommand *commands,
+                 guint n_commands, GCancellable *cancellable, GError **error);
 
-/* What becomes of a command: NULL when libvirt's functions do all of it. */
+/* What a user should know about a command that changes something. */
 char *lv_remark(gpointer domain, const char *command, JsonObject *arguments);
-
-/* bare.c: what libvirt tells without the monitor, in QEMU's words; NULL with
- * an error for a command that needs it. */
-JsonNode *lv_bare_answer(virDomainPtr domain, const char *command,
-                         GError **error);
 
 /* takes.c */
 gboolean lv_takes(gpointer domain, guint flags, guint *ret_refused,

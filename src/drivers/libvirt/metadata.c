@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings that are kept with a domain: one element in its <metadata>, under a
- * namespace of migtune's own.
+ * Kept settings: one element in the <metadata> of the domain, in migtune's
+ * namespace.
  *
- * libvirt stores the element with a prefix that it declares itself, and gives
- * it back without any namespace.  So the namespace is taken off on the way in
- * and put on, as the default one, on the way out: outside of this file the
- * element looks as the schema says.
+ * libvirt stores the element with a prefix that it declares itself, and returns
+ * it without a namespace.  So this file removes the namespace before writing
+ * and adds it, as the default namespace, after reading: the rest of migtune
+ * sees the element as the schema describes it.
  */
 #include "config.h"
 
@@ -14,8 +14,9 @@
 #include <libxml/tree.h>
 
 #include "drivers/libvirt/libvirt-private.h"
+#include "util/i18n.h"
 
-/* One question or change; counted. */
+/* One read or write; counted. */
 typedef struct {
     virDomainPtr domain;
     unsigned int flags;
@@ -38,7 +39,7 @@ metadata_unref(gpointer metadata)
     g_atomic_rc_box_release_full(metadata, metadata_clear);
 }
 
-/* A domain that has no definition for later starts: what to do about it. */
+/* Converts the last error, with advice for a domain without a definition. */
 static void
 metadata_fail(const LvMetadata *metadata, LvPurpose purpose, const char *what,
               GError **error)
@@ -47,16 +48,17 @@ metadata_fail(const LvMetadata *metadata, LvPurpose purpose, const char *what,
                         metadata->flags == VIR_DOMAIN_AFFECT_CONFIG;
     g_autoptr(GError) failure = NULL;
 
-    /* The next call to libvirt forgets it. */
+    /* Convert first: the next libvirt call resets the last error. */
     lv_error_take(&failure, purpose, what);
     if (!is_state || virDomainIsPersistent(metadata->domain) != 0) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return;
     }
     migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                      "%s is transient, it has no definition that anything "
-                      "could be kept with for its next start: use --live, or "
-                      "define it ('virsh define' what 'virsh dumpxml' prints)",
+                      _("%s is transient: it has no definition in which "
+                        "settings could be kept for its next start; use "
+                        "--live, or define it with the output of 'virsh "
+                        "dumpxml' and 'virsh define'"),
                       virDomainGetName(metadata->domain));
 }
 
@@ -66,13 +68,21 @@ metadata_run(gpointer data, GError **error)
     LvMetadata *metadata = data;
     char *xml;
 
+    if (metadata->set && lv_job_is_migrating(metadata->domain)) {
+        /* libvirt would wait until the migration has ended. */
+        migtune_error_set(error, MIGTUNE_ERROR_BUSY,
+                          _("%s: kept settings cannot be changed while "
+                            "libvirt migrates the domain"),
+                          virDomainGetName(metadata->domain));
+        return FALSE;
+    }
     if (metadata->set) {
         if (virDomainSetMetadata(metadata->domain,
                                  VIR_DOMAIN_METADATA_ELEMENT, metadata->xml,
                                  MIGTUNE_DRIVER_KEPT_PREFIX, MIGTUNE_DRIVER_KEPT_NAMESPACE,
                                  metadata->flags) == 0)
             return TRUE;
-        metadata_fail(metadata, LV_TO_CHANGE, "writing the metadata", error);
+        metadata_fail(metadata, LV_TO_CHANGE, _("cannot write the metadata"), error);
         return FALSE;
     }
 
@@ -85,13 +95,13 @@ metadata_run(gpointer data, GError **error)
     }
     if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_METADATA)
         return TRUE;
-    metadata_fail(metadata, LV_TO_ASK, "reading the metadata", error);
+    metadata_fail(metadata, LV_TO_QUERY, _("cannot read the metadata"), error);
 
     return FALSE;
 }
 
-/* Takes every element of our namespace out of it, or puts those without any
- * into it. */
+/* Puts elements without a namespace into @ns or, if that is NULL, removes the
+ * namespace from those in migtune's. */
 static void
 metadata_move(xmlNodePtr node, xmlNsPtr ns)
 {
@@ -107,7 +117,7 @@ metadata_move(xmlNodePtr node, xmlNsPtr ns)
     }
 }
 
-/* Declarations of our namespace that nobody uses any more. */
+/* Removes the declarations of the namespace, which are unused now. */
 static void
 metadata_drop_declarations(xmlNodePtr node)
 {
@@ -135,7 +145,7 @@ metadata_convert(const char *xml, gboolean inwards, GError **error)
 
     if (!doc) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                          "the settings that are to be kept are no XML");
+                          _("the settings to be kept are not XML"));
         return NULL;
     }
     root = xmlDocGetRootElement(doc);
@@ -154,8 +164,8 @@ metadata_convert(const char *xml, gboolean inwards, GError **error)
     return text;
 }
 
-/* What is with the guest that runs ends with its process; the definition is the
- * domain's. */
+/* Settings that are kept with a running guest belong to its process; settings
+ * in the definition belong to the domain. */
 static LvMetadata *
 metadata_new(LvDomain *domain, MigtuneDriverKept which, GError **error)
 {
@@ -178,7 +188,7 @@ metadata_new(LvDomain *domain, MigtuneDriverKept which, GError **error)
 }
 
 static gboolean
-metadata_call(LvDomain *domain, LvMetadata *metadata, const char *what,
+metadata_call(LvDomain *domain, LvMetadata *metadata, LvCallPurpose what,
               GError **error)
 {
     GError *failure = NULL;
@@ -188,13 +198,13 @@ metadata_call(LvDomain *domain, LvMetadata *metadata, const char *what,
                 &failure))
         return TRUE;
 
-    if (lv_domain_is_lost_by(failure))
+    if (domain->domain && lv_error_loses_connection(failure))
         lv_domain_lose(domain);
     g_propagate_error(error, failure);
     return FALSE;
 }
 
-/* @ret_xml is in libvirt's form; NULL when there is none. */
+/* @ret_xml is in libvirt's form; NULL if nothing is kept. */
 static gboolean
 metadata_read(LvDomain *domain, MigtuneDriverKept which, char **ret_xml,
               GError **error)
@@ -204,7 +214,7 @@ metadata_read(LvDomain *domain, MigtuneDriverKept which, char **ret_xml,
 
     if (!metadata)
         return FALSE;
-    ok = metadata_call(domain, metadata, "read the metadata", error);
+    ok = metadata_call(domain, metadata, LV_CALL_METADATA_READ, error);
     if (ok)
         *ret_xml = g_strdup(metadata->xml);
     metadata_unref(metadata);
@@ -219,7 +229,7 @@ lv_kept_get(gpointer data, MigtuneDriverKept which, GError **error)
     g_autofree char *xml = NULL;
     gboolean ok = metadata_read(data, which, &xml, &failure);
 
-    /* A daemon that was started anew shows at the next that it is asked. */
+    /* A daemon that was restarted shows only at the next call. */
     if (!ok && g_error_matches(failure, MIGTUNE_ERROR,
                                MIGTUNE_ERROR_DISCONNECTED))
         ok = metadata_read(data, which, &xml, error);
@@ -244,7 +254,7 @@ lv_kept_set(gpointer data, MigtuneDriverKept which, const char *xml,
         metadata->xml = metadata_convert(xml, TRUE, error);
         ok = metadata->xml != NULL;
     }
-    ok = ok && metadata_call(domain, metadata, "write the metadata", error);
+    ok = ok && metadata_call(domain, metadata, LV_CALL_METADATA_WRITE, error);
     metadata_unref(metadata);
 
     return ok;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What libvirt has functions for.
+ * The migration settings that libvirt has functions for.
  *
- * Its units are its own: a speed is in MiB/s, so that half a MiB/s can be had
- * through the monitor alone.
+ * libvirt's units differ from QEMU's: a speed is a whole number of MiB/s, so
+ * that half a MiB/s can be set only through the monitor.
  */
 #include "config.h"
 
@@ -106,7 +106,7 @@ lv_native_nth(guint nth)
     return nth < G_N_ELEMENTS(natives) ? &natives[nth] : NULL;
 }
 
-/* Whether libvirt's unit can express the value of @node. */
+/* Whether the value of @node is a whole number of libvirt's units. */
 static gboolean
 native_fits(const LvNative *native, JsonNode *node, guint64 *ret_value)
 {

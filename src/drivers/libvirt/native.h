@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The parameters of QEMU that libvirt has functions of its own for.
+ * The migration parameters of QEMU that libvirt has functions for.
  */
 
 #include "drivers/libvirt/libvirt-private.h"
@@ -13,19 +13,20 @@ G_BEGIN_DECLS
 
 typedef struct {
     const char *member;         /* of migrate-set-parameters */
-    const char *function;       /* libvirt's name of it */
+    const char *function;       /* the name of `set` */
     guint64 unit;               /* QEMU's units in one of libvirt's */
     guint64 max;                /* in libvirt's units */
     int (*set)(virDomainPtr domain, guint64 value);
     int (*get)(virDomainPtr domain, guint64 *ret_value);
 } LvNative;
 
-/* The nth; NULL behind the last. */
+/* The row number @nth; NULL after the last. */
 const LvNative *lv_native_nth(guint nth);
 
 /*
- * Takes out of @arguments what libvirt's functions can express: fills @native
- * and @values, in QEMU's units, and returns the rest.
+ * Splits the @arguments of migrate-set-parameters: fills @native and @values,
+ * in QEMU's units, with those that libvirt's functions can set, and returns the
+ * others.
  */
 JsonObject *lv_native_split(JsonObject *arguments, const LvNative **native,
                             guint64 *values, guint *n_native);

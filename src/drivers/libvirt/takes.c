@@ -1,41 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which flags and typed parameters the daemon's migration call takes.
+ * Which flags and typed parameters the daemon's migration call supports.
  *
- * libvirt has no function that tells.  But before a driver of libvirt looks
- * for the guest that is to be migrated, it compares the flags with those that
- * it knows and then the parameters, and refuses the first that it does not
- * know by its name.  So it is called with all that is to be asked about and
- * with one parameter more that no libvirt has: it never gets any further, and
- * which name it refuses is the answer.  What is refused is left out and the
- * rest asked anew, until it is the one that no libvirt has.
+ * libvirt has no function that reports them.  But the QEMU driver of libvirt
+ * compares the flags and then the parameters with those that it knows before it
+ * looks for the guest, and its error names the first unknown one.  So the
+ * migration call is made with everything that is of interest and with one
+ * parameter more that no libvirt knows.  The call always fails; the name in the
+ * error is the answer.  That flag or parameter is left out and the call
+ * repeated, until the error names the parameter that no libvirt knows.
  *
- * Were that one taken, the call would end all the same: it is for a migration
- * between daemons to a host whose name cannot exist.
+ * If a daemon accepted that parameter, the call would fail all the same: it is
+ * a peer-to-peer migration to a host whose name cannot exist.
  *
- * The words of the refusal are in the daemon's language.  Its code and the
- * name in it are not, and between two refusals of unknown names nothing but
- * the name may differ.
+ * The text of the error is in the daemon's language.  The error code and the
+ * name are not translated, and two errors about unknown names must differ in
+ * nothing but the name.
  */
 #include "config.h"
 
 #include <string.h>
 
 #include "drivers/libvirt/libvirt-private.h"
+#include "util/i18n.h"
 
-/* Sorts behind every name of libvirt, which compares them in order. */
-#define TAKES_NOBODY "~migtune-asks-only"
+/* The parameter that no libvirt knows.  libvirt compares names in their order,
+ * and this one is the last. */
+#define TAKES_UNKNOWN "~migtune-asks-only"
 
 /* .invalid: RFC 2606. */
 #define TAKES_NOWHERE "qemu://migtune-asks-only.invalid/system"
 
-/* What runs in the other thread; counted. */
+/* What the other thread uses; counted. */
 typedef struct {
     virDomainPtr domain;
-    unsigned int flags;         /* asked about */
-    unsigned int refused;       /* of these */
+    unsigned int flags;         /* of interest */
+    unsigned int refused;       /* of `flags` */
     MigtuneDriverAsked *asked;  /* names are interned */
-    char **words;               /* libvirt's about each unknown one */
+    char **words;               /* libvirt's error about each unknown one */
     guint n_asked;
 } LvTakes;
 
@@ -62,14 +64,14 @@ takes_add(GArray *params, const char *name, int type)
 {
     virTypedParameter param = { .type = type };
 
-    /* Nobody looks at the value; but a text is one, to be sent. */
+    /* The value is not used, but a string must not be NULL. */
     if (type == VIR_TYPED_PARAM_STRING)
         param.value.s = (char *)"";
     g_strlcpy(param.field, name, sizeof(param.field));
     g_array_append_val(params, param);
 }
 
-/* TRUE when it went wrong, as it must. */
+/* TRUE if the call failed, as it must. */
 static gboolean
 takes_call(const LvTakes *takes)
 {
@@ -81,7 +83,7 @@ takes_call(const LvTakes *takes)
         if (!takes->asked[i].refused)
             takes_add(params, takes->asked[i].name, takes->asked[i].type);
     }
-    takes_add(params, TAKES_NOBODY, VIR_TYPED_PARAM_INT);
+    takes_add(params, TAKES_UNKNOWN, VIR_TYPED_PARAM_INT);
 
     return virDomainMigrateToURI3(takes->domain, TAKES_NOWHERE,
                                   (virTypedParameterPtr)(gpointer)params->data,
@@ -89,8 +91,8 @@ takes_call(const LvTakes *takes)
                                   flags | VIR_MIGRATE_PEER2PEER) < 0;
 }
 
-/* The one whose name is in @text, the longest if there are several: such as
- * "bandwidth" and "bandwidth.postcopy".  -1 for none. */
+/* The parameter whose name is in @text; the one with the longest name if there
+ * are several, such as "bandwidth" and "bandwidth.postcopy".  -1: none. */
 static int
 takes_find_name(const LvTakes *takes, const char *text)
 {
@@ -117,7 +119,7 @@ takes_find_flags(const LvTakes *takes, const char *text)
     return flags & takes->flags & ~takes->refused;
 }
 
-/* Notes what libvirt has refused; FALSE when it is none of what was asked. */
+/* Records what libvirt refused.  FALSE if it is nothing of interest. */
 static gboolean
 takes_note(LvTakes *takes, int code, const char *text)
 {
@@ -137,8 +139,8 @@ takes_note(LvTakes *takes, int code, const char *text)
     return flags != 0 || which >= 0;
 }
 
-/* Whether the refusals of unknown names are the same as @text, that of the
- * name that nobody has. */
+/* Whether the errors about unknown names equal @text, the error about
+ * TAKES_UNKNOWN, except for the name. */
 static gboolean
 takes_is_consistent(const LvTakes *takes, const char *text)
 {
@@ -149,7 +151,7 @@ takes_is_consistent(const LvTakes *takes, const char *text)
         if (!takes->words[i])
             continue;
         parts = g_strsplit(takes->words[i], takes->asked[i].name, -1);
-        same = g_strjoinv(TAKES_NOBODY, parts);
+        same = g_strjoinv(TAKES_UNKNOWN, parts);
         if (strcmp(same, text) != 0)
             return FALSE;
     }
@@ -157,8 +159,7 @@ takes_is_consistent(const LvTakes *takes, const char *text)
     return TRUE;
 }
 
-/* That is how the driver for QEMU goes about it; others may look elsewhere
- * first. */
+/* Only libvirt's QEMU driver is known to compare the parameters first. */
 static gboolean
 takes_is_qemu(const LvTakes *takes)
 {
@@ -173,23 +174,25 @@ takes_run(gpointer data, GError **error)
 
     if (!takes_is_qemu(takes)) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          "libvirt's driver for QEMU alone can be asked");
+                          _("only libvirt's QEMU driver reports what its "
+                            "migration supports"));
         return FALSE;
     }
-    /* Every round leaves out something of what it asks about. */
+    /* Each round leaves out at least one flag or parameter. */
     for (;;) {
         gboolean failed = takes_call(takes);
         const virError *last = failed ? virGetLastError() : NULL;
         const char *text = last && last->message ? last->message : "";
 
         if (last && last->code == VIR_ERR_ARGUMENT_UNSUPPORTED &&
-            strstr(text, TAKES_NOBODY) && takes_is_consistent(takes, text))
+            strstr(text, TAKES_UNKNOWN) && takes_is_consistent(takes, text))
             return TRUE;
-        if (last && !strstr(text, TAKES_NOBODY) &&
+        if (last && !strstr(text, TAKES_UNKNOWN) &&
             takes_note(takes, last->code, text))
             continue;
-        lv_error_take(error, LV_TO_ASK,
-                      "asking which parameters its migration takes");
+        lv_error_take(error, LV_TO_QUERY,
+                      _("cannot read which parameters libvirt's migration "
+                        "supports"));
         return FALSE;
     }
 }
@@ -228,8 +231,8 @@ lv_takes(gpointer data, guint flags, guint *ret_refused,
         return FALSE;
     takes = takes_new(any, flags, asked, n_asked);
     ok = lv_call(takes_run, g_atomic_rc_box_acquire(takes), takes_unref,
-                 "tell what its migration takes",
-                 domain->conn->command_timeout_ms, cancellable, error);
+                 LV_CALL_TAKES, domain->conn->command_timeout_ms, cancellable,
+                 error);
     for (guint i = 0; ok && i < n_asked; i++)
         asked[i].refused = takes->asked[i].refused;
     if (ok)

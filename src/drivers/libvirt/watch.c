@@ -2,10 +2,11 @@
 /*
  * Watching a connection: which guests start and end.
  *
- * libvirt tells of it in the thread of its event loop, which has to stay free.
- * So that only notes what is so now, for lv_watch_knows(), and a thread of the
- * watch's own tells who wants to know.  That thread also opens a connection
- * anew that was lost; what happened meanwhile shows in what runs then.
+ * libvirt calls watch_take_event() in the thread of its event loop, which must
+ * not block.  So that function only records the event, for
+ * lv_watch_has_ended(), and queues it.  The thread of the watch calls the
+ * caller's event function.  It also opens a lost connection again and finds
+ * the events that were missed by comparing which guests run before and after.
  */
 #include "config.h"
 
@@ -13,23 +14,25 @@
 #include <string.h>
 
 #include "drivers/libvirt/libvirt-private.h"
+#include "drivers/libvirt/watch.h"
+#include "util/i18n.h"
 
-/* How long after a failure to connect the next attempt is. */
+/* The time between two attempts to connect. */
 #define WATCH_RETRY_US (500 * G_TIME_SPAN_MILLISECOND)
 
-/* What is for the thread. */
+/* An entry of the thread's queue. */
 typedef struct {
     enum {
-        NEWS_TELL,
-        NEWS_CLOSED,            /* libvirt says so */
-        NEWS_LOST,              /* it has been given up */
+        NEWS_EVENT,             /* of a guest */
+        NEWS_CLOSED,            /* libvirt closed the connection */
+        NEWS_LOST,              /* the connection was given up */
         NEWS_REGAINED,
-        NEWS_END
+        NEWS_END                /* the thread ends */
     } kind;
     MigtuneEvent event;
     char *name;
     const char *how;
-    virConnectPtr conn;         /* closed; only to compare */
+    virConnectPtr conn;         /* NEWS_CLOSED: only compared */
 } LvNews;
 
 /* A guest. */
@@ -37,23 +40,24 @@ typedef struct {
     char *name;
     int id;                     /* of its last start */
     gboolean runs;
-    MigtuneEvent event;         /* how it has ended */
+    MigtuneEvent event;         /* how it ended */
     const char *how;
 } LvSeen;
 
 struct _LvWatch {
-    LvConn *conn;               /* for the thread alone */
+    LvWatchOwner owner;         /* used in the thread only */
     MigtuneDriverEventFunc func;
     gpointer user_data;
     GAsyncQueue *queue;
+    GCancellable *stop;         /* cancelled when the watch ends */
     GThread *thread;
 
     GMutex lock;
     /* Under the lock. */
     GHashTable *seen;           /* UUID to LvSeen */
-    GHashTable *fresh;          /* UUIDs of events while they are listed */
-    gboolean has_joined;        /* events come in */
-    gboolean had_joined;        /* once, at least */
+    GHashTable *fresh;          /* UUIDs with events since lv_watch_attach() */
+    gboolean attached;          /* events are received now */
+    gboolean was_attached;      /* they were received before */
 };
 
 typedef struct {
@@ -84,7 +88,7 @@ static const LvEventRow watch_stopped[] = {
     { -1, MIGTUNE_EVENT_STOPPED, "unknown" },
 };
 
-/* What nobody has seen, because the connection was lost. */
+/* Changes that happened while the connection was lost. */
 static const LvEventRow watch_unseen_start = {
     -1, MIGTUNE_EVENT_STARTED, "unseen"
 };
@@ -116,6 +120,7 @@ watch_clear(gpointer data)
     LvWatch *watch = data;
 
     g_async_queue_unref(watch->queue);
+    g_object_unref(watch->stop);
     g_hash_table_unref(watch->seen);
     g_clear_pointer(&watch->fresh, g_hash_table_unref);
     g_mutex_clear(&watch->lock);
@@ -149,7 +154,7 @@ watch_push_event(LvWatch *watch, const LvEventRow *row, const char *name)
 {
     LvNews *news = g_new0(LvNews, 1);
 
-    news->kind = NEWS_TELL;
+    news->kind = NEWS_EVENT;
     news->event = row->event;
     news->how = row->how;
     news->name = g_strdup(name);
@@ -165,11 +170,11 @@ watch_find_row(const LvEventRow *rows, int detail)
     return rows;
 }
 
-/* Notes it, under the lock, and has it told unless it is but how all begins;
- * @id is of no matter for an end. */
+/* Records a change, and queues it unless this is the first list of guests.
+ * @id is ignored if the guest ended.  Call with the lock held. */
 static void
-watch_note(LvWatch *watch, const LvEventRow *row, const char *uuid,
-           const char *name, int id)
+watch_record(LvWatch *watch, const LvEventRow *row, const char *uuid,
+             const char *name, int id)
 {
     LvSeen *seen = g_hash_table_lookup(watch->seen, uuid);
 
@@ -187,11 +192,11 @@ watch_note(LvWatch *watch, const LvEventRow *row, const char *uuid,
         seen->id = id;
     if (watch->fresh)
         g_hash_table_add(watch->fresh, g_strdup(uuid));
-    if (watch->had_joined)
+    if (watch->was_attached)
         watch_push_event(watch, row, name);
 }
 
-/* In the thread of libvirt's event loop. */
+/* libvirt calls it in the thread of its event loop. */
 static int
 watch_take_event(virConnectPtr conn, virDomainPtr domain, int event,
                  int detail, void *data)
@@ -208,14 +213,14 @@ watch_take_event(virConnectPtr conn, virDomainPtr domain, int event,
         return 0;
 
     g_mutex_lock(&watch->lock);
-    watch_note(watch, row, uuid, virDomainGetName(domain),
-               virDomainGetID(domain));
+    watch_record(watch, row, uuid, virDomainGetName(domain),
+                 virDomainGetID(domain));
     g_mutex_unlock(&watch->lock);
 
     return 0;
 }
 
-/* There, too. */
+/* libvirt calls it in the thread of its event loop. */
 static void
 watch_take_close(virConnectPtr conn, int reason, void *data)
 {
@@ -227,7 +232,8 @@ watch_take_close(virConnectPtr conn, int reason, void *data)
     g_async_queue_push(watch->queue, news);
 }
 
-/* Under the lock: what runs now, of which no event has told. */
+/* Records the starts and ends that no event reported.  Call with the lock
+ * held. */
 static void
 watch_compare(LvWatch *watch, virDomainPtr *domains, int n)
 {
@@ -250,9 +256,9 @@ watch_compare(LvWatch *watch, virDomainPtr *domains, int n)
             (seen && seen->runs && seen->id == id))
             continue;
         if (seen && seen->runs)
-            watch_note(watch, &watch_unseen_end, uuid, seen->name, -1);
-        watch_note(watch, &watch_unseen_start, uuid,
-                   virDomainGetName(domains[i]), id);
+            watch_record(watch, &watch_unseen_end, uuid, seen->name, -1);
+        watch_record(watch, &watch_unseen_start, uuid,
+                     virDomainGetName(domains[i]), id);
     }
 
     g_hash_table_iter_init(&iter, watch->seen);
@@ -269,7 +275,8 @@ watch_compare(LvWatch *watch, virDomainPtr *domains, int n)
     }
 }
 
-/* Finds out who runs.  Events that come meanwhile are newer than the answer. */
+/* Reads which guests run.  An event that arrives meanwhile is newer than the
+ * list, so its guest is not compared. */
 static gboolean
 watch_list(LvWatch *watch, virConnectPtr conn, GError **error)
 {
@@ -278,15 +285,15 @@ watch_list(LvWatch *watch, virConnectPtr conn, GError **error)
                                      VIR_CONNECT_LIST_DOMAINS_ACTIVE);
 
     if (n < 0) {
-        lv_error_take(error, LV_TO_ASK, "listing the domains");
+        lv_error_take(error, LV_TO_QUERY, _("cannot list the domains"));
         return FALSE;
     }
     g_mutex_lock(&watch->lock);
-    if (watch->had_joined)
+    if (watch->was_attached)
         watch_push(watch, NEWS_REGAINED);
     watch_compare(watch, domains, n);
-    watch->has_joined = TRUE;
-    watch->had_joined = TRUE;
+    watch->attached = TRUE;
+    watch->was_attached = TRUE;
     g_mutex_unlock(&watch->lock);
     for (int i = 0; i < n; i++)
         virDomainFree(domains[i]);
@@ -296,8 +303,8 @@ watch_list(LvWatch *watch, virConnectPtr conn, GError **error)
 }
 
 gboolean
-lv_watch_join(LvWatch *watch, virConnectPtr conn, int *ret_events,
-              GError **error)
+lv_watch_attach(LvWatch *watch, virConnectPtr conn, int *ret_callback,
+                GError **error)
 {
     g_mutex_lock(&watch->lock);
     g_clear_pointer(&watch->fresh, g_hash_table_unref);
@@ -309,16 +316,16 @@ lv_watch_join(LvWatch *watch, virConnectPtr conn, int *ret_events,
     if (virConnectRegisterCloseCallback(conn, watch_take_close, watch,
                                         lv_watch_unref) < 0) {
         lv_watch_unref(watch);
-        lv_error_take(error, LV_TO_ASK, "watching the connection");
+        lv_error_take(error, LV_TO_QUERY, _("cannot watch the connection"));
         return FALSE;
     }
     lv_watch_ref(watch);
-    *ret_events = virConnectDomainEventRegisterAny(
+    *ret_callback = virConnectDomainEventRegisterAny(
         conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
         VIR_DOMAIN_EVENT_CALLBACK(watch_take_event), watch, lv_watch_unref);
-    if (*ret_events < 0) {
+    if (*ret_callback < 0) {
         lv_watch_unref(watch);
-        lv_error_take(error, LV_TO_ASK, "watching the domains");
+        lv_error_take(error, LV_TO_QUERY, _("cannot watch the domains"));
         virConnectUnregisterCloseCallback(conn, watch_take_close);
         return FALSE;
     }
@@ -327,19 +334,19 @@ lv_watch_join(LvWatch *watch, virConnectPtr conn, int *ret_events,
 }
 
 void
-lv_watch_part(virConnectPtr conn, int events)
+lv_watch_detach(virConnectPtr conn, int callback)
 {
-    if (events < 0)
+    if (callback < 0)
         return;
-    virConnectDomainEventDeregisterAny(conn, events);
+    virConnectDomainEventDeregisterAny(conn, callback);
     virConnectUnregisterCloseCallback(conn, watch_take_close);
 }
 
 void
-lv_watch_lost(LvWatch *watch)
+lv_watch_set_lost(LvWatch *watch)
 {
     g_mutex_lock(&watch->lock);
-    watch->has_joined = FALSE;
+    watch->attached = FALSE;
     g_mutex_unlock(&watch->lock);
     watch_push(watch, NEWS_LOST);
 }
@@ -351,7 +358,8 @@ watch_tell(LvWatch *watch, MigtuneEvent event, const char *name,
     watch->func(event, name, how, watch->user_data);
 }
 
-/* Says that the connection is lost, or there again, unless that was said. */
+/* Reports that the connection is lost or there again, unless @lost says that
+ * this was reported. */
 static void
 watch_tell_conn(LvWatch *watch, gboolean *lost, gboolean is_lost)
 {
@@ -361,16 +369,16 @@ watch_tell_conn(LvWatch *watch, gboolean *lost, gboolean is_lost)
     *lost = is_lost;
 }
 
-/* FALSE: it is to end. */
+/* FALSE if the thread is to end. */
 static gboolean
-watch_take_news(LvWatch *watch, const LvNews *news, gboolean *lost)
+watch_handle(LvWatch *watch, const LvNews *news, gboolean *lost)
 {
     switch (news->kind) {
-    case NEWS_TELL:
+    case NEWS_EVENT:
         watch_tell(watch, news->event, news->name, news->how);
         break;
     case NEWS_CLOSED:
-        lv_conn_lost(watch->conn, news->conn);
+        watch->owner.closed(watch->owner.data, news->conn);
         break;
     case NEWS_LOST:
         watch_tell_conn(watch, lost, TRUE);
@@ -398,14 +406,10 @@ watch_run(gpointer data)
                  : g_async_queue_pop(watch->queue);
 
         if (news) {
-            go_on = watch_take_news(watch, news, &lost);
+            go_on = watch_handle(watch, news, &lost);
             watch_news_free(news);
         } else {
-            /* Who opens it anew has the watch join. */
-            virConnectPtr conn = lv_conn_get(watch->conn, NULL, NULL);
-
-            if (conn)
-                virConnectClose(conn);
+            watch->owner.reopen(watch->owner.data, watch->stop);
         }
     }
     lv_watch_unref(watch);
@@ -414,11 +418,13 @@ watch_run(gpointer data)
 }
 
 LvWatch *
-lv_watch_new(LvConn *conn, MigtuneDriverEventFunc func, gpointer user_data)
+lv_watch_new(const LvWatchOwner *owner, MigtuneDriverEventFunc func,
+             gpointer user_data)
 {
     LvWatch *watch = g_atomic_rc_box_new0(LvWatch);
 
-    watch->conn = conn;
+    watch->owner = *owner;
+    watch->stop = g_cancellable_new();
     watch->func = func;
     watch->user_data = user_data;
     watch->queue = g_async_queue_new_full(watch_news_free);
@@ -434,47 +440,38 @@ lv_watch_new(LvConn *conn, MigtuneDriverEventFunc func, gpointer user_data)
 void
 lv_watch_end(LvWatch *watch)
 {
+    g_cancellable_cancel(watch->stop);
     watch_push(watch, NEWS_END);
     g_thread_join(watch->thread);
     lv_watch_unref(watch);
 }
 
-/* How the start with the number @id has ended; NULL when it has not. */
+/* How the start with the number @id ended; NULL if it still runs. */
 static char *
 watch_how_ended(const LvSeen *seen, guint id)
 {
     if (seen && seen->runs && seen->id == (int)id)
         return NULL;
     if (seen && seen->runs)
-        return g_strdup("it was stopped and started again");
+        return g_strdup(_("it was stopped and started again"));
     if (!seen || seen->id != (int)id)
-        return g_strdup("it was stopped");
+        return g_strdup(_("it was stopped"));
     if (seen->event == MIGTUNE_EVENT_MIGRATED)
-        return g_strdup("it was migrated to another host");
+        return g_strdup(_("it was migrated to another host"));
 
-    return g_strdup_printf("it was stopped (%s)", seen->how);
+    return g_strdup_printf(_("it was stopped (%s)"), seen->how);
 }
 
 gboolean
-lv_watch_knows(LvConn *conn, const char *uuid, guint id, char **ret_how)
+lv_watch_has_ended(LvWatch *watch, const char *uuid, guint id, char **ret_how)
 {
-    LvWatch *watch = NULL;
-    gboolean knows = FALSE;
-
-    *ret_how = NULL;
-    g_mutex_lock(&conn->lock);
-    if (conn->watch)
-        watch = lv_watch_ref(conn->watch);
-    g_mutex_unlock(&conn->lock);
-    if (!watch)
-        return FALSE;
+    gboolean attached;
 
     g_mutex_lock(&watch->lock);
-    knows = watch->has_joined;
-    if (knows)
-        *ret_how = watch_how_ended(g_hash_table_lookup(watch->seen, uuid), id);
+    attached = watch->attached;
+    *ret_how = attached
+        ? watch_how_ended(g_hash_table_lookup(watch->seen, uuid), id) : NULL;
     g_mutex_unlock(&watch->lock);
-    lv_watch_unref(watch);
 
-    return knows;
+    return attached;
 }

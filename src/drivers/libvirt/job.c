@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libvirt's job of a domain as QEMU's query-migrate reports a migration.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "drivers/libvirt/libvirt-private.h"
+#include "util/i18n.h"
+#include "util/json-peek.h"
+
+typedef enum {
+    JOB_NUMBER,                 /* the same number in both */
+    JOB_MBPS,                   /* bytes a second to megabits a second */
+} JobUnit;
+
+/* A member of query-migrate and the typed parameter that it comes from. */
+static const struct {
+    const char *param;
+    const char *parent;         /* an object within; NULL: none */
+    const char *member;
+    JobUnit unit;
+} job_members[] = {
+    { VIR_DOMAIN_JOB_TIME_ELAPSED, NULL, "total-time", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_SETUP_TIME, NULL, "setup-time", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_DOWNTIME, NULL, "downtime", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_AUTO_CONVERGE_THROTTLE, NULL,
+      "cpu-throttle-percentage", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_TOTAL, "ram", "total", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_PROCESSED, "ram", "transferred", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_REMAINING, "ram", "remaining", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_CONSTANT, "ram", "duplicate", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_NORMAL, "ram", "normal", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_NORMAL_BYTES, "ram", "normal-bytes",
+      JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_BPS, "ram", "mbps", JOB_MBPS },
+    { VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE, "ram", "dirty-pages-rate",
+      JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE, "ram", "page-size", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_ITERATION, "ram", "dirty-sync-count",
+      JOB_NUMBER },
+    { VIR_DOMAIN_JOB_MEMORY_POSTCOPY_REQS, "ram", "postcopy-requests",
+      JOB_NUMBER },
+    { VIR_DOMAIN_JOB_COMPRESSION_CACHE, "xbzrle-cache", "cache-size",
+      JOB_NUMBER },
+    { VIR_DOMAIN_JOB_COMPRESSION_BYTES, "xbzrle-cache", "bytes", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_COMPRESSION_PAGES, "xbzrle-cache", "pages", JOB_NUMBER },
+    { VIR_DOMAIN_JOB_COMPRESSION_CACHE_MISSES, "xbzrle-cache", "cache-miss",
+      JOB_NUMBER },
+    { VIR_DOMAIN_JOB_COMPRESSION_OVERFLOW, "xbzrle-cache", "overflow",
+      JOB_NUMBER },
+};
+
+/* QEMU's status for libvirt's type of a job; NULL: no migration. */
+static const char *const job_statuses[] = {
+    [VIR_DOMAIN_JOB_NONE] = NULL,
+    [VIR_DOMAIN_JOB_BOUNDED] = "active",
+    [VIR_DOMAIN_JOB_UNBOUNDED] = "active",
+    [VIR_DOMAIN_JOB_COMPLETED] = "completed",
+    [VIR_DOMAIN_JOB_FAILED] = "failed",
+    [VIR_DOMAIN_JOB_CANCELLED] = "cancelled",
+};
+
+/* A job and its statistics. */
+typedef struct {
+    int type;
+    int operation;
+    virTypedParameterPtr params;
+    int n_params;
+} LvJob;
+
+static gboolean
+job_read(virDomainPtr domain, unsigned int flags, LvJob *job)
+{
+    memset(job, 0, sizeof(*job));
+    if (virDomainGetJobStats(domain, &job->type, &job->params, &job->n_params,
+                             flags) < 0)
+        return FALSE;
+    virTypedParamsGetInt(job->params, job->n_params, VIR_DOMAIN_JOB_OPERATION,
+                         &job->operation);
+
+    return TRUE;
+}
+
+static void
+job_clear(LvJob *job)
+{
+    virTypedParamsFree(job->params, job->n_params);
+}
+
+static gboolean
+job_is_migration(const LvJob *job)
+{
+    return job->type != VIR_DOMAIN_JOB_NONE &&
+           (job->operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN ||
+            job->operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT);
+}
+
+gboolean
+lv_job_is_migrating(virDomainPtr domain)
+{
+    gboolean migrates = FALSE;
+    LvJob job;
+
+    if (job_read(domain, 0, &job)) {
+        migrates = job_is_migration(&job);
+        job_clear(&job);
+    }
+
+    return migrates;
+}
+
+/* The object @name within @object, which is created if it is absent. */
+static JsonObject *
+job_child(JsonObject *object, const char *name)
+{
+    if (!name)
+        return object;
+    if (!json_object_has_member(object, name))
+        json_object_set_object_member(object, name, json_object_new());
+
+    return json_object_get_object_member(object, name);
+}
+
+static gboolean
+job_get_number(const LvJob *job, const char *name, guint64 *ret)
+{
+    unsigned long long large;
+    int small;
+
+    if (virTypedParamsGetULLong(job->params, job->n_params, name, &large) > 0)
+        *ret = large;
+    else if (virTypedParamsGetInt(job->params, job->n_params, name,
+                                  &small) > 0 && small >= 0)
+        *ret = small;
+    else
+        return FALSE;
+
+    return TRUE;
+}
+
+static void
+job_add_members(const LvJob *job, JsonObject *object)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(job_members); i++) {
+        JsonObject *parent;
+        guint64 number;
+
+        if (!job_get_number(job, job_members[i].param, &number))
+            continue;
+        parent = job_child(object, job_members[i].parent);
+        if (job_members[i].unit == JOB_MBPS)
+            json_object_set_double_member(parent, job_members[i].member,
+                                          number * 8 / 1e6);
+        else
+            json_object_set_member(parent, job_members[i].member,
+                                   mt_json_node_new_uint64(number));
+    }
+}
+
+/* The status of a job; libvirt shows post-copy in the domain's state. */
+static const char *
+job_status(virDomainPtr domain, const LvJob *job)
+{
+    int state = 0;
+    int reason = 0;
+
+    if (job->type < 0 || job->type >= (int)G_N_ELEMENTS(job_statuses))
+        return "active";
+    if (strcmp(job_statuses[job->type], "active") == 0 &&
+        virDomainGetState(domain, &state, &reason, 0) == 0 &&
+        ((state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_POSTCOPY) ||
+         (state == VIR_DOMAIN_RUNNING && reason == VIR_DOMAIN_RUNNING_POSTCOPY)))
+        return "postcopy-active";
+
+    return job_statuses[job->type];
+}
+
+JsonNode *
+lv_job_to_migration(virDomainPtr domain, GError **error)
+{
+    JsonObject *object = json_object_new();
+    gboolean found;
+    LvJob job;
+
+    if (!job_read(domain, 0, &job) && lv_error_is_loss()) {
+        lv_error_take(error, LV_TO_QUERY, _("cannot read the job"));
+        json_object_unref(object);
+        return NULL;
+    }
+    found = job.type != VIR_DOMAIN_JOB_NONE;
+    if (!found) {
+        job_clear(&job);
+        found = job_read(domain, VIR_DOMAIN_JOB_STATS_COMPLETED |
+                                     VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED,
+                         &job) && job_is_migration(&job);
+    }
+    if (found) {
+        json_object_set_string_member(object, "status",
+                                      job_status(domain, &job));
+        job_add_members(&job, object);
+    }
+    job_clear(&job);
+
+    return mt_json_node_new_object(object);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The library in a program that uses libvirt itself: it runs no event loop of
+ * the program, replaces no handler, and never blocks what can be cancelled.
+ */
+#include "config.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+#include <gio/gio.h>
+#include <gio/gunixsocketaddress.h>
+#include <libvirt/virterror.h>
+
+#include "migtune/migtune.h"
+
+#include "hosts.h"
+
+static Host *alpha;
+
+/* Callbacks in the thread that runs the loop, and in others. */
+typedef struct {
+    GThread *owner;
+    gint n_right;               /* atomic, both */
+    gint n_foreign;
+} Calls;
+
+static void
+count_call(Calls *calls)
+{
+    if (g_thread_self() == calls->owner)
+        g_atomic_int_inc(&calls->n_right);
+    else
+        g_atomic_int_inc(&calls->n_foreign);
+}
+
+static gboolean
+on_glib_timer(gpointer data)
+{
+    count_call(data);
+
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+on_libvirt_timer(int timer, void *data)
+{
+    count_call(data);
+}
+
+static void
+on_event(MigtuneConn *conn, MigtuneEvent event, const char *key,
+         const char *detail, gpointer user_data)
+{
+    g_atomic_int_inc((gint *)user_data);
+}
+
+static void
+run_glib(void)
+{
+    g_main_context_iteration(NULL, TRUE);
+}
+
+static void
+run_libvirt(void)
+{
+    virEventRunDefaultImpl();
+}
+
+/* Opens connections and watches them while the program's loop is not run, is
+ * run by GLib's functions, and is run by libvirt's. */
+static void
+test_no_callback_in_a_foreign_thread(void)
+{
+    static void (*const loops[])(void) = { NULL, run_glib, run_libvirt };
+    Calls calls = { g_thread_self(), 0, 0 };
+    g_autofree char *remote = g_strdup_printf(
+        "qemu+ext:///system?command=%s/relay", alpha->dir);
+    g_autofree char *relay = g_build_filename(alpha->dir, "relay", NULL);
+    g_autofree char *script = g_strdup_printf(
+        "#!/usr/bin/env python3\n"
+        "import os, socket, sys, threading\n"
+        "s = socket.socket(socket.AF_UNIX)\n"
+        "s.connect('%s/sock/libvirt-sock')\n"
+        "def up():\n"
+        "    while True:\n"
+        "        data = os.read(0, 65536)\n"
+        "        if not data: os._exit(0)\n"
+        "        s.sendall(data)\n"
+        "threading.Thread(target=up, daemon=True).start()\n"
+        "while True:\n"
+        "    data = s.recv(65536)\n"
+        "    if not data: os._exit(0)\n"
+        "    os.write(1, data)\n", alpha->dir);
+    guint source = g_timeout_add(5, on_glib_timer, &calls);
+    int timer = virEventAddTimeout(5, on_libvirt_timer, &calls, NULL);
+
+    g_assert_true(g_file_set_contents(relay, script, -1, NULL));
+    g_chmod(relay, 0755);
+    for (gsize i = 0; i < G_N_ELEMENTS(loops); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(MigtuneConn) local = migtune_conn_open(alpha->uri, 0,
+                                                         &error);
+        g_autoptr(MigtuneConn) other = NULL;
+        gint n_events = 0;
+        gint64 end;
+
+        g_assert_no_error(error);
+        other = migtune_conn_open(remote, 0, &error);
+        g_assert_no_error(error);
+        migtune_conn_watch(local, on_event, &n_events, &error);
+        g_assert_no_error(error);
+        virDomainFree(host_add_guest(alpha, "noisy", TRUE));
+        end = g_get_monotonic_time() + 500 * G_TIME_SPAN_MILLISECOND;
+        while (g_get_monotonic_time() < end ||
+               (loops[i] && g_atomic_int_get(&n_events) == 0)) {
+            if (loops[i])
+                loops[i]();
+            else
+                g_usleep(10000);
+        }
+        g_assert_cmpint(g_atomic_int_get(&calls.n_foreign), ==, 0);
+        g_assert_true(!loops[i] || g_atomic_int_get(&calls.n_right) > 0);
+        g_free(host_virsh(alpha, "destroy", "noisy", NULL));
+        g_free(host_virsh(alpha, "undefine", "noisy", NULL));
+    }
+    virEventRemoveTimeout(timer);
+    g_source_remove(source);
+}
+
+static void
+on_error(void *data, virErrorPtr error)
+{
+    (*(guint *)data)++;
+}
+
+static void
+test_the_error_handler_stays(void)
+{
+    g_autoptr(MigtuneConn) conn = NULL;
+    guint n_called = 0;
+
+    virSetErrorFunc(&n_called, on_error);
+    conn = migtune_conn_open(alpha->uri, 0, NULL);
+    g_assert_nonnull(conn);
+    /* An error on the library's connection is not the program's. */
+    g_assert_null(migtune_conn_lookup(conn, "no-such-guest", NULL));
+    g_assert_cmpuint(n_called, ==, 0);
+    g_assert_null(virConnectOpen("bogus:///system"));
+    g_assert_cmpuint(n_called, ==, 1);
+    virSetErrorFunc(NULL, NULL);
+}
+
+static guint
+count_watch_threads(void)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc/self/task", 0, NULL);
+    const char *task;
+    guint n = 0;
+
+    while ((task = g_dir_read_name(dir))) {
+        g_autofree char *path = g_strdup_printf("/proc/self/task/%s/comm",
+                                                task);
+        g_autofree char *name = NULL;
+
+        if (g_file_get_contents(path, &name, NULL, NULL))
+            n += g_str_has_prefix(name, "libvirt-watch");
+    }
+
+    return n;
+}
+
+static gpointer
+watch_often(gpointer conn)
+{
+    static gint n_events;
+
+    for (guint i = 0; i < 5; i++)
+        migtune_conn_watch(conn, on_event, &n_events, NULL);
+
+    return NULL;
+}
+
+static void
+test_watching_from_several_threads(void)
+{
+    MigtuneConn *conn = migtune_conn_open(alpha->uri, 0, NULL);
+    GThread *threads[3];
+
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("watcher", watch_often, conn);
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_thread_join(threads[i]);
+    g_assert_cmpuint(count_watch_threads(), ==, 1);
+    g_assert_true(migtune_conn_watch(conn, NULL, NULL, NULL));
+    g_assert_cmpuint(count_watch_threads(), ==, 0);
+    migtune_conn_unref(conn);
+}
+
+static gpointer
+cancel_soon(gpointer cancellable)
+{
+    g_usleep(300 * 1000);
+    g_cancellable_cancel(cancellable);
+
+    return NULL;
+}
+
+static double
+seconds_since(gint64 begin_us)
+{
+    return (g_get_monotonic_time() - begin_us) / (double)G_USEC_PER_SEC;
+}
+
+/* The watch of a lost connection opens it again, and the daemon accepts the
+ * connection but never answers. */
+static void
+test_a_hanging_connect_blocks_nobody(void)
+{
+    g_autofree char *path = g_build_filename(alpha->dir, "link", NULL);
+    g_autofree char *real = g_build_filename(alpha->dir, "sock",
+                                             "libvirt-sock", NULL);
+    g_autofree char *uri = g_strdup_printf(
+        "qemu+unix:///system?socket=%s", path);
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(GSocket) silent = g_socket_new(G_SOCKET_FAMILY_UNIX,
+                                             G_SOCKET_TYPE_STREAM, 0, NULL);
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) keys = NULL;
+    GThread *thread;
+    MigtuneConn *conn;
+    gint64 begin;
+    gint n_events = 0;
+
+    g_assert_cmpint(symlink(real, path), ==, 0);
+    conn = migtune_conn_open_full(uri, 0, 60000, cancellable, &error);
+    g_assert_no_error(error);
+    migtune_conn_watch(conn, on_event, &n_events, &error);
+    g_assert_no_error(error);
+    g_unlink(path);
+    g_assert_true(g_socket_bind(silent, address, TRUE, NULL));
+    g_assert_true(g_socket_listen(silent, NULL));
+    host_kill_daemon(alpha);
+    /* The loss is an event of the connection. */
+    while (g_atomic_int_get(&n_events) == 0)
+        run_libvirt();
+
+    thread = g_thread_new("cancel", cancel_soon, cancellable);
+    begin = g_get_monotonic_time();
+    keys = migtune_conn_list(conn, &error);
+    g_test_message("cancelled after %.2f s: %s", seconds_since(begin),
+                   error->message);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+    g_assert_cmpfloat(seconds_since(begin), <, 20);
+    g_thread_join(thread);
+    begin = g_get_monotonic_time();
+    migtune_conn_unref(conn);
+    g_test_message("closed after %.2f s", seconds_since(begin));
+    g_assert_cmpfloat(seconds_since(begin), <, 20);
+
+    g_unlink(path);
+    host_revive(alpha);
+}
+
+int
+main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    if (!hosts_can_be())
+        return 0;
+
+    virEventRegisterDefaultImpl();
+    g_test_add_func("/libvirt/program/no-callback-in-a-foreign-thread",
+                    test_no_callback_in_a_foreign_thread);
+    g_test_add_func("/libvirt/program/the-error-handler-stays",
+                    test_the_error_handler_stays);
+    g_test_add_func("/libvirt/program/watching-from-several-threads",
+                    test_watching_from_several_threads);
+    g_test_add_func("/libvirt/program/a-hanging-connect-blocks-nobody",
+                    test_a_hanging_connect_blocks_nobody);
+
+    alpha = host_new("alpha", 1, NULL);
+    status = g_test_run();
+    host_free(alpha);
+
+    return status;
+}
