@@ -261,11 +261,18 @@ migtune_domain_plan_kept(MigtuneDomain *domain, unsigned int flags,
     return plan;
 }
 
-/* Every value that is known to be QEMU's default here. */
+/* The known values of a guest that was just started: QEMU's defaults, except
+ * for what the manager of the guest sets at every start. */
 static MtSet *
-plan_defaults(const MtCaps *caps)
+plan_defaults(const MigtuneDomain *domain)
 {
-    g_autoptr(MtState) state = mt_state_new_default(caps);
+    g_autoptr(MtState) state = mt_state_new_default(domain->caps);
+    const MtRow *events = mt_row(MT_PARAM_EVENTS);
+
+    /* libvirt waits for the events of a migration. */
+    if ((domain->conn->driver->features & MIGTUNE_DRIVER_LIBVIRT) &&
+        mt_set_get(state->values, events))
+        mt_set_put(state->values, events, mt_value_from_table(events, "on"));
 
     return g_steal_pointer(&state->values);
 }
@@ -282,7 +289,7 @@ plan_new_reset(MigtuneDomain *domain, gboolean defaults,
         return NULL;
 
     if (defaults)
-        values = plan_defaults(domain->caps);
+        values = plan_defaults(domain);
     else
         values = mt_journal_load(*ret_journal, domain->caps, NULL);
     if (!values) {

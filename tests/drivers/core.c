@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <gio/gio.h>
+#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 
 #include "fake-server.h"
@@ -133,6 +135,61 @@ test_features(void)
     }
 }
 
+/* Another guest is busy, or has the same name; no socket has that name. */
+static void
+test_lookup(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("migtune-core-XXXXXX", NULL);
+    g_autofree char *busy = g_build_filename(dir, "aaa.sock", NULL);
+    g_autofree char *first = g_build_filename(dir, "x1.sock", NULL);
+    g_autofree char *second = g_build_filename(dir, "x2.sock", NULL);
+    g_autofree char *uri = g_strdup_printf("qmp://%s/", dir);
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(busy);
+    g_autoptr(GSocket) silent = g_socket_new(G_SOCKET_FAMILY_UNIX,
+                                             G_SOCKET_TYPE_STREAM, 0, NULL);
+    FakeServer *server = fake_server_new();
+    g_autoptr(MigtuneConn) conn = NULL;
+    MigtuneDomain *domain;
+    g_autoptr(GError) error = NULL;
+    gint64 begin_us;
+
+    g_assert_true(g_socket_bind(silent, address, TRUE, NULL));
+    g_assert_true(g_socket_listen(silent, NULL));
+    for (guint i = 0; i < 2; i++) {
+        FakeQmp *qmp = fake_qmp_new("qemu-7.2");
+
+        fake_qmp_set_identity(qmp, "same", UUID);
+        fake_server_add_unix(server, qmp, i == 0 ? first : second);
+    }
+    fake_server_start(server);
+    conn = migtune_conn_open_full(uri, 0, 30000, NULL, &error);
+    g_assert_no_error(error);
+
+    begin_us = g_get_monotonic_time();
+    /* An answer may take longer than the search waits for a second guest. */
+    for (guint i = 0; !error && i < 50; i++) {
+        domain = migtune_conn_lookup(conn, "same", &error);
+        migtune_domain_unref(domain);
+    }
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+    g_assert_nonnull(strstr(error->message, first));
+    g_assert_nonnull(strstr(error->message, second));
+    g_clear_error(&error);
+    /* The busy monitor has 30 seconds. */
+    g_assert_cmpint(g_get_monotonic_time() - begin_us, <,
+                    25 * G_USEC_PER_SEC);
+
+    domain = migtune_conn_lookup(conn, second, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(migtune_domain_get_key(domain), ==, second);
+    migtune_domain_unref(domain);
+    g_clear_pointer(&conn, migtune_conn_unref);
+    /* Ends the thread that waits for the busy monitor. */
+    g_socket_close(silent, NULL);
+    fake_server_free(server);
+    remove_dir(dir);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -150,6 +207,7 @@ main(int argc, char **argv)
     g_setenv("XDG_CONFIG_HOME", scratch, TRUE);
     g_test_add_func("/core/read-only", test_read_only);
     g_test_add_func("/core/features", test_features);
+    g_test_add_func("/core/lookup", test_lookup);
     status = g_test_run();
     remove_dir(scratch);
     g_free(scratch);

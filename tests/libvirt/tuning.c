@@ -83,7 +83,12 @@ test_set_and_get(void)
 
     MIGTUNE_HAS("in-force", "reset", "one");
     VIRSH_IS("222", "migrate-getmaxdowntime", "one");
+    /* libvirt needs the events, which it switches on at the start. */
     MIGTUNE_HAS("in-force", "reset", "one", "--defaults");
+    MIGTUNE_HAS("on", "migrate-getparameters", "one", "events");
+    MIGTUNE_HAS("libvirt needs the events", "migrate-setparameters", "one",
+                "events=off");
+    MIGTUNE_HAS("on", "migrate-getparameters", "one", "events");
     VIRSH_IS("300", "migrate-getmaxdowntime", "one");
     VIRSH_HAS("\"max-cpu-throttle\":99", "qemu-monitor-command", "one",
               QUERY);

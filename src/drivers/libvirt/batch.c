@@ -163,6 +163,29 @@ batch_refuse(LvItem *item, const char *name)
     migtune_error_set_field(item->refusal, MIGTUNE_ERROR_FIELD_COMMAND, name);
 }
 
+/* Whether @arguments of migrate-set-capabilities switch the events off. */
+static gboolean
+batch_disables_events(JsonObject *arguments)
+{
+    JsonArray *list = mt_json_peek_array(arguments, "capabilities");
+
+    for (guint i = 0; list && i < json_array_get_length(list); i++) {
+        JsonNode *node = json_array_get_element(list, i);
+        JsonObject *object;
+
+        if (!JSON_NODE_HOLDS_OBJECT(node))
+            continue;
+        object = json_node_get_object(node);
+        if (g_strcmp0(mt_json_peek_string(object, "capability"), "events") ==
+                0 &&
+            !json_object_get_boolean_member_with_default(object, "state",
+                                                         TRUE))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
 /* Chooses the channel of a command and splits its arguments. */
 static void
 batch_prepare(LvItem *item, const char *name, JsonObject *arguments)
@@ -174,6 +197,13 @@ batch_prepare(LvItem *item, const char *name, JsonObject *arguments)
     if (item->channel >= 0) {
         if (batch_channels[item->channel].channel == CHANNEL_REFUSED)
             batch_refuse(item, name);
+    } else if (strcmp(name, "migrate-set-capabilities") == 0 && arguments &&
+               batch_disables_events(arguments)) {
+        migtune_error_set(&item->refusal, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("events cannot be switched off: libvirt needs the "
+                            "events of a migration"));
+        migtune_error_set_field(item->refusal, MIGTUNE_ERROR_FIELD_COMMAND,
+                                name);
     } else if (strcmp(name, "migrate-set-parameters") == 0 && arguments) {
         rest = lv_native_split(arguments, item->native, item->values,
                                &item->n_native);

@@ -327,10 +327,20 @@ lv_domain_identify(gpointer data, MigtuneDriverIdentity *identity,
 
     if (!domain->runs || domain->conn->no_monitor)
         return TRUE;
-    if (!lv_domain_get_ready(domain, cancellable, error) ||
-        !domain_query_identity(domain, &instance, &version, cancellable,
-                               error))
-        return FALSE;
+    /* A daemon that was restarted shows only at the next call. */
+    for (guint i = 0; !version; i++) {
+        g_autoptr(GError) failure = NULL;
+
+        if (!lv_domain_get_ready(domain, cancellable, error))
+            return FALSE;
+        if (!domain_query_identity(domain, &instance, &version, cancellable,
+                                   &failure) &&
+            (i > 0 || !g_error_matches(failure, MIGTUNE_ERROR,
+                                       MIGTUNE_ERROR_DISCONNECTED))) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+    }
     g_free(domain->instance);
     domain->instance = g_strdup(instance);
     g_free(identity->instance);
