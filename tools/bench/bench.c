@@ -5,9 +5,8 @@
  *     migtune-bench [--repeats N] [--size MIB] [--row TEXT] [--quick]
  *                   [SCENARIO…]
  *
- * A figure without its circumstances says nothing: the first lines name the
- * machine and the libraries, and every line has its spread and its number of
- * repetitions.
+ * The first lines name the machine and the libraries, and each line has its spread
+ * and its number of repetitions.
  */
 #include "config.h"
 
@@ -191,7 +190,7 @@ bench_check_names(char **names)
         while (s->name && strcmp(s->name, *name) != 0)
             s++;
         if (!s->name) {
-            fprintf(stderr, "there is no scenario \"%s\"\n", *name);
+            fprintf(stderr, "unknown scenario '%s'\n", *name);
             good = FALSE;
         }
     }

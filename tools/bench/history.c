@@ -23,8 +23,8 @@
  *   It is not the same in both migrations, and the rule cannot have changed it;
  * - what else the guest wrote during the bulk stage: the misses with the rule
  *   that are not of the generator.
- * Here the generator falls silent after so many passes, as it must have there,
- * whatever held it up, and the migration ends by itself.
+ * Here the generator pauses after so many passes, as it must have done there, and
+ * the migration then converges.
  */
 #define BULK_BANDWIDTH (32 << 20)
 #define BULK_DOWNTIME_NS (30 * MT_NS_PER_MS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Scenarios of single functions: no migration, no second thread.  Time is the
- * processor time of this thread, so that others on the machine matter less.
+ * Scenarios for single functions, without a migration and other threads.  The
+ * processor time of this thread is measured, which depends less on other load.
  */
 #include "config.h"
 
@@ -122,7 +122,7 @@ scenario_zero(Bench *bench, GError **error)
         return FALSE;
 
     data = mt_ram_block(ram, 0)->host;
-    memset(data, 0, bench->ram_bytes); /* pages of its own, not the kernel's */
+    memset(data, 0, bench->ram_bytes); /* allocate all pages */
     for (MtIsa isa = 0; isa < MT_ISA_N; isa++) {
         if (mt_isa_supported(isa))
             micro_zero_row(bench, data, isa);
@@ -209,7 +209,7 @@ micro_packet(const MtCodec *codec, int level, guint8 *const *pages,
     if (codec->encoder_new && !encoder)
         return FALSE;
 
-    /* The first packet has to introduce itself; the second is what counts. */
+    /* The first packet has a header of the codec; the second one is measured. */
     for (guint i = 0; ok && i < 2; i++) {
         guint n = G_N_ELEMENTS(iov);
 

@@ -71,7 +71,7 @@ figures_print(const Figures *figures, const char *row, const char *who)
     bench_print(cpu, &figures->cpu, "s");
 }
 
-/* One line of the table that stands below all rows. */
+/* One line of the summary table. */
 static void
 migrate_note(GString *table, const char *name, const Figures *ours,
              const Figures *theirs)
@@ -194,7 +194,7 @@ scenario_channels(Bench *bench, GError **error)
     return migrate_rows(bench, rows, G_N_ELEMENTS(rows), error);
 }
 
-/* Who may be at the two ends; the first is what the others are compared to. */
+/* The programs at the two ends; the others are compared with the first entry. */
 static const struct {
     const char *name;
     gboolean qemu_source;
@@ -215,7 +215,7 @@ mixed_row(Bench *bench, const Row *row, Move *move, Image *image,
     Figures figures[N_ENDS] = { { { NULL } } };
     gboolean ok = TRUE;
 
-    /* In turn: the machine may not be equally quiet all the time. */
+    /* Alternate, since the load of the machine may change. */
     for (guint n = 0; ok && n < bench->repeats; n++) {
         for (guint i = 0; ok && i < N_ENDS; i++) {
             move->qemu_source = mixed_ends[i].qemu_source;
@@ -252,7 +252,7 @@ scenario_mixed(Bench *bench, GError **error)
     g_autoptr(GString) table = migrate_table("these", "QEMUs");
 
     if (!qemu) {
-        bench_note("there is no QEMU: MIGTUNE_QEMU_10_0 is not set");
+        bench_note("no QEMU to compare with: MIGTUNE_QEMU_10_0 is not set");
         return TRUE;
     }
     bench_note("QEMU is %s", release);
@@ -274,8 +274,8 @@ scenario_mixed(Bench *bench, GError **error)
     return TRUE;
 }
 
-/* Memory of both sides of the engine together: guest RAM of both is there
- * before, so that all growth is overhead. */
+/* Memory of both sides of the engine together.  Guest RAM is populated before, so
+ * all growth is overhead. */
 static gboolean
 memory_row(Bench *bench, const Row *row, guint64 cache_bytes, Image *image,
            MtRam *copy, GError **error)

@@ -22,9 +22,9 @@
 
 #define TIMEOUT_NS (300 * MT_NS_PER_S)
 
-/* Has the memory of a destination once, and gives it back: a machine that is
- * virtual itself gets its memory when it first touches it, which takes longer
- * than the migration. */
+/* Allocates and frees the memory of a destination once: a virtual machine gets its
+ * memory from its host at the first access, which takes longer than the
+ * migration. */
 static gboolean
 image_warm_up(const Bench *bench, GError **error)
 {
@@ -151,7 +151,7 @@ move_cpu_seconds(void)
            (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/* What is under way. */
+/* A running migration. */
 typedef struct {
     const Move *move;
     MtRam *ram; /* of the engine's destination, if it was made here */
@@ -346,7 +346,7 @@ moving_by_engine(Moving *m, Image *image, MoveResult *result, GError **error)
     return TRUE;
 }
 
-/* Of all sides, wherever they run. */
+/* Of both sides, in any process. */
 static double
 moving_cpu_seconds(const Moving *m)
 {

@@ -11,8 +11,7 @@
 #include "engine/memory/workload.h"
 
 /*
- * Image of a guest's RAM, in memory that a QEMU can be given too: a file
- * without a name, which goes with the last process that has it open.
+ * An image of guest RAM in an unnamed memory file, which a QEMU can use, too.
  */
 typedef struct {
     int fd;
@@ -38,7 +37,7 @@ typedef struct {
     guint64 steps_per_pass; /* not 0: so many writes in each pass, whenever the
                              * machine would have let a thread make them */
     guint64 last_pass;      /* with writes of @load */
-    MtWorkloadSpec background; /* besides, in a thread of its own */
+    MtWorkloadSpec background; /* additional load in another thread */
 } Move;
 
 typedef struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Scenarios of tuning: the command from process start to output, against a
- * real QEMU and against a directory full of monitors, and planning alone.
+ * real QEMU and against a directory full of monitors, and only planning.
  */
 #include "config.h"
 
@@ -199,7 +199,7 @@ scenario_monitors(Bench *bench, GError **error)
     fake_server_set_trick(server, FAKE_TRICK_SILENT, 0);
     fake_server_start(server);
 
-    /* 1: the silent one is told of. */
+    /* Exit status 1: the silent monitor is reported. */
     for (guint i = 0; i < bench->repeats; i++) {
         const char *ask[] = { "-c", uri, "migrate-getparameters", "--all",
                               "downtime", NULL };
