@@ -315,7 +315,7 @@ dest_run(DestRun *run, GError **error)
         .data = run,
     };
 
-    mt_page_state_init(&run->pages, e->ram, e->settings.ignore_shared);
+    mt_page_state_init(&run->pages, e->ram);
     if (!dest_accept(run, error))
         return FALSE;
 

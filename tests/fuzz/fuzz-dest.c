@@ -100,7 +100,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     settings.decompress_threads = 1;
     settings.timeout_ms = 1000;
     io = mt_io_new(fd, answers, "stream", mt_failure_get_cancel(failure));
-    mt_page_state_init(&pages, ram, FALSE);
+    mt_page_state_init(&pages, ram);
     dest = mt_dest_new(ram, &settings, &pages, &counters, failure);
     mt_dest_set_postcopy(dest, &postcopy);
     if (data[0] & 4) {

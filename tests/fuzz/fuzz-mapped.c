@@ -67,7 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     mt_engine_settings_init(&settings);
     settings.mapped_ram = TRUE;
-    mt_page_state_init(&pages, ram, FALSE);
+    mt_page_state_init(&pages, ram);
     io = mt_io_new(fd, -1, "file", mt_failure_get_cancel(failure));
     dest = mt_dest_new(ram, &settings, &pages, &counters, failure);
     if (!mt_dest_load(dest, io, NULL, NULL, &error))

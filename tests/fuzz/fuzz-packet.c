@@ -33,7 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert(lseek(fd, 0, SEEK_SET) == 0);
 
     io = mt_io_new(fd, -1, "channel", NULL);
-    mt_page_state_init(&pages, ram, FALSE);
+    mt_page_state_init(&pages, ram);
     reader = mt_packet_reader_new(ram, mt_codec_get(data[0] % mt_codec_n()),
                                   &pages, &counters, &error);
     g_assert(reader);

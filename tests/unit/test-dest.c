@@ -152,7 +152,7 @@ load(GByteArray *stream, MtRam *ram, GRand *rand, guint64 *ret_copied,
     gboolean ok;
 
     mt_engine_settings_init(&settings);
-    mt_page_state_init(&pages, ram, FALSE);
+    mt_page_state_init(&pages, ram);
     dest = mt_dest_new(ram, &settings, &pages, &counters, failure);
     g_assert_true(mt_io_pair(NULL, NULL, &a, &b, NULL));
     mt_io_set_timeout_ms(b, 10000);
@@ -181,10 +181,15 @@ test_any_order(void)
         g_autofree char *where = NULL;
         GError *error = NULL;
 
-        /* Content from before the migration must not be left. */
+        /* A zero page replaces content from before the migration. */
         if (i % 2)
             mt_content_fill_ram(MT_CONTENT_RANDOM, seed, ram);
         begin_stream(s, N_PAGES);
+        for (guint p = 0; i % 2 && p < 2 * N_PAGES; p++) {
+            mt_append_be64(s, p % N_PAGES * MT_PAGE_SIZE | MT_RECORD_ZERO);
+            mt_append_str8(s, names[p / N_PAGES]);
+            mt_append_u8(s, 0);
+        }
         add_pages(s, model, rand);
         end_stream(s);
         load(s, ram, rand, NULL, &error);
@@ -469,7 +474,7 @@ test_postcopy_ends(void)
 
         mt_engine_settings_init(&settings);
         settings.postcopy = TRUE;
-        mt_page_state_init(&pages, ram, FALSE);
+        mt_page_state_init(&pages, ram);
         dest = mt_dest_new(ram, &settings, &pages, &counters, failure);
         mt_dest_set_postcopy(dest, &postcopy);
         g_assert_true(mt_io_pair(NULL, NULL, &a, &b, NULL));
@@ -569,7 +574,7 @@ test_mapped_headers(void)
 
         mt_engine_settings_init(&settings);
         settings.mapped_ram = TRUE;
-        mt_page_state_init(&pages, ram, FALSE);
+        mt_page_state_init(&pages, ram);
         dest = mt_dest_new(ram, &settings, &pages, &counters, failure);
         io = mt_io_new(fd, -1, "file", NULL);
         if (mt_dest_load(dest, io, NULL, NULL, &error) != cases[i].ok)

@@ -247,7 +247,7 @@ attempt_init(Attempt *a, const Recording *rec, MtRam *ram)
     a->settings.max_device_bytes = 4 << 20;
     a->ram = ram;
     a->failure = mt_failure_new(NULL, NULL);
-    mt_page_state_init(&a->pages, ram, a->settings.ignore_shared);
+    mt_page_state_init(&a->pages, ram);
     a->dest = mt_dest_new(a->ram, &a->settings, &a->pages, &a->counters,
                           a->failure);
 }

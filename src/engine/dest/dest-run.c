@@ -63,7 +63,7 @@ run_guess(const MtDest *dest, guint64 offset)
 
     if (dest->credit < RUN_MAX * COPY_COST)
         return 0;
-    while (n < max && !mt_bitmap_test(dest->pages->filled, index + 1 + n))
+    while (n < max && !mt_bitmap_test(dest->pages->received, index + 1 + n))
         n++;
     return n;
 }

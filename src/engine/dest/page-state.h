@@ -23,13 +23,26 @@ mt_page_state_clear(MtPageState *pages)
     pages->filled = pages->received = NULL;
 }
 
-/* Discards the content of all blocks, with @keep_shared except shared ones. */
+/* Only pages that were never touched are known to be zero. */
 static inline void
-mt_page_state_init(MtPageState *pages, const MtRam *ram, gboolean keep_shared)
+mt_page_state_init(MtPageState *pages, const MtRam *ram)
 {
-    pages->filled = mt_bitmap_new(mt_ram_n_pages(ram));
-    pages->received = mt_bitmap_new(mt_ram_n_pages(ram));
-    mt_ram_discard_all(ram, keep_shared, pages->filled);
+    guint64 n = mt_ram_n_pages(ram);
+    g_autoptr(MtBitmap) untouched = mt_bitmap_new(n);
+    guint64 end = 0;
+
+    pages->received = mt_bitmap_new(n);
+    pages->filled = mt_bitmap_new(n);
+    mt_bitmap_set_range(pages->filled, 0, n);
+    mt_ram_find_untouched(ram, untouched);
+    while (end < n) {
+        guint64 first = mt_bitmap_next_set(untouched, end);
+
+        if (first == MT_BITMAP_NONE)
+            break;
+        end = MIN(mt_bitmap_next_clear(untouched, first), n);
+        mt_bitmap_clear_range(pages->filled, first, end - first);
+    }
 }
 
 G_END_DECLS

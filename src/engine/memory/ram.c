@@ -228,21 +228,6 @@ mt_ram_discard(const MtRamBlock *block, guint64 offset, guint64 length)
                    block->shared ? MADV_REMOVE : MADV_DONTNEED) == 0;
 }
 
-void
-mt_ram_discard_all(const MtRam *ram, gboolean keep_shared, MtBitmap *filled)
-{
-    for (guint i = 0; i < ram->blocks->len; i++) {
-        const MtRamBlock *block = mt_ram_block(ram, i);
-        guint64 n = block->max_length >> MT_PAGE_SHIFT;
-
-        if ((keep_shared && block->shared) ||
-            !mt_ram_discard(block, 0, block->max_length))
-            mt_bitmap_set_range(filled, block->first_page, n);
-        else
-            mt_bitmap_clear_range(filled, block->first_page, n);
-    }
-}
-
 /* Bits 62 and 63 of an entry of pagemap: swapped out, present. */
 #define PAGEMAP_IN_USE (G_GUINT64_CONSTANT(3) << 62)
 

@@ -69,15 +69,6 @@ gboolean mt_ram_discard(const MtRamBlock *block, guint64 offset,
                         guint64 length);
 
 /*
- * Prepares all blocks for being filled: discards their content, and clears the
- * bits of their pages in @filled.  Where the content cannot be discarded, the
- * bits are set.  With @keep_shared the same is done with shared blocks, which
- * keep their content.
- */
-void mt_ram_discard_all(const MtRam *ram, gboolean keep_shared,
-                        MtBitmap *filled);
-
-/*
  * Sets the bits of pages that were never written or read, according to the
  * kernel: they are zero.  Only private blocks have such pages, and none is found
  * if the kernel does not tell.
