@@ -71,7 +71,7 @@ can_domain(MigtuneDomain *domain, const char *what, GError **error)
     if (!strchr(what, '=')) {
         found = migtune_domain_probe(domain, FALSE, error);
         if (!found)
-            return CAN_NO;
+            return CAN_UNKNOWN;
         return can_check_name(
             out_get_array(json_node_get_object(found), "parameters"), what);
     }
@@ -80,7 +80,7 @@ can_domain(MigtuneDomain *domain, const char *what, GError **error)
         return CAN_UNKNOWN;
     plan = migtune_domain_plan(domain, settings.params, settings.n_params,
                                MIGTUNE_SET_STRICT, error);
-    return plan ? can_check_plan(plan) : CAN_NO;
+    return plan ? can_check_plan(plan) : CAN_UNKNOWN;
 }
 
 int

@@ -10,7 +10,7 @@
 enum {
     CAN_YES = 0,
     CAN_NO = 1,
-    CAN_UNKNOWN = 2,
+    CAN_UNKNOWN = 4,
 };
 
 /* @what is NAME or NAME=VALUE. */

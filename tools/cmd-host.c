@@ -95,29 +95,82 @@ host_print_list(Tool *tool, GPtrArray *results)
     each_report_errors(results);
 }
 
+/* Prints one member of each guest, one per line. */
+static void
+host_print_members(Tool *tool, GPtrArray *results, const char *member)
+{
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_ARRAY);
+    JsonArray *array = json_array_new();
+
+    for (guint i = 0; i < results->len; i++) {
+        const EachResult *result = results->pdata[i];
+        const char *text = strcmp(member, "domain") == 0
+            ? each_get_name(result)
+            : result->document
+            ? out_get_string(json_node_get_object(result->document), member)
+            : NULL;
+
+        if (tool->json)
+            json_array_add_string_element(array, text ? text : "");
+        else
+            out_line("%s", text ? text : "-");
+    }
+    json_node_take_array(node, array);
+    if (tool->json)
+        out_json(node);
+}
+
 static int
-host_list(Tool *tool, const CmdLine *line, GError **error)
+host_list_once(Tool *tool, const CmdLine *line, GError **error)
 {
     EachWhich which = host_get_which(line);
-    g_autoptr(GPtrArray) results = NULL;
+    g_autoptr(GPtrArray) results =
+        each_domain_of(tool, which, host_get_info, NULL, error);
 
-    if (cmd_line_has(line, "keys"))
-        return host_list_keys(tool, which, error);
-
-    results = each_domain_of(tool, which, host_get_info, NULL, error);
     if (!results)
         return TOOL_FAILED;
 
-    if (tool->json) {
+    if (cmd_line_has(line, "name")) {
+        host_print_members(tool, results, "domain");
+    } else if (cmd_line_has(line, "uuid")) {
+        host_print_members(tool, results, "uuid");
+    } else if (tool->json) {
         g_autoptr(JsonNode) document = each_to_json(results);
 
         out_json(document);
-    } else if (cmd_line_has(line, "name")) {
-        for (guint i = 0; i < results->len; i++)
-            out_line("%s", each_get_name(results->pdata[i]));
     } else {
         host_print_list(tool, results);
     }
+
+    return each_get_failure(results);
+}
+
+static int
+host_list(Tool *tool, const CmdLine *line, GError **error)
+{
+    if (cmd_line_has(line, "keys"))
+        return host_list_keys(tool, host_get_which(line), error);
+    if (cmd_line_has(line, "watch"))
+        return tool_watch(tool, line, host_list_once, error);
+
+    return host_list_once(tool, line, error);
+}
+
+/* virsh's spelling of a part of dominfo. */
+static int
+host_domstate(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autoptr(MigtuneDomain) domain =
+        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    g_autoptr(JsonNode) info =
+        domain ? migtune_domain_get_info(domain, error) : NULL;
+
+    if (!info)
+        return TOOL_FAILED;
+    if (tool->json)
+        out_json(info);
+    else
+        out_line("%s", out_get_string(json_node_get_object(info), "state"));
 
     return TOOL_DONE;
 }
@@ -282,8 +335,13 @@ host_probe(Tool *tool, const CmdLine *line, GError **error)
     { "can", 0, CMD_OPT_TEXT, .word = CMD_WORD_SETTING,                    \
       .metavar = "NAME[=VALUE]",                                        \
       .help = N_("print nothing; the exit status is 0 if this QEMU "    \
-                 "supports NAME (with this VALUE), 1 if it does not, 2 if " \
-                 "the name is unknown") }
+                 "supports NAME (with this VALUE), 1 if it does not, 4 if " \
+                 "this is not known") }
+
+static const CmdOption host_domain_options[] = {
+    HOST_DOMAIN,
+    { NULL }
+};
 
 static const CmdOption host_list_options[] = {
     { "all", 0, CMD_OPT_FLAG,
@@ -292,6 +350,10 @@ static const CmdOption host_list_options[] = {
       .help = N_("only guests that are not running") },
     { "name", 0, CMD_OPT_FLAG,
       .help = N_("print only names, one per line") },
+    { "uuid", 0, CMD_OPT_FLAG,
+      .help = N_("print only UUIDs, one per line") },
+    { "watch", 0, CMD_OPT_FLAG,
+      .help = N_("print the list again every second until SIGINT") },
     { "keys", 0, CMD_OPT_FLAG,
       .help = N_("print only keys, one per line, without contacting any "
                  "guest") },
@@ -324,6 +386,9 @@ const Cmd cmd_host_commands[] = {
       N_("Prints the name, the UUID and the QEMU of a guest, the QEMU "
          "release whose migration interface it has, the state of the guest "
          "and the state of its migration.") },
+    { "domstate", CMD_HIDDEN, host_domain_options, host_domstate,
+      N_("show the state of a guest"),
+      N_("Prints the state of a guest, as dominfo does.") },
     { "probe", 0, host_probe_options, host_probe,
       N_("show the migration abilities of a guest's QEMU"),
       N_("Asks the QEMU of a guest which migration parameters and "

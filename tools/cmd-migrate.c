@@ -9,12 +9,10 @@
 #include <glib/gi18n.h>
 
 #include "cmd.h"
-#include "progress.h"
+#include "migration.h"
 
-/* Time limit for the destination to resume after the source has finished. */
-#define MIGRATE_ARRIVE_MS 10000
+/* Time limit for a cancelled migration to end. */
 #define MIGRATE_ABORT_MS 30000
-#define MIGRATE_POLL_US 20000
 
 /* Adds a command to @steps as QEMU would receive it. @uri may be NULL. */
 static void
@@ -121,67 +119,18 @@ migrate_print_info(Tool *tool, JsonNode *info)
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
-/* Returns whether a member of the job information has this value. */
 static gboolean
-migrate_info_is(MigtuneDomain *domain, const char *member, const char *value)
-{
-    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, NULL);
-
-    return info && g_strcmp0(out_get_string(json_node_get_object(info),
-                                            member), value) == 0;
-}
-
-/* One migration, from the command line to its end. */
-typedef struct {
-    MigtuneDomain *source;
-    MigtuneConn *other;         /* NULL: the destination has no connection of
-                                 * its own */
-    MigtuneDomain *destination;
-    const char *uri;
-    gboolean resume;
-    guint timeout_ms;
-    const char *action;         /* taken after timeout_ms */
-    gboolean suspended;         /* by the timeout action; the guest was running
-                                 * before */
-} Migration;
-
-static void
-migration_clear(Migration *migration)
-{
-    migtune_domain_unref(migration->source);
-    migtune_domain_unref(migration->destination);
-    migtune_conn_unref(migration->other);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Migration, migration_clear)
-
-static const struct {
-    const char *name;
-    gboolean (*run)(MigtuneDomain *domain, GError **error);
-    const char *remark;
-} migrate_actions[] = {
-    { "suspend", migtune_domain_suspend,
-      N_("the time limit has passed: the guest is stopped so that the "
-         "migration can end") },
-    { "postcopy", migtune_domain_start_postcopy,
-      N_("the time limit has passed: switching to post-copy; the guest "
-         "continues on the destination, which fetches the remaining memory") },
-    { "abort", migtune_domain_abort_job,
-      N_("the time limit has passed: the migration is cancelled") },
-};
-
-static const char *const migrate_action_names[] = {
-    "suspend", "postcopy", "abort", NULL
-};
-
-static gboolean
-migration_take_timeout(Migration *migration, const CmdLine *line,
-                       GError **error)
+migrate_take_timeout(Migration *migration, const CmdLine *line,
+                     GError **error)
 {
     const char *text = cmd_line_get(line, "timeout");
     guint64 seconds;
 
     migration->action = cmd_line_get(line, "timeout-action");
+    if (!migration->action && cmd_line_has(line, "timeout-suspend"))
+        migration->action = "suspend";
+    if (!migration->action && cmd_line_has(line, "timeout-postcopy"))
+        migration->action = "postcopy";
     if (!text && migration->action) {
         tool_usage_error(error, _("--timeout-action needs --timeout"));
         return FALSE;
@@ -195,17 +144,32 @@ migration_take_timeout(Migration *migration, const CmdLine *line,
     }
     migration->timeout_ms = seconds * 1000;
     if (!migration->action)
-        migration->action = migrate_action_names[0];
+        migration->action = migration_actions[0];
 
     return TRUE;
 }
 
-/* Returns whether @name is the source. The monitor of the source is in use, so
- * a lookup on the connection would not find it. */
+/* virsh's first argument after the domain is a libvirt URI. */
 static gboolean
-migration_is_source(const Migration *migration, const char *name)
+migrate_check_uri(const char *uri, const CmdLine *line, GError **error)
 {
-    MigtuneDomain *source = migration->source;
+    if (!strstr(uri, "://") || g_str_has_prefix(uri, "rdma"))
+        return TRUE;
+
+    tool_usage_error(error, _("%s: '%s' is a connection URI, but QEMU needs "
+                              "the address of the destination, such as "
+                              "tcp:HOST:PORT; for a guest of libvirt use "
+                              "'virsh migrate', and 'migtune explain DOMAIN "
+                              "--to %s' for its options"),
+                     line->cmd->name, uri, uri);
+    return FALSE;
+}
+
+/* Returns whether @name is the source.  The monitor of the source is in use,
+ * so a lookup on the connection would not find it. */
+static gboolean
+migrate_is_source(MigtuneDomain *source, const char *name)
+{
     const char *uuid = migtune_domain_get_uuid(source);
 
     return strcmp(name, migtune_domain_get_name(source)) == 0 ||
@@ -214,8 +178,8 @@ migration_is_source(const Migration *migration, const char *name)
 }
 
 static gboolean
-migration_open_destination(Migration *migration, Tool *tool,
-                           const CmdLine *line, GError **error)
+migrate_open_destination(Migration *migration, Tool *tool,
+                         const CmdLine *line, GError **error)
 {
     const char *name = cmd_line_get(line, "incoming-domain");
     const char *uri = cmd_line_get(line, "incoming-connect");
@@ -227,15 +191,22 @@ migration_open_destination(Migration *migration, Tool *tool,
     }
     if (!name)
         return TRUE;
-    if (!uri && migration_is_source(migration, name)) {
+    if (!uri && migrate_is_source(migration->source, name)) {
         tool_usage_error(error, _("'%s' is the source of this migration; "
                                   "--incoming-domain must name another guest"),
                          name);
         return FALSE;
     }
     if (!uri) {
+        /* A lookup asks the other guests; this command must not be the
+         * client that keeps them from answering. */
+        g_clear_pointer(&migration->source, migtune_domain_unref);
         migration->destination = tool_open_domain(tool, name, error);
-        return migration->destination != NULL;
+        if (!migration->destination)
+            return FALSE;
+        migration->source = migtune_conn_open_domain(
+            migration->conn, migration->key, error);
+        return migration->source != NULL;
     }
 
     migration->other = migtune_conn_open_full(
@@ -249,7 +220,7 @@ migration_open_destination(Migration *migration, Tool *tool,
 }
 
 static int
-migration_dry_run(const Migration *migration, Tool *tool)
+migrate_dry_run(const Migration *migration, Tool *tool)
 {
     JsonArray *steps = json_array_new();
 
@@ -263,139 +234,14 @@ migration_dry_run(const Migration *migration, Tool *tool)
     return migrate_print_steps(tool, steps);
 }
 
-static gboolean
-migration_start(const Migration *migration, GError **error)
-{
-    unsigned int flags = migration->resume ? MIGTUNE_MIGRATE_RESUME : 0;
-
-    if (migration->destination &&
-        !migtune_domain_migrate_incoming(migration->destination,
-                                         migration->uri, flags, error)) {
-        g_prefix_error(error, "%s: ",
-                       migtune_domain_get_name(migration->destination));
-        return FALSE;
-    }
-
-    return migtune_domain_migrate(migration->source, migration->uri, flags,
-                                  error);
-}
-
-/* Takes the action for the time limit. If the action fails, the migration and
- * the waiting continue; returning an error would suggest that the migration
- * has ended. */
-static void
-migration_take_action(Migration *migration)
-{
-    gboolean running = migrate_info_is(migration->source, "state", "running");
-
-    for (guint i = 0; i < G_N_ELEMENTS(migrate_actions); i++) {
-        g_autoptr(GError) error = NULL;
-
-        if (strcmp(migrate_actions[i].name, migration->action) != 0)
-            continue;
-        if (migrate_actions[i].run(migration->source, &error)) {
-            out_error("%s", _(migrate_actions[i].remark));
-            migration->suspended = running &&
-                migrate_actions[i].run == migtune_domain_suspend;
-        } else {
-            out_error(_("the time limit has passed, but the migration "
-                        "continues: %s"), error->message);
-        }
-    }
-}
-
-static gboolean
-migration_wait(Migration *migration, Progress *progress,
-               GError **error)
-{
-    g_autoptr(GError) cause = NULL;
-
-    if (migtune_domain_wait_job(migration->source, migration->timeout_ms,
-                                progress_show, progress, &cause))
-        return TRUE;
-    if (!migration->timeout_ms ||
-        !g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT)) {
-        g_propagate_error(error, g_steal_pointer(&cause));
-        return FALSE;
-    }
-
-    migration_take_action(migration);
-    return migtune_domain_wait_job(migration->source, 0, progress_show,
-                                   progress, error);
-}
-
-/* Waits until the destination has left 'inmigrate', or until the time limit. */
 static JsonNode *
-migration_wait_arrival(MigtuneDomain *destination)
-{
-    gint64 end_us = g_get_monotonic_time() + MIGRATE_ARRIVE_MS * 1000;
-
-    for (;;) {
-        JsonNode *info = migtune_domain_get_job_info(destination, NULL);
-
-        if (!info ||
-            g_strcmp0(out_get_string(json_node_get_object(info), "state"),
-                      "inmigrate") != 0 ||
-            g_get_monotonic_time() > end_us)
-            return info;
-        json_node_unref(info);
-        g_usleep(MIGRATE_POLL_US);
-    }
-}
-
-static gboolean
-migration_resume(MigtuneDomain *where)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (migtune_domain_resume(where, &error))
-        return TRUE;
-
-    out_error(_("%s: the guest could not be resumed and is still stopped: %s"),
-              migtune_domain_get_name(where), error->message);
-    return FALSE;
-}
-
-/* Resumes a guest that this command stopped so that the migration could end.
- * The guest is resumed only on the side that is known to own it. */
-static void
-migration_resume_suspended(const Migration *migration, GError **failure)
-{
-    MigtuneDomain *destination = migration->destination;
-
-    if (!migration->suspended)
-        return;
-    if (!*failure && !destination) {
-        out_error("%s", _("the guest is stopped on the destination as well"));
-    } else if (!*failure) {
-        g_autoptr(JsonNode) arrived = migration_wait_arrival(destination);
-
-        if (migrate_info_is(destination, "state", "paused"))
-            migration_resume(destination);
-    } else if (g_error_matches(*failure, MIGTUNE_ERROR,
-                               MIGTUNE_ERROR_CANCELLED)) {
-        /* The existing message states that the guest is paused; replace it. */
-        if (!migration_resume(migration->source))
-            return;
-        g_clear_error(failure);
-        migtune_error_set(failure, MIGTUNE_ERROR_CANCELLED, "%s",
-                          _("the migration was cancelled; the guest "
-                            "continues to run on the source"));
-    } else if (migrate_info_is(migration->source, "job", "failed") &&
-               migrate_info_is(migration->source, "state", "paused")) {
-        migration_resume(migration->source);
-    }
-}
-
-static JsonNode *
-migration_to_json(const Migration *migration, JsonNode *source,
-                  JsonNode *destination, const GError *failure)
+migrate_to_json(const Migration *migration, JsonNode *source,
+                JsonNode *destination, const GError *failure)
 {
     JsonNode *node = json_node_new(JSON_NODE_OBJECT);
     JsonObject *object = json_object_new();
 
-    json_object_set_string_member(
-        object, "domain", migtune_domain_get_name(migration->source));
+    json_object_set_string_member(object, "domain", migration->name);
     json_object_set_string_member(object, "uri", migration->uri);
     json_object_set_member(object, "source", source
                            ? json_node_copy(source)
@@ -410,21 +256,22 @@ migration_to_json(const Migration *migration, JsonNode *source,
     return node;
 }
 
+/* Prints the result; takes ownership of @failure. */
 static int
-migration_report(const Migration *migration, Tool *tool, GError *failure,
-                 GError **error)
+migrate_report(Migration *migration, Tool *tool, GError *failure,
+               GError **error)
 {
     g_autoptr(JsonNode) source = NULL;
     g_autoptr(JsonNode) destination = NULL;
-    int status = failure ? TOOL_FAILED : TOOL_DONE;
+    int status = migration_get_status(migration, failure);
 
-    if (!failure || tool->json)
-        source = migtune_domain_get_job_info(migration->source, NULL);
-    if (!failure && migration->destination)
-        destination = migration_wait_arrival(migration->destination);
+    if (!failure || tool->json) {
+        source = migration_get_source(migration);
+        destination = migration_get_destination(migration);
+    }
     if (tool->json) {
-        g_autoptr(JsonNode) document = migration_to_json(
-            migration, source, destination, failure);
+        g_autoptr(JsonNode) document =
+            migrate_to_json(migration, source, destination, failure);
 
         out_json(document);
         g_clear_error(&failure);
@@ -452,36 +299,45 @@ static int
 migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
 {
     g_auto(Migration) migration = {
+        .tool = tool,
         .uri = cmd_line_get(line, "uri"),
         .resume = cmd_line_has(line, "resume"),
+        .continues = cmd_line_has(line, "continue"),
+        .unchecked = cmd_line_has(line, "unsafe"),
     };
     g_autoptr(Progress) progress = NULL;
     GError *failure = NULL;
 
-    if (!migration_take_timeout(&migration, line, error))
+    if (!migrate_check_uri(migration.uri, line, error) ||
+        !migrate_take_timeout(&migration, line, error))
         return TOOL_USAGE;
+    migration.conn = tool_connect(tool, error);
     migration.source = tool_open_domain(tool, cmd_line_get(line, "domain"),
                                         error);
-    if (!migration.source ||
-        !migration_open_destination(&migration, tool, line, error))
+    if (!migration.source)
         return TOOL_FAILED;
+    migration.key = g_strdup(migtune_domain_get_key(migration.source));
+    migration.name = g_strdup(migtune_domain_get_name(migration.source));
+    if (!migrate_open_destination(&migration, tool, line, error))
+        return TOOL_FAILED;
+    if (!migration_check(&migration, &failure))
+        return migrate_report(&migration, tool, failure, error);
     if (cmd_line_has(line, "dry-run"))
-        return migration_dry_run(&migration, tool);
+        return migrate_dry_run(&migration, tool);
 
     if (!migration_start(&migration, &failure))
-        return migration_report(&migration, tool, failure, error);
+        return migrate_report(&migration, tool, failure, error);
     if (cmd_line_has(line, "detach")) {
         if (tool->json)
-            return migration_report(&migration, tool, NULL, error);
+            return migrate_report(&migration, tool, NULL, error);
         return TOOL_DONE;
     }
 
     progress = progress_new(tool, cmd_line_has(line, "verbose"));
     migration_wait(&migration, progress, &failure);
     g_clear_pointer(&progress, progress_free);
-    migration_resume_suspended(&migration, &failure);
 
-    return migration_report(&migration, tool, failure, error);
+    return migrate_report(&migration, tool, failure, error);
 }
 
 /* Prints the state of the migration if --json was given. */
@@ -547,7 +403,7 @@ migrate_postcopy(Tool *tool, const CmdLine *line, GError **error)
 }
 
 static int
-migrate_info(Tool *tool, const CmdLine *line, GError **error)
+migrate_info_once(Tool *tool, const CmdLine *line, GError **error)
 {
     g_autoptr(MigtuneDomain) domain =
         tool_open_domain(tool, cmd_line_get(line, "domain"), error);
@@ -566,21 +422,72 @@ migrate_info(Tool *tool, const CmdLine *line, GError **error)
 }
 
 static int
+migrate_continue(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autoptr(MigtuneDomain) domain =
+        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+
+    if (!domain)
+        return TOOL_FAILED;
+    if (cmd_line_has(line, "dry-run")) {
+        JsonArray *steps = json_array_new();
+
+        migrate_add_step(steps, domain, "migrate-continue", NULL, FALSE);
+        return migrate_print_steps(tool, steps);
+    }
+    if (!migtune_domain_continue_job(domain, error))
+        return TOOL_FAILED;
+
+    return migrate_show(tool, domain, error);
+}
+
+static int
+migrate_info(Tool *tool, const CmdLine *line, GError **error)
+{
+    if (cmd_line_has(line, "watch"))
+        return tool_watch(tool, line, migrate_info_once, error);
+
+    return migrate_info_once(tool, line, error);
+}
+
+/* Fails unless the migration of @domain can be cancelled. */
+static gboolean
+migrate_check_abort(MigtuneDomain *domain, GError **error)
+{
+    const char *name = migtune_domain_get_name(domain);
+    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, error);
+    const char *job;
+
+    if (!info)
+        return FALSE;
+
+    job = out_get_string(json_node_get_object(info), "job");
+    if (migration_is_postcopy(info))
+        migtune_error_set(error, MIGTUNE_ERROR_QEMU,
+                          _("%s: the migration has switched to post-copy "
+                            "('%s') and is not cancelled: the memory of the "
+                            "guest is on both hosts, and cancelling would "
+                            "lose the guest"), name,
+                          out_get_string(json_node_get_object(info),
+                                         "status"));
+    else if (g_strcmp0(job, "active") != 0 && g_strcmp0(job, "paused") != 0)
+        migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
+                          _("%s: no migration is running"), name);
+    else
+        return TRUE;
+
+    return FALSE;
+}
+
+static int
 migrate_abort(Tool *tool, const CmdLine *line, GError **error)
 {
     const char *name = cmd_line_get(line, "domain");
     g_autoptr(MigtuneDomain) domain = tool_open_domain(tool, name, error);
     g_autoptr(GError) end = NULL;
-    MigtuneJobState state;
 
-    if (!domain ||
-        !migtune_domain_get_job_stats(domain, &state, NULL, NULL, error))
+    if (!domain || !migrate_check_abort(domain, error))
         return TOOL_FAILED;
-    if (state != MIGTUNE_JOB_ACTIVE && state != MIGTUNE_JOB_PAUSED) {
-        migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                          _("%s: no migration is running"), name);
-        return TOOL_FAILED;
-    }
     if (cmd_line_has(line, "dry-run")) {
         JsonArray *steps = json_array_new();
 
@@ -628,19 +535,31 @@ static const CmdOption migrate_migrate_options[] = {
     { "timeout", 0, CMD_OPT_NUMBER, .metavar = "SECONDS",
       .help = N_("time limit of the migration, after which --timeout-action "
                  "is taken") },
-    { "timeout-action", 0, CMD_OPT_TEXT, .choices = migrate_action_names,
+    { "timeout-action", 0, CMD_OPT_TEXT, .choices = migration_actions,
       .metavar = "ACTION",
       .help = N_("the action after --timeout: suspend the guest until the "
                  "migration has ended (the default), switch to post-copy, or "
                  "abort the migration") },
+    { "continue", 0, CMD_OPT_FLAG,
+      .help = N_("send migrate-continue when QEMU waits for it before the "
+                 "switchover (pause_before_switchover)") },
+    { "unsafe", 0, CMD_OPT_FLAG,
+      .help = N_("start the migration even if settings of the two sides do "
+                 "not match") },
     { "resume", 0, CMD_OPT_FLAG,
       .help = N_("continue a post-copy migration whose connection was lost") },
     { "detach", 0, CMD_OPT_FLAG,
-      .help = N_("start the migration and do not wait for its end") },
+      .help = N_("start the migration and do not wait for its end; "
+                 "domjobinfo shows its progress") },
     { "verbose", 0, CMD_OPT_FLAG,
       .help = N_("print the progress even if standard error is not a "
                  "terminal") },
     MIGRATE_DRY_RUN,
+    { "live", 0, CMD_OPT_FLAG, .hidden = TRUE, .help = "as virsh" },
+    { "timeout-suspend", 0, CMD_OPT_FLAG, .hidden = TRUE,
+      .help = "as virsh" },
+    { "timeout-postcopy", 0, CMD_OPT_FLAG, .hidden = TRUE,
+      .help = "as virsh" },
     { NULL }
 };
 
@@ -658,6 +577,10 @@ static const CmdOption migrate_incoming_options[] = {
 
 static const CmdOption migrate_info_options[] = {
     MIGRATE_DOMAIN,
+    { "watch", 0, CMD_OPT_FLAG,
+      .help = N_("print the statistics again every second until SIGINT") },
+    { "completed", 0, CMD_OPT_FLAG, .hidden = TRUE,
+      .help = "as virsh" },
     { NULL }
 };
 
@@ -693,6 +616,10 @@ const Cmd cmd_migrate_commands[] = {
          "both sides before the migration started. From then on the guest "
          "depends on both hosts, and the migration cannot be cancelled any "
          "more.") },
+    { "migrate-continue", 0, migrate_abort_options, migrate_continue,
+      N_("continue a migration that waits before the switchover"),
+      N_("With the capability 'pause_before_switchover' QEMU stops the guest "
+         "before it moves and waits. This command continues the migration.") },
     { "domjobabort", 0, migrate_abort_options, migrate_abort,
       N_("cancel a migration"),
       N_("Cancels the migration of a guest and waits until it has ended. A "

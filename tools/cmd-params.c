@@ -32,15 +32,83 @@ params_get_names(const CmdLine *line)
 typedef struct {
     const char *const *names;
     unsigned int flags;
+    gboolean changed;           /* only values that are not the default */
 } ParamsGet;
+
+static gboolean
+params_has_pattern(const char *const *names)
+{
+    for (; names && *names; names++)
+        if (strpbrk(*names, "*?"))
+            return TRUE;
+
+    return FALSE;
+}
+
+static gboolean
+params_matches(const char *const *names, JsonObject *row)
+{
+    if (!names)
+        return TRUE;
+
+    for (; *names; names++) {
+        const char *name = out_get_string(row, "name");
+        const char *qmp = out_get_string(row, "qmp");
+
+        if (g_pattern_match_simple(*names, name) ||
+            (qmp && g_pattern_match_simple(*names, qmp)))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+/* Whether a value is not QEMU's default. */
+static gboolean
+params_is_changed(JsonObject *row)
+{
+    JsonNode *value = json_object_get_member(row, "value");
+    JsonNode *normal = json_object_get_member(row, "default");
+
+    return value && normal && !JSON_NODE_HOLDS_NULL(value) &&
+           !JSON_NODE_HOLDS_NULL(normal) && !json_node_equal(value, normal);
+}
+
+/* Removes the rows of a report that were not asked for. */
+static void
+params_filter(JsonNode *report, const ParamsGet *get)
+{
+    JsonObject *object = json_node_get_object(report);
+    JsonArray *rows = out_get_array(object, "parameters");
+    gboolean pattern = params_has_pattern(get->names);
+
+    for (guint i = rows ? json_array_get_length(rows) : 0; i > 0; i--) {
+        JsonObject *row = json_array_get_object_element(rows, i - 1);
+
+        if ((pattern && !params_matches(get->names, row)) ||
+            (get->changed && !params_is_changed(row)))
+            json_array_remove_element(rows, i - 1);
+    }
+}
+
+static JsonNode *
+params_get_report(MigtuneDomain *domain, const ParamsGet *get,
+                  GError **error)
+{
+    JsonNode *report = migtune_domain_report(
+        domain, params_has_pattern(get->names) ? NULL : get->names,
+        get->flags, error);
+
+    if (report)
+        params_filter(report, get);
+    return report;
+}
 
 static JsonNode *
 params_report(MigtuneDomain *domain, gconstpointer data, int *status,
               GError **error)
 {
-    const ParamsGet *get = data;
-
-    return migtune_domain_report(domain, get->names, get->flags, error);
+    return params_get_report(domain, data, error);
 }
 
 /* The columns depend on what a report shows. */
@@ -178,7 +246,8 @@ params_show(Tool *tool, const CmdLine *line, unsigned int flags,
     const ParamsGet get = {
         (const char *const *)names,
         flags | (live ? MIGTUNE_GET_LIVE : 0) |
-            (config ? MIGTUNE_GET_CONFIG : 0)
+            (config ? MIGTUNE_GET_CONFIG : 0),
+        cmd_line_has(line, "changed")
     };
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(GPtrArray) results = NULL;
@@ -206,7 +275,7 @@ params_show(Tool *tool, const CmdLine *line, unsigned int flags,
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    report = migtune_domain_report(domain, get.names, get.flags, error);
+    report = params_get_report(domain, &get, error);
     if (!report)
         return TOOL_FAILED;
 
@@ -229,14 +298,65 @@ typedef struct {
     const PlansSettings *settings;
 } ParamsSet;
 
+/* Replaces NAME=default by the default value of this QEMU. */
+static gboolean
+params_expand_defaults(MigtuneDomain *domain, const PlansSettings *settings,
+                       PlansSettings *expanded, GError **error)
+{
+    for (int i = 0; i < settings->n_params; i++) {
+        const virTypedParameter *param = &settings->params[i];
+        const char *names[] = { param->field, NULL };
+        g_autofree char *value = g_strdup(param->value.s);
+        g_autofree char *word = NULL;
+
+        if (strcmp(value, "default") == 0) {
+            g_autoptr(JsonNode) report =
+                migtune_domain_report(domain, names, 0, error);
+            JsonArray *rows;
+
+            if (!report)
+                return FALSE;
+            g_free(value);
+            rows = out_get_array(json_node_get_object(report), "parameters");
+            value = rows && json_array_get_length(rows) == 1
+                ? out_value_to_text(json_object_get_member(
+                      json_array_get_object_element(rows, 0), "default"))
+                : NULL;
+            if (!value || !*value) {
+                migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                                  _("the default value of '%s' is not known"),
+                                  param->field);
+                return FALSE;
+            }
+        }
+        word = g_strdup_printf("%s=%s", param->field, value);
+        if (!plans_take_setting(word, expanded, error))
+            return FALSE;
+    }
+
+    return TRUE;
+}
+
+static MigtunePlan *
+params_plan_settings(MigtuneDomain *domain, const CmdLine *line,
+                     const PlansSettings *settings, GError **error)
+{
+    g_auto(PlansSettings) expanded = { NULL, 0 };
+
+    if (!params_expand_defaults(domain, settings, &expanded, error))
+        return NULL;
+
+    return migtune_domain_plan(domain, expanded.params, expanded.n_params,
+                               plans_get_flags(line), error);
+}
+
 static JsonNode *
 params_set_one(MigtuneDomain *domain, gconstpointer data, int *status,
                GError **error)
 {
     const ParamsSet *set = data;
-    g_autoptr(MigtunePlan) plan = migtune_domain_plan(
-        domain, set->settings->params, set->settings->n_params,
-        plans_get_flags(set->line), error);
+    g_autoptr(MigtunePlan) plan = params_plan_settings(
+        domain, set->line, set->settings, error);
 
     if (!plan)
         return NULL;
@@ -271,6 +391,57 @@ params_count_verdicts(JsonObject *document)
     return g_string_free(text, FALSE);
 }
 
+/* How many verdicts of a document are 'refused'. */
+static guint
+params_count_refused(JsonObject *document)
+{
+    JsonArray *verdicts =
+        document ? out_get_array(document, "verdicts") : NULL;
+    guint count = 0;
+
+    for (guint i = 0; verdicts && i < json_array_get_length(verdicts); i++)
+        count += g_strcmp0(out_get_string(json_array_get_object_element(
+                               verdicts, i), "verdict"), "refused") == 0;
+
+    return count;
+}
+
+/* Prints the verdicts that have a reason, with their guest. */
+static void
+params_print_reasons(Tool *tool, GPtrArray *results)
+{
+    const char *titles[] = {
+        _("Domain"), _("Parameter"), _("Verdict"), _("Why"), NULL
+    };
+    g_autoptr(OutTable) table = out_table_new(titles);
+    guint n = 0;
+
+    for (guint i = 0; i < results->len; i++) {
+        const EachResult *result = results->pdata[i];
+        JsonArray *verdicts = result->document
+            ? out_get_array(json_node_get_object(result->document),
+                            "verdicts") : NULL;
+
+        for (guint j = 0; verdicts && j < json_array_get_length(verdicts);
+             j++) {
+            JsonObject *row = json_array_get_object_element(verdicts, j);
+            const char *why = out_get_string(row, "reason");
+
+            if (!why || !*why)
+                continue;
+            out_table_cell(table, OUT_PLAIN, each_get_name(result));
+            out_table_cell(table, OUT_PLAIN, out_get_string(row, "name"));
+            out_table_cell(table, OUT_FAIR, out_get_string(row, "verdict"));
+            out_table_cell(table, OUT_PLAIN, why);
+            n++;
+        }
+    }
+    if (n > 0 && !tool->quiet) {
+        out_text("\n");
+        out_table_print(table, TRUE, tool->colour);
+    }
+}
+
 static void
 params_print_sets(Tool *tool, GPtrArray *results)
 {
@@ -289,7 +460,9 @@ params_print_sets(Tool *tool, GPtrArray *results)
         out_table_cell(table, OUT_PLAIN,
                        document ? out_get_string(document, "qemu") : "-");
         if (result->error) {
-            out_table_cell(table, OUT_BAD, _("failed"));
+            out_table_cell(table, OUT_BAD,
+                           params_count_refused(document) ? _("refused")
+                                                          : _("failed"));
         } else {
             counts = params_count_verdicts(document);
             out_table_cell(table, OUT_GOOD,
@@ -300,6 +473,7 @@ params_print_sets(Tool *tool, GPtrArray *results)
         }
     }
     out_table_print(table, !tool->quiet, tool->colour);
+    params_print_reasons(tool, results);
     each_report_errors(results);
 }
 
@@ -341,8 +515,7 @@ params_change(Tool *tool, const CmdLine *line, const PlansSettings *settings,
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    plan = migtune_domain_plan(domain, settings->params, settings->n_params,
-                               plans_get_flags(line), error);
+    plan = params_plan_settings(domain, line, settings, error);
     if (!plan)
         return TOOL_FAILED;
 
@@ -384,6 +557,51 @@ params_capabilities(Tool *tool, const CmdLine *line, GError **error)
     return params_change(tool, line, &settings, error);
 }
 
+/* virsh's commands for single settings; the value is in virsh's unit. */
+static const struct {
+    const char *command;
+    const char *option;         /* that selects this setting, or NULL */
+    const char *name;
+    const char *unit;
+} params_virsh[] = {
+    { "migrate-setmaxdowntime", NULL, "downtime", "ms" },
+    { "migrate-getmaxdowntime", NULL, "downtime", NULL },
+    { "migrate-setspeed", "postcopy", "bandwidth.postcopy", "MiB/s" },
+    { "migrate-setspeed", NULL, "bandwidth", "MiB/s" },
+    { "migrate-getspeed", "postcopy", "bandwidth.postcopy", NULL },
+    { "migrate-getspeed", NULL, "bandwidth", NULL },
+    { "migrate-compcache", "size", "compression.xbzrle.cache", "B" },
+    { "migrate-compcache", NULL, "compression.xbzrle.cache", NULL },
+};
+
+static int
+params_run_virsh(Tool *tool, const CmdLine *line, GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(params_virsh); i++) {
+        const char *value = cmd_line_get(line, "value");
+        g_autofree char *word = NULL;
+        g_auto(PlansSettings) settings = { NULL, 0 };
+
+        if (strcmp(params_virsh[i].command, line->cmd->name) != 0 ||
+            (params_virsh[i].option &&
+             !cmd_line_has(line, params_virsh[i].option)))
+            continue;
+        if (!params_virsh[i].unit) {
+            g_ptr_array_add(line->rest, g_strdup(params_virsh[i].name));
+            return params_show(tool, line, 0, error);
+        }
+        value = value ? value : cmd_line_get(line, "size");
+        word = g_strdup_printf("%s=%s%s", params_virsh[i].name, value,
+                               strspn(value, "0123456789") == strlen(value)
+                                   ? params_virsh[i].unit : "");
+        if (!plans_take_setting(word, &settings, error))
+            return TOOL_USAGE;
+        return params_change(tool, line, &settings, error);
+    }
+
+    g_assert_not_reached();
+}
+
 static gboolean
 params_check_reset(const CmdLine *line, GError **error)
 {
@@ -402,10 +620,10 @@ params_check_reset(const CmdLine *line, GError **error)
         tool_usage_error(error, _("%s: --defaults and --previous apply to "
                                   "the running guest, not to kept settings"),
                          line->cmd->name);
-    else if (line->rest->len > 0 && !config_alone)
-        tool_usage_error(error, _("%s: names are accepted only with "
-                                  "--config; the settings of the running "
-                                  "guest are reset as a whole"),
+    else if (line->rest->len > 0 && cmd_line_has(line, "live") &&
+             cmd_line_has(line, "config"))
+        tool_usage_error(error, _("%s: names are accepted with either --live "
+                                  "or --config, not with both"),
                          line->cmd->name);
     else
         return TRUE;
@@ -413,27 +631,123 @@ params_check_reset(const CmdLine *line, GError **error)
     return FALSE;
 }
 
+/* Whether @name, of migtune or of QEMU, is among @names. */
+static gboolean
+params_is_named(const char *const *names, const char *name)
+{
+    for (; *names; names++) {
+        const char *canonical = migtune_param_canonical_name(*names);
+
+        if (g_strcmp0(canonical ? canonical : *names, name) == 0)
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+/* Plans the named part of a reset: the plan of the whole reset has the value
+ * of each parameter. */
+static MigtunePlan *
+params_plan_named(MigtuneDomain *domain, const char *const *names,
+                  unsigned int flags, GError **error)
+{
+    g_autoptr(MigtunePlan) whole =
+        migtune_domain_plan_reset(domain, flags, error);
+    g_auto(PlansSettings) settings = { NULL, 0 };
+
+    if (!whole)
+        return NULL;
+
+    for (guint i = 0; i < migtune_plan_get_n_verdicts(whole); i++) {
+        const char *name, *asked;
+        g_autofree char *word = NULL;
+
+        migtune_plan_get_verdict(whole, i, &name, &asked, NULL, NULL);
+        if (!params_is_named(names, name) || !asked)
+            continue;
+        word = g_strdup_printf("%s=%s", name, asked);
+        if (!plans_take_setting(word, &settings, error))
+            return NULL;
+    }
+    for (; *names; names++) {
+        if (!migtune_param_canonical_name(*names)) {
+            migtune_error_set(error, MIGTUNE_ERROR_UNKNOWN_PARAMETER,
+                              _("unknown parameter '%s'"), *names);
+            if (error)
+                migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_PARAMETER,
+                                        *names);
+            return NULL;
+        }
+    }
+    if (settings.n_params == 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND, "%s",
+                          flags & MIGTUNE_SET_DEFAULTS
+                              ? _("the named parameters already have their "
+                                  "default values")
+                              : _("the last change did not include the named "
+                                  "parameters; --defaults restores QEMU's "
+                                  "defaults"));
+        return NULL;
+    }
+
+    /* A plan can lock the guest. */
+    g_clear_pointer(&whole, migtune_plan_unref);
+    return migtune_domain_plan(domain, settings.params, settings.n_params,
+                               flags & ~MIGTUNE_SET_DEFAULTS, error);
+}
+
+static MigtunePlan *
+params_plan_reset(const CmdLine *line, MigtuneDomain *domain, GError **error)
+{
+    g_auto(GStrv) names = params_get_names(line);
+    gboolean live = !cmd_line_has(line, "config") ||
+                    cmd_line_has(line, "live");
+    unsigned int flags = plans_get_flags(line);
+
+    if (cmd_line_has(line, "defaults"))
+        flags |= MIGTUNE_SET_DEFAULTS;
+    if (names && live)
+        return params_plan_named(domain, (const char *const *)names, flags,
+                                 error);
+    if (names)
+        return migtune_domain_plan_forget(
+            domain, (const char *const *)names, error);
+
+    return migtune_domain_plan_reset(domain, flags, error);
+}
+
+static JsonNode *
+params_reset_one(MigtuneDomain *domain, gconstpointer data, int *status,
+                 GError **error)
+{
+    const ParamsSet *set = data;
+    g_autoptr(MigtunePlan) plan =
+        params_plan_reset(set->line, domain, error);
+
+    if (!plan)
+        return NULL;
+
+    return plans_run_quietly(set->line, plan,
+                             cmd_line_has(set->line, "dry-run"), status,
+                             error);
+}
+
 static int
 params_reset(Tool *tool, const CmdLine *line, GError **error)
 {
-    g_auto(GStrv) names = params_get_names(line);
+    const ParamsSet set = { line, NULL };
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
-    unsigned int flags = plans_get_flags(line);
 
     if (!params_check_reset(line, error))
         return TOOL_USAGE;
+    if (cmd_line_has(line, "all"))
+        return params_change_all(tool, params_reset_one, &set, error);
 
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    if (cmd_line_has(line, "defaults"))
-        flags |= MIGTUNE_SET_DEFAULTS;
-    if (names)
-        plan = migtune_domain_plan_forget(domain, (const char *const *)names,
-                                          error);
-    else
-        plan = migtune_domain_plan_reset(domain, flags, error);
+    plan = params_plan_reset(line, domain, error);
     if (!plan)
         return TOOL_FAILED;
 
@@ -577,9 +891,11 @@ params_params(Tool *tool, const CmdLine *line, GError **error)
 
 static const CmdOption params_get_options[] = {
     PARAMS_DOMAIN,
+    { "changed", 0, CMD_OPT_FLAG,
+      .help = N_("show only values that differ from QEMU's default") },
     { "name", 0, CMD_OPT_REST, .word = CMD_WORD_NAME, .metavar = "NAME",
-      .help = N_("the parameters to show; the default is all parameters of "
-                 "the guest") },
+      .help = N_("the parameters to show, with * and ? as wildcards; the "
+                 "default is all parameters of the guest") },
     PARAMS_GET_TARGETS,
     PARAMS_ALL,
     { NULL }
@@ -607,6 +923,26 @@ static const CmdOption params_set_options[] = {
     { NULL }
 };
 
+static const CmdOption params_virsh_get_options[] = {
+    PARAMS_DOMAIN,
+    { "postcopy", 0, CMD_OPT_FLAG, .hidden = TRUE, .help = "as virsh" },
+    { "size", 0, CMD_OPT_TEXT, .metavar = "BYTES", .hidden = TRUE,
+      .help = "as virsh" },
+    { NULL }
+};
+
+static const CmdOption params_virsh_set_options[] = {
+    PARAMS_DOMAIN,
+    { "value", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "VALUE",
+      .help = "as virsh" },
+    { "postcopy", 0, CMD_OPT_FLAG, .hidden = TRUE, .help = "as virsh" },
+    { NULL }
+};
+
+#define PARAMS_VIRSH(command, options)                                  \
+    { command, CMD_HIDDEN, options, params_run_virsh,                   \
+      N_("the same as in virsh"), N_("The same as in virsh.") }
+
 static const CmdOption params_capabilities_options[] = {
     PARAMS_DOMAIN,
     { "capability", 0, CMD_OPT_REST, .word = CMD_WORD_CAPABILITY,
@@ -626,8 +962,8 @@ static const CmdOption params_capabilities_options[] = {
 static const CmdOption params_reset_options[] = {
     PARAMS_DOMAIN,
     { "name", 0, CMD_OPT_REST, .word = CMD_WORD_NAME, .metavar = "NAME",
-      .help = N_("with --config, the parameters to forget; the default is "
-                 "all kept settings") },
+      .help = N_("the parameters to restore or, with --config, to forget; "
+                 "the default is all") },
     PARAMS_TARGETS(N_("reset the running guest"),
                    N_("forget the settings that are kept for later starts of "
                       "the guest")),
@@ -637,6 +973,7 @@ static const CmdOption params_reset_options[] = {
       .help = N_("restore the values before the last change (the default)") },
     PARAMS_DRY_RUN,
     PARAMS_STRICT_EXIT,
+    PARAMS_ALL,
     { NULL }
 };
 
@@ -711,6 +1048,11 @@ const Cmd cmd_params_commands[] = {
       N_("Without =on or =off, prints the capabilities and whether they are "
          "on. With =on or =off, sets them in the same way as "
          "migrate-setparameters.") },
+    PARAMS_VIRSH("migrate-setmaxdowntime", params_virsh_set_options),
+    PARAMS_VIRSH("migrate-getmaxdowntime", params_virsh_get_options),
+    PARAMS_VIRSH("migrate-setspeed", params_virsh_set_options),
+    PARAMS_VIRSH("migrate-getspeed", params_virsh_get_options),
+    PARAMS_VIRSH("migrate-compcache", params_virsh_get_options),
     { "reset", 0, params_reset_options, params_reset,
       N_("restore the former values or QEMU's defaults"),
       N_("Restores the values that were in force before the last change, or "

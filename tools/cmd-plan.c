@@ -126,8 +126,8 @@ static const CmdOption plan_explain_options[] = {
     { "can", 0, CMD_OPT_TEXT, .word = CMD_WORD_SETTING,
       .metavar = "NAME[=VALUE]",
       .help = N_("print nothing; the exit status is 0 if this QEMU supports "
-                 "NAME (with this VALUE), 1 if it does not, 2 if the name is "
-                 "unknown") },
+                 "NAME (with this VALUE), 1 if it does not, 4 if this is "
+                 "not known") },
     { "strict-exit", 0, CMD_OPT_FLAG,
       .help = N_("exit with status 3 if a verdict would be neither in-force, "
                  "kept nor forgotten") },

@@ -32,7 +32,8 @@ const CmdOption cmd_global_options[] = {
     { "connect", 'c', CMD_OPT_TEXT, .metavar = "URI",
       .help = N_("the URI of the guests, such as qmp:///run/guests/ or "
                  "qmp+tcp://127.0.0.1:4444; the default is the environment "
-                 "variable MIGTUNE_DEFAULT_URI") },
+                 "variable MIGTUNE_DEFAULT_URI or LIBVIRT_DEFAULT_URI, "
+                 "'uri' in the configuration file, or libvirt's default") },
     { "timeout", 't', CMD_OPT_TEXT, .metavar = "SECONDS",
       .help = N_("time limit for the greeting and for each answer of a "
                  "guest") },
@@ -51,6 +52,14 @@ const CmdOption cmd_global_options[] = {
     { "no-colour", 0, CMD_OPT_FLAG,
       .help = N_("never use colours; the environment variable NO_COLOR has "
                  "the same effect") },
+    { "no-color", 0, CMD_OPT_FLAG, .hidden = TRUE,
+      .help = "--no-colour" },
+    { "debug", 'd', CMD_OPT_FLAG,
+      .help = N_("print debug messages to standard error, with the QMP "
+                 "commands and answers; the environment variable "
+                 "MIGTUNE_DEBUG=1 has the same effect") },
+    { "log", 'l', CMD_OPT_TEXT, .metavar = "FILE",
+      .help = N_("append the debug messages to FILE") },
     { "quiet", 'q', CMD_OPT_FLAG,
       .help = N_("no table headings, remarks or warnings") },
     { "version", 'V', CMD_OPT_FLAG,
@@ -109,6 +118,18 @@ cmd_nearer(const char *name, const char *candidate, const char **nearest,
     }
 }
 
+const char *
+cmd_find_nearest(const char *name, const char *const *candidates)
+{
+    const char *nearest = NULL;
+    guint distance = 4;
+
+    for (; *candidates; candidates++)
+        cmd_nearer(name, *candidates, &nearest, &distance);
+
+    return nearest;
+}
+
 const Cmd *
 cmd_find(const char *name)
 {
@@ -130,12 +151,33 @@ cmd_find_group(const char *name)
     return NULL;
 }
 
+/* Stores the only command that begins with @name in @nearest, if there is
+ * one. */
+static void
+cmd_find_prefix(const char *name, const char **nearest)
+{
+    const char *found = NULL;
+    guint n = 0;
+
+    for (const CmdGroup *group = cmd_groups; group->name; group++) {
+        for (const Cmd *cmd = group->commands; cmd->name; cmd++) {
+            if (!(cmd->flags & CMD_HIDDEN) && strlen(name) > 2 &&
+                g_str_has_prefix(cmd->name, name)) {
+                found = cmd->name;
+                n++;
+            }
+        }
+    }
+    if (n == 1)
+        *nearest = found;
+}
+
 static const Cmd *
 cmd_find_or_suggest(const char *name, GError **error)
 {
     const Cmd *found = cmd_find(name);
     const char *nearest = NULL;
-    guint distance = 4;
+    guint distance = MAX(4, strlen(name) / 3 + 1);
 
     if (found)
         return found;
@@ -144,6 +186,8 @@ cmd_find_or_suggest(const char *name, GError **error)
         for (const Cmd *cmd = group->commands; cmd->name; cmd++)
             if (!(cmd->flags & CMD_HIDDEN))
                 cmd_nearer(name, cmd->name, &nearest, &distance);
+    /* The beginning of a single command is a better suggestion. */
+    cmd_find_prefix(name, &nearest);
 
     if (nearest)
         tool_usage_error(error, _("unknown command '%s'; did you mean "

@@ -43,6 +43,7 @@ typedef struct {
     const char *const *choices; /* NULL: any value */
     const char *metavar;        /* the name of the value in help texts */
     const char *help;           /* N_() */
+    gboolean hidden;            /* another spelling; not in help texts */
 } CmdOption;
 
 typedef struct _CmdLine CmdLine;
@@ -123,6 +124,13 @@ gboolean cmd_line_has(const CmdLine *line, const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CmdLine, cmd_line_free)
 
+/* tool.c: runs @run again every second until SIGINT or until it fails.  On a
+ * terminal each output replaces the last one. */
+int tool_watch(Tool *tool, const CmdLine *line, CmdRun run, GError **error);
+
+/* Returns the candidate that is most similar to @name; NULL if none is. */
+const char *cmd_find_nearest(const char *name, const char *const *candidates);
+
 /* Finds an option of @cmd or a common one, by name or by letter. */
 const CmdOption *cmd_find_option(const Cmd *cmd, const char *name, gsize len);
 
@@ -131,6 +139,9 @@ void cmd_help_all(void);
 void cmd_help_group(const CmdGroup *group);
 void cmd_help_command(const Cmd *cmd);
 void cmd_help_usage(void);
+
+/* The same as JSON: one command, one group, or if both are NULL, all. */
+void cmd_help_json(const Cmd *cmd, const CmdGroup *group);
 
 /* Prints the command reference of migtune(1). */
 void cmd_help_rst(void);

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <migtune/migtune.h>
@@ -37,7 +38,7 @@ static void
 complete_add_options(Completion *c, const CmdOption *table)
 {
     for (; table && table->name; table++)
-        if (table->type != CMD_OPT_REST)
+        if (table->type != CMD_OPT_REST && !table->hidden)
             complete_add(c, g_strconcat("--", table->name, NULL));
 }
 
@@ -71,7 +72,7 @@ complete_get_name(MigtuneDomain *domain, gconstpointer data, int *status,
 static void
 complete_add_domains(Completion *c, Tool *tool)
 {
-    MigtuneConn *conn = tool->uri ? tool_connect(tool, NULL) : NULL;
+    MigtuneConn *conn = tool_connect(tool, NULL);
     g_auto(GStrv) keys = conn ? migtune_conn_list(conn, NULL) : NULL;
     g_autoptr(GPtrArray) results = NULL;
 
@@ -286,7 +287,23 @@ complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
 static int
 complete_compare(gconstpointer a, gconstpointer b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const char *first = *(const char *const *)a;
+    const char *second = *(const char *const *)b;
+    double x = g_ascii_strtod(first, NULL);
+    double y = g_ascii_strtod(second, NULL);
+
+    /* Releases of QEMU: 2.10 comes after 2.4. */
+    if (x > 0 && y > 0) {
+        const char *dot_x = strchr(first, '.');
+        const char *dot_y = strchr(second, '.');
+
+        if ((int)x != (int)y)
+            return (int)x - (int)y;
+        if (dot_x && dot_y)
+            return atoi(dot_x + 1) - atoi(dot_y + 1);
+    }
+
+    return strcmp(first, second);
 }
 
 /* Sorts the candidates and removes duplicates. */

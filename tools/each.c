@@ -36,7 +36,9 @@ each_compare(gconstpointer a, gconstpointer b)
     const EachResult *const *first = a;
     const EachResult *const *second = b;
 
-    return strcmp((*first)->key, (*second)->key);
+    int order = strcmp(each_get_name(*first), each_get_name(*second));
+
+    return order ? order : strcmp((*first)->key, (*second)->key);
 }
 
 static void
@@ -53,8 +55,8 @@ each_store_result(const char *key, MigtuneDomain *domain, const GError *error,
     } else {
         result->error = g_error_copy(error);
     }
-    if (result->error)
-        result->status = TOOL_FAILED;
+    if (result->error && result->status == TOOL_DONE)
+        result->status = tool_get_status(result->error);
 
     g_mutex_lock(&each->lock);
     g_ptr_array_add(each->results, result);
@@ -113,17 +115,51 @@ each_domain_of(Tool *tool, EachWhich which, EachFunc func, gconstpointer data,
 int
 each_status(GPtrArray *results)
 {
-    int worst = TOOL_DONE;
+    /* The most important status first. */
+    static const int order[] = {
+        TOOL_UNKNOWN, TOOL_FAILED, TOOL_USAGE, TOOL_BUSY, TOOL_INEXACT
+    };
 
+    for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
+        for (guint j = 0; j < results->len; j++) {
+            const EachResult *result = results->pdata[j];
+
+            if (result->status == order[i])
+                return order[i];
+        }
+    }
+
+    return TOOL_DONE;
+}
+
+/* Whether an error before @nth has the same text, apart from the guest. */
+static gboolean
+each_is_reported(GPtrArray *results, guint nth)
+{
+    const EachResult *result = results->pdata[nth];
+
+    for (guint i = 0; i < nth; i++) {
+        const EachResult *other = results->pdata[i];
+
+        if (other->error &&
+            strcmp(other->error->message, result->error->message) == 0)
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+int
+each_get_failure(GPtrArray *results)
+{
     for (guint i = 0; i < results->len; i++) {
         const EachResult *result = results->pdata[i];
 
-        if (result->status == TOOL_FAILED)
-            return TOOL_FAILED;
-        worst = MAX(worst, result->status);
+        if (!result->error)
+            return TOOL_DONE;
     }
 
-    return worst;
+    return each_status(results);
 }
 
 void
@@ -133,7 +169,7 @@ each_report_errors(GPtrArray *results)
         const EachResult *result = results->pdata[i];
         const char *name = each_get_name(result);
 
-        if (!result->error)
+        if (!result->error || each_is_reported(results, i))
             continue;
         /* Most messages already begin with the key. */
         if (g_str_has_prefix(result->error->message, name))

@@ -34,7 +34,11 @@ GPtrArray *each_domain_of(Tool *tool, EachWhich which, EachFunc func,
 /* Returns the worst status. */
 int each_status(GPtrArray *results);
 
-/* Prints the errors to standard error. */
+/* Returns the status if no domain could be asked, else TOOL_DONE. */
+int each_get_failure(GPtrArray *results);
+
+/* Prints the errors to standard error; an error that is the same for several
+ * guests, once. */
 void each_report_errors(GPtrArray *results);
 
 /* Returns an array of all documents. A domain without a document is an object

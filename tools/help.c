@@ -97,6 +97,8 @@ help_synopsis(const Cmd *cmd)
     for (const CmdOption *o = cmd->options; o && o->name; o++) {
         g_autofree char *form = NULL;
 
+        if (o->hidden)
+            continue;
         if (o->type == CMD_OPT_DATA)
             form = g_strdup(o->metavar);
         else
@@ -114,6 +116,9 @@ help_options(const CmdOption *table)
 {
     for (const CmdOption *o = table; o && o->name; o++) {
         g_autofree char *form = help_option_form(o);
+
+        if (o->hidden)
+            continue;
 
         out_print("    %s\n", form);
         help_wrap(_(o->help), 8);
@@ -188,6 +193,9 @@ help_rst_options(const CmdOption *table)
     for (const CmdOption *o = table; o && o->name; o++) {
         g_autofree char *form = help_option_form(o);
 
+        if (o->hidden)
+            continue;
+
         out_print("``%s``\n    %s.\n\n", form, o->help);
     }
 }
@@ -207,4 +215,46 @@ cmd_help_rst(void)
             help_rst_options(cmd->options);
         }
     }
+}
+
+static JsonObject *
+help_get_json(const CmdGroup *group, const Cmd *cmd)
+{
+    JsonObject *object = json_object_new();
+    JsonArray *options = json_array_new();
+    g_autofree char *synopsis = help_synopsis(cmd);
+
+    json_object_set_string_member(object, "name", cmd->name);
+    json_object_set_string_member(object, "group", group->name);
+    json_object_set_string_member(object, "synopsis", synopsis);
+    json_object_set_string_member(object, "summary", cmd->summary);
+    json_object_set_string_member(object, "description", cmd->description);
+    for (const CmdOption *o = cmd->options; o && o->name; o++) {
+        g_autofree char *form = help_option_form(o);
+        JsonObject *option = json_object_new();
+
+        json_object_set_string_member(option, "name", o->name);
+        json_object_set_string_member(option, "usage", form);
+        json_object_set_string_member(option, "help", o->help);
+        json_object_set_boolean_member(option, "required", o->required);
+        json_array_add_object_element(options, option);
+    }
+    json_object_set_array_member(object, "options", options);
+
+    return object;
+}
+
+void
+cmd_help_json(const Cmd *cmd, const CmdGroup *group)
+{
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_ARRAY);
+    JsonArray *array = json_array_new();
+
+    for (const CmdGroup *g = cmd_groups; g->name; g++)
+        for (const Cmd *c = g->commands; c->name; c++)
+            if (!(c->flags & CMD_HIDDEN) && (!cmd || c == cmd) &&
+                (cmd || !group || g == group))
+                json_array_add_object_element(array, help_get_json(g, c));
+    json_node_take_array(node, array);
+    out_json(node);
 }

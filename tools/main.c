@@ -34,38 +34,28 @@ main_init_locale(void)
     textdomain(GETTEXT_PACKAGE);
 }
 
-static void
-main_print_version(gboolean json)
+static int
+main_compare_drivers(gconstpointer a, gconstpointer b)
 {
-    g_autoptr(JsonNode) drivers = migtune_get_drivers();
-    g_autoptr(GString) features = g_string_new(NULL);
-    JsonArray *array = json_node_get_array(drivers);
+    JsonObject *const *first = a;
+    JsonObject *const *second = b;
 
-    if (json) {
-        g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
-        JsonObject *object = json_object_new();
+    return g_strcmp0(out_get_string(*first, "name"),
+                     out_get_string(*second, "name"));
+}
 
-        json_object_set_string_member(object, "version", PACKAGE_VERSION);
-        json_object_set_string_member(object, "library",
-                                      migtune_get_version());
-        json_object_set_boolean_member(object, "readline", HAVE_READLINE);
-        json_object_set_boolean_member(object, "nls", ENABLE_NLS);
-        json_object_set_member(object, "drivers", json_node_copy(drivers));
-        json_node_take_object(node, object);
-        out_json(node);
-        return;
-    }
+/* Prints the drivers in the order of their names. */
+static void
+main_print_drivers(JsonArray *array)
+{
+    g_autoptr(GPtrArray) drivers = g_ptr_array_new();
 
-    out_line(_("migtune %s, library %s"), PACKAGE_VERSION,
-             migtune_get_version());
-    if (HAVE_READLINE)
-        g_string_append(features, " readline");
-    if (ENABLE_NLS)
-        g_string_append(features, " nls");
-    out_line(_("Built in:%s"), features->len ? features->str : " -");
+    for (guint i = 0; i < json_array_get_length(array); i++)
+        g_ptr_array_add(drivers, json_array_get_object_element(array, i));
+    g_ptr_array_sort(drivers, main_compare_drivers);
 
-    for (guint i = 0; i < json_array_get_length(array); i++) {
-        JsonObject *driver = json_array_get_object_element(array, i);
+    for (guint i = 0; i < drivers->len; i++) {
+        JsonObject *driver = drivers->pdata[i];
         g_autofree char *schemes =
             out_join(out_get_array(driver, "schemes"), ", ");
         const char *failure = out_get_string(driver, "error");
@@ -79,11 +69,58 @@ main_print_version(gboolean json)
     }
 }
 
+static void
+main_print_version(gboolean json)
+{
+    g_autoptr(JsonNode) drivers = migtune_get_drivers();
+    g_autoptr(GString) features = g_string_new(NULL);
+    g_autoptr(GString) missing = g_string_new(NULL);
+    JsonArray *array = json_node_get_array(drivers);
+    g_autofree char *glib = g_strdup_printf("%u.%u.%u", glib_major_version,
+                                            glib_minor_version,
+                                            glib_micro_version);
+    static const struct {
+        const char *name;
+        gboolean built;
+    } options[] = {
+        { "readline", HAVE_READLINE },
+        { "nls", ENABLE_NLS },
+    };
+
+    if (json) {
+        g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+        JsonObject *object = json_object_new();
+
+        json_object_set_string_member(object, "version", PACKAGE_VERSION);
+        json_object_set_string_member(object, "library",
+                                      migtune_get_version());
+        json_object_set_string_member(object, "glib", glib);
+        json_object_set_boolean_member(object, "readline", HAVE_READLINE);
+        json_object_set_boolean_member(object, "nls", ENABLE_NLS);
+        json_object_set_member(object, "drivers", json_node_copy(drivers));
+        json_node_take_object(node, object);
+        out_json(node);
+        return;
+    }
+
+    out_line(_("migtune %s, library %s, GLib %s"), PACKAGE_VERSION,
+             migtune_get_version(), glib);
+    for (guint i = 0; i < G_N_ELEMENTS(options); i++)
+        g_string_append_printf(options[i].built ? features : missing, " %s",
+                               options[i].name);
+    out_line(_("Built in:%s"), features->len ? features->str : " -");
+    if (missing->len)
+        out_line(_("Not built in:%s"), missing->str);
+
+    main_print_drivers(array);
+}
+
 /* Applies the global options. */
 static gboolean
 main_take_globals(Tool *tool, GHashTable *values, GError **error)
 {
     const char *timeout = g_hash_table_lookup(values, "timeout");
+    const char *debug = g_getenv("MIGTUNE_DEBUG");
 
     if (g_hash_table_contains(values, "connect"))
         tool_set_uri(tool, g_hash_table_lookup(values, "connect"));
@@ -110,8 +147,14 @@ main_take_globals(Tool *tool, GHashTable *values, GError **error)
     tool->quiet = g_hash_table_contains(values, "quiet");
     tool->json_always = g_hash_table_contains(values, "json");
     tool_set_json(tool, tool->json_always);
-    if (g_hash_table_contains(values, "no-colour"))
+    if (g_hash_table_contains(values, "no-colour") ||
+        g_hash_table_contains(values, "no-color"))
         tool->colour = FALSE;
+    if (g_hash_table_contains(values, "debug") ||
+        g_hash_table_contains(values, "log") ||
+        (debug && *debug && strcmp(debug, "0") != 0))
+        return tool_set_debug(tool, g_hash_table_lookup(values, "log"),
+                              error);
 
     return TRUE;
 }

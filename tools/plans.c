@@ -397,6 +397,10 @@ plans_run_quietly(const CmdLine *line, MigtunePlan *plan, gboolean dry_run,
         *ret_status = plans_get_status(line, plan);
 
     document = migtune_plan_to_json(plan);
+    /* A refused plan is refused for its values, even if a migration makes the
+     * guest busy. */
+    if (error && migtune_plan_check(plan, NULL))
+        *ret_status = tool_get_status(error);
     if (error) {
         json_object_set_member(json_node_get_object(document), "error",
                                out_error_to_json(error));

@@ -24,6 +24,8 @@ struct _Progress {
     gboolean in_place;      /* standard error is a terminal */
     gboolean lines;
     gboolean drawn;         /* the last line shows a bar */
+    gboolean json;          /* one JSON document per line */
+    double share;           /* the last known one */
     gint64 next_us;
 };
 
@@ -32,7 +34,8 @@ progress_new(const Tool *tool, gboolean verbose)
 {
     Progress *progress = g_new0(Progress, 1);
 
-    progress->in_place = isatty(STDERR_FILENO) && !tool->quiet;
+    progress->json = tool->json;
+    progress->in_place = isatty(STDERR_FILENO) && !tool->quiet && !tool->json;
     progress->lines = verbose && !progress->in_place;
 
     return progress;
@@ -84,6 +87,51 @@ progress_share(JsonObject *info)
     return total > 0 ? CLAMP(1 - left / total, 0, 1) : 0;
 }
 
+/* "1:05", or "2:03:04" from an hour on. */
+static char *
+progress_time(double seconds)
+{
+    guint64 s = seconds > 0 ? (guint64)(seconds + 0.5) : 0;
+
+    if (s >= 3600)
+        return g_strdup_printf("%" G_GUINT64_FORMAT ":%02u:%02u", s / 3600,
+                               (guint)(s / 60 % 60), (guint)(s % 60));
+
+    return g_strdup_printf("%u:%02u", (guint)(s / 60), (guint)(s % 60));
+}
+
+/* Adds the elapsed time, and the remaining time or the reason why there is
+ * none. */
+static void
+progress_add_times(GString *text, JsonObject *info)
+{
+    double elapsed = progress_number(info, "time_elapsed") / 1000;
+    double speed = progress_number(info, "memory_bps");
+    double left = progress_number(info, "memory_remaining");
+    double dirty = progress_number(info, "memory_dirty_rate") *
+                   progress_number(info, "memory_page_size");
+    g_autofree char *passed = progress_time(elapsed);
+
+    g_string_append_printf(text, "  %s", passed);
+    if (speed <= 0)
+        return;
+
+    if (dirty >= speed) {
+        g_autofree char *dirties = g_format_size_full(
+            (guint64)dirty, G_FORMAT_SIZE_IEC_UNITS);
+        g_autofree char *sends = g_format_size_full(
+            (guint64)speed, G_FORMAT_SIZE_IEC_UNITS);
+
+        g_string_append_printf(text, _("  does not converge: dirties %s/s, "
+                                       "sends %s/s"), dirties, sends);
+    } else if (left > 0) {
+        g_autofree char *rest = progress_time(left / (speed - dirty));
+
+        /* Translators: the estimated time to the end. */
+        g_string_append_printf(text, _("  about %s left"), rest);
+    }
+}
+
 /* Formats the text after the bar. */
 static char *
 progress_text(JsonObject *info, double share)
@@ -92,6 +140,7 @@ progress_text(JsonObject *info, double share)
     JsonObject *left = progress_find(info, "memory_remaining");
     JsonObject *speed = progress_find(info, "memory_bps");
     const char *status = out_get_string(info, "status");
+    g_autoptr(GString) text = g_string_new(NULL);
 
     /* QEMU reports no sizes before the start and after a cancellation. */
     if (!pass || !left || !speed)
@@ -100,10 +149,14 @@ progress_text(JsonObject *info, double share)
     /* Translators: the share of the memory that has been sent, the number of
      * the pass over the memory, the size that is left, the speed, and QEMU's
      * status. */
-    return g_strdup_printf(_("%3.0f %%  pass %s  %s left  %s  %s"),
+    g_string_append_printf(text, _("%3.0f %%  pass %s  %s left  %s  %s"),
                            share * 100, out_get_string(pass, "text"),
                            out_get_string(left, "text"),
                            out_get_string(speed, "text"), status);
+    if (g_strcmp0(out_get_string(info, "job"), "active") == 0)
+        progress_add_times(text, info);
+
+    return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
 /* Shortens @line: a longer text would continue in a line that is not
@@ -159,8 +212,19 @@ progress_show(JsonNode *info, gpointer data)
         (active && now_us < progress->next_us))
         return;
 
+    /* A failed migration has no sizes: show what had been reached. */
+    if (progress_find(object, "memory_remaining") || share >= 1)
+        progress->share = share;
+    share = progress->share;
     progress->next_us = now_us + (progress->in_place ? PROGRESS_DRAW_US
                                                      : PROGRESS_LINE_US);
+    if (progress->json) {
+        g_autofree char *line = json_to_string(info, FALSE);
+
+        out_progress(line);
+        out_progress("\n");
+        return;
+    }
     text = progress_text(object, share);
     name = out_escape(out_get_string(object, "domain"));
     if (progress->in_place) {

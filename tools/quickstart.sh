@@ -34,7 +34,7 @@ need_proc
 say "Building in $BUILD/ ..."
 log=$scratch/build.log
 if ! { { [ -f "$BUILD/build.ninja" ] ||
-        meson setup "$BUILD" --buildtype=release; } &&
+        meson setup "$BUILD" --buildtype=release -Dtests=false; } &&
         ninja -C "$BUILD"; } >"$log" 2>&1; then
     tail -n 60 "$log" >&2
     die "the build failed"

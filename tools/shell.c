@@ -169,6 +169,9 @@ shell_drop_line(int fd)
 
     if (read(fd, &count, sizeof(count)) < 0)
         return;
+    /* Keep the discarded line on the screen. */
+    rl_point = rl_end;
+    rl_redisplay();
     rl_callback_handler_remove();
     fputs("^C\n", stdout);
     rl_callback_handler_install(SHELL_PROMPT, shell_take_line);
@@ -242,6 +245,8 @@ shell_help(Tool *tool, const CmdLine *line, GError **error)
 
     if (cmd_line_has(line, "rst"))
         cmd_help_rst();
+    else if (tool->json && (!name || cmd || group))
+        cmd_help_json(cmd, group);
     else if (!name)
         cmd_help_all();
     else if (cmd)
@@ -252,14 +257,6 @@ shell_help(Tool *tool, const CmdLine *line, GError **error)
         tool_usage_error(error, _("unknown command or command group '%s'; "
                                   "'help' lists all commands"), name);
 
-    return TOOL_DONE;
-}
-
-static int
-shell_connect(Tool *tool, const CmdLine *line, GError **error)
-{
-    tool_set_uri(tool, cmd_line_get(line, "uri"));
-    tool_connect(tool, error);
     return TOOL_DONE;
 }
 
@@ -284,6 +281,15 @@ shell_uri(Tool *tool, const CmdLine *line, GError **error)
     }
 
     return TOOL_DONE;
+}
+
+static int
+shell_connect(Tool *tool, const CmdLine *line, GError **error)
+{
+    if (!tool_reconnect(tool, cmd_line_get(line, "uri"), error))
+        return TOOL_FAILED;
+
+    return tool->json ? shell_uri(tool, line, error) : TOOL_DONE;
 }
 
 static int

@@ -5,10 +5,12 @@
  * If the process were killed between two commands of a change, the guest would
  * be left with half of the change. Therefore these signals are blocked in all
  * threads, and one thread waits for them. The first signal cancels the library
- * call, which undoes its changes and returns; the second signal ends the
- * process. A signal after the last command is ignored, because the exit status
- * must report the change as done. A thread is used instead of a handler
- * because cancelling takes locks.
+ * call, which undoes its changes and returns. Signals within the next second
+ * are the same request: timeout(1) signals its child and then the process
+ * group. The second request prints what is not finished, and only the third one
+ * ends the process. A signal after the last command is ignored, because the
+ * exit status must report the change as done. A thread is used instead of a
+ * handler because cancelling takes locks.
  */
 #include "config.h"
 
@@ -18,7 +20,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <glib/gi18n.h>
+
 #include "tool.h"
+
+/* Signals within this time after a request are part of it. */
+#define SIGNALS_SAME_US G_USEC_PER_SEC
 
 struct _ToolSignals {
     GCancellable *cancellable;
@@ -26,7 +33,9 @@ struct _ToolSignals {
 
     GMutex lock;
     gboolean running;       /* a command is running */
-    gboolean cancelled;     /* the running command was cancelled */
+    guint n_requests;       /* to stop the running command */
+    gint64 request_us;      /* when the last request came */
+    char *risk;             /* what is not finished; NULL: nothing known */
     gboolean terminated;    /* the process ends after the command */
     gboolean over;          /* the last command has finished; signals are
                              * ignored */
@@ -42,6 +51,42 @@ tool_signals_die(ToolSignals *signals, int signo)
     kill(getpid(), signo);
 }
 
+/* What the thread does about a signal. */
+typedef enum {
+    SIGNALS_IGNORE,
+    SIGNALS_CANCEL,
+    SIGNALS_WARN,
+    SIGNALS_NOTIFY,     /* the shell, which waits at its prompt */
+    SIGNALS_DIE,
+} SignalsAction;
+
+/* Decides about a signal.  Call with the lock held. */
+static SignalsAction
+tool_signals_decide(ToolSignals *signals, int signo)
+{
+    gint64 now_us = g_get_monotonic_time();
+
+    signals->terminated |= signo != SIGINT;
+    if (signals->over)
+        return SIGNALS_IGNORE;
+    if (!signals->running)
+        return signals->fd < 0 || signo != SIGINT ? SIGNALS_DIE
+                                                  : SIGNALS_NOTIFY;
+    if (signals->n_requests > 0 &&
+        now_us - signals->request_us < SIGNALS_SAME_US)
+        return SIGNALS_IGNORE;
+
+    signals->request_us = now_us;
+    switch (signals->n_requests++) {
+    case 0:
+        return SIGNALS_CANCEL;
+    case 1:
+        return SIGNALS_WARN;
+    default:
+        return SIGNALS_DIE;
+    }
+}
+
 static gpointer
 tool_signals_thread(gpointer data)
 {
@@ -49,28 +94,32 @@ tool_signals_thread(gpointer data)
     int signo;
 
     while (sigwait(&signals->set, &signo) == 0) {
-        gboolean cancel;
-        gboolean die;
+        g_autofree char *risk = NULL;
+        SignalsAction action;
 
         g_mutex_lock(&signals->lock);
-        cancel = signals->running && !signals->cancelled;
-        die = !cancel && !signals->over &&
-              (signals->running || signals->fd < 0 || signo != SIGINT);
-        signals->cancelled |= cancel;
-        signals->terminated |= signo != SIGINT;
-        if (!cancel && !die && !signals->over) {
+        action = tool_signals_decide(signals, signo);
+        risk = g_strdup(signals->risk);
+        if (action == SIGNALS_NOTIFY) {
             uint64_t one = 1;
 
             /* This cannot fail: the counter never gets near its limit. */
             (void)!write(signals->fd, &one, sizeof(one));
         }
-        /* Cancel under the lock, so that the next command is not cancelled. */
-        if (cancel)
+        /* Cancel under the lock, so that the next command is not
+         * cancelled. */
+        if (action == SIGNALS_CANCEL)
             g_cancellable_cancel(signals->cancellable);
         g_mutex_unlock(&signals->lock);
 
-        if (die)
+        if (action == SIGNALS_WARN)
+            out_error("%s", _("the command is still stopping; another signal "
+                              "ends it before it has finished"));
+        if (action == SIGNALS_DIE) {
+            if (risk)
+                out_error(_("ended by a signal: %s"), risk);
             tool_signals_die(signals, signo);
+        }
     }
 
     return NULL;
@@ -104,7 +153,8 @@ tool_signals_begin(ToolSignals *signals)
 {
     g_mutex_lock(&signals->lock);
     signals->running = TRUE;
-    signals->cancelled = FALSE;
+    signals->n_requests = 0;
+    g_clear_pointer(&signals->risk, g_free);
     g_cancellable_reset(signals->cancellable);
     g_mutex_unlock(&signals->lock);
 }
@@ -115,6 +165,16 @@ tool_signals_end(ToolSignals *signals, gboolean last)
     g_mutex_lock(&signals->lock);
     signals->running = FALSE;
     signals->over = last;
+    g_clear_pointer(&signals->risk, g_free);
+    g_mutex_unlock(&signals->lock);
+}
+
+void
+tool_signals_set_risk(ToolSignals *signals, const char *risk)
+{
+    g_mutex_lock(&signals->lock);
+    g_free(signals->risk);
+    signals->risk = g_strdup(risk);
     g_mutex_unlock(&signals->lock);
 }
 

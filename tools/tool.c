@@ -7,22 +7,26 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <glib/gi18n.h>
 
+#include "ask.h"
 #include "cmd.h"
 #include "tool.h"
-#include "ask.h"
+
+/* Interval of --watch. */
+#define TOOL_WATCH_MS 1000
 
 void
 tool_init(Tool *tool)
 {
     memset(tool, 0, sizeof(*tool));
-    tool->uri = g_strdup(g_getenv("MIGTUNE_DEFAULT_URI"));
     tool->cancellable = g_cancellable_new();
     tool->signals = tool_signals_new(tool->cancellable);
     tool->colour = out_wants_colour();
@@ -36,6 +40,9 @@ tool_clear(Tool *tool)
     g_clear_object(&tool->cancellable);
     g_clear_pointer(&tool->uri, g_free);
     g_clear_pointer(&tool->messages_locale, g_free);
+    /* Threads of the library may still log. */
+    tool->debug = FALSE;
+    g_clear_pointer(&tool->log, fclose);
 }
 
 void
@@ -70,6 +77,119 @@ tool_usage_error(GError **error, const char *format, ...)
     migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT, "%s", text);
 }
 
+/* Prints a debug message of the library. */
+static void
+tool_log(const char *domain, GLogLevelFlags level, const char *message,
+         gpointer data)
+{
+    Tool *tool = data;
+    g_autoptr(GDateTime) now = NULL;
+    g_autofree char *time = NULL;
+    g_autofree char *text = NULL;
+
+    if (!(level & (G_LOG_LEVEL_DEBUG | G_LOG_LEVEL_INFO))) {
+        g_log_default_handler(domain, level, message, NULL);
+        return;
+    }
+    if (!tool->debug || !domain || !g_str_has_prefix(domain, "migtune"))
+        return;
+
+    now = g_date_time_new_now_local();
+    time = g_date_time_format(now, "%H:%M:%S.%f");
+    text = out_escape(message);
+    fprintf(tool->log ? tool->log : stderr, "%s %s: %s\n", time, domain,
+            text);
+    fflush(tool->log ? tool->log : stderr);
+}
+
+gboolean
+tool_set_debug(Tool *tool, const char *path, GError **error)
+{
+    if (path) {
+        tool->log = fopen(path, "ae");
+        if (!tool->log) {
+            int code = errno;
+
+            migtune_error_set(error, MIGTUNE_ERROR_IO,
+                              _("cannot open the log file %s: %s"), path,
+                              g_strerror(code));
+            return FALSE;
+        }
+    }
+
+    tool->debug = TRUE;
+    g_log_set_default_handler(tool_log, tool);
+    return TRUE;
+}
+
+/* Returns the member "uri" of the configuration file, or NULL. */
+static char *
+tool_get_configured_uri(void)
+{
+    g_autofree char *path = g_build_filename(
+        g_get_user_config_dir(), "migtune", "migtune.conf", NULL);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) error = NULL;
+    char *uri = NULL;
+
+    if (g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &error))
+        uri = g_key_file_get_string(file, "migtune", "uri", &error);
+    if (error && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+        out_error(_("warning: %s: %s"), path, error->message);
+
+    return uri;
+}
+
+/* Returns libvirt's default if the driver for libvirt is installed. */
+static const char *
+tool_get_libvirt_uri(void)
+{
+    g_autoptr(JsonNode) drivers = migtune_get_drivers();
+    JsonArray *array = json_node_get_array(drivers);
+
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        JsonObject *driver = json_array_get_object_element(array, i);
+
+        if (g_strcmp0(out_get_string(driver, "name"), "libvirt") == 0 &&
+            !out_get_string(driver, "error"))
+            return geteuid() == 0 ? "qemu:///system" : "qemu:///session";
+    }
+
+    return NULL;
+}
+
+/* The first of these that is set. */
+static char *
+tool_find_default_uri(void)
+{
+    static const char *const variables[] = {
+        "MIGTUNE_DEFAULT_URI", "LIBVIRT_DEFAULT_URI"
+    };
+    char *uri;
+
+    for (guint i = 0; i < G_N_ELEMENTS(variables); i++) {
+        const char *value = g_getenv(variables[i]);
+
+        if (value && *value)
+            return g_strdup(value);
+    }
+
+    uri = tool_get_configured_uri();
+    return uri ? uri : g_strdup(tool_get_libvirt_uri());
+}
+
+static MigtuneConn *
+tool_open(Tool *tool, const char *uri, GError **error)
+{
+    return migtune_conn_open_auth(
+        uri,
+        MIGTUNE_CONN_MANAGE_LIBVIRT |
+            (tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0) |
+            (tool->no_monitor ? MIGTUNE_CONN_NO_MONITOR : 0) |
+            (tool->read_only ? MIGTUNE_CONN_READ_ONLY : 0),
+        tool->timeout_ms, ask_credential, NULL, tool->cancellable, error);
+}
+
 MigtuneConn *
 tool_connect(Tool *tool, GError **error)
 {
@@ -77,28 +197,133 @@ tool_connect(Tool *tool, GError **error)
         return tool->conn;
 
     if (!tool->uri || !*tool->uri) {
-        tool_usage_error(error, _("no connection URI given; use -c URI, for "
-                                  "example -c qmp:///run/guests/, or set "
-                                  "MIGTUNE_DEFAULT_URI"));
+        g_free(tool->uri);
+        tool->uri = tool_find_default_uri();
+    }
+    if (!tool->uri) {
+        if (tool->one_shot)
+            tool_usage_error(error, _("no connection URI given; use -c URI, "
+                                      "for example -c qmp:///run/guests/, or "
+                                      "set MIGTUNE_DEFAULT_URI"));
+        else
+            tool_usage_error(error, _("no connection URI given; use 'connect "
+                                      "URI', for example 'connect "
+                                      "qmp:///run/guests/'"));
         return NULL;
     }
 
-    tool->conn = migtune_conn_open_auth(
-        tool->uri,
-        MIGTUNE_CONN_MANAGE_LIBVIRT |
-            (tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0) |
-            (tool->no_monitor ? MIGTUNE_CONN_NO_MONITOR : 0) |
-            (tool->read_only ? MIGTUNE_CONN_READ_ONLY : 0),
-        tool->timeout_ms, ask_credential, NULL, tool->cancellable, error);
+    tool->conn = tool_open(tool, tool->uri, error);
     return tool->conn;
+}
+
+gboolean
+tool_reconnect(Tool *tool, const char *uri, GError **error)
+{
+    MigtuneConn *conn;
+
+    if (!uri && !tool->uri)
+        return tool_connect(tool, error) != NULL;
+
+    conn = tool_open(tool, uri ? uri : tool->uri, error);
+    if (!conn)
+        return FALSE;
+
+    tool_set_uri(tool, uri);
+    tool->conn = conn;
+    return TRUE;
+}
+
+/* Adds the guest with the most similar key to the message of @error. */
+static void
+tool_suggest_domain(MigtuneConn *conn, const char *name, GError *error)
+{
+    g_auto(GStrv) keys = migtune_conn_list(conn, NULL);
+    const char *nearest;
+
+    for (guint i = 0; keys && keys[i]; i++) {
+        char *base = g_path_get_basename(keys[i]);
+
+        if (g_str_has_suffix(base, ".sock"))
+            base[strlen(base) - strlen(".sock")] = '\0';
+        g_free(keys[i]);
+        keys[i] = base;
+    }
+    nearest = keys ? cmd_find_nearest(name, (const char *const *)keys) : NULL;
+    if (nearest) {
+        g_autofree char *hint = g_strdup_printf(_("; did you mean '%s'?"),
+                                                nearest);
+        char *message = g_strconcat(error->message, hint, NULL);
+
+        g_free(error->message);
+        error->message = message;
+    }
 }
 
 MigtuneDomain *
 tool_open_domain(Tool *tool, const char *name, GError **error)
 {
     MigtuneConn *conn = tool_connect(tool, error);
+    g_autoptr(GError) cause = NULL;
+    MigtuneDomain *domain;
 
-    return conn ? migtune_conn_lookup(conn, name, error) : NULL;
+    if (!conn)
+        return NULL;
+
+    domain = migtune_conn_lookup(conn, name, &cause);
+    if (domain)
+        return domain;
+    if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND))
+        tool_suggest_domain(conn, name, cause);
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return NULL;
+}
+
+int
+tool_watch(Tool *tool, const CmdLine *line, CmdRun run, GError **error)
+{
+    gboolean clear = !tool->json && out_get_columns(STDOUT_FILENO) > 0;
+
+    while (!g_cancellable_is_cancelled(tool->cancellable)) {
+        g_autoptr(GError) cause = NULL;
+        int status;
+        GPollFD fd;
+
+        if (clear)
+            out_text("\033[H\033[J");
+        status = run(tool, line, &cause);
+        fflush(stdout);
+        if (g_cancellable_is_cancelled(tool->cancellable))
+            break;
+        if (status != TOOL_DONE || cause) {
+            if (cause)
+                g_propagate_error(error, g_steal_pointer(&cause));
+            return status;
+        }
+        if (!g_cancellable_make_pollfd(tool->cancellable, &fd))
+            return TOOL_FAILED;
+        g_poll(&fd, 1, TOOL_WATCH_MS);
+        g_cancellable_release_fd(tool->cancellable);
+    }
+
+    return TOOL_DONE;
+}
+
+int
+tool_get_status(const GError *error)
+{
+    if (error->domain != MIGTUNE_ERROR)
+        return TOOL_FAILED;
+
+    switch (error->code) {
+    case MIGTUNE_ERROR_INVALID_ARGUMENT:
+        return TOOL_USAGE;
+    case MIGTUNE_ERROR_STATE_UNKNOWN:
+        return TOOL_UNKNOWN;
+    case MIGTUNE_ERROR_BUSY:
+        return TOOL_BUSY;
+    default:
+        return TOOL_FAILED;
+    }
 }
 
 int
@@ -124,9 +349,7 @@ tool_fail(Tool *tool, const GError *error)
             out_error(_("did you mean '%s'?"), nearest);
     }
 
-    return g_error_matches(error, MIGTUNE_ERROR,
-                           MIGTUNE_ERROR_INVALID_ARGUMENT) ? TOOL_USAGE
-                                                           : TOOL_FAILED;
+    return tool_get_status(error);
 }
 
 /* Ends the current word, if there is one. */

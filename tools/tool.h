@@ -6,6 +6,8 @@
  * format and the handling of signals.
  */
 
+#include <stdio.h>
+
 #include <gio/gio.h>
 #include <migtune/migtune.h>
 
@@ -17,6 +19,8 @@ enum {
     TOOL_FAILED = 1,
     TOOL_USAGE = 2,
     TOOL_INEXACT = 3,
+    TOOL_UNKNOWN = 4,
+    TOOL_BUSY = 5,
 };
 
 typedef struct _ToolSignals ToolSignals;
@@ -33,6 +37,8 @@ typedef struct {
     char *messages_locale;  /* LC_MESSAGES for text output */
     gboolean json_always;   /* --json was given before the command */
     gboolean quit;          /* end the shell */
+    gboolean debug;         /* print debug messages */
+    FILE *log;              /* debug messages go there; NULL: stderr */
     gboolean one_shot;      /* commands come from the command line, not from
                              * the shell */
 
@@ -50,6 +56,14 @@ void tool_set_json(Tool *tool, gboolean json);
 /* Returns whether --json is among @words. */
 gboolean tool_has_json(char **words, guint n_words);
 
+/* Prints the debug messages of the library, to the file @path if it is not
+ * NULL. */
+gboolean tool_set_debug(Tool *tool, const char *path, GError **error);
+
+/* Replaces the connection by one to @uri; if that fails, the old connection
+ * stays. */
+gboolean tool_reconnect(Tool *tool, const char *uri, GError **error);
+
 /* Sets another URI; NULL opens the current URI again. */
 void tool_set_uri(Tool *tool, const char *uri);
 
@@ -61,6 +75,9 @@ MigtuneDomain *tool_open_domain(Tool *tool, const char *name, GError **error);
 
 /* Reports @error and returns its exit status. */
 int tool_fail(Tool *tool, const GError *error);
+
+/* Returns the exit status for @error. */
+int tool_get_status(const GError *error);
 
 /* Raises an error about the command line. */
 void tool_usage_error(GError **error, const char *format, ...)
@@ -77,11 +94,15 @@ int tool_run_text(Tool *tool, const char *text);
 GPtrArray *tool_split(const char *text, GError **error);
 
 /* signals.c: while a command runs, the first SIGINT, SIGTERM or SIGHUP cancels
- * @cancellable, and the second one ends the process. */
+ * @cancellable.  Signals within the next second are the same request; the
+ * third request ends the process. */
 ToolSignals *tool_signals_new(GCancellable *cancellable);
 void tool_signals_begin(ToolSignals *signals);
 void tool_signals_end(ToolSignals *signals, gboolean last);
 gboolean tool_signals_terminated(ToolSignals *signals);
+
+/* What is not finished if the process ends now; printed in that case. */
+void tool_signals_set_risk(ToolSignals *signals, const char *risk);
 
 /* Returns a descriptor that becomes readable when SIGINT comes while no
  * command runs. Until this is called, such a signal ends the process. */

@@ -189,6 +189,19 @@ gboolean migtune_domain_start_postcopy(MigtuneDomain *domain,
                                        GError **error);
 
 /**
+ * migtune_domain_continue_job:
+ * @domain: a domain whose migration waits before the switchover
+ * @error: return location
+ *
+ * Continues a migration that QEMU has paused because the capability
+ * `pause_before_switchover` is on (the status is "pre-switchover").
+ *
+ * Returns: %FALSE if QEMU refused it or the domain could not be asked.
+ * Since: 0.1
+ */
+gboolean migtune_domain_continue_job(MigtuneDomain *domain, GError **error);
+
+/**
  * MigtuneJobFunc:
  * @info: what migtune_domain_get_job_info() returns
  * @user_data: as given

@@ -380,6 +380,20 @@ migtune_domain_start_postcopy(MigtuneDomain *domain, GError **error)
                        domain->conn->cancellable, error);
 }
 
+gboolean
+migtune_domain_continue_job(MigtuneDomain *domain, GError **error)
+{
+    JsonObject *arguments;
+
+    g_return_val_if_fail(domain != NULL, FALSE);
+
+    arguments = json_object_new();
+    json_object_set_string_member(arguments, "state", "pre-switchover");
+
+    return job_command(domain, "migrate-continue", arguments,
+                       domain->conn->cancellable, error);
+}
+
 /* The end of a migration as the return value of who waited for it. */
 static gboolean
 job_end(const MtJob *job, GError **error)

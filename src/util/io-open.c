@@ -305,6 +305,7 @@ mt_io_spawn(const char *command, gboolean to_command, MtCancel *cancel,
         (char *)"sh", (char *)"-c", (char *)command, NULL
     };
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     int fds[2];
     pid_t pid;
     int err;
@@ -320,7 +321,13 @@ mt_io_spawn(const char *command, gboolean to_command, MtCancel *cancel,
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, fds[to_command ? 0 : 1],
                                      to_command ? 0 : 1);
-    err = posix_spawn(&pid, "/bin/sh", &actions, NULL, argv, environ);
+    /* A process group of its own: Ctrl-C on the terminal is for the program,
+     * which ends the command in order. */
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    err = posix_spawn(&pid, "/bin/sh", &actions, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     close(fds[to_command ? 0 : 1]);
     if (err) {

@@ -99,8 +99,9 @@ static const CliCase cases[] = {
         "migtune -c " MIGRATE_SMALL "migrate-incoming y unix:link --resume",
         "migtune -c " MIGRATE_SMALL "migrate-postcopy x --dry-run",
         "migtune -c " MIGRATE_SMALL "migrate-postcopy x",
-        MIGRATE_FAULT("stall:at=100000") " & pid=$!; sleep 1; "
-            "kill -TERM $pid; wait $pid",
+        MIGRATE_FAULT("stall:at=100000") " --verbose 2> out & pid=$!; "
+            "until grep -qs % out; do sleep 0.1; done; "
+            "kill -TERM $pid; wait $pid; echo $?; grep migtune: out",
     } },
     { "migrate-timeout", { NULL }, {
         SMALL_XML,
@@ -131,6 +132,66 @@ static const CliCase cases[] = {
             "migtune -q migrate-setparameters x bandwidth=1MiB/s; "
             "migtune migrate x unix:link --incoming-domain y --timeout 1; "
             "migtune dominfo x | grep State; " REF_END,
+    } },
+    /* Nothing that the command does may lose a guest. */
+    { "migrate-guard", { NULL }, {
+        SMALL_XML,
+        /* The two sides are compared before anything is sent. */
+        "migtune -q -c " MIGRATE_SMALL "'migrate-setparameters y parallel=on; "
+            "migrate x unix:link --incoming-domain y'",
+        "migtune -q -c " MIGRATE_SMALL "'migrate-setparameters x parallel=on "
+            "parallel.connections=4; migrate-setparameters y parallel=on; "
+            "migrate x unix:link --incoming-domain y --dry-run'",
+        /* A source that cannot migrate leaves no destination listening. */
+        "migtune -q -c " MIGRATE_SMALL "'migrate y unix:link "
+            "--incoming-domain x'",
+        "printf '%s\n' 'migrate-setparameters x bandwidth=1' "
+            "'migrate x \"exec:cat >/dev/null\" --detach' "
+            "'migrate x unix:link --incoming-domain y' 'domjobabort x' "
+            "'migrate-setparameters x bandwidth=0' "
+            "'migrate x unix:link --incoming-domain y' | "
+            "migtune -q -c " MIGRATE_SMALL " 2>&1 | "
+            "sed -n \"/^bandw/p; s/ ('.*')//; /^migtune/p\"",
+        MIGRATE_FAULT("refuse:command=migrate"),
+        "printf '%s\n' 'migrate-incoming y unix:link' "
+            "'migrate x unix:link --incoming-domain y' 'dominfo y' | "
+            "migtune -c " MIGRATE_SMALL " | sed -n '/^State/p'",
+        /* It has ended only when the guest has arrived. */
+        "migtune -q -c 'ref://'$PWD'/small.xml?fault=y/kill:at=2' "
+            "'migrate-setparameters x bandwidth=0; migrate x unix:link "
+            "--incoming-domain y'",
+        /* The action is checked before the start. */
+        "migtune -c " MIGRATE_SMALL "migrate x unix:link --incoming-domain y "
+            "--timeout 1 --timeout-action postcopy",
+        /* QEMU waits before the switchover. */
+        "migtune -q -c " MIGRATE_SMALL "'migrate-setparameters x "
+            "pause_before_switchover=on; migrate x unix:link "
+            "--incoming-domain y --continue; dominfo y' | sed -n '/^State/p'",
+        REF_HOLD("small.xml") "migtune -q migrate-setparameters x "
+            "pause_before_switchover=on; migtune -q migrate x unix:link "
+            "--incoming-domain y > /dev/null & job=$!; "
+            "until migtune -q dominfo x | grep -q pre-switchover; do "
+            "sleep 0.1; done; migtune migrate-continue x; wait $job; "
+            "echo $?; migtune dominfo y | grep State; " REF_END,
+        /* A signal never cancels a migration in post-copy. */
+        REF_HOLD("small.xml") "migtune -q migrate-setparameters x "
+            "postcopy=on bandwidth=1 bandwidth.postcopy=1; "
+            "migtune -q migrate-setparameters y postcopy=on; "
+            "migtune migrate x unix:link --incoming-domain y --timeout 1 "
+            "--timeout-action postcopy & job=$!; "
+            "until migtune -q domjobinfo x --json | grep -q postcopy-active; "
+            "do sleep 0.1; done; migtune domjobabort x; kill -TERM $job; "
+            "wait $job; echo $?; until migtune -q dominfo x | "
+            "grep -q completed; do sleep 0.1; done; "
+            "migtune dominfo y | grep State; " REF_END,
+        /* timeout(1) signals its child and then the process group. */
+        REF_HOLD("small.xml") "migtune -q migrate-setparameters x "
+            "bandwidth=1; migtune migrate x 'exec:cat >/dev/null' & job=$!; "
+            "until migtune -q dominfo x | grep -q active; do sleep 0.1; "
+            "done; kill -TERM $job; kill -TERM $job; wait $job; echo $?; "
+            "migtune -q dominfo x | grep ^Migration:; " REF_END,
+        "migtune -c " MIGRATE_SMALL "migrate x qemu+ssh://beta/system",
+        "migtune -c " MIGRATE_SMALL "migrate-continue x",
     } },
     { "ref-sockets", { NULL }, {
         REF_HOLD("--qemu 7.2 --name x --ram 1MiB --incoming")
