@@ -11,16 +11,18 @@
 # own libraries and firmware, so that it sees the same files and sockets as
 # everybody else.
 #
-# Writes FILE (standard: qemus.env among the roots), to be sourced: a line
-# MIGTUNE_QEMU_7_2=/path/to/command for each release that could be had, and
-# beside it those commands.
+# Writes FILE (default: qemus.env in the directory of the roots), to be sourced:
+# a line MIGTUNE_QEMU_7_2=/path/to/command for each release that is available,
+# and the commands in the same directory.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=tools/lib-deps.sh
 . "$here/lib-deps.sh"
 
-RELEASES="5.2:bullseye 7.2:bookworm 10.0:trixie"
+# A release and the Debian suite that has it; a suite may be the backports of
+# another.
+RELEASES="5.2:bullseye 7.2:bookworm 10.0:trixie 11.1:trixie-backports"
 roots=${MIGTUNE_QEMU_ROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/migtune/qemu}
 file=${1:-$roots/qemus.env}
 
@@ -64,6 +66,26 @@ remove_root() {
     as_root rm -rf --one-file-system "$1"
 }
 
+# Installs the QEMU of a suite in a root.
+install_qemu() {
+    suite=$1
+    root=$2
+    base=${suite%-backports}
+    target=
+
+    if [ "$base" != "$suite" ]; then
+        target="-t $suite"
+        sed -n "s/^\(deb .*\) $base main.*/\1 $suite main/p" \
+            "$root/etc/apt/sources.list" |
+            as_root tee "$root/etc/apt/sources.list.d/backports.list" || return 1
+    fi
+    as_root chroot "$root" apt-get -q update || return 1
+    # shellcheck disable=SC2086 # no suite, no argument
+    as_root env DEBIAN_FRONTEND=noninteractive chroot "$root" \
+        apt-get -qq -y -o Dpkg::Use-Pty=0 install --no-install-recommends \
+        $target qemu-system-x86
+}
+
 # A new root with a QEMU.  It gets its name when it is complete.
 make_root() {
     suite=$1
@@ -82,11 +104,9 @@ make_root() {
     remove_root "$root.new"
     say "  making a root of Debian $suite with a QEMU in $root"
     # shellcheck disable=SC2046 # no mirror, no argument
-    if as_root debootstrap --variant=minbase "$suite" "$root.new" \
-            $(debian_mirror) >"$log" 2>&1 &&
-        as_root env DEBIAN_FRONTEND=noninteractive chroot "$root.new" \
-            apt-get -qq -y -o Dpkg::Use-Pty=0 install \
-            --no-install-recommends qemu-system-x86 >>"$log" 2>&1 &&
+    if as_root debootstrap --variant=minbase "${suite%-backports}" \
+            "$root.new" $(debian_mirror) >"$log" 2>&1 &&
+        install_qemu "$suite" "$root.new" >>"$log" 2>&1 &&
         as_root mv "$root.new" "$root"; then
         rm -f "$log"
         return 0
@@ -131,7 +151,7 @@ for entry in $RELEASES; do
         echo "export MIGTUNE_QEMU_$(echo "$release" | tr . _)='$found'" \
             >>"$file.new"
     else
-        say "QEMU $release: left out, its tests will skip"
+        say "QEMU $release: not available, its tests will be skipped"
     fi
 done
 

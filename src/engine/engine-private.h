@@ -28,6 +28,9 @@ typedef struct {
     double xbzrle_encoding_rate;
 } MtProgress;
 
+/* Passes the settings on to the throttle; called by the thread that syncs. */
+void mt_engine_tune_throttle(MtEngine *engine);
+
 struct MtEngine {
     MtRam *ram;
     MtDirty *dirty;
@@ -72,6 +75,8 @@ struct MtEngine {
     MtProgress progress;
     MtXbzrle *xbzrle;           /* of the running source */
     guint64 xbzrle_cache_bytes; /* set by a call; 0: use the settings */
+    MtEngineSettings tuned;     /* for the source's thread if @retuned */
+    gboolean retuned;
     GBytes *sections;
     GBytes *vmdesc;
     guint64 device_bytes;

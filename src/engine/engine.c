@@ -104,6 +104,21 @@ engine_check_transport(const MtEngineSettings *settings, MtTransport *t,
     return TRUE;
 }
 
+void
+mt_engine_tune_throttle(MtEngine *e)
+{
+    MtThrottleSettings throttle = {
+        .initial = e->settings.throttle_initial,
+        .increment = e->settings.throttle_increment,
+        .max = e->settings.throttle_max,
+        .trigger = e->settings.throttle_trigger,
+        .tailslow = e->settings.throttle_tailslow,
+    };
+
+    if (e->guest.throttle)
+        mt_throttle_set(e->guest.throttle, &throttle);
+}
+
 /* Resets the engine for a new migration. */
 static gboolean
 engine_begin(MtEngine *e, gboolean is_source,
@@ -141,17 +156,10 @@ engine_begin(MtEngine *e, gboolean is_source,
     __atomic_store_n(&e->downtime_limit_ns, settings->downtime_limit_ns,
                      __ATOMIC_RELAXED);
     e->rate = mt_rate_new(mt_clock_system(), settings->max_bandwidth);
-    if (e->guest.throttle) {
-        MtThrottleSettings throttle = mt_throttle_defaults;
-
-        throttle.initial = settings->throttle_initial;
-        throttle.increment = settings->throttle_increment;
-        throttle.max = settings->throttle_max;
-        throttle.trigger = settings->throttle_trigger;
-        mt_throttle_set(e->guest.throttle, &throttle);
-    }
+    mt_engine_tune_throttle(e);
 
     g_mutex_lock(&e->lock);
+    e->retuned = FALSE;
     e->status = MT_STATUS_NONE;
     e->outcome = MT_OUTCOME_PENDING;
     e->over = e->committing = e->go_on = e->guest_stopped = FALSE;
@@ -286,6 +294,20 @@ mt_engine_set_downtime_limit(MtEngine *e, gint64 limit_ns)
 {
     __atomic_store_n(&e->downtime_limit_ns, MAX(limit_ns, 0),
                      __ATOMIC_RELAXED);
+}
+
+void
+mt_engine_retune(MtEngine *e, const MtEngineSettings *settings)
+{
+    if (settings->max_bandwidth !=
+        __atomic_load_n(&e->max_bandwidth, __ATOMIC_RELAXED))
+        mt_engine_set_max_bandwidth(e, settings->max_bandwidth);
+    mt_engine_set_max_postcopy_bandwidth(e, settings->max_postcopy_bandwidth);
+    mt_engine_set_downtime_limit(e, settings->downtime_limit_ns);
+    g_mutex_lock(&e->lock);
+    e->tuned = *settings;
+    e->retuned = TRUE;
+    g_mutex_unlock(&e->lock);
 }
 
 gboolean

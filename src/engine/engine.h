@@ -149,6 +149,13 @@ gboolean mt_engine_recover(MtEngine *engine, MtTransport *from,
                            GError **error);
 gboolean mt_engine_resume(MtEngine *engine, MtTransport *to, GError **error);
 
+/*
+ * Changes the settings that a running source obeys: the bandwidth limits,
+ * avail_switchover_bandwidth, downtime_limit_ns, throttle_*,
+ * compress_wait_thread and zero_detection.  The other members are ignored.
+ */
+void mt_engine_retune(MtEngine *engine, const MtEngineSettings *settings);
+
 /* May be changed while a migration runs. */
 void mt_engine_set_max_bandwidth(MtEngine *engine, guint64 bytes_per_s);
 void mt_engine_set_max_postcopy_bandwidth(MtEngine *engine,

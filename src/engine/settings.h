@@ -94,6 +94,7 @@ typedef struct {
     guint throttle_increment;
     guint throttle_max;
     guint throttle_trigger;         /* percent of what was sent */
+    gboolean throttle_tailslow;     /* smaller steps towards the end */
     MtZeroDetection zero_detection;
     guint8 uuid[16];                /* all zero: none */
     char machine[128];              /* as in the configuration section */

@@ -429,7 +429,7 @@ test_paused(void)
     }
 }
 
-/* What is set while it runs is obeyed while it runs. */
+/* A running migration obeys a changed bandwidth limit. */
 static void
 test_retune(void)
 {
@@ -494,6 +494,138 @@ test_auto_converge(void)
     g_assert_true(slowed);
     ref_client_run(from, "migrate_cancel", NULL);
     ref_client_wait(from, "cancelled");
+}
+
+/* The throttle of a running migration; 0 while it is not throttled. */
+static gint64
+throttle_of(RefClient *c)
+{
+    g_autoptr(JsonNode) info = ref_client_get(c, "query-migrate", NULL);
+    gint64 percent = 0;
+
+    mt_json_peek_int(json_node_get_object(info), "cpu-throttle-percentage",
+                     &percent);
+    return percent;
+}
+
+/* Waits until the throttle is no longer @before; returns the new value. */
+static gint64
+throttle_after(RefClient *c, gint64 before)
+{
+    gint64 percent;
+
+    while ((percent = throttle_of(c)) == before)
+        g_usleep(2000);
+    return percent;
+}
+
+/* A running migration obeys changed throttle parameters at the next step. */
+static void
+test_retune_throttle(void)
+{
+    static const struct {
+        const char *change;
+        gint64 next;
+    } cases[] = {
+        { "{'cpu-throttle-increment': 50, 'max-cpu-throttle': 70}", 70 },
+        { "{'cpu-throttle-increment': 33}", 53 },
+        { "{'max-cpu-throttle': 25}", 25 },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(RefClient) from = make_busy(MT_RELEASE(7, 2),
+                                              MT_WORKLOAD_SEQUENTIAL, 16000);
+        g_autoptr(RefClient) to = make_guest(MT_RELEASE(7, 2), TRUE);
+
+        ref_client_run(from, "migrate-set-capabilities", "{'capabilities': "
+                       "[{'capability': 'auto-converge', 'state': true}]}");
+        ref_client_run(from, "migrate-set-parameters",
+                       "{'max-bandwidth': 8388608, 'downtime-limit': 1}");
+        ref_client_migrate(from, to, "unix");
+        g_assert_cmpint(throttle_after(from, 0), ==, 20);
+        ref_client_run(from, "migrate-set-parameters", "%s", cases[i].change);
+        g_assert_cmpint(throttle_after(from, 20), ==, cases[i].next);
+        ref_client_run(from, "migrate_cancel", NULL);
+        ref_client_wait(from, "cancelled");
+    }
+}
+
+/* The first pass would take minutes; with this bandwidth all pages fit into
+ * the downtime, and the guest is switched over in the middle of the pass. */
+static void
+test_retune_available(void)
+{
+    g_autoptr(RefClient) from = make_slow(MT_RELEASE(10, 0), "65536");
+    g_autoptr(RefClient) to = make_guest(MT_RELEASE(10, 0), TRUE);
+
+    ref_client_migrate(from, to, "unix");
+    ref_client_wait(from, "active");
+    ref_client_run(from, "migrate-set-parameters",
+                   "{'avail-switchover-bandwidth': 1000000000000}");
+    ref_client_wait(from, "completed");
+    wait_come_in(to, "running");
+    ref_client_assert_same_ram(from, to);
+}
+
+/* QEMU counts a limit of less than ten bytes per second as none. */
+static void
+test_tiny_bandwidth(void)
+{
+    g_autoptr(RefClient) from = make_slow(MT_RELEASE(7, 2), "9");
+    g_autoptr(RefClient) to = make_guest(MT_RELEASE(7, 2), TRUE);
+
+    ref_client_migrate(from, to, "unix");
+    ref_client_wait(from, "completed");
+    wait_come_in(to, "running");
+}
+
+/* Pages of random content do not get smaller: since 5.1 they count as encoded
+ * pages, before they do not. */
+static void
+test_xbzrle_overflow(void)
+{
+    static const struct {
+        MtRelease release;
+        gboolean counted;
+    } cases[] = {
+        { MT_RELEASE(5, 0), FALSE },
+        { MT_RELEASE(5, 1), TRUE },
+        { MT_RELEASE(10, 0), TRUE },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(RefClient) from = make_busy(cases[i].release,
+                                              MT_WORKLOAD_SEQUENTIAL, 16000);
+        g_autoptr(RefClient) to = make_guest(cases[i].release, TRUE);
+        gint64 overflow = 0, pages = 0, bytes = 0;
+
+        ref_client_run(from, "migrate-set-capabilities", "{'capabilities': "
+                       "[{'capability': 'xbzrle', 'state': true}]}");
+        ref_client_run(from, "migrate-set-parameters", "{'max-bandwidth': "
+                       "16777216, 'downtime-limit': 1}");
+        ref_client_migrate(from, to, "unix");
+        while (overflow < 200) {
+            g_autoptr(JsonNode) node = ref_client_get(from, "query-migrate",
+                                                      NULL);
+            JsonObject *cache = mt_json_peek_object(
+                json_node_get_object(node), "xbzrle-cache");
+
+            if (cache) {
+                mt_json_peek_int(cache, "overflow", &overflow);
+                mt_json_peek_int(cache, "pages", &pages);
+                mt_json_peek_int(cache, "bytes", &bytes);
+            }
+            g_usleep(2000);
+        }
+        if (cases[i].counted) {
+            g_assert_cmpint(pages, >=, overflow);
+            g_assert_cmpint(bytes, >=, overflow * 4096);
+        } else {
+            g_assert_cmpint(pages, <, overflow);
+        }
+        ref_client_run(from, "migrate_cancel", NULL);
+        ref_client_wait(from, "cancelled");
+    }
 }
 
 static void
@@ -807,6 +939,10 @@ main(int argc, char **argv)
                     test_pause_before_switchover);
     g_test_add_func("/ref/guest/paused", test_paused);
     g_test_add_func("/ref/guest/retune", test_retune);
+    g_test_add_func("/ref/guest/retune-throttle", test_retune_throttle);
+    g_test_add_func("/ref/guest/retune-available", test_retune_available);
+    g_test_add_func("/ref/guest/tiny-bandwidth", test_tiny_bandwidth);
+    g_test_add_func("/ref/guest/xbzrle-overflow", test_xbzrle_overflow);
     g_test_add_func("/ref/guest/auto-converge", test_auto_converge);
     g_test_add_func("/ref/guest/dirty-rate", test_dirty_rate);
     g_test_add_func("/ref/guest/hmp", test_hmp);

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -309,6 +310,51 @@ test_fds(void)
     g_assert_cmpstr(again, ==, "File descriptor named 'a' not found");
 }
 
+/* A descriptor with the access mode of the migration is found by the number of
+ * its set. */
+static void
+test_fdsets(void)
+{
+    g_autoptr(MtRefGuestSpec) spec = mt_ref_guest_spec_new(
+        "fdsets", MT_RELEASE(10, 0));
+    g_autoptr(RefClient) c = ref_client_new(spec);
+    g_autofree char *path = ref_client_path("fdset");
+    g_autofree char *none = NULL;
+    g_autofree char *write_only = NULL;
+    g_autofree char *read_only = NULL;
+    g_autofree char *gone = NULL;
+    g_autofree char *answer = NULL;
+    g_autofree char *said = NULL;
+    g_autofree char *content = NULL;
+    gsize length;
+
+    none = ref_client_refused(c, "add-fd", NULL);
+    g_assert_cmpstr(none, ==, "No file descriptor supplied via SCM_RIGHTS");
+    answer = ref_client_say_fd(c, "{'execute':'add-fd'}",
+                               open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+    g_assert_nonnull(strstr(answer, "fdset-id"));
+    write_only = ref_client_refused(c, "migrate",
+                                    "{'uri': 'file:/dev/fdset/0'}");
+    g_assert_nonnull(strstr(write_only, "matching flags=0x41"));
+    said = ref_client_say_fd(
+        c, "{'execute':'add-fd','arguments':{'fdset-id':0,'opaque':'w'}}",
+        open(path, O_WRONLY | O_CLOEXEC));
+    g_assert_nonnull(strstr(said, "fdset-id"));
+    ref_client_run(c, "migrate", "{'uri': 'file:/dev/fdset/0,offset=4096'}");
+    ref_client_wait(c, "completed");
+    g_assert_true(g_file_get_contents(path, &content, &length, NULL));
+    g_assert_cmpuint(length, >, 4096 + 4);
+    g_assert_cmpint(memcmp(content + 4096, "QEVM", 4), ==, 0);
+    ref_client_run(c, "remove-fd", "{'fdset-id': 0}");
+    gone = ref_client_refused(c, "remove-fd", "{'fdset-id': 0}");
+    g_assert_cmpstr(gone, ==,
+                    "File descriptor named 'fdset-id:0' not found");
+    read_only = ref_client_refused(c, "migrate",
+                                   "{'uri': 'file:/dev/fdset/0'}");
+    g_assert_nonnull(read_only);
+    unlink(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -322,5 +368,6 @@ main(int argc, char **argv)
     g_test_add_func("/ref/monitor/events-wait", test_events_wait);
     g_test_add_func("/ref/monitor/quit", test_quit);
     g_test_add_func("/ref/monitor/fds", test_fds);
+    g_test_add_func("/ref/monitor/fdsets", test_fdsets);
     return g_test_run();
 }

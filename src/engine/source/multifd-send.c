@@ -25,7 +25,7 @@ typedef struct {
 struct MtMultifdSend {
     MtRam *ram;
     const MtCodec *codec;
-    gboolean find_zeros;
+    gboolean find_zeros;        /* atomic */
     MtBitmap *untouched;
     MtCounters *counters;
     MtPool *pool;
@@ -51,7 +51,8 @@ channel_sort(SendChannel *channel, const MtJob *job)
 {
     MtMultifdPacket *packet = &channel->packet;
     guint64 zeros[MT_MULTIFD_PAGES];
-    gboolean find_zeros = channel->send->find_zeros;
+    gboolean find_zeros =
+        __atomic_load_n(&channel->send->find_zeros, __ATOMIC_RELAXED);
 
     packet->n_normal = packet->n_zero = 0;
     for (guint i = 0; i < job->n; i++) {
@@ -134,6 +135,14 @@ static const MtPoolFuncs send_funcs = {
     .sync = channel_sync,
 };
 
+void
+mt_multifd_send_retune(MtMultifdSend *send, const MtEngineSettings *settings)
+{
+    __atomic_store_n(&send->find_zeros,
+                     settings->zero_detection == MT_ZERO_MULTIFD,
+                     __ATOMIC_RELAXED);
+}
+
 MtMultifdSend *
 mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
                     const MtEngineSettings *settings, MtIo **ios, guint n,
@@ -146,7 +155,7 @@ mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
 
     send->ram = ram;
     send->codec = codec;
-    send->find_zeros = settings->zero_detection == MT_ZERO_MULTIFD;
+    mt_multifd_send_retune(send, settings);
     send->untouched = untouched;
     send->counters = counters;
     send->n = n;

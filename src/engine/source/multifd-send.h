@@ -30,6 +30,10 @@ MtMultifdSend *mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
                                    const MtEngineSettings *settings,
                                    MtIo **ios, guint n, MtBitmap *untouched, MtCounters *counters,
                                    MtFailure *failure, GError **error);
+
+/* Packets that are begun afterwards obey the zero detection of @settings. */
+void mt_multifd_send_retune(MtMultifdSend *send,
+                            const MtEngineSettings *settings);
 void mt_multifd_send_free(MtMultifdSend *send);
 MtPool *mt_multifd_send_get_pool(MtMultifdSend *send);
 

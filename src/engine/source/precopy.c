@@ -82,7 +82,9 @@ precopy_update_bandwidth(Precopy *p)
     }
     bandwidth = e->settings.avail_switchover_bandwidth ?
         e->settings.avail_switchover_bandwidth : e->progress.bandwidth;
-    /* Until the dirty rate is known, the expected downtime is the limit. */
+    /* From what was dirty at the last sync, as in QEMU, not from what remains
+     * now.  Until the dirty rate is known, the expected downtime is the
+     * limit. */
     if (bandwidth && e->progress.dirty_pages_rate)
         e->progress.expected_downtime_ns = p->dirty_at_sync *
             (double)MT_NS_PER_S / bandwidth;
@@ -108,6 +110,35 @@ precopy_threshold(Precopy *p)
         bandwidth = (mt_counted(e->counters.transferred) - p->window_bytes) *
                     (double)MT_NS_PER_S / (now - p->window_ns);
     return MIN(bandwidth * ((double)limit / MT_NS_PER_S), G_MAXINT64);
+}
+
+/* Takes over what mt_engine_retune() has changed. */
+static void
+precopy_retune(Precopy *p)
+{
+    MtEngine *e = p->engine;
+    MtEngineSettings *s = &e->settings;
+    gboolean retuned;
+
+    g_mutex_lock(&e->lock);
+    retuned = e->retuned;
+    e->retuned = FALSE;
+    if (retuned) {
+        s->avail_switchover_bandwidth = e->tuned.avail_switchover_bandwidth;
+        s->throttle_initial = e->tuned.throttle_initial;
+        s->throttle_increment = e->tuned.throttle_increment;
+        s->throttle_max = e->tuned.throttle_max;
+        s->throttle_trigger = e->tuned.throttle_trigger;
+        s->throttle_tailslow = e->tuned.throttle_tailslow;
+        s->compress_wait_thread = e->tuned.compress_wait_thread;
+        s->zero_detection = e->tuned.zero_detection;
+    }
+    g_mutex_unlock(&e->lock);
+    if (!retuned)
+        return;
+
+    mt_engine_tune_throttle(e);
+    mt_source_retune(p->source);
 }
 
 static gboolean
@@ -156,6 +187,8 @@ precopy_section(Precopy *p, gboolean last, gboolean *ret_done, GError **error)
 {
     gint64 end = mt_clock_now(p->clock) + SECTION_NS;
     guint max = last ? RUN_PAGES : precopy_run_pages(p);
+    gboolean wrapped = FALSE;
+    gboolean wrap;
     guint n = 0;
 
     if (!mt_source_begin(p->source, last, error))
@@ -167,7 +200,11 @@ precopy_section(Precopy *p, gboolean last, gboolean *ret_done, GError **error)
         /* The last pass has no rate limit: the guest is stopped. */
         if (!last && !precopy_pace(p, error))
             return FALSE;
-    } while (n && (last || mt_clock_now(p->clock) < end));
+        /* The pass before the last section may have ended in the middle of
+         * RAM: then the part before that place follows the end. */
+        wrap = last && !n && !wrapped && mt_dirty_count(p->engine->dirty);
+        wrapped = wrapped || wrap;
+    } while (wrap || (n && (last || mt_clock_now(p->clock) < end)));
 
     *ret_done = n == 0;
     if (!mt_source_end(p->source, error))
@@ -286,41 +323,75 @@ precopy_wants_postcopy(Precopy *p)
     return wanted;
 }
 
-/* Sends passes until the switchover; *@ret_postcopy: post-copy was requested. */
+/* Ends a pass that left @left bytes.  FALSE: this side must fail now. */
+static gboolean
+precopy_end_pass(Precopy *p, guint64 left, GError **error)
+{
+    MtEngine *e = p->engine;
+
+    p->passes++;
+    if (p->passes == e->settings.fail_at_pass) {
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          "the source failed at the end of pass %u, as "
+                          "requested", p->passes);
+        return FALSE;
+    }
+    /* QEMU does not sync again if nothing remains before it has measured the
+     * bandwidth.  Here this is done only if the sync would find nothing. */
+    if (left || p->measured || !precopy_may_switch(p) ||
+        !mt_dirty_log_is_empty(e->dirty))
+        precopy_sync(p);
+    return TRUE;
+}
+
+/* @left pages remain after a section; @done: it reached the end of RAM;
+ * @n_idle: the number of sections until now that found no page to send although
+ * some remain: those are pages of shared blocks, once all of RAM was visited. */
+static gboolean
+precopy_pass_is_over(Precopy *p, guint64 left, gboolean done, guint n_idle)
+{
+    if (!left)
+        return done;
+    return n_idle > 1 || (p->measured &&
+                          left * MT_PAGE_SIZE < precopy_threshold(p));
+}
+
+/*
+ * Sends passes until the switchover; *@ret_postcopy: post-copy was requested.
+ * As in QEMU, a pass ends when the remaining pages fit into the downtime: if
+ * they still fit after a sync, the guest is stopped.
+ */
 static gboolean
 precopy_iterate(Precopy *p, gboolean *ret_postcopy, GError **error)
 {
     MtEngine *e = p->engine;
+    guint n_idle = 0;
 
     for (;;) {
-        gboolean done;
+        guint64 before = mt_dirty_count(e->dirty);
         guint64 left;
+        gboolean done;
 
+        precopy_retune(p);
         if (!precopy_section(p, FALSE, &done, error))
             return FALSE;
         *ret_postcopy = precopy_wants_postcopy(p);
         if (*ret_postcopy)
             return TRUE;
-        if (!done)
-            continue;
+        if (done)
+            mt_source_bulk_done(p->source);
 
-        mt_source_bulk_done(p->source);
-        p->passes++;
-        if (p->passes == e->settings.fail_at_pass) {
-            migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                              "the source failed at the end of pass %u, as "
-                              "requested", p->passes);
+        left = mt_dirty_count(e->dirty);
+        n_idle = done && left == before ? n_idle + 1 : 0;
+        if (!precopy_pass_is_over(p, left, done, n_idle))
+            continue;
+        n_idle = 0;
+
+        if (!precopy_end_pass(p, left, error))
             return FALSE;
-        }
-        /* As QEMU: no further sync for an idle guest whose first pass was
-         * shorter than the window of the bandwidth. */
-        if (!p->measured && precopy_may_switch(p) &&
-            mt_dirty_log_is_empty(e->dirty))
-            return TRUE;
-        precopy_sync(p);
-        left = mt_dirty_count(e->dirty) * MT_PAGE_SIZE;
+        left = mt_dirty_count(e->dirty);
         if (precopy_may_switch(p) &&
-            (left <= precopy_threshold(p) ||
+            (left * MT_PAGE_SIZE <= precopy_threshold(p) ||
              (e->settings.max_passes && p->passes >= e->settings.max_passes)))
             return TRUE;
         if (!left && !precopy_idle(p, error))

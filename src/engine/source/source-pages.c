@@ -297,6 +297,13 @@ pages_set(guint64 *counter, guint64 value)
 }
 
 void
+mt_source_retune(MtSource *s)
+{
+    if (s->multifd)
+        mt_multifd_send_retune(s->multifd, s->settings);
+}
+
+void
 mt_source_update_counters(MtSource *s)
 {
     MtCounters *c = s->counters;

@@ -72,6 +72,9 @@ gboolean mt_source_submit(MtSource *source, guint64 *ret_pending,
 /* All of guest RAM has been sent once. */
 void mt_source_bulk_done(MtSource *source);
 
+/* The settings have changed, see mt_engine_retune(). */
+void mt_source_retune(MtSource *source);
+
 /* The guest is stopped. */
 gboolean mt_source_switch_over(MtSource *source, GError **error);
 

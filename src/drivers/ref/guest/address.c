@@ -200,7 +200,8 @@ address_open_fd(MtRefGuest *g, const char *name, MtRefRefusal *refusal)
 }
 
 MtTransport *
-mt_ref_address_open(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
+mt_ref_address_open(MtRefGuest *g, const char *uri, gboolean incoming,
+                    MtRefRefusal *refusal)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *plain = NULL;
@@ -215,6 +216,10 @@ mt_ref_address_open(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
                           uri + strlen("tcp:"));
             return NULL;
         }
+    } else {
+        plain = mt_ref_fdset_resolve(g, uri, incoming, refusal);
+        if (!plain)
+            return NULL;
     }
 
     transport = mt_transport_new(plain ? plain : uri, &error);

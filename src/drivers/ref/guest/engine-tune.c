@@ -136,6 +136,14 @@ tune_rate(guint64 bytes_per_s)
     return bytes_per_s > G_MAXINT64 ? 0 : bytes_per_s;
 }
 
+/* QEMU limits what it sends in a tenth of a second.  A limit of less than ten
+ * bytes per second becomes 0 there, which means no limit. */
+static guint64
+tune_limit(guint64 bytes_per_s)
+{
+    return bytes_per_s < 10 ? 0 : tune_rate(bytes_per_s);
+}
+
 /* Up to 2.10 any size is accepted and rounded down to a power of two. */
 static guint64
 tune_cache(guint64 bytes)
@@ -191,6 +199,9 @@ mt_ref_guest_tune(MtRefGuest *g, MtEngineSettings *s)
     if (tune_has(g, MT_PARAM_COMPRESS_WAIT_THREAD))
         s->compress_wait_thread =
             mt_ref_tunables_number(t, MT_PARAM_COMPRESS_WAIT_THREAD) != 0;
+    if (tune_has(g, MT_PARAM_CPU_THROTTLE_TAILSLOW))
+        s->throttle_tailslow =
+            mt_ref_tunables_number(t, MT_PARAM_CPU_THROTTLE_TAILSLOW) != 0;
     if (tune_has(g, MT_PARAM_DIRECT_IO))
         s->direct_io = mt_ref_tunables_number(t, MT_PARAM_DIRECT_IO) != 0;
     if (tune_has(g, MT_PARAM_MULTIFD_COMPRESSION)) {
@@ -205,9 +216,9 @@ mt_ref_guest_tune(MtRefGuest *g, MtEngineSettings *s)
     s->xbzrle_cache_bytes = tune_cache(
         mt_ref_tunables_number(t, MT_PARAM_XBZRLE_CACHE_SIZE));
     s->max_bandwidth =
-        tune_rate(mt_ref_tunables_number(t, MT_PARAM_MAX_BANDWIDTH));
+        tune_limit(mt_ref_tunables_number(t, MT_PARAM_MAX_BANDWIDTH));
     if (tune_has(g, MT_PARAM_MAX_POSTCOPY_BANDWIDTH))
-        s->max_postcopy_bandwidth = tune_rate(
+        s->max_postcopy_bandwidth = tune_limit(
             mt_ref_tunables_number(t, MT_PARAM_MAX_POSTCOPY_BANDWIDTH));
     s->downtime_limit_ns =
         mt_ref_tunables_number(t, MT_PARAM_DOWNTIME_LIMIT) * MT_NS_PER_MS;

@@ -72,6 +72,7 @@ struct MtRefGuest {
     /* Under @command. */
     MtRefTunables *tunables;
     GHashTable *fds;            /* name to descriptor, from getfd */
+    GArray *fdsets;             /* from add-fd, see fdset.c */
     gboolean incoming_begun;    /* migrate-incoming was accepted */
     gboolean set_by_blk;        /* migrate blk=true set the capability
                                  * block */
@@ -172,6 +173,14 @@ gboolean mt_ref_guest_run_tunables(MtRefGuest *guest, const char *command,
 gboolean mt_ref_guest_set_blk(MtRefGuest *guest, MtRefRefusal *refusal);
 void mt_ref_guest_unset_blk(MtRefGuest *guest);
 
+/* fdset.c: the command add-fd, and the real file of "file:/dev/fdset/N"; NULL
+ * with @refusal.  Other URIs are copied. */
+void mt_ref_guest_init_fdsets(MtRefGuest *guest);
+gboolean mt_ref_guest_add_fd(MtRefGuest *guest, JsonObject *arguments, int *fd,
+                             JsonNode **ret_result, MtRefRefusal *refusal);
+char *mt_ref_fdset_resolve(MtRefGuest *guest, const char *uri,
+                           gboolean incoming, MtRefRefusal *refusal);
+
 /* address.c: the address of migrate or migrate-incoming.  FALSE or NULL with
  * @refusal. */
 gboolean mt_ref_guest_check_scheme(MtRefGuest *guest, const char *uri,
@@ -182,7 +191,7 @@ gboolean mt_ref_address_parse(MtRefGuest *guest, JsonObject *arguments,
                               gboolean incoming, char **ret_uri,
                               MtRefRefusal *refusal);
 MtTransport *mt_ref_address_open(MtRefGuest *guest, const char *uri,
-                                 MtRefRefusal *refusal);
+                                 gboolean incoming, MtRefRefusal *refusal);
 
 /* QEMU opens a file when the command is given, other addresses later.  Creates
  * an outgoing file. */
@@ -231,6 +240,11 @@ gboolean mt_ref_run_query_status(MtRefGuest *guest, JsonObject *arguments,
                                  MtRefRefusal *refusal);
 gboolean mt_ref_run_quit(MtRefGuest *guest, JsonObject *arguments,
                          JsonNode **ret_result, MtRefRefusal *refusal);
+gboolean mt_ref_run_remove_fd(MtRefGuest *guest, JsonObject *arguments,
+                              JsonNode **ret_result, MtRefRefusal *refusal);
+gboolean mt_ref_run_query_fdsets(MtRefGuest *guest, JsonObject *arguments,
+                                 JsonNode **ret_result,
+                                 MtRefRefusal *refusal);
 gboolean mt_ref_run_calc_rate(MtRefGuest *guest, JsonObject *arguments,
                               JsonNode **ret_result, MtRefRefusal *refusal);
 gboolean mt_ref_run_query_rate(MtRefGuest *guest, JsonObject *arguments,

@@ -74,11 +74,11 @@ incoming_begin(MtRefGuest *g, JsonObject *arguments, const char *uri,
     if (g_str_has_prefix(uri, "fd:")) {
         if (!incoming_set_up(g, refusal))
             return FALSE;
-        transport = mt_ref_address_open(g, uri, refusal);
+        transport = mt_ref_address_open(g, uri, TRUE, refusal);
         return transport && incoming_listen(g, arguments, transport, refusal);
     }
 
-    transport = mt_ref_address_open(g, uri, refusal);
+    transport = mt_ref_address_open(g, uri, TRUE, refusal);
     return transport && incoming_set_up(g, refusal) &&
            mt_ref_address_try_file(transport, TRUE, refusal) &&
            incoming_listen(g, arguments, transport, refusal);

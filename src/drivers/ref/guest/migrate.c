@@ -108,7 +108,8 @@ migrate_lacks_channels(MtRefGuest *g, const char *uri)
 static gboolean
 migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
 {
-    g_autoptr(MtTransport) transport = mt_ref_address_open(g, uri, refusal);
+    g_autoptr(MtTransport) transport = mt_ref_address_open(g, uri, FALSE,
+                                                           refusal);
     g_autoptr(GError) error = NULL;
     MtEngineSettings settings;
 

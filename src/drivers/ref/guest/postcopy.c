@@ -31,7 +31,8 @@ mt_ref_guest_may_resume(MtRefGuest *g, MtRefRefusal *refusal)
 gboolean
 mt_ref_guest_resume(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
 {
-    g_autoptr(MtTransport) transport = mt_ref_address_open(g, uri, refusal);
+    g_autoptr(MtTransport) transport = mt_ref_address_open(g, uri, FALSE,
+                                                           refusal);
     g_autoptr(GError) error = NULL;
 
     if (!transport)
@@ -133,7 +134,7 @@ mt_ref_run_recover(MtRefGuest *g, JsonObject *arguments,
     g_mutex_unlock(&g->lock);
     if (!ok || !mt_ref_guest_check_scheme(g, uri, TRUE, refusal))
         return FALSE;
-    transport = mt_ref_address_open(g, uri, refusal);
+    transport = mt_ref_address_open(g, uri, TRUE, refusal);
     if (!transport)
         return FALSE;
     if (!mt_engine_recover(g->dest, transport, &error))

@@ -221,6 +221,26 @@ query_numbers(MtRefGuest *g, JsonObject *info, MtStatus status,
     }
 }
 
+/*
+ * Counts as the release does.  Releases with an encoding rate count every page
+ * that was found in the cache as encoded, also if it did not get smaller
+ * (overflow) and was sent as 4096 bytes; older ones count what was sent as a
+ * delta.
+ */
+static void
+query_adjust_xbzrle(MtRefGuest *g, MtEngineStats *stats)
+{
+    stats->xbzrle_cache_bytes = mt_ref_tunables_number(
+        g->tunables, MT_PARAM_XBZRLE_CACHE_SIZE);
+    if (mt_ref_profile_has_member(g->profile, "xbzrle-cache.encoding-rate")) {
+        stats->xbzrle_pages += stats->xbzrle_overflow;
+        stats->xbzrle_bytes += stats->xbzrle_overflow * MT_PAGE_SIZE;
+    } else {
+        stats->xbzrle_pages -= MIN(stats->xbzrle_pages,
+                                   stats->xbzrle_unchanged);
+    }
+}
+
 static void
 query_outgoing(MtRefGuest *g, JsonObject *info, MtStatus status,
                gboolean by_engine, const char *error_desc)
@@ -230,6 +250,7 @@ query_outgoing(MtRefGuest *g, JsonObject *info, MtStatus status,
     memset(&stats, 0, sizeof(stats));
     if (by_engine) {
         mt_engine_get_stats(g->source, &stats);
+        query_adjust_xbzrle(g, &stats);
         query_numbers(g, info, status, &stats);
     }
     json_object_set_string_member(info, "status",

@@ -9,6 +9,9 @@
 
 #include "drivers/ref/guest/guest-private.h"
 
+/* The cache of a running migration cannot be resized since this release. */
+#define CACHE_FIXED_SINCE MT_RELEASE(2, 11)
+
 void
 mt_ref_guest_situation(MtRefGuest *g, MtRefSituation *ret)
 {
@@ -26,24 +29,20 @@ mt_ref_guest_situation(MtRefGuest *g, MtRefSituation *ret)
 static void
 settings_retune(MtRefGuest *g)
 {
-    MtRefTunables *t = g->tunables;
     MtEngineSettings settings;
 
     g_mutex_lock(&g->lock);
-    g->events_enabled = mt_ref_tunables_cap(t, MT_PARAM_EVENTS);
+    g->events_enabled = mt_ref_tunables_cap(g->tunables, MT_PARAM_EVENTS);
     g_mutex_unlock(&g->lock);
     if (!mt_ref_guest_is_migrating(g))
         return;
 
     mt_ref_guest_tune(g, &settings);
-    if (mt_ref_tunables_changed(t, MT_PARAM_MAX_BANDWIDTH))
-        mt_engine_set_max_bandwidth(g->source, settings.max_bandwidth);
-    if (mt_ref_tunables_changed(t, MT_PARAM_MAX_POSTCOPY_BANDWIDTH))
-        mt_engine_set_max_postcopy_bandwidth(g->source,
-                                             settings.max_postcopy_bandwidth);
-    if (mt_ref_tunables_changed(t, MT_PARAM_DOWNTIME_LIMIT))
-        mt_engine_set_downtime_limit(g->source, settings.downtime_limit_ns);
-    if (mt_ref_tunables_changed(t, MT_PARAM_XBZRLE_CACHE_SIZE))
+    mt_engine_retune(g->source, &settings);
+    /* Later releases compare the new size with the value that they have just
+     * stored, find no difference, and keep the cache of a running migration. */
+    if (mt_ref_tunables_changed(g->tunables, MT_PARAM_XBZRLE_CACHE_SIZE) &&
+        mt_ref_profile_release(g->profile) < CACHE_FIXED_SINCE)
         mt_engine_set_xbzrle_cache(g->source, settings.xbzrle_cache_bytes,
                                    NULL);
 }

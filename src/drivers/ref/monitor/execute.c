@@ -98,6 +98,8 @@ execute_locked(MtRefGuest *g, const char *command, JsonObject *arguments,
     mt_ref_guest_unset_blk(g);
     if (strcmp(command, "getfd") == 0)
         return execute_take_fd(g, arguments, fd, refusal);
+    if (strcmp(command, "add-fd") == 0)
+        return mt_ref_guest_add_fd(g, arguments, fd, ret_result, refusal);
     if (strcmp(command, "human-monitor-command") == 0)
         return execute_hmp(g, arguments, ret_result, refusal);
     if (mt_ref_tunables_knows(command))

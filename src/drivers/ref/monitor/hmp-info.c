@@ -12,6 +12,9 @@
 #include "drivers/ref/monitor/hmp.h"
 #include "util/json-peek.h"
 
+/* `info dirty_rate` exists since this release. */
+#define DIRTY_RATE_SINCE MT_RELEASE(6, 1)
+
 typedef struct {
     MtRefGuest *guest;
     MtRefDispatch dispatch;
@@ -316,10 +319,38 @@ info_kvm(const HmpInfo *info, GString *out)
     mt_ref_hmp_line(out, "kvm support: disabled");
 }
 
+/* QEMU prints a period in seconds, and calls the start time milliseconds. */
+static void
+info_dirty_rate(const HmpInfo *info, GString *out)
+{
+    g_autoptr(JsonNode) node = info_ask(info, "query-dirty-rate");
+    JsonObject *rate = json_node_get_object(node);
+    const char *mode = mt_json_peek_string(rate, "mode");
+    gint64 start = 0, samples = 0, period = 0, mb_per_s = 0;
+
+    mt_json_peek_int(rate, "start-time", &start);
+    mt_json_peek_int(rate, "sample-pages", &samples);
+    mt_json_peek_int(rate, "calc-time", &period);
+    mt_ref_hmp_line(out, "Status: %s", mt_json_peek_string(rate, "status"));
+    mt_ref_hmp_line(out, "Start Time: %" G_GINT64_FORMAT " (ms)", start);
+    if (!mode || strcmp(mode, "page-sampling") == 0)
+        mt_ref_hmp_line(out, "Sample Pages: %" G_GINT64_FORMAT " (per GB)",
+                        samples);
+    mt_ref_hmp_line(out, "Period: %" G_GINT64_FORMAT " (sec)", period);
+    if (mode)
+        mt_ref_hmp_line(out, "Mode: %s", mode);
+    if (mt_json_peek_int(rate, "dirty-rate", &mb_per_s))
+        mt_ref_hmp_line(out, "Dirty rate: %" G_GINT64_FORMAT " (MB/s)",
+                        mb_per_s);
+    else
+        mt_ref_hmp_line(out, "Dirty rate: (not ready)");
+}
+
 static const struct {
     const char *what;
     void (*run)(const HmpInfo *info, GString *out);
 } infos[] = {
+    { "dirty_rate", info_dirty_rate },
     { "kvm", info_kvm },
     { "migrate", info_migrate },
     { "migrate_capabilities", info_capabilities },
@@ -337,7 +368,9 @@ mt_ref_hmp_info(MtRefGuest *g, MtRefDispatch dispatch, const char *what,
     const HmpInfo info = { g, dispatch };
 
     for (gsize i = 0; i < G_N_ELEMENTS(infos); i++) {
-        if (strcmp(what, infos[i].what) != 0)
+        if (strcmp(what, infos[i].what) != 0 ||
+            (infos[i].run == info_dirty_rate &&
+             mt_ref_profile_release(g->profile) < DIRTY_RATE_SINCE))
             continue;
         if (more)
             mt_ref_hmp_extraneous(out, what, "info ", what);

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "drivers/ref/monitor/hmp.h"
@@ -22,10 +23,17 @@
 typedef struct {
     MtRefGuest *guest;
     MtRefDispatch dispatch;
+    GString *flags;             /* the letters of the options that are set */
     const char *words[4];       /* arguments, without options */
     guint n_words;
     GString *out;
 } HmpCall;
+
+static gboolean
+hmp_has_flag(const HmpCall *call, char flag)
+{
+    return strchr(call->flags->str, flag) != NULL;
+}
 
 /* Runs a QMP command; if it fails, the error becomes the answer. */
 static gboolean
@@ -43,8 +51,8 @@ hmp_do(HmpCall *call, const char *command, JsonObject *arguments)
 
 /* ---- values ---- */
 
-/* A number with an optional suffix; without a suffix the unit is @unit bytes.
- * FALSE if @text is not such a number. */
+/* A size with an optional suffix; without a suffix the unit is @unit bytes.  A
+ * fraction of a byte is not accepted.  FALSE if @text is not a size. */
 static gboolean
 hmp_read_number(const char *text, guint64 unit, guint64 *ret)
 {
@@ -61,6 +69,8 @@ hmp_read_number(const char *text, guint64 unit, guint64 *ret)
             return FALSE;
         unit = G_GUINT64_CONSTANT(1) << (10 * (suffix - suffixes));
     }
+    if (unit == 1 && number != floor(number))
+        return FALSE;
     number *= unit;
     if (number >= (double)G_MAXINT64)
         return FALSE;
@@ -72,14 +82,30 @@ hmp_read_number(const char *text, guint64 unit, guint64 *ret)
 static gboolean
 hmp_read_bool(const char *text, gboolean *ret)
 {
-    *ret = strcmp(text, "on") == 0;
-    return *ret || strcmp(text, "off") == 0;
+    static const char *const yes[] = { "on", "yes", "true", "y", NULL };
+    static const char *const no[] = { "off", "no", "false", "n", NULL };
+
+    *ret = g_strv_contains(yes, text);
+    return *ret || g_strv_contains(no, text);
 }
 
 /* Without a suffix the unit of these is MiB. */
 static const char *const hmp_in_mib[] = {
     "max-bandwidth", "avail-switchover-bandwidth", NULL
 };
+
+/* Before 6.0 only parameters with the type size may have a suffix. */
+static gboolean
+hmp_takes_suffix(const HmpCall *call, const MtRow *row)
+{
+    static const char *const sizes[] = {
+        "xbzrle-cache-size", "max-postcopy-bandwidth", "announce-initial",
+        "announce-max", "announce-rounds", "announce-step", NULL
+    };
+
+    return mt_ref_profile_release(call->guest->profile) >=
+           NUMBER_SUFFIX_SINCE || g_strv_contains(sizes, row->qmp);
+}
 
 /* The value of the parameter from @text; NULL if it is not valid, which has
  * been reported. */
@@ -99,7 +125,10 @@ hmp_parameter_value(HmpCall *call, const MtRow *row, const char *text)
         return NULL;
     case MT_TYPE_INT:
     case MT_TYPE_ULLONG:
-        if (hmp_read_number(text, mib ? 1024 * 1024 : 1, &number))
+        if (hmp_read_number(text, mib ? 1024 * 1024 : 1, &number) &&
+            (mib || hmp_takes_suffix(call, row) ||
+             !g_ascii_isalpha(text[strlen(text) - 1]) ||
+             g_str_has_prefix(text, "0x")))
             return mt_json_node_new_uint64(number);
         if (mib)
             mt_ref_hmp_line(call->out, "Error: Invalid size %s", text);
@@ -154,11 +183,11 @@ hmp_set_capability(HmpCall *call)
     g_autoptr(JsonObject) arguments = json_object_new();
     JsonArray *list = json_array_new();
     JsonObject *one = json_object_new();
-    gboolean on;
+    gboolean on = strcmp(call->words[1], "on") == 0;
 
     json_array_add_object_element(list, one);
     json_object_set_array_member(arguments, "capabilities", list);
-    if (!hmp_read_bool(call->words[1], &on)) {
+    if (!on && strcmp(call->words[1], "off") != 0) {
         mt_ref_hmp_line(call->out, "Expected 'on' or 'off'");
         mt_ref_hmp_try_help(call->out, "", "migrate_set_capability");
         return;
@@ -175,26 +204,87 @@ hmp_set_capability(HmpCall *call)
 }
 
 static void
-hmp_migrate_to(HmpCall *call, gboolean detached)
+hmp_migrate(HmpCall *call)
 {
+    static const struct {
+        char flag;
+        const char *argument;
+    } arguments_of[] = {
+        { 'b', "blk" }, { 'i', "inc" }, { 'r', "resume" },
+    };
     g_autoptr(JsonObject) arguments = json_object_new();
 
     json_object_set_string_member(arguments, "uri", call->words[0]);
-    if (hmp_do(call, "migrate", arguments) && !detached)
+    for (gsize i = 0; i < G_N_ELEMENTS(arguments_of); i++) {
+        if (hmp_has_flag(call, arguments_of[i].flag))
+            json_object_set_boolean_member(arguments,
+                                           arguments_of[i].argument, TRUE);
+    }
+    if (hmp_do(call, "migrate", arguments) && !hmp_has_flag(call, 'd'))
         mt_ref_hmp_line(call->out, "terminal does not allow synchronous "
                         "migration, continuing detached");
 }
 
-static void
-hmp_migrate(HmpCall *call)
+/* QEMU's parser of expressions, for numbers only. */
+static gboolean
+hmp_read_integer(HmpCall *call, const char *text, gint64 *ret)
 {
-    hmp_migrate_to(call, FALSE);
+    char *end = NULL;
+
+    *ret = g_ascii_strtoll(text, &end, 0);
+    if (end != text && !*end)
+        return TRUE;
+
+    mt_ref_hmp_line(call->out, "invalid char '%c' in expression", *end);
+    mt_ref_hmp_try_help(call->out, "", "calc_dirty_rate");
+    return FALSE;
 }
 
 static void
-hmp_migrate_detached(HmpCall *call)
+hmp_calc_dirty_rate(HmpCall *call)
 {
-    hmp_migrate_to(call, TRUE);
+    g_autoptr(JsonObject) arguments = json_object_new();
+    gboolean ring = hmp_has_flag(call, 'r');
+    gboolean bitmap = hmp_has_flag(call, 'b');
+    gint64 seconds, samples;
+
+    if (call->n_words == 0) {
+        mt_ref_hmp_line(call->out, "unexpected end of expression");
+        mt_ref_hmp_try_help(call->out, "", "calc_dirty_rate");
+        return;
+    }
+    if (!hmp_read_integer(call, call->words[0], &seconds))
+        return;
+    json_object_set_int_member(arguments, "calc-time", seconds);
+    if (call->n_words > 1) {
+        if (!hmp_read_integer(call, call->words[1], &samples))
+            return;
+        json_object_set_int_member(arguments, "sample-pages", samples);
+    }
+    if (!seconds) {
+        mt_ref_hmp_line(call->out, "Incorrect period length specified!");
+        return;
+    }
+    if (ring && bitmap) {
+        mt_ref_hmp_line(call->out, "Either dirty ring or dirty bitmap can be "
+                        "specified!");
+        return;
+    }
+    if (ring || bitmap)
+        json_object_set_string_member(arguments, "mode", ring ? "dirty-ring" :
+                                      "dirty-bitmap");
+    if (!hmp_do(call, "calc-dirty-rate", arguments))
+        return;
+    mt_ref_hmp_line(call->out, "Starting dirty rate measurement with period "
+                    "%" G_GINT64_FORMAT " seconds", seconds);
+    mt_ref_hmp_line(call->out, "[Please use 'info dirty_rate' to check "
+                    "results]");
+}
+
+/* A reference guest has no network card. */
+static void
+hmp_announce_self(HmpCall *call)
+{
 }
 
 /* A command whose only argument is a size. */
@@ -253,11 +343,18 @@ typedef struct {
     const char *argument;
     guint n_words;
     void (*run)(HmpCall *call);
+    guint n_optional;           /* further arguments */
+    const char *flags;          /* letters of options, in QEMU's order */
+    MtRelease since;            /* of the command in the human monitor */
 } HmpCommand;
 
 static const HmpCommand hmp_commands[] = {
+    { "announce_self", NULL, 0, "announce-self", NULL, 0, hmp_announce_self,
+      2 },
+    { "calc_dirty_rate", NULL, 0, "calc-dirty-rate", NULL, 0,
+      hmp_calc_dirty_rate, 2, "rb", MT_RELEASE(6, 1) },
     { "cont", "c", 0, "cont" },
-    { "migrate", NULL, 0, "migrate", NULL, 1, hmp_migrate },
+    { "migrate", NULL, 0, "migrate", NULL, 1, hmp_migrate, 0, "dbir" },
     { "migrate_cancel", NULL, 0, "migrate_cancel" },
     { "migrate_continue", NULL, 0, "migrate-continue", "state", 1 },
     { "migrate_incoming", NULL, 0, "migrate-incoming", "uri", 1 },
@@ -278,10 +375,40 @@ static const HmpCommand hmp_commands[] = {
     { "stop", "s", NAME_FIRST_SINCE, "stop" },
 };
 
-/* "migrate -d URI". */
-static const HmpCommand hmp_detached = {
-    "migrate", NULL, 0, "migrate", NULL, 1, hmp_migrate_detached
+/* Options that some releases do not have. */
+static const struct {
+    const char *command;
+    char flag;
+    MtRelease from, until;
+} hmp_flag_releases[] = {
+    { "migrate", 'b', 0, MT_RELEASE(9, 0) },
+    { "migrate", 'i', 0, MT_RELEASE(9, 0) },
+    { "migrate", 'r', MT_RELEASE(3, 0), MT_RELEASE_MAX },
+    { "calc_dirty_rate", 'r', MT_RELEASE(6, 2), MT_RELEASE_MAX },
+    { "calc_dirty_rate", 'b', MT_RELEASE(6, 2), MT_RELEASE_MAX },
 };
+
+/* The options of @command in the release of @g. */
+static char *
+hmp_flags(MtRefGuest *g, const HmpCommand *command)
+{
+    MtRelease release = mt_ref_profile_release(g->profile);
+    GString *flags = g_string_new(NULL);
+
+    for (const char *f = command->flags; f && *f; f++) {
+        gboolean has = TRUE;
+
+        for (gsize i = 0; i < G_N_ELEMENTS(hmp_flag_releases); i++) {
+            if (hmp_flag_releases[i].flag == *f &&
+                strcmp(hmp_flag_releases[i].command, command->name) == 0)
+                has = release >= hmp_flag_releases[i].from &&
+                      release <= hmp_flag_releases[i].until;
+        }
+        if (has)
+            g_string_append_c(flags, *f);
+    }
+    return g_string_free(flags, FALSE);
+}
 
 static gboolean
 hmp_has_alias(MtRefGuest *g, const HmpCommand *command)
@@ -299,6 +426,7 @@ hmp_find(MtRefGuest *g, const char *name)
         if ((strcmp(name, command->name) == 0 ||
              (hmp_has_alias(g, command) &&
               strcmp(name, command->alias) == 0)) &&
+            mt_ref_profile_release(g->profile) >= command->since &&
             mt_ref_profile_command(g->profile, command->qmp) !=
                 MT_REF_ABSENT)
             return command;
@@ -329,7 +457,7 @@ hmp_run(HmpCall *call, const HmpCommand *command, const char *name)
     if (call->n_words < command->n_words) {
         mt_ref_hmp_line(call->out, "%s: string expected", name);
         mt_ref_hmp_try_help(call->out, "", name);
-    } else if (call->n_words > command->n_words) {
+    } else if (call->n_words > command->n_words + command->n_optional) {
         hmp_too_much(call, command, name);
     } else if (command->run) {
         command->run(call);
@@ -341,29 +469,53 @@ hmp_run(HmpCall *call, const HmpCommand *command, const char *name)
     }
 }
 
+/* Options must be in QEMU's order.  Text that follows the letter of an option
+ * is an argument. */
+static gboolean
+hmp_read_flags(HmpCall *call, const HmpCommand *command, char ***words)
+{
+    g_autofree char *flags = hmp_flags(call->guest, command);
+
+    for (const char *f = flags; *f && **words; f++) {
+        char *word = **words;
+
+        if (word[0] != '-')
+            continue;
+        if (word[1] == *f) {
+            g_string_append_c(call->flags, *f);
+            if (word[2])
+                memmove(word, word + 2, strlen(word + 2) + 1);
+            else
+                (*words)++;
+        } else if (!word[1] || !strchr(f, word[1])) {
+            mt_ref_hmp_line(call->out, "%s: unsupported option -%c",
+                            command->name, word[1]);
+            mt_ref_hmp_try_help(call->out, "", command->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 static void
 hmp_words(MtRefGuest *g, MtRefDispatch dispatch, char **words, GString *out)
 {
     const HmpCommand *command = hmp_find(g, words[0]);
-    HmpCall call = { .guest = g, .dispatch = dispatch, .out = out };
-    guint first = 1;
+    g_autoptr(GString) flags = g_string_new(NULL);
+    HmpCall call = {
+        .guest = g, .dispatch = dispatch, .flags = flags, .out = out,
+    };
+    char **rest = words + 1;
 
     if (!command) {
         mt_ref_hmp_line(out, "unknown command: '%s'", words[0]);
         return;
     }
-    if (command->run == hmp_migrate && words[1] && words[1][0] == '-') {
-        if (strcmp(words[1], "-d") != 0) {
-            mt_ref_hmp_line(out, "migrate: unsupported option %s", words[1]);
-            mt_ref_hmp_try_help(out, "", "migrate");
-            return;
-        }
-        command = &hmp_detached;
-        first = 2;
-    }
-    for (char **word = words + first; *word; word++) {
+    if (!hmp_read_flags(&call, command, &rest))
+        return;
+    for (; *rest; rest++) {
         if (call.n_words < G_N_ELEMENTS(call.words))
-            call.words[call.n_words++] = *word;
+            call.words[call.n_words++] = *rest;
     }
     hmp_run(&call, command, words[0]);
 }
