@@ -21,6 +21,8 @@
 
 /* The interval at which silent connections are polled. */
 #define PEEK_MS 2
+/* The same after a second. */
+#define PEEK_SLOW_MS 50
 
 /* The interval at which a new recovery address is looked for. */
 #define RECOVER_MS 50
@@ -99,7 +101,9 @@ dest_accept_multifd(DestRun *run, GError **error)
         e->ram, mt_codec_find(e->settings.multifd_compression, NULL),
         &e->settings, &run->pages, &e->counters, e->failure);
     while (!run->io || !mt_multifd_recv_is_full(run->channels)) {
-        guint wait_ms = begin ? PEEK_MS : 0;
+        guint wait_ms = !begin ? 0 :
+            g_get_monotonic_time() - begin < G_USEC_PER_SEC ? PEEK_MS :
+            PEEK_SLOW_MS;
         guint n_before = n_accepted;
         GError *local = NULL;
 
@@ -129,7 +133,8 @@ dest_accept_multifd(DestRun *run, GError **error)
                 return FALSE;
         }
         /* A source connects all channels before it closes the main channel. */
-        if (hung_up && n_accepted == n_before && n_accepted < n_wanted) {
+        if (hung_up && n_accepted == n_before && n_accepted < n_wanted &&
+            !e->settings.wait_for_channels) {
             migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
                               "the main channel was closed when %u of %u "
                               "connections had arrived", n_accepted, n_wanted);

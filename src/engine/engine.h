@@ -34,9 +34,11 @@
  * To migrate to a real QEMU: mt_transport_new("tcp:127.0.0.1:4444", &error), and
  * for 7.2 and older mt_engine_settings_speak(&settings, MT_GENERATION_OLD).
  *
- * After a failure the guest can run on one side only: the source starts its guest
- * again unless it cannot know whether the destination runs it (see
- * MT_OUTCOME_UNKNOWN).
+ * After a failure the source starts its guest again unless it cannot know whether
+ * the destination runs it (see MT_OUTCOME_UNKNOWN).  If the connection is closed
+ * after the destination has started the guest and before its answer arrives, the
+ * guest runs on both sides, as with QEMU: a caller that must exclude this starts
+ * the guest of the destination itself when the source has completed.
  *
  * All functions may be called from any thread and from the listener, except
  * mt_engine_wait(), mt_engine_end() and mt_engine_free(), which the listener must
@@ -83,8 +85,8 @@ typedef enum {
     MT_OUTCOME_PENDING,     /* the migration is running */
     MT_OUTCOME_HERE,        /* this side */
     MT_OUTCOME_THERE,       /* the other side */
-    MT_OUTCOME_UNKNOWN,     /* the guest may run on the other side, but there
-                             * was no answer: this side stays stopped */
+    MT_OUTCOME_UNKNOWN,     /* all was sent, but no answer came within the
+                             * time limit: this side stays stopped */
 } MtOutcome;
 
 /*

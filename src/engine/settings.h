@@ -105,6 +105,8 @@ typedef struct {
     /* Destination. */
     MtAckRule ack_rule;
     gboolean check_machine;         /* the name must be @machine */
+    gboolean wait_for_channels;     /* wait for missing multifd connections even
+                                     * if the main channel is closed */
 
     /* Settings that QEMU does not have. */
     guint timeout_ms;               /* without progress; 0: no limit */

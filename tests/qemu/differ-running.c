@@ -267,6 +267,42 @@ static const Story stories[] = {
         "> migrate-incoming {'uri': '$DST'}", "migrate {'uri': '$DST'}",
         "@wait failed", "query-status",
     } },
+    { "more channels at the destination", 0, {
+        "migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'multifd', 'state': true}]}",
+        "> migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'multifd', 'state': true}]}",
+        "> migrate-set-parameters {'multifd-channels': 4}",
+        "> migrate-incoming {'uri': '$DST'}", "migrate {'uri': '$DST'}",
+        "@wait completed", "query-migrate", "query-status",
+        "> query-migrate", "> query-status",
+    } },
+    { "multifd at the destination only", 0, {
+        "> migrate-set-capabilities {'capabilities': "
+        "[{'capability': 'multifd', 'state': true}]}",
+        "> migrate-incoming {'uri': '$DST'}", "migrate {'uri': '$DST'}",
+        "@wait completed", "query-migrate", "query-status",
+        "> query-migrate", "> query-status",
+    } },
+    { "available bandwidth set while it runs", PEER_FILLED, {
+        "migrate-set-parameters {'max-bandwidth': 65536}",
+        "migrate {'uri': '$SINK'}", "@wait active", "query-migrate",
+        "migrate-set-parameters "
+        "{'avail-switchover-bandwidth': 1000000000000}",
+        "migrate-set-parameters {'downtime-limit': 2000000}",
+        "migrate-set-parameters {'max-bandwidth': 65537}",
+        "@wait completed", QUERIES,
+    } },
+    { "downtime limit raised while it runs", PEER_FILLED, {
+        "migrate-set-parameters {'max-bandwidth': 1048576}",
+        "migrate {'uri': '$SINK'}", "@wait active",
+        "migrate-set-parameters {'downtime-limit': 2000000}",
+        "@wait completed", QUERIES,
+    } },
+    { "less than ten bytes per second", PEER_FILLED, {
+        "migrate-set-parameters {'max-bandwidth': 9}",
+        "migrate {'uri': '$SINK'}", "@wait completed", QUERIES,
+    } },
     { "multifd after what cannot do it", 0, {
         "migrate {'uri': 'exec:cat >/dev/null'}", "@wait completed",
         "migrate-set-capabilities {'capabilities': "

@@ -567,6 +567,99 @@ test_retune_available(void)
     ref_client_assert_same_ram(from, to);
 }
 
+/* A destination that expects more connections than the source makes waits for
+ * them, also when the source has completed, and does not end. */
+static void
+test_missing_channels(void)
+{
+    static const struct {
+        MtRelease release;
+        gboolean source_multifd;
+        const char *setup;
+    } cases[] = {
+        { MT_RELEASE(7, 2), TRUE, "none" },
+        { MT_RELEASE(7, 2), FALSE, "none" },
+        { MT_RELEASE(10, 0), TRUE, "setup" },
+        { MT_RELEASE(10, 0), FALSE, "setup" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(MtRefGuestSpec) spec = mt_ref_guest_spec_new(
+            "zero", cases[i].release);
+        g_autoptr(RefClient) from = NULL;
+        g_autoptr(RefClient) to = NULL;
+        g_autofree char *status = NULL;
+
+        spec->ram_bytes = 1 << 20;
+        from = ref_client_new(spec);
+        spec->incoming = TRUE;
+        to = ref_client_new(spec);
+        if (cases[i].source_multifd)
+            ref_client_run(from, "migrate-set-capabilities", "{'capabilities':"
+                           " [{'capability': 'multifd', 'state': true}]}");
+        ref_client_run(to, "migrate-set-capabilities", "{'capabilities': "
+                       "[{'capability': 'multifd', 'state': true}]}");
+        ref_client_run(to, "migrate-set-parameters",
+                       "{'multifd-channels': 4}");
+        ref_client_migrate(from, to, "unix");
+        ref_client_wait(from, "completed");
+        g_usleep(100000);
+        status = ref_client_status(to);
+        g_assert_cmpstr(status, ==, cases[i].setup);
+        assert_state(to, "inmigrate");
+    }
+}
+
+/* 11.1 waits for an acknowledgement only with a machine type of an older
+ * release; a destination without the capability never sends one. */
+static void
+test_ack_dialects(void)
+{
+    static const struct {
+        MtRelease release;
+        const char *machine;
+        gboolean waits;
+    } cases[] = {
+        { MT_RELEASE(10, 0), NULL, TRUE },
+        { MT_RELEASE(11, 1), NULL, FALSE },
+        { MT_RELEASE(11, 1), "pc-q35-11.1", FALSE },
+        { MT_RELEASE(11, 1), "pc-q35-11.0", TRUE },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        for (guint ack = 0; ack < 2; ack++) {
+            g_autoptr(MtRefGuestSpec) spec = mt_ref_guest_spec_new(
+                "ack", cases[i].release);
+            g_autoptr(RefClient) from = NULL;
+            g_autoptr(RefClient) to = NULL;
+            g_autofree char *status = NULL;
+            static const char on[] = "{'capabilities': [{'capability': "
+                "'return-path', 'state': true}, {'capability': "
+                "'switchover-ack', 'state': true}]}";
+
+            spec->ram_bytes = 1 << 20;
+            spec->machine = g_strdup(cases[i].machine);
+            from = ref_client_new(spec);
+            spec->incoming = TRUE;
+            to = ref_client_new(spec);
+            ref_client_run(from, "migrate-set-capabilities", "%s", on);
+            if (ack)
+                ref_client_run(to, "migrate-set-capabilities", "%s", on);
+            ref_client_migrate(from, to, "unix");
+            if (ack || !cases[i].waits) {
+                ref_client_wait(from, "completed");
+                continue;
+            }
+            ref_client_wait(from, "active");
+            g_usleep(200000);
+            status = ref_client_status(from);
+            g_assert_cmpstr(status, ==, "active");
+            ref_client_run(from, "migrate_cancel", NULL);
+            ref_client_wait(from, "cancelled");
+        }
+    }
+}
+
 /* QEMU counts a limit of less than ten bytes per second as none. */
 static void
 test_tiny_bandwidth(void)
@@ -800,7 +893,8 @@ load_stream(JsonObject *entry, const char *path, const char *how)
                        "[{'capability': '%s', 'state': true}]}",
                        json_array_get_string_element(capabilities, i));
 
-    if (strcmp(how, "fd") == 0) {
+    /* Since 11.0 a descriptor of a regular file is refused. */
+    if (strcmp(how, "fd") == 0 && release < MT_RELEASE(11, 0)) {
         g_free(ref_client_say_fd(
             c, "{'execute': 'getfd', 'arguments': {'fdname': 'stream'}}",
             open(path, O_RDONLY | O_CLOEXEC)));
@@ -941,6 +1035,8 @@ main(int argc, char **argv)
     g_test_add_func("/ref/guest/retune", test_retune);
     g_test_add_func("/ref/guest/retune-throttle", test_retune_throttle);
     g_test_add_func("/ref/guest/retune-available", test_retune_available);
+    g_test_add_func("/ref/guest/missing-channels", test_missing_channels);
+    g_test_add_func("/ref/guest/ack-dialects", test_ack_dialects);
     g_test_add_func("/ref/guest/tiny-bandwidth", test_tiny_bandwidth);
     g_test_add_func("/ref/guest/xbzrle-overflow", test_xbzrle_overflow);
     g_test_add_func("/ref/guest/auto-converge", test_auto_converge);

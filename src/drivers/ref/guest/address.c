@@ -6,6 +6,8 @@
 #include "config.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "drivers/ref/guest/guest-private.h"
 #include "util/json-peek.h"
@@ -15,6 +17,9 @@
 #define ONE_OF_TWO_TEXT_SINCE MT_RELEASE(9, 0)
 /* The list may have a channel of type cpr since this release. */
 #define CPR_CHANNEL_SINCE MT_RELEASE(10, 0)
+
+/* A descriptor of a regular file is refused since this release. */
+#define FD_FILE_GONE MT_RELEASE(11, 0)
 
 static gboolean
 address_neither_nor(MtRefGuest *g, gboolean both, gboolean incoming,
@@ -185,12 +190,22 @@ address_open_fd(MtRefGuest *g, const char *name, MtRefRefusal *refusal)
 {
     g_autofree char *uri = NULL;
     gpointer key, fd;
+    struct stat st;
 
     /* A number, which QEMU accepts, would be a descriptor of the process that
      * the guest lives in. */
     if (!g_hash_table_steal_extended(g->fds, name, &key, &fd)) {
         mt_ref_refuse(refusal, "File descriptor named '%s' has not been found",
                       name);
+        return NULL;
+    }
+
+    if (mt_ref_profile_release(g->profile) >= FD_FILE_GONE &&
+        fstat(GPOINTER_TO_INT(fd), &st) == 0 && S_ISREG(st.st_mode)) {
+        g_free(key);
+        close(GPOINTER_TO_INT(fd));
+        mt_ref_refuse(refusal, "fd: migration to a file is not supported. Use "
+                      "file: instead.");
         return NULL;
     }
 

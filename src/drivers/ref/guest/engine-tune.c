@@ -16,7 +16,8 @@
 #define SYNC_EACH_SECTION_GONE MT_RELEASE(8, 1)
 #define GENERATION_NEW_SINCE MT_RELEASE(10, 0)
 /* Since this release a destination sends the acknowledgement only if a device
- * asks for it; a reference guest has no such device. */
+ * asks for it; a reference guest has no such device.  Machine types of older
+ * releases keep the old rule: it is always sent and waited for. */
 #define ACK_COUNTED_SINCE MT_RELEASE(11, 1)
 
 /* Post-copy waits for recovery when its connection breaks; its status is
@@ -120,9 +121,8 @@ tune_dialect(MtRefGuest *g, MtEngineSettings *s)
     s->wire.sync_each_section = sent_as < SYNC_EACH_SECTION_GONE;
     s->wire.refuse_switchover_start = release < GENERATION_NEW_SINCE;
     s->wire.refuse_flush = release < SYNC_EACH_SECTION_GONE;
-    s->ack_rule = s->switchover_ack && release < ACK_COUNTED_SINCE ?
-        MT_ACK_ALWAYS : MT_ACK_NEVER;
-    s->switchover_ack = s->switchover_ack && release < ACK_COUNTED_SINCE;
+    s->switchover_ack = s->switchover_ack && sent_as < ACK_COUNTED_SINCE;
+    s->ack_rule = s->switchover_ack ? MT_ACK_ALWAYS : MT_ACK_NEVER;
     for (guint i = 0; i < G_N_ELEMENTS(tune_zero); i++) {
         if (g_strcmp0(zero, tune_zero[i].name) == 0)
             s->zero_detection = tune_zero[i].value;
@@ -228,6 +228,7 @@ mt_ref_guest_tune(MtRefGuest *g, MtEngineSettings *s)
     g_strlcpy(s->machine, g->spec->machine ? g->spec->machine : "none",
               sizeof(s->machine));
     s->check_machine = TRUE;
+    s->wait_for_channels = TRUE;
     s->timeout_ms = SOURCE_TIMEOUT_MS;
     tune_conflicts(s);
 }
