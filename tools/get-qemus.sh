@@ -68,20 +68,20 @@ remove_root() {
 
 # Installs the QEMU of a suite in a root.
 install_qemu() {
-    suite=$1
-    root=$2
-    base=${suite%-backports}
+    from=$1
+    into=$2
+    base=${from%-backports}
     target=
 
-    if [ "$base" != "$suite" ]; then
-        target="-t $suite"
-        sed -n "s/^\(deb .*\) $base main.*/\1 $suite main/p" \
-            "$root/etc/apt/sources.list" |
-            as_root tee "$root/etc/apt/sources.list.d/backports.list" || return 1
+    if [ "$base" != "$from" ]; then
+        target="-t $from"
+        sed -n "s/^\(deb .*\) $base main.*/\1 $from main/p" \
+            "$into/etc/apt/sources.list" |
+            as_root tee "$into/etc/apt/sources.list.d/backports.list" || return 1
     fi
-    as_root chroot "$root" apt-get -q update || return 1
+    as_root chroot "$into" apt-get -q update || return 1
     # shellcheck disable=SC2086 # no suite, no argument
-    as_root env DEBIAN_FRONTEND=noninteractive chroot "$root" \
+    as_root env DEBIAN_FRONTEND=noninteractive chroot "$into" \
         apt-get -qq -y -o Dpkg::Use-Pty=0 install --no-install-recommends \
         $target qemu-system-x86
 }

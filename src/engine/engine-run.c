@@ -71,6 +71,21 @@ mt_engine_finish(MtEngine *e, MtStatus status, MtOutcome outcome,
 }
 
 void
+mt_engine_tune_throttle(MtEngine *e)
+{
+    MtThrottleSettings throttle = {
+        .initial = e->settings.throttle_initial,
+        .increment = e->settings.throttle_increment,
+        .max = e->settings.throttle_max,
+        .trigger = e->settings.throttle_trigger,
+        .tailslow = e->settings.throttle_tailslow,
+    };
+
+    if (e->guest.throttle)
+        mt_throttle_set(e->guest.throttle, &throttle);
+}
+
+void
 mt_engine_stop_guest(MtEngine *e)
 {
     gint64 now = mt_clock_now(mt_clock_system());

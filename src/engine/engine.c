@@ -104,21 +104,6 @@ engine_check_transport(const MtEngineSettings *settings, MtTransport *t,
     return TRUE;
 }
 
-void
-mt_engine_tune_throttle(MtEngine *e)
-{
-    MtThrottleSettings throttle = {
-        .initial = e->settings.throttle_initial,
-        .increment = e->settings.throttle_increment,
-        .max = e->settings.throttle_max,
-        .trigger = e->settings.throttle_trigger,
-        .tailslow = e->settings.throttle_tailslow,
-    };
-
-    if (e->guest.throttle)
-        mt_throttle_set(e->guest.throttle, &throttle);
-}
-
 /* Resets the engine for a new migration. */
 static gboolean
 engine_begin(MtEngine *e, gboolean is_source,
