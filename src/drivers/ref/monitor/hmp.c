@@ -235,6 +235,8 @@ hmp_read_integer(HmpCall *call, const char *text, gint64 *ret)
     if (end != text && !*end)
         return TRUE;
 
+    if (end == text && *end == '-')
+        end++;
     mt_ref_hmp_line(call->out, "invalid char '%c' in expression", *end);
     mt_ref_hmp_try_help(call->out, "", "calc_dirty_rate");
     return FALSE;
@@ -489,7 +491,7 @@ hmp_read_flags(HmpCall *call, const HmpCommand *command, char ***words)
                 (*words)++;
         } else if (!word[1] || !strchr(f, word[1])) {
             mt_ref_hmp_line(call->out, "%s: unsupported option -%c",
-                            command->name, word[1]);
+                            command->name, word[1] ? word[1] : ' ');
             mt_ref_hmp_try_help(call->out, "", command->name);
             return FALSE;
         }
