@@ -22,8 +22,12 @@
 #include "util/i18n.h"
 #include "util/json.h"
 
-/* The largest answer. */
-#define MT_CLIENT_MAX_MESSAGE (16 * 1024 * 1024)
+/* The limits of a message, so that a hostile peer cannot exhaust memory or
+ * time.  The schema of QEMU 10.0, the largest answer, has 214 KB and 18031
+ * nodes. */
+#define CLIENT_MAX_SCHEMA (2 * 1024 * 1024)
+#define CLIENT_MAX_MESSAGE (256 * 1024)
+#define CLIENT_MAX_NODES 200000
 
 #define CLIENT_READ_BYTES (64 * 1024)
 
@@ -159,9 +163,15 @@ static void
 client_message(MtClient *client, const char *text, gsize length)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(MtMessage) message = mt_message_parse(text, length, &error);
+    g_autoptr(MtMessage) message = NULL;
 
     client_log(client, "received", text, length);
+    if (mt_message_count_nodes(text, length) > CLIENT_MAX_NODES) {
+        client_fail(client, MIGTUNE_ERROR_PROTOCOL,
+                    _("a message has more than %d values"), CLIENT_MAX_NODES);
+        return;
+    }
+    message = mt_message_parse(text, length, &error);
     if (!message) {
         client_fail(client, MIGTUNE_ERROR_PROTOCOL,
                     client->greeted ? "%s" : _("this is not a QMP monitor: %s"),
@@ -194,10 +204,19 @@ client_message(MtClient *client, const char *text, gsize length)
     }
 }
 
+/* The largest message that the peer may send now. */
 static gsize
 client_max_message(const MtClient *client)
 {
-    return client->greeted ? MT_CLIENT_MAX_MESSAGE : MT_CLIENT_MAX_GREETING;
+    if (!client->greeted)
+        return MT_CLIENT_MAX_GREETING;
+    for (guint i = 0; client->commands && i < client->n_commands; i++) {
+        if (!client->commands[i].answered &&
+            strcmp(client->commands[i].name, "query-qmp-schema") == 0)
+            return CLIENT_MAX_SCHEMA;
+    }
+
+    return CLIENT_MAX_MESSAGE;
 }
 
 static gboolean

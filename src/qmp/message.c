@@ -165,6 +165,17 @@ mt_message_refusal(const char *name, const char *error_class,
     return error;
 }
 
+gsize
+mt_message_count_nodes(const char *text, gsize length)
+{
+    gsize n = 1;
+
+    for (gsize i = 0; i < length; i++)
+        n += text[i] == '{' || text[i] == '[' || text[i] == ',';
+
+    return n;
+}
+
 /* Parts of member names whose values are not logged. */
 static const char *const message_secrets[] = {
     "password", "passwd", "passphrase", "secret", "token", "credential",

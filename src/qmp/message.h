@@ -53,6 +53,13 @@ GError *mt_message_refusal(const char *name, const char *error_class,
                            const char *error_desc);
 
 /*
+ * An upper bound of the JSON nodes in @text: brackets and commas, also those in
+ * strings.  It needs no memory, unlike the parser, which needs about a hundred
+ * bytes a node.
+ */
+gsize mt_message_count_nodes(const char *text, gsize length);
+
+/*
  * @length bytes of a message as one line for the debug log: cut after
  * MT_MESSAGE_LOG_BYTES, with the values of members that may hold a secret
  * (passwords, keys, tokens) replaced by "***".  @text need not be valid.

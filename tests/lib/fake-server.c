@@ -215,8 +215,8 @@ monitor_answer_badly(FakeMonitor *monitor, JsonObject *reply,
         monitor_send_text(monitor, "{\"return\": \"\xff\"}\r\n");
         return;
     case FAKE_TRICK_ANSWER_DEEP:
-        monitor_send_run(monitor, '[', 200000);
-        monitor_send_run(monitor, ']', 200000);
+        monitor_send_run(monitor, '[', 60000);
+        monitor_send_run(monitor, ']', 60000);
         monitor_send_text(monitor, "\r\n");
         return;
     case FAKE_TRICK_ANSWER_GARBAGE:

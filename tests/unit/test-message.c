@@ -141,6 +141,22 @@ test_secrets_are_not_logged(void)
     g_assert_true(g_str_has_suffix(cut, " ... (4097 bytes)"));
 }
 
+static void
+test_nodes_are_counted(void)
+{
+    static const struct {
+        const char *text;
+        gsize n;
+    } cases[] = {
+        { "1", 1 }, { "[1, 2, {}]", 5 }, { "{\"return\": {}}", 3 },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_assert_cmpuint(mt_message_count_nodes(cases[i].text,
+                                                strlen(cases[i].text)), ==,
+                         cases[i].n);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -152,6 +168,7 @@ main(int argc, char **argv)
                     test_other_objects_are_refused);
     g_test_add_func("/message/a-command-is-one-line",
                     test_a_command_is_one_line);
+    g_test_add_func("/message/nodes-are-counted", test_nodes_are_counted);
     g_test_add_func("/message/secrets-are-not-logged",
                     test_secrets_are_not_logged);
     return g_test_run();
