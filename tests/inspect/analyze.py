@@ -33,17 +33,24 @@ def load(path):
 
 def theirs(module, stream):
     sizes = []
+    depth = 0
     section_class = module.VMSDSection
     begin, read = section_class.__init__, section_class.read
 
     def noting_begin(self, file, version_id, device, section_key):
         begin(self, file, version_id, device, section_key)
-        self.noted = (section_key[0], section_key[1], version_id)
+        self.noted = (section_key, version_id)
 
     def noting_read(self):
+        nonlocal depth
         start = self.file.tell()
+        depth += 1
         result = read(self)
-        sizes.append([*self.noted, self.file.tell() - start])
+        depth -= 1
+        key, version = self.noted
+        # Subsections and the configuration are of this class, too.
+        if not depth and not isinstance(key, str):
+            sizes.append([key[0], key[1], version, self.file.tell() - start])
         return result
 
     section_class.__init__, section_class.read = noting_begin, noting_read
