@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,6 +101,94 @@ bench_print_ratio(const char *name, const Series *series, const Series *base)
 
     if (below > 0)
         printf("  %-44s %10.2f times\n", name, series_median(series) / below);
+}
+
+/* The worst share of other load during a measurement. */
+static double worst_foreign;
+
+static double
+bench_own_seconds(int who)
+{
+    struct rusage usage;
+
+    getrusage(who, &usage);
+    return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+void
+bench_load_take(BenchLoad *load)
+{
+    g_autofree char *stat = NULL;
+    g_autofree char *pressure = NULL;
+    guint64 user = 0, nice = 0, system = 0, steal = 0;
+    const char *total;
+
+    load->when = bench_now();
+    if (g_file_get_contents("/proc/stat", &stat, NULL, NULL))
+        sscanf(stat, "cpu %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %"
+               G_GUINT64_FORMAT " %*u %*u %*u %*u %" G_GUINT64_FORMAT,
+               &user, &nice, &system, &steal);
+    load->busy = (user + nice + system + steal) /
+        (double)sysconf(_SC_CLK_TCK);
+    load->own = bench_own_seconds(RUSAGE_SELF) +
+        bench_own_seconds(RUSAGE_CHILDREN);
+    load->stalled = 0;
+    if (g_file_get_contents("/proc/pressure/cpu", &pressure, NULL, NULL) &&
+        (total = strstr(pressure, "total=")))
+        load->stalled = g_ascii_strtoull(total + 6, NULL, 10) / 1e6;
+}
+
+double
+bench_load_foreign(const BenchLoad *before, const BenchLoad *after,
+                   double running)
+{
+    double elapsed = after->when - before->when;
+    double foreign = after->busy - before->busy -
+        (after->own - before->own) - running;
+
+    return elapsed > 0 ?
+        MAX(0, foreign) / elapsed / g_get_num_processors() : 0;
+}
+
+void
+bench_load_note(double foreign)
+{
+    worst_foreign = MAX(worst_foreign, foreign);
+}
+
+/* Whether the machine is quiet before anything is measured. */
+static void
+bench_check_quiet(void)
+{
+    BenchLoad before, after;
+    double foreign;
+
+    bench_load_take(&before);
+    g_usleep(G_USEC_PER_SEC);
+    bench_load_take(&after);
+    foreign = bench_load_foreign(&before, &after, 0);
+    bench_load_note(foreign);
+    printf("before: other programs use %.1f %% of the processors, pressure "
+           "%.1f %%\n", 100 * foreign,
+           100 * (after.stalled - before.stalled) /
+           (after.when - before.when));
+}
+
+/* FALSE if other programs ran beside what was measured. */
+static gboolean
+bench_print_validity(const BenchLoad *start)
+{
+    BenchLoad end;
+    gboolean valid = worst_foreign <= BENCH_MAX_FOREIGN;
+
+    bench_load_take(&end);
+    printf("\n%s: other programs used up to %.1f %% of the processors during "
+           "a measurement (limit %.0f %%); pressure %.1f %% of the time\n",
+           valid ? "VALID" : "NOT VALID", 100 * worst_foreign,
+           100 * BENCH_MAX_FOREIGN, 100 * (end.stalled - start->stalled) /
+           MAX(end.when - start->when, 1e-9));
+    return valid;
 }
 
 void
@@ -226,11 +315,16 @@ main(int argc, char **argv)
         { "row", 'r', 0, G_OPTION_ARG_STRING, &bench.row,
           "of the migrations, only those with TEXT in their name", "TEXT" },
         { "quick", 'q', 0, G_OPTION_ARG_NONE, &bench.quick,
-          "once, with small guests", NULL },
+          "once, with small guests, on a machine that may be busy", NULL },
+        { "null", 0, 0, G_OPTION_ARG_NONE, &bench.null,
+          "of the migrations: measure a second QEMU in place of the engine; "
+          "every ratio must be 1 within its spread", NULL },
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, NULL,
           NULL },
         { NULL },
     };
+    BenchLoad start;
+    gboolean valid;
     int status;
 
     g_option_context_add_main_entries(context, options, NULL);
@@ -259,7 +353,20 @@ main(int argc, char **argv)
     }
 
     bench_print_machine(&bench);
+    bench_load_take(&start);
+    bench_check_quiet();
     status = bench_run(&bench, names);
+    valid = bench_print_validity(&start);
+    if (bench.n_unlike) {
+        fprintf(stderr, "null test: %u rows differ from 1 by more than their "
+                "spread\n", bench.n_unlike);
+        /* On a busy machine this says nothing about the benchmark. */
+        status |= valid;
+    }
+    if (!valid && !bench.quick && !status)
+        status = 3;
+    fflush(stdout);
     g_rmdir(bench.dir);
+    g_free(bench.row);
     return status;
 }

@@ -12,6 +12,8 @@ typedef struct {
     guint repeats;
     guint64 ram_bytes; /* of the guests that are migrated */
     gboolean quick;    /* small enough for a smoke test */
+    gboolean null;     /* a second QEMU in the engine's place */
+    guint n_unlike;    /* rows of the null test whose ratio is not 1 */
     char *row;         /* NULL: all; else what their names contain */
     char *dir;         /* for sockets and what QEMU writes */
 } Bench;
@@ -32,6 +34,32 @@ void bench_print(const char *name, const Series *series, const char *unit);
 /* A line of two medians' ratio. */
 void bench_print_ratio(const char *name, const Series *series,
                        const Series *base);
+
+/*
+ * Processor time that the whole machine has used, and what it waited for a
+ * processor (/proc/stat, /proc/pressure/cpu), in seconds.  Interrupts are left
+ * out: nobody knows for whom they work.
+ */
+typedef struct {
+    double when;
+    double busy;
+    double own;     /* this process and its children that have ended */
+    double stalled;
+} BenchLoad;
+
+void bench_load_take(BenchLoad *load);
+
+/* The share of all processors that other programs used since @before, where
+ * @running seconds were used by children that still run. */
+double bench_load_foreign(const BenchLoad *before, const BenchLoad *after,
+                          double running);
+
+/* Above this share no measurement is valid. */
+#define BENCH_MAX_FOREIGN 0.05
+
+/* Notes a share of other load during a measurement; the worst one decides
+ * whether the run is valid. */
+void bench_load_note(double foreign);
 
 void bench_note(const char *format, ...) G_GNUC_PRINTF(1, 2);
 

@@ -19,6 +19,7 @@ typedef struct {
     const char *codec; /* NULL: without multifd */
     guint channels;
     int level;
+    gboolean cold; /* sources that have just started */
 } Row;
 
 static gboolean
@@ -31,7 +32,7 @@ row_wanted(const Bench *bench, const Row *row)
 typedef struct {
     Series speed; /* GB of RAM a second */
     Series sent;  /* MB */
-    Series cpu;   /* seconds */
+    Series cpu;   /* seconds for each GB of RAM, both ends */
 } Figures;
 
 static void
@@ -44,19 +45,39 @@ figures_clear(Figures *figures)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Figures, figures_clear)
 
+/* What a QEMU that runs on has used so far; 0 for none. */
+static double
+running_seconds(const Move *move)
+{
+    return move->source_guest ? qemu_guest_cpu_seconds(move->source_guest) : 0;
+}
+
 static gboolean
 figures_measure(Figures *figures, const Bench *bench, const Move *move,
                 Image *image, GError **error)
 {
+    BenchLoad before, after;
+    double running = running_seconds(move);
     MoveResult result;
 
+    bench_load_take(&before);
     if (!move_run(bench, move, image, &result, error))
         return FALSE;
+    bench_load_take(&after);
+    bench_load_note(bench_load_foreign(&before, &after,
+                                       running_seconds(move) - running));
 
     series_add(&figures->speed, bench->ram_bytes / GB / result.seconds);
     series_add(&figures->sent, result.sent / 1e6);
-    series_add(&figures->cpu, result.cpu_seconds);
+    series_add(&figures->cpu, result.cpu_seconds / (bench->ram_bytes / GB));
     return TRUE;
+}
+
+/* The last value of a series that was not sorted yet. */
+static double
+series_last(const Series *series)
+{
+    return g_array_index(series->values, double, series->values->len - 1);
 }
 
 static void
@@ -68,7 +89,7 @@ figures_print(const Figures *figures, const char *row, const char *who)
 
     bench_print(speed, &figures->speed, "GB/s");
     bench_print(sent, &figures->sent, "MB");
-    bench_print(cpu, &figures->cpu, "s");
+    bench_print(cpu, &figures->cpu, "s/GB");
 }
 
 /* One line of the summary table. */
@@ -98,36 +119,81 @@ migrate_table(const char *ours, const char *theirs)
     return table;
 }
 
+/* Whether the ratios of the pairs, widened by a tenth, contain 1: so close do
+ * two runs of the same program come on a machine that is shared. */
+static gboolean
+pairs_are_alike(const Series *pairs)
+{
+    double lowest = G_MAXDOUBLE, highest = 0;
+
+    for (guint i = 0; i < pairs->values->len; i++) {
+        double ratio = g_array_index(pairs->values, double, i);
+
+        lowest = MIN(lowest, ratio);
+        highest = MAX(highest, ratio);
+    }
+
+    return lowest * 0.9 <= 1 && highest * 1.1 >= 1;
+}
+
+/*
+ * Measures a row in pairs, in turn.  Both sources have run before and have their
+ * RAM mapped, or (a cold row) neither has; both destinations are new processes
+ * with fresh memory.  With --null the first of each pair is a QEMU, too.
+ */
 static gboolean
 migrate_row(Bench *bench, const Row *row, Image *image, const char *qemu,
             GString *table, GError **error)
 {
     g_auto(Figures) ours = { { NULL } };
     g_auto(Figures) theirs = { { NULL } };
-    Move move = { .load = { .kind = MT_WORKLOAD_IDLE }, .qemu = qemu };
+    g_auto(Series) pairs = { NULL };
+    g_autoptr(QemuGuest) source = NULL;
+    g_autoptr(QemuGuest) second = NULL;
+    Move move = {
+        .load = { .kind = MT_WORKLOAD_IDLE }, .qemu = qemu,
+        .separate = TRUE, .cold = row->cold,
+    };
 
     move_settings(&move, row->codec, row->channels, row->level);
+    if (qemu && !row->cold) {
+        source = move_start_source(bench, &move, image, error);
+        if (source && bench->null)
+            second = move_start_source(bench, &move, image, error);
+        if (!source || (bench->null && !second))
+            return FALSE;
+    }
+
     for (guint i = 0; i < bench->repeats; i++) {
-        move.qemu_source = move.qemu_dest = FALSE;
+        move.qemu_source = move.qemu_dest = bench->null;
+        move.source_guest = second;
         if (!figures_measure(&ours, bench, &move, image, error))
             return FALSE;
         if (!qemu)
             continue;
         move.qemu_source = move.qemu_dest = TRUE;
+        move.source_guest = source;
         if (!figures_measure(&theirs, bench, &move, image, error))
             return FALSE;
+        series_add(&pairs, series_last(&ours.speed) /
+                   series_last(&theirs.speed));
     }
 
-    figures_print(&ours, row->name, "engine");
+    figures_print(&ours, row->name, bench->null ? "second QEMU" : "engine");
     if (qemu) {
+        gboolean alike = pairs_are_alike(&pairs);
+
         figures_print(&theirs, row->name, "QEMU");
-        bench_print_ratio("  speed, engine to QEMU", &ours.speed,
-                          &theirs.speed);
-        bench_print_ratio("  bytes sent, engine to QEMU", &ours.sent,
-                          &theirs.sent);
-        bench_print_ratio("  processor time, engine to QEMU", &ours.cpu,
+        bench_print("  speed, pair by pair", &pairs, "times");
+        bench_print_ratio("  bytes sent, to QEMU", &ours.sent, &theirs.sent);
+        bench_print_ratio("  processor time, to QEMU", &ours.cpu,
                           &theirs.cpu);
         migrate_note(table, row->name, &ours, &theirs);
+        if (bench->null) {
+            bench_note("null test: %s", alike ? "1 within the spread" :
+                       "NOT 1");
+            bench->n_unlike += !alike;
+        }
     }
     return TRUE;
 }
@@ -150,8 +216,11 @@ migrate_rows(Bench *bench, const Row *rows, guint n, GError **error)
 {
     g_auto(Image) image = IMAGE_INIT;
     const char *qemu = migrate_find_qemu();
-    g_autoptr(GString) table = migrate_table("engine", "QEMU");
+    g_autoptr(GString) table = migrate_table(bench->null ? "second" :
+                                             "engine", "QEMU");
 
+    if (bench->null && !qemu)
+        return TRUE;
     if (!image_make(&image, bench, MT_CONTENT_MIXED, error))
         return FALSE;
 
@@ -174,6 +243,8 @@ scenario_move(Bench *bench, GError **error)
         { "multifd zlib 1 x2", "zlib", 2, 1 },
         { "multifd zstd 1 x2", "zstd", 2, 1 },
         { "multifd zstd 3 x2", "zstd", 2, 3 },
+        { "no multifd, cold", NULL, 0, 0, TRUE },
+        { "multifd none x2, cold", "none", 2, 0, TRUE },
     };
 
     return migrate_rows(bench, rows, G_N_ELEMENTS(rows), error);

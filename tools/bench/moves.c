@@ -2,20 +2,26 @@
 /*
  * One migration over loopback TCP.
  *
- * The engine's two sides are in this process; QEMU's are two processes.  Both
- * read the same file as the source's RAM and fill fresh memory.  The time is
- * what the source itself says that it took.
+ * QEMU's sides are two processes.  The engine's source is this process, its
+ * destination this process too or, to be like QEMU, a child.  All read the same
+ * file as the source's RAM and fill fresh memory.  The time is what the source
+ * itself says that it took.
+ *
+ * A source that has just started maps its RAM while it migrates.  A source that
+ * has migrated before, and the engine's, have it mapped.  Only sources of the
+ * same kind may be compared.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/qemu-guest.h"
 #include "migtune/migtune-error.h"
 #include "moves.h"
 #include "util/clock.h"
@@ -162,7 +168,11 @@ typedef struct {
     gboolean stopped; /* the guest */
     MtTransport *links[2];
     MtEngine *source, *dest;
-    QemuGuest *qemu_source, *qemu_dest;
+    MtRam *cold_ram;            /* of the engine's source, if it is cold */
+    QemuGuest *qemu_source;     /* ours, unless the move brought it */
+    QemuGuest *qemu_dest;
+    pid_t child;                /* the engine's destination; 0: none */
+    double child_cpu_seconds;   /* once it has ended */
     char *address;
 } Moving;
 
@@ -180,7 +190,13 @@ moving_clear(Moving *m)
         if (m->links[i])
             mt_transport_unref(m->links[i]);
     }
-    qemu_guest_free(m->qemu_source);
+    mt_ram_free(m->cold_ram);
+    if (m->child) {
+        kill(m->child, SIGKILL);
+        waitpid(m->child, NULL, 0);
+    }
+    if (m->qemu_source != m->move->source_guest)
+        qemu_guest_free(m->qemu_source);
     qemu_guest_free(m->qemu_dest);
     g_free(m->address);
 }
@@ -225,6 +241,84 @@ moving_tell_qemu(const Moving *m, QemuGuest *qemu, GError **error)
                           s->max_bandwidth);
 }
 
+/* The child: loads one migration into fresh memory.  Writes the address of
+ * its socket to @fd. */
+static int
+moving_be_dest(const Move *move, const Bench *bench, int fd)
+{
+    MtRam *ram = mt_ram_new_simple(bench->ram_bytes, NULL);
+    MtTransport *link = mt_transport_new("tcp:127.0.0.1:0", NULL);
+    MtEngine *dest = ram ? mt_engine_new(ram, NULL, NULL) : NULL;
+    g_autofree char *address = NULL;
+    gsize len;
+
+    if (!dest || !link || !mt_engine_incoming(dest, &move->settings, link,
+                                              NULL))
+        return 1;
+    address = mt_transport_dup_address(link);
+    len = strlen(address);
+    if (write(fd, address, len) != (gssize)len)
+        return 1;
+    close(fd);
+    return mt_engine_wait(dest, TIMEOUT_NS, NULL) ? 0 : 1;
+}
+
+static gboolean
+moving_start_child(Moving *m, const Bench *bench, GError **error)
+{
+    char address[256];
+    gsize have = 0;
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) < 0 || (m->child = fork()) < 0) {
+        m->child = 0;
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "cannot start a destination: %s",
+                          g_strerror(errno));
+        return FALSE;
+    }
+    if (m->child == 0)
+        _exit(moving_be_dest(m->move, bench, fds[1]));
+
+    close(fds[1]);
+    while (have + 1 < sizeof(address)) {
+        gssize n = read(fds[0], address + have, sizeof(address) - 1 - have);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        have += n;
+    }
+    close(fds[0]);
+    address[have] = '\0';
+    m->address = g_strdup(address);
+    if (!have)
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "the destination did not listen");
+    return have > 0;
+}
+
+/* Waits for the child, and notes the processor time that it took. */
+static gboolean
+moving_wait_child(Moving *m, GError **error)
+{
+    struct rusage usage;
+    int status = 0;
+
+    while (wait4(m->child, &status, 0, &usage) < 0 && errno == EINTR)
+        ;
+    m->child = 0;
+    m->child_cpu_seconds =
+        usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
+        (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_IO, "the destination failed");
+    return FALSE;
+}
+
 static gboolean
 moving_start_dest(Moving *m, const Bench *bench, GError **error)
 {
@@ -246,6 +340,8 @@ moving_start_dest(Moving *m, const Bench *bench, GError **error)
                               "{'uri': '%s'}", m->address);
     }
 
+    if (m->move->separate && !ram)
+        return moving_start_child(m, bench, error);
     if (!ram) {
         m->ram = ram = mt_ram_new_simple(bench->ram_bytes, error);
         if (!ram)
@@ -269,7 +365,8 @@ moving_by_qemu(Moving *m, const Bench *bench, const Image *image,
         .ram_bytes = bench->ram_bytes, .ram_file = image->path,
     };
 
-    m->qemu_source = qemu_guest_start(&spec, error);
+    if (!m->qemu_source)
+        m->qemu_source = qemu_guest_start(&spec, error);
     if (!m->qemu_source || !moving_tell_qemu(m, m->qemu_source, error) ||
         !qemu_guest_run(m->qemu_source, error, "migrate", "{'uri': '%s'}",
                         m->address) ||
@@ -280,7 +377,8 @@ moving_by_qemu(Moving *m, const Bench *bench, const Image *image,
         qemu_guest_migration_number(m->qemu_source, "total-time") / 1000.0;
     result->sent =
         qemu_guest_migration_number(m->qemu_source, "ram.transferred");
-    return TRUE;
+    return m->qemu_source != m->move->source_guest ||
+           qemu_guest_run(m->qemu_source, error, "cont", NULL);
 }
 
 static void
@@ -330,9 +428,20 @@ moving_by_engine(Moving *m, Image *image, MoveResult *result, GError **error)
     if (!m->load || !m->background || !m->links[1])
         return FALSE;
 
+    if (m->move->cold) {
+        MtRamBlockSpec spec = {
+            .name = "ram", .length = mt_ram_block(image->ram, 0)->used_length,
+            .path = image->path,
+        };
+
+        m->cold_ram = mt_ram_new();
+        if (!mt_ram_add(m->cold_ram, &spec, error))
+            return FALSE;
+    }
     guest.throttle = m->throttle;
     guest.data = m;
-    m->source = mt_engine_new(image->ram, m->dirty, &guest);
+    m->source = mt_engine_new(m->cold_ram ? m->cold_ram : image->ram,
+                              m->dirty, &guest);
     mt_engine_set_listener(m->source, moving_listen, m);
     moving_start_writers(m);
     if (!mt_engine_migrate(m->source, &m->move->settings, m->links[1], error) ||
@@ -358,14 +467,37 @@ moving_cpu_seconds(const Moving *m)
         seconds += qemu_guest_cpu_seconds(m->qemu_dest);
     if (!m->move->qemu_source || !m->move->qemu_dest)
         seconds += move_cpu_seconds();
-    return seconds;
+    return seconds + m->child_cpu_seconds;
+}
+
+QemuGuest *
+move_start_source(const Bench *bench, const Move *move, Image *image,
+                  GError **error)
+{
+    QemuGuestSpec spec = {
+        .command = move->qemu, .dir = bench->dir,
+        .ram_bytes = bench->ram_bytes, .ram_file = image->path,
+    };
+    g_autoptr(QemuGuest) guest = qemu_guest_start(&spec, error);
+    Move first = *move;
+    MoveResult unmeasured;
+
+    if (!guest)
+        return NULL;
+    first.source_guest = guest;
+    first.qemu_source = first.qemu_dest = TRUE;
+    return move_run(bench, &first, image, &unmeasured, error) ?
+           g_steal_pointer(&guest) : NULL;
 }
 
 gboolean
 move_run(const Bench *bench, const Move *move, Image *image,
          MoveResult *ret_result, GError **error)
 {
-    g_auto(Moving) m = { .move = move };
+    g_auto(Moving) m = {
+        .move = move,
+        .qemu_source = move->qemu_source ? move->source_guest : NULL,
+    };
     double cpu_before;
     gboolean ok;
 
@@ -382,6 +514,8 @@ move_run(const Bench *bench, const Move *move, Image *image,
 
     if (move->qemu_dest)
         ok = qemu_guest_wait_migration(m.qemu_dest, 60000, error);
+    else if (m.child)
+        ok = moving_wait_child(&m, error);
     else
         ok = mt_engine_wait(m.dest, TIMEOUT_NS, error);
     ret_result->cpu_seconds = moving_cpu_seconds(&m) - cpu_before;

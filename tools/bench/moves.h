@@ -8,6 +8,7 @@
 
 #include "bench.h"
 #include "engine/engine.h"
+#include "lib/qemu-guest.h"
 #include "engine/memory/workload.h"
 
 /*
@@ -29,6 +30,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Image, image_clear)
 
 typedef struct {
     MtEngineSettings settings; /* for the engine; QEMU is told the same */
+    QemuGuest *source_guest; /* a QEMU that runs already; NULL: a new one */
+    gboolean cold;     /* the engine's source maps the image anew, too */
+    gboolean separate; /* the engine's destination is a process of its own */
     gboolean qemu_source;
     gboolean qemu_dest;
     const char *qemu;    /* its command */
@@ -49,6 +53,13 @@ typedef struct {
 
 /* The settings of a row such as ("zstd", 2, 3). */
 void move_settings(Move *move, const char *codec, guint channels, int level);
+
+/*
+ * A QEMU with the image as its RAM, all of it mapped: it has migrated once and
+ * was resumed.  For Move.source_guest; NULL on error.
+ */
+QemuGuest *move_start_source(const Bench *bench, const Move *move,
+                             Image *image, GError **error);
 
 gboolean move_run(const Bench *bench, const Move *move, Image *image,
                   MoveResult *ret_result, GError **error);
