@@ -137,7 +137,7 @@ static const struct {
     { "/differ/self/7.2-10.0", { "7.2", "10.0" }, test_other },
 };
 
-static const char *const releases[] = { "5.2", "7.2", "10.0" };
+static const char *const releases[] = { "5.2", "7.2", "10.0", "11.1" };
 
 int
 main(int argc, char **argv)
