@@ -59,22 +59,27 @@ MtPlan *
 mt_plan_new_later(MigtuneDomain *domain, const virTypedParameter *params,
                   int n_params, MtPolicy policy, GError **error)
 {
+    g_autoptr(GError) failure = NULL;
     MtPlan *plan;
 
-    if (domain->identity.inactive) {
-        plan = mt_plan_new_unseen(domain->name, params, n_params, policy);
-        g_ptr_array_add(
-            plan->warnings,
-            g_strdup_printf(_("%s is not running: names, types and ranges "
-                              "were checked; what its QEMU makes of the rest "
-                              "is seen when it starts"),
-                            domain->name));
-        return plan;
-    }
-    if (!mt_domain_get_caps(domain, FALSE, error))
+    if (!domain->identity.inactive &&
+        mt_domain_get_caps(domain, FALSE, &failure))
+        return plan_new_fresh(domain, params, n_params, policy);
+    /* A guest may have ended since it was opened; its definition remains. */
+    if (failure && !g_error_matches(failure, MIGTUNE_ERROR,
+                                    MIGTUNE_ERROR_NOT_RUNNING)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
+    }
 
-    return plan_new_fresh(domain, params, n_params, policy);
+    plan = mt_plan_new_unseen(domain->name, params, n_params, policy);
+    g_ptr_array_add(
+        plan->warnings,
+        g_strdup_printf(_("%s is not running: names, types and ranges "
+                          "were checked; what its QEMU makes of the rest "
+                          "is seen when it starts"),
+                        domain->name));
+    return plan;
 }
 
 static MtWish *
