@@ -232,13 +232,13 @@ query_adjust_xbzrle(MtRefGuest *g, MtEngineStats *stats)
 {
     stats->xbzrle_cache_bytes = mt_ref_tunables_number(
         g->tunables, MT_PARAM_XBZRLE_CACHE_SIZE);
-    if (mt_ref_profile_has_member(g->profile, "xbzrle-cache.encoding-rate")) {
-        stats->xbzrle_pages += stats->xbzrle_overflow;
-        stats->xbzrle_bytes += stats->xbzrle_overflow * MT_PAGE_SIZE;
-    } else {
-        stats->xbzrle_pages -= MIN(stats->xbzrle_pages,
-                                   stats->xbzrle_unchanged);
-    }
+    if (mt_ref_profile_has_member(g->profile, "xbzrle-cache.encoding-rate"))
+        return;
+
+    stats->xbzrle_pages -= MIN(stats->xbzrle_pages, stats->xbzrle_overflow +
+                               stats->xbzrle_unchanged);
+    stats->xbzrle_bytes -= MIN(stats->xbzrle_bytes,
+                               stats->xbzrle_overflow * MT_PAGE_SIZE);
 }
 
 static void
