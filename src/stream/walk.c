@@ -108,7 +108,7 @@ walk_bad(const MtWalk *w, GError **error, const char *format, ...)
     return FALSE;
 }
 
-static gsize
+static inline gsize
 walk_page_bytes(const MtWalk *w)
 {
     return (gsize)1 << w->state.page_bits;
@@ -915,6 +915,12 @@ mt_walk_skip(MtWalk *w, guint64 len)
         w->in_mapped = FALSE;
 }
 
+void
+mt_walk_rewind(MtWalk *w)
+{
+    w->n_carry = 0;
+}
+
 static gboolean
 walk_ends_early(const MtWalk *w, GError **error)
 {
@@ -965,6 +971,12 @@ const MtWalkBlock *
 mt_walk_get_blocks(const MtWalk *w)
 {
     return (const MtWalkBlock *)w->blocks->data;
+}
+
+gsize
+mt_walk_get_page_bytes(const MtWalk *w)
+{
+    return walk_page_bytes(w);
 }
 
 const char *

@@ -72,7 +72,7 @@ typedef struct {
     guint32 version;        /* SECTION, SUBSECTION */
     const char *name;       /* CONFIGURATION, SUBSECTION, SECTION */
 
-    MtCommand command;      /* COMMAND */
+    MtWireCommand command;     /* COMMAND */
 
     guint64 total_bytes;    /* BLOCK_LIST */
     guint block;            /* BLOCK, RECORD, mapped DATA: index */
@@ -154,6 +154,9 @@ gboolean mt_walk_feed(MtWalk *walk, const guint8 *data, gsize len,
 guint64 mt_walk_get_skippable(const MtWalk *walk);
 void mt_walk_skip(MtWalk *walk, guint64 len);
 
+/* Forgets the bytes after the boundary: the caller feeds them again. */
+void mt_walk_rewind(MtWalk *walk);
+
 /*
  * The stream has ended.  FALSE with MIGTUNE_ERROR_DISCONNECTED if it ended in
  * the middle.  Device state of which more than max_device_bytes came is not
@@ -167,6 +170,9 @@ guint64 mt_walk_get_boundary(const MtWalk *walk, MtWalkState *ret_state);
 guint mt_walk_get_n_blocks(const MtWalk *walk);
 const MtWalkBlock *mt_walk_get_block(const MtWalk *walk, guint i);
 const MtWalkBlock *mt_walk_get_blocks(const MtWalk *walk);
+
+/* The target's page size: 4096 unless the configuration section says more. */
+gsize mt_walk_get_page_bytes(const MtWalk *walk);
 
 /* The machine type of the configuration section; "" without one. */
 const char *mt_walk_get_machine(const MtWalk *walk);

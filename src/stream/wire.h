@@ -55,7 +55,7 @@ typedef enum {
     MT_CMD_POSTCOPY_RESUME = 9,
     MT_CMD_RECV_BITMAP = 10,
     MT_CMD_SWITCHOVER_START = 11,
-} MtCommand;
+} MtWireCommand;
 
 /* Messages of the return path, and the longest accepted payload. */
 typedef enum {

@@ -194,7 +194,7 @@ dest_ask(gpointer data, guint64 index)
 /* If the @len bytes of @data end with @command with @n bytes of payload, removes
  * it and returns TRUE. */
 static gboolean
-package_ends_with(const guint8 *data, gsize *len, MtCommand command, guint n)
+package_ends_with(const guint8 *data, gsize *len, MtWireCommand command, guint n)
 {
     const guint8 *at = data + *len - COMMAND_SIZE - n;
 

@@ -96,7 +96,7 @@ package_ping(MtSource *s, guint32 number, GError **error)
 }
 
 static void
-package_command(GByteArray *package, MtCommand command, gconstpointer payload,
+package_command(GByteArray *package, MtWireCommand command, gconstpointer payload,
                 guint16 len)
 {
     guint8 head[5] = { MT_SECTION_COMMAND };

@@ -44,7 +44,7 @@ struct MtSource {
 
 MtLegacyEncoder *mt_source_new_legacy(MtSource *source, GError **error);
 
-gboolean mt_source_command(MtSource *source, MtCommand command, guint16 len,
+gboolean mt_source_command(MtSource *source, MtWireCommand command, guint16 len,
                            gconstpointer payload, GError **error);
 
 /* Submits the job that is being filled. */

@@ -132,7 +132,7 @@ mt_source_prepare(MtSource *s, MtTransport *transport, MtIo **channels,
 }
 
 gboolean
-mt_source_command(MtSource *s, MtCommand command, guint16 len,
+mt_source_command(MtSource *s, MtWireCommand command, guint16 len,
                   gconstpointer payload, GError **error)
 {
     return mt_stream_out_u8(&s->out, MT_SECTION_COMMAND, error) &&
