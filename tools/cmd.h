@@ -82,6 +82,8 @@ extern const Cmd cmd_event_commands[];
 extern const Cmd cmd_params_commands[];
 extern const Cmd cmd_plan_commands[];
 extern const Cmd cmd_migrate_commands[];
+extern const Cmd cmd_save_commands[];
+extern const Cmd cmd_image_commands[];
 extern const Cmd cmd_inspect_commands[];
 extern const Cmd cmd_ref_commands[];
 extern const Cmd cmd_shell_commands[];

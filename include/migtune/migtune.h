@@ -6,6 +6,7 @@
 #include "migtune/migtune-conn.h"
 #include "migtune/migtune-error.h"
 #include "migtune/migtune-event.h"
+#include "migtune/migtune-image.h"
 #include "migtune/migtune-inspect.h"
 #include "migtune/migtune-job.h"
 #include "migtune/migtune-libvirt.h"

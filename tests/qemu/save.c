@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Real QEMUs with a pc machine are saved and restored: by migtune with any
+ * number of threads and by QEMU with zstd.  RAM is the same afterwards.  A save
+ * that is cancelled, fails or is killed leaves the guest alive and no file that
+ * looks complete.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "guest.h"
+#include "migtune/migtune.h"
+
+#define RAM_BYTES (48 * 1024 * 1024)
+#define WAIT_SECONDS 60
+
+typedef struct {
+    const char *release;
+    char *dir;
+} Case;
+
+/* RAM that compresses and RAM that does not, in a file. */
+static char *
+make_ram(const Case *test, const char *name, gboolean filled)
+{
+    char *path = g_build_filename(test->dir, name, NULL);
+    g_autofree guint32 *ram = g_malloc0(RAM_BYTES);
+    GRand *rand = g_rand_new_with_seed(7);
+    guint n = filled ? RAM_BYTES / 4 : 0;
+
+    for (guint i = 1024 * 1024 / 2; i < n; i++) {
+        guint page = i / 1024 % 3;
+
+        ram[i] = page == 0 ? 0 : page == 1 ? i / 64 : g_rand_int(rand);
+    }
+    g_rand_free(rand);
+    g_assert_true(g_file_set_contents(path, (char *)ram, RAM_BYTES, NULL));
+    return path;
+}
+
+/* @incoming: "defer" or an address; NULL for a guest that runs. */
+static Guest *
+start(const Case *test, const char *ram, const char *incoming)
+{
+    g_autofree char *object = g_strdup_printf(
+        "memory-backend-file,id=m,size=%d,mem-path=%s,share=on", RAM_BYTES,
+        ram);
+    const char *more[] = {
+        "-object", object, "-machine", "pc,memory-backend=m", "-m", "48M",
+        "-device", "e1000", "-device", "virtio-rng-pci", "-name", "saved",
+        incoming ? "-incoming" : NULL, incoming, NULL
+    };
+
+    return guest_new(test->release, more);
+}
+
+static MigtuneDomain *
+open_guest(Guest *guest, GCancellable *cancellable, MigtuneConn **ret_conn)
+{
+    g_autofree char *uri =
+        g_strdup_printf("qmp://%s", guest_monitor(guest, 0));
+    g_autoptr(GError) error = NULL;
+    MigtuneDomain *domain;
+
+    *ret_conn = migtune_conn_open_full(uri, MIGTUNE_CONN_NO_CACHE, 0,
+                                       cancellable, &error);
+    g_assert_no_error(error);
+    domain = migtune_conn_lookup(*ret_conn, "saved", &error);
+    g_assert_no_error(error);
+    return domain;
+}
+
+static char *
+status(Guest *guest)
+{
+    g_autoptr(JsonNode) node = guest_ask(guest, "query-status", NULL, NULL);
+
+    g_assert_nonnull(node);
+    return g_strdup(json_object_get_string_member(json_node_get_object(node),
+                                                  "status"));
+}
+
+static void
+wait_status(Guest *guest, const char *wanted)
+{
+    gint64 end = g_get_monotonic_time() + WAIT_SECONDS * G_USEC_PER_SEC;
+
+    for (;;) {
+        g_autofree char *now = status(guest);
+
+        if (strcmp(now, wanted) == 0)
+            return;
+        if (g_get_monotonic_time() > end)
+            g_error("the guest is '%s', not '%s'", now, wanted);
+        g_usleep(20000);
+    }
+}
+
+static void
+assert_same(const char *a, const char *b)
+{
+    g_autofree char *x = NULL;
+    g_autofree char *y = NULL;
+    gsize n, m;
+
+    g_assert_true(g_file_get_contents(a, &x, &n, NULL));
+    g_assert_true(g_file_get_contents(b, &y, &m, NULL));
+    g_assert_cmpuint(n, ==, m);
+    g_assert_cmpint(memcmp(x, y, n), ==, 0);
+}
+
+static GVariant *
+make_options(guint threads)
+{
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
+
+    g_variant_dict_insert(&dict, "threads", "u", threads);
+    return g_variant_dict_end(&dict);
+}
+
+/* What would make another stream, or wait for an answer. */
+static void
+tune(Guest *guest)
+{
+    guest_do(guest, "migrate-set-capabilities",
+             "{\"capabilities\":[{\"capability\":\"multifd\",\"state\":true},"
+             "{\"capability\":\"return-path\",\"state\":true}]}");
+    guest_do(guest, "migrate-set-parameters",
+             "{\"max-bandwidth\":12345678,\"downtime-limit\":321}");
+}
+
+static JsonNode *
+save(Guest *guest, const char *path, MigtuneImageFunc func,
+     GCancellable *cancellable, GError **error)
+{
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = open_guest(guest, cancellable, &conn);
+
+    return migtune_domain_save(domain, path, make_options(2), func,
+                               cancellable, cancellable, error);
+}
+
+static void
+restore(const Case *test, const char *file, const char *ram, guint threads)
+{
+    g_autofree char *path = make_ram(test, "restored", FALSE);
+    g_autoptr(Guest) guest = start(test, path, "defer");
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = open_guest(guest, NULL, &conn);
+    g_autoptr(JsonNode) result = NULL;
+    g_autoptr(GError) error = NULL;
+
+    result = migtune_domain_restore(domain, file, make_options(threads), NULL,
+                                    NULL, NULL, &error);
+    g_assert_no_error(error);
+    wait_status(guest, "paused");
+    assert_same(path, ram);
+    guest_do(guest, "cont", NULL);
+    wait_status(guest, "running");
+}
+
+static void
+restore_by_qemu(const Case *test, const char *file, const char *ram)
+{
+    g_autofree char *zstd = g_find_program_in_path("zstd");
+    g_autofree char *command = g_strdup_printf("exec:zstd -dc %s", file);
+    g_autofree char *path = make_ram(test, "restored", FALSE);
+    g_autoptr(Guest) guest = NULL;
+
+    if (!zstd) {
+        g_test_message("no zstd program");
+        return;
+    }
+    guest = start(test, path, command);
+    wait_status(guest, "paused");
+    assert_same(path, ram);
+    guest_do(guest, "cont", NULL);
+    wait_status(guest, "running");
+}
+
+static void
+test_round_trip(gconstpointer data)
+{
+    static const guint threads[] = { 1, 2, 3, 8 };
+    const Case *test = data;
+    g_autofree char *ram = make_ram(test, "ram", TRUE);
+    g_autofree char *file = g_build_filename(test->dir, "save", NULL);
+    g_autoptr(Guest) guest = start(test, ram, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonNode) result = NULL;
+    g_autoptr(JsonNode) verified = NULL;
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+
+    wait_status(guest, "running");
+    guest_do(guest, "stop", NULL);
+    tune(guest);
+    before = guest_dump(guest);
+    result = save(guest, file, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(result);
+    after = guest_dump(guest);
+    g_assert_cmpstr(after, ==, before);
+    verified = migtune_image_verify(file, NULL, NULL, NULL, NULL, &error);
+    g_assert_no_error(error);
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+        restore(test, file, ram, threads[i]);
+    restore_by_qemu(test, file, ram);
+}
+
+/* A guest that ran runs again. */
+static void
+test_running(gconstpointer data)
+{
+    const Case *test = data;
+    g_autofree char *ram = make_ram(test, "ram", TRUE);
+    g_autofree char *path = make_ram(test, "restored", FALSE);
+    g_autofree char *file = g_build_filename(test->dir, "save", NULL);
+    g_autoptr(Guest) guest = start(test, ram, NULL);
+    g_autoptr(Guest) other = start(test, path, "defer");
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = open_guest(other, NULL, &conn);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonNode) saved = save(guest, file, NULL, NULL, &error);
+    g_autoptr(JsonNode) restored = NULL;
+
+    g_assert_no_error(error);
+    wait_status(guest, "postmigrate");
+    restored = migtune_domain_restore(domain, file, NULL, NULL, NULL, NULL,
+                                      &error);
+    g_assert_no_error(error);
+    wait_status(other, "running");
+}
+
+static void
+assert_no_file(const Case *test)
+{
+    g_autoptr(GDir) dir = g_dir_open(test->dir, 0, NULL);
+    const char *name;
+
+    while ((name = g_dir_read_name(dir)))
+        g_assert_false(g_str_has_prefix(name, "save"));
+}
+
+static void
+cancel_now(guint64 done, guint64 total, gpointer cancellable)
+{
+    g_cancellable_cancel(cancellable);
+}
+
+static void
+test_cancelled(gconstpointer data)
+{
+    const Case *test = data;
+    g_autofree char *ram = make_ram(test, "ram", TRUE);
+    g_autofree char *file = g_build_filename(test->dir, "save", NULL);
+    g_autoptr(Guest) guest = start(test, ram, NULL);
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+
+    g_unlink(file);
+    tune(guest);
+    before = guest_dump(guest);
+    g_assert_null(save(guest, file, cancel_now, cancellable, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+    wait_status(guest, "running");
+    after = guest_dump(guest);
+    g_assert_cmpstr(after, ==, before);
+    assert_no_file(test);
+}
+
+static void
+test_disk_full(gconstpointer data)
+{
+    const Case *test = data;
+    g_autofree char *ram = make_ram(test, "ram", TRUE);
+    g_autoptr(Guest) guest = start(test, ram, NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(save(guest, "/dev/full", NULL, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_IO);
+    g_assert_nonnull(strstr(error->message, "No space left"));
+    wait_status(guest, "running");
+}
+
+/* Killed at moments all over a save: a file with its name is complete, and the
+ * guest can go on. */
+static void
+test_killed(gconstpointer data)
+{
+    const Case *test = data;
+    const char *build = g_getenv("MIGTUNE_TEST_BUILD");
+    g_autofree char *tool = g_build_filename(build, "tools", "migtune", NULL);
+    g_autofree char *ram = make_ram(test, "ram", TRUE);
+    g_autofree char *file = g_build_filename(test->dir, "save", NULL);
+    g_autoptr(Guest) guest = start(test, ram, NULL);
+    g_autofree char *uri =
+        g_strdup_printf("qmp://%s", guest_monitor(guest, 0));
+    const char *argv[] = { tool, "-c", uri, "save", "saved", file, NULL };
+    guint n = g_getenv("MIGTUNE_TEST_KILLS")
+        ? atoi(g_getenv("MIGTUNE_TEST_KILLS")) : 5;
+    guint n_complete = 0;
+
+    for (guint i = 0; i < n; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GSubprocess) process = NULL;
+
+        g_unlink(file);
+        process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
+                                    G_SUBPROCESS_FLAGS_STDERR_SILENCE,
+                                    &error);
+        g_assert_no_error(error);
+        g_usleep(g_test_rand_int_range(0, 1500000));
+        g_subprocess_force_exit(process);
+        g_subprocess_wait(process, NULL, NULL);
+        if (g_file_test(file, G_FILE_TEST_EXISTS)) {
+            g_autoptr(JsonNode) info =
+                migtune_image_verify(file, NULL, NULL, NULL, NULL, &error);
+
+            g_assert_no_error(error);
+            n_complete++;
+        }
+        /* Its migration, if it had begun, has failed or is complete. */
+        for (guint tries = 0; tries < 500; tries++) {
+            g_autoptr(JsonNode) ok = guest_ask(guest, "cont", NULL, NULL);
+            g_autofree char *now = status(guest);
+
+            if (strcmp(now, "running") == 0)
+                break;
+            g_usleep(20000);
+        }
+        wait_status(guest, "running");
+    }
+    g_test_message("%u kills, %u complete files", n, n_complete);
+}
+
+/* A damaged file is refused with its offset. */
+static void
+test_damaged(gconstpointer data)
+{
+    const Case *test = data;
+    g_autofree char *ram = make_ram(test, "ram", TRUE);
+    g_autofree char *path = make_ram(test, "restored", FALSE);
+    g_autofree char *file = g_build_filename(test->dir, "save", NULL);
+    g_autoptr(Guest) guest = start(test, ram, NULL);
+    g_autoptr(Guest) other = start(test, path, "defer");
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = open_guest(other, NULL, &conn);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonNode) saved = save(guest, file, NULL, NULL, &error);
+    g_autofree char *bytes = NULL;
+    gsize len;
+
+    g_assert_no_error(error);
+    g_assert_true(g_file_get_contents(file, &bytes, &len, NULL));
+    bytes[len / 2] ^= 4;
+    g_assert_true(g_file_set_contents(file, bytes, len, NULL));
+    g_assert_null(migtune_domain_restore(domain, file, NULL, NULL, NULL, NULL,
+                                         &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STREAM);
+    g_assert_nonnull(strstr(error->message, "offset"));
+}
+
+static void
+run(gconstpointer data, void (*func)(gconstpointer))
+{
+    const Case *test = data;
+
+    if (!guest_command(test->release)) {
+        g_test_skip("no such QEMU");
+        return;
+    }
+    func(data);
+}
+
+#define TEST(name) \
+    static void run_ ## name(gconstpointer data) { run(data, test_ ## name); }
+
+TEST(round_trip)
+TEST(running)
+TEST(cancelled)
+TEST(disk_full)
+TEST(killed)
+TEST(damaged)
+
+static const struct {
+    const char *name;
+    void (*func)(gconstpointer data);
+} tests[] = {
+    { "round-trip", run_round_trip },
+    { "running", run_running },
+    { "cancelled", run_cancelled },
+    { "disk-full", run_disk_full },
+    { "killed", run_killed },
+    { "damaged", run_damaged },
+};
+
+int
+main(int argc, char **argv)
+{
+    static Case cases[] = { { "5.2" }, { "7.2" }, { "10.0" } };
+    g_autofree char *dir = g_dir_make_tmp("migtune-save-XXXXXX", NULL);
+    g_autofree char *drivers =
+        g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"), "src", "drivers",
+                         "qmp", NULL);
+    g_autofree char *rm = g_strdup_printf("rm -rf '%s'", dir);
+    int result;
+
+    g_setenv("MIGTUNE_DRIVER_PATH", drivers, TRUE);
+    g_setenv("XDG_STATE_HOME", dir, TRUE);
+    g_setenv("XDG_CACHE_HOME", dir, TRUE);
+    g_setenv("XDG_CONFIG_HOME", dir, TRUE);
+    g_test_init(&argc, &argv, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        cases[i].dir = g_strdup(dir);
+        for (guint j = 0; j < G_N_ELEMENTS(tests); j++) {
+            g_autofree char *path = g_strdup_printf(
+                "/save/%s/%s", cases[i].release, tests[j].name);
+
+            g_test_add_data_func(path, &cases[i], tests[j].func);
+        }
+    }
+    result = g_test_run();
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_free(cases[i].dir);
+    if (system(rm) != 0)
+        g_printerr("%s stays\n", dir);
+    return result;
+}
