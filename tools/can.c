@@ -62,14 +62,14 @@ can_check_plan(MigtunePlan *plan)
 }
 
 int
-can_domain(MigtuneDomain *domain, const char *what, GError **error)
+can_domain(MigtuneDomain *domain, const char *what, GCancellable *cancellable, GError **error)
 {
     g_autoptr(JsonNode) found = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
     g_auto(PlansSettings) settings = { NULL, 0 };
 
     if (!strchr(what, '=')) {
-        found = migtune_domain_probe(domain, FALSE, error);
+        found = migtune_domain_probe(domain, FALSE, cancellable, error);
         if (!found)
             return CAN_UNKNOWN;
         return can_check_name(
@@ -79,7 +79,7 @@ can_domain(MigtuneDomain *domain, const char *what, GError **error)
     if (!plans_take_setting(what, &settings, error))
         return CAN_UNKNOWN;
     plan = migtune_domain_plan(domain, settings.params, settings.n_params,
-                               MIGTUNE_SET_STRICT, error);
+                               MIGTUNE_SET_STRICT, cancellable, error);
     return plan ? can_check_plan(plan) : CAN_UNKNOWN;
 }
 

@@ -14,5 +14,5 @@ enum {
 };
 
 /* @what is NAME or NAME=VALUE. */
-int can_domain(MigtuneDomain *domain, const char *what, GError **error);
+int can_domain(MigtuneDomain *domain, const char *what, GCancellable *cancellable, GError **error);
 int can_release(const char *release, const char *what, GError **error);

@@ -78,11 +78,11 @@ event_print(const Tool *tool, const Event *event)
 
 /* Fails if no domain has the name. */
 static gboolean
-event_check_domain(MigtuneConn *conn, const char *name, GError **error)
+event_check_domain(MigtuneConn *conn, const char *name, GCancellable *cancellable, GError **error)
 {
-    g_auto(GStrv) active = migtune_conn_list(conn, error);
+    g_auto(GStrv) active = migtune_conn_list(conn, cancellable, error);
     g_auto(GStrv) inactive =
-        active ? migtune_conn_list_inactive(conn, error) : NULL;
+        active ? migtune_conn_list_inactive(conn, cancellable, error) : NULL;
 
     if (!inactive)
         return FALSE;
@@ -144,7 +144,7 @@ event_run(Tool *tool, const CmdLine *line, GError **error)
     if (!conn || !migtune_conn_watch(conn, event_queue, queue, error))
         return TOOL_FAILED;
 
-    ok = !domain || event_check_domain(conn, domain, error);
+    ok = !domain || event_check_domain(conn, domain, tool->cancellable, error);
     if (ok && !tool->quiet && !tool->json) {
         out_line(_("Waiting for events of %s"), migtune_conn_get_uri(conn));
         fflush(stdout);

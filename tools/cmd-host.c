@@ -14,9 +14,9 @@
 
 static JsonNode *
 host_get_info(MigtuneDomain *domain, gconstpointer data, int *status,
-              GError **error)
+              GCancellable *cancellable, GError **error)
 {
-    return migtune_domain_get_info(domain, error);
+    return migtune_domain_get_info(domain, cancellable, error);
 }
 
 /* As in virsh, the default is the running guests. */
@@ -29,13 +29,14 @@ host_get_which(const CmdLine *line)
     return cmd_line_has(line, "inactive") ? EACH_INACTIVE : EACH_ACTIVE;
 }
 
-typedef char **(*HostListFunc)(MigtuneConn *conn, GError **error);
+typedef char **(*HostListFunc)(MigtuneConn *conn, GCancellable *cancellable,
+                               GError **error);
 
 static gboolean
 host_add_keys(JsonArray *array, HostListFunc list, MigtuneConn *conn,
-              GError **error)
+              GCancellable *cancellable, GError **error)
 {
-    g_auto(GStrv) keys = list(conn, error);
+    g_auto(GStrv) keys = list(conn, cancellable, error);
 
     for (guint i = 0; keys && keys[i]; i++)
         json_array_add_string_element(array, keys[i]);
@@ -54,9 +55,9 @@ host_list_keys(Tool *tool, EachWhich which, GError **error)
     json_node_take_array(node, array);
     if (!conn ||
         ((which & EACH_ACTIVE) &&
-         !host_add_keys(array, migtune_conn_list, conn, error)) ||
+         !host_add_keys(array, migtune_conn_list, conn, tool->cancellable, error)) ||
         ((which & EACH_INACTIVE) &&
-         !host_add_keys(array, migtune_conn_list_inactive, conn, error)))
+         !host_add_keys(array, migtune_conn_list_inactive, conn, tool->cancellable, error)))
         return TOOL_FAILED;
 
     if (tool->json) {
@@ -163,7 +164,7 @@ host_domstate(Tool *tool, const CmdLine *line, GError **error)
     g_autoptr(MigtuneDomain) domain =
         tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     g_autoptr(JsonNode) info =
-        domain ? migtune_domain_get_info(domain, error) : NULL;
+        domain ? migtune_domain_get_info(domain, tool->cancellable, error) : NULL;
 
     if (!info)
         return TOOL_FAILED;
@@ -200,9 +201,9 @@ host_dominfo(Tool *tool, const CmdLine *line, GError **error)
     if (!domain)
         return TOOL_FAILED;
     if (cmd_line_has(line, "can"))
-        return can_domain(domain, cmd_line_get(line, "can"), error);
+        return can_domain(domain, cmd_line_get(line, "can"), tool->cancellable, error);
 
-    info = migtune_domain_get_info(domain, error);
+    info = migtune_domain_get_info(domain, tool->cancellable, error);
     if (!info)
         return TOOL_FAILED;
     if (tool->json) {
@@ -301,11 +302,11 @@ host_probe(Tool *tool, const CmdLine *line, GError **error)
     if (!domain)
         return TOOL_FAILED;
 
-    found = migtune_domain_probe(domain, cmd_line_has(line, "refresh"), error);
+    found = migtune_domain_probe(domain, cmd_line_has(line, "refresh"), tool->cancellable, error);
     if (!found)
         return TOOL_FAILED;
     if (cmd_line_has(line, "can"))
-        return can_domain(domain, cmd_line_get(line, "can"), error);
+        return can_domain(domain, cmd_line_get(line, "can"), tool->cancellable, error);
     if (tool->json) {
         out_json(found);
         return TOOL_DONE;

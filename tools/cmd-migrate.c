@@ -205,16 +205,16 @@ migrate_open_destination(Migration *migration, Tool *tool,
         if (!migration->destination)
             return FALSE;
         migration->source = migtune_conn_open_domain(
-            migration->conn, migration->key, error);
+            migration->conn, migration->key, tool->cancellable, error);
         return migration->source != NULL;
     }
 
-    migration->other = migtune_conn_open_full(
+    migration->other = migtune_conn_open(
         uri, tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0, tool->timeout_ms,
         tool->cancellable, error);
     if (migration->other)
         migration->destination = migtune_conn_lookup(migration->other, name,
-                                                     error);
+                                                     tool->cancellable, error);
 
     return migration->destination != NULL;
 }
@@ -349,7 +349,7 @@ migrate_show(Tool *tool, MigtuneDomain *domain, GError **error)
     if (!tool->json)
         return TOOL_DONE;
 
-    info = migtune_domain_get_job_info(domain, error);
+    info = migtune_domain_get_job_info(domain, tool->cancellable, error);
     if (!info)
         return TOOL_FAILED;
     out_json(info);
@@ -375,7 +375,7 @@ migrate_incoming(Tool *tool, const CmdLine *line, GError **error)
         return migrate_print_steps(tool, steps);
     }
     if (!migtune_domain_migrate_incoming(
-            domain, uri, resume ? MIGTUNE_MIGRATE_RESUME : 0, error))
+            domain, uri, resume ? MIGTUNE_MIGRATE_RESUME : 0, tool->cancellable, error))
         return TOOL_FAILED;
 
     return migrate_show(tool, domain, error);
@@ -396,7 +396,7 @@ migrate_postcopy(Tool *tool, const CmdLine *line, GError **error)
                          FALSE);
         return migrate_print_steps(tool, steps);
     }
-    if (!migtune_domain_start_postcopy(domain, error))
+    if (!migtune_domain_start_postcopy(domain, tool->cancellable, error))
         return TOOL_FAILED;
 
     return migrate_show(tool, domain, error);
@@ -410,7 +410,7 @@ migrate_info_once(Tool *tool, const CmdLine *line, GError **error)
     g_autoptr(JsonNode) info = NULL;
 
     if (domain)
-        info = migtune_domain_get_job_info(domain, error);
+        info = migtune_domain_get_job_info(domain, tool->cancellable, error);
     if (!info)
         return TOOL_FAILED;
     if (tool->json)
@@ -435,7 +435,7 @@ migrate_continue(Tool *tool, const CmdLine *line, GError **error)
         migrate_add_step(steps, domain, "migrate-continue", NULL, FALSE);
         return migrate_print_steps(tool, steps);
     }
-    if (!migtune_domain_continue_job(domain, error))
+    if (!migtune_domain_continue_job(domain, tool->cancellable, error))
         return TOOL_FAILED;
 
     return migrate_show(tool, domain, error);
@@ -452,10 +452,10 @@ migrate_info(Tool *tool, const CmdLine *line, GError **error)
 
 /* Fails unless the migration of @domain can be cancelled. */
 static gboolean
-migrate_check_abort(MigtuneDomain *domain, GError **error)
+migrate_check_abort(MigtuneDomain *domain, GCancellable *cancellable, GError **error)
 {
     const char *name = migtune_domain_get_name(domain);
-    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, error);
+    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, cancellable, error);
     const char *job;
 
     if (!info)
@@ -486,7 +486,7 @@ migrate_abort(Tool *tool, const CmdLine *line, GError **error)
     g_autoptr(MigtuneDomain) domain = tool_open_domain(tool, name, error);
     g_autoptr(GError) end = NULL;
 
-    if (!domain || !migrate_check_abort(domain, error))
+    if (!domain || !migrate_check_abort(domain, tool->cancellable, error))
         return TOOL_FAILED;
     if (cmd_line_has(line, "dry-run")) {
         JsonArray *steps = json_array_new();
@@ -494,9 +494,10 @@ migrate_abort(Tool *tool, const CmdLine *line, GError **error)
         migrate_add_step(steps, domain, "migrate_cancel", NULL, FALSE);
         return migrate_print_steps(tool, steps);
     }
-    if (!migtune_domain_abort_job(domain, error))
+    if (!migtune_domain_abort_job(domain, tool->cancellable, error))
         return TOOL_FAILED;
-    if (migtune_domain_wait_job(domain, MIGRATE_ABORT_MS, NULL, NULL, &end)) {
+    if (migtune_domain_wait_job(domain, MIGRATE_ABORT_MS, 0, NULL, NULL,
+                                tool->cancellable, &end)) {
         migtune_error_set(error, MIGTUNE_ERROR_QEMU,
                           _("%s: the migration was completed before it could "
                             "be cancelled"), name);

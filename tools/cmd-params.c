@@ -93,11 +93,11 @@ params_filter(JsonNode *report, const ParamsGet *get)
 
 static JsonNode *
 params_get_report(MigtuneDomain *domain, const ParamsGet *get,
-                  GError **error)
+                  GCancellable *cancellable, GError **error)
 {
     JsonNode *report = migtune_domain_report(
         domain, params_has_pattern(get->names) ? NULL : get->names,
-        get->flags, error);
+        get->flags, cancellable, error);
 
     if (report)
         params_filter(report, get);
@@ -106,9 +106,9 @@ params_get_report(MigtuneDomain *domain, const ParamsGet *get,
 
 static JsonNode *
 params_report(MigtuneDomain *domain, gconstpointer data, int *status,
-              GError **error)
+              GCancellable *cancellable, GError **error)
 {
-    return params_get_report(domain, data, error);
+    return params_get_report(domain, data, cancellable, error);
 }
 
 /* The columns depend on what a report shows. */
@@ -275,7 +275,7 @@ params_show(Tool *tool, const CmdLine *line, unsigned int flags,
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    report = params_get_report(domain, &get, error);
+    report = params_get_report(domain, &get, tool->cancellable, error);
     if (!report)
         return TOOL_FAILED;
 
@@ -301,7 +301,7 @@ typedef struct {
 /* Replaces NAME=default by the default value of this QEMU. */
 static gboolean
 params_expand_defaults(MigtuneDomain *domain, const PlansSettings *settings,
-                       PlansSettings *expanded, GError **error)
+                       PlansSettings *expanded, GCancellable *cancellable, GError **error)
 {
     for (int i = 0; i < settings->n_params; i++) {
         const virTypedParameter *param = &settings->params[i];
@@ -311,7 +311,7 @@ params_expand_defaults(MigtuneDomain *domain, const PlansSettings *settings,
 
         if (strcmp(value, "default") == 0) {
             g_autoptr(JsonNode) report =
-                migtune_domain_report(domain, names, 0, error);
+                migtune_domain_report(domain, names, 0, cancellable, error);
             JsonArray *rows;
 
             if (!report)
@@ -339,31 +339,31 @@ params_expand_defaults(MigtuneDomain *domain, const PlansSettings *settings,
 
 static MigtunePlan *
 params_plan_settings(MigtuneDomain *domain, const CmdLine *line,
-                     const PlansSettings *settings, GError **error)
+                     const PlansSettings *settings, GCancellable *cancellable, GError **error)
 {
     g_auto(PlansSettings) expanded = { NULL, 0 };
 
-    if (!params_expand_defaults(domain, settings, &expanded, error))
+    if (!params_expand_defaults(domain, settings, &expanded, cancellable, error))
         return NULL;
 
     return migtune_domain_plan(domain, expanded.params, expanded.n_params,
-                               plans_get_flags(line), error);
+                               plans_get_flags(line), cancellable, error);
 }
 
 static JsonNode *
 params_set_one(MigtuneDomain *domain, gconstpointer data, int *status,
-               GError **error)
+               GCancellable *cancellable, GError **error)
 {
     const ParamsSet *set = data;
     g_autoptr(MigtunePlan) plan = params_plan_settings(
-        domain, set->line, set->settings, error);
+        domain, set->line, set->settings, cancellable, error);
 
     if (!plan)
         return NULL;
 
     return plans_run_quietly(set->line, plan,
                              cmd_line_has(set->line, "dry-run"), status,
-                             error);
+                             cancellable, error);
 }
 
 /* "3 in-force, 1 substituted" */
@@ -515,7 +515,7 @@ params_change(Tool *tool, const CmdLine *line, const PlansSettings *settings,
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    plan = params_plan_settings(domain, line, settings, error);
+    plan = params_plan_settings(domain, line, settings, tool->cancellable, error);
     if (!plan)
         return TOOL_FAILED;
 
@@ -649,10 +649,10 @@ params_is_named(const char *const *names, const char *name)
  * of each parameter. */
 static MigtunePlan *
 params_plan_named(MigtuneDomain *domain, const char *const *names,
-                  unsigned int flags, GError **error)
+                  unsigned int flags, GCancellable *cancellable, GError **error)
 {
     g_autoptr(MigtunePlan) whole =
-        migtune_domain_plan_reset(domain, flags, error);
+        migtune_domain_plan_reset(domain, flags, cancellable, error);
     g_auto(PlansSettings) settings = { NULL, 0 };
 
     if (!whole)
@@ -693,11 +693,11 @@ params_plan_named(MigtuneDomain *domain, const char *const *names,
     /* A plan can lock the guest. */
     g_clear_pointer(&whole, migtune_plan_unref);
     return migtune_domain_plan(domain, settings.params, settings.n_params,
-                               flags & ~MIGTUNE_SET_DEFAULTS, error);
+                               flags & ~MIGTUNE_SET_DEFAULTS, cancellable, error);
 }
 
 static MigtunePlan *
-params_plan_reset(const CmdLine *line, MigtuneDomain *domain, GError **error)
+params_plan_reset(const CmdLine *line, MigtuneDomain *domain, GCancellable *cancellable, GError **error)
 {
     g_auto(GStrv) names = params_get_names(line);
     gboolean live = !cmd_line_has(line, "config") ||
@@ -708,28 +708,28 @@ params_plan_reset(const CmdLine *line, MigtuneDomain *domain, GError **error)
         flags |= MIGTUNE_SET_DEFAULTS;
     if (names && live)
         return params_plan_named(domain, (const char *const *)names, flags,
-                                 error);
+                                 cancellable, error);
     if (names)
         return migtune_domain_plan_forget(
-            domain, (const char *const *)names, error);
+            domain, (const char *const *)names, cancellable, error);
 
-    return migtune_domain_plan_reset(domain, flags, error);
+    return migtune_domain_plan_reset(domain, flags, cancellable, error);
 }
 
 static JsonNode *
 params_reset_one(MigtuneDomain *domain, gconstpointer data, int *status,
-                 GError **error)
+                 GCancellable *cancellable, GError **error)
 {
     const ParamsSet *set = data;
     g_autoptr(MigtunePlan) plan =
-        params_plan_reset(set->line, domain, error);
+        params_plan_reset(set->line, domain, cancellable, error);
 
     if (!plan)
         return NULL;
 
     return plans_run_quietly(set->line, plan,
                              cmd_line_has(set->line, "dry-run"), status,
-                             error);
+                             cancellable, error);
 }
 
 static int
@@ -747,7 +747,7 @@ params_reset(Tool *tool, const CmdLine *line, GError **error)
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    plan = params_plan_reset(line, domain, error);
+    plan = params_plan_reset(line, domain, tool->cancellable, error);
     if (!plan)
         return TOOL_FAILED;
 
@@ -775,17 +775,17 @@ params_new_skipped(MigtuneDomain *domain, const char *why)
 
 static JsonNode *
 params_apply_one(MigtuneDomain *domain, gconstpointer data, int *status,
-                 GError **error)
+                 GCancellable *cancellable, GError **error)
 {
     const ParamsSet *set = data;
     g_autoptr(GError) cause = NULL;
     g_autoptr(MigtunePlan) plan = migtune_domain_plan_kept(
-        domain, plans_get_flags(set->line), &cause);
+        domain, plans_get_flags(set->line), cancellable, &cause);
 
     if (plan)
         return plans_run_quietly(set->line, plan,
                                  cmd_line_has(set->line, "dry-run"), status,
-                                 error);
+                                 cancellable, error);
     if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING))
         return params_new_skipped(domain, _("not running"));
 
@@ -806,7 +806,7 @@ params_apply_config(Tool *tool, const CmdLine *line, GError **error)
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    plan = migtune_domain_plan_kept(domain, plans_get_flags(line), error);
+    plan = migtune_domain_plan_kept(domain, plans_get_flags(line), tool->cancellable, error);
     if (!plan)
         return TOOL_FAILED;
     if (migtune_plan_get_n_verdicts(plan) == 0 && !tool->json) {

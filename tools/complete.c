@@ -56,7 +56,7 @@ complete_add_commands(Completion *c, gboolean groups)
 
 static JsonNode *
 complete_get_name(MigtuneDomain *domain, gconstpointer data, int *status,
-                  GError **error)
+                  GCancellable *cancellable, GError **error)
 {
     JsonNode *node = json_node_new(JSON_NODE_OBJECT);
     JsonObject *object = json_object_new();
@@ -73,7 +73,7 @@ static void
 complete_add_domains(Completion *c, Tool *tool)
 {
     MigtuneConn *conn = tool_connect(tool, NULL);
-    g_auto(GStrv) keys = conn ? migtune_conn_list(conn, NULL) : NULL;
+    g_auto(GStrv) keys = conn ? migtune_conn_list(conn, tool->cancellable, NULL) : NULL;
     g_autoptr(GPtrArray) results = NULL;
 
     if (!keys)

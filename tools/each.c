@@ -14,6 +14,7 @@
 typedef struct {
     EachFunc func;
     gconstpointer data;
+    GCancellable *cancellable;
 
     GMutex lock;
     GPtrArray *results;
@@ -51,7 +52,7 @@ each_store_result(const char *key, MigtuneDomain *domain, const GError *error,
     result->key = g_strdup(key);
     if (domain) {
         result->document = each->func(domain, each->data, &result->status,
-                                      &result->error);
+                                      each->cancellable, &result->error);
     } else {
         result->error = g_error_copy(error);
     }
@@ -67,12 +68,12 @@ each_store_result(const char *key, MigtuneDomain *domain, const GError *error,
 static gboolean
 each_visit_inactive(Each *each, MigtuneConn *conn, GError **error)
 {
-    g_auto(GStrv) keys = migtune_conn_list_inactive(conn, error);
+    g_auto(GStrv) keys = migtune_conn_list_inactive(conn, each->cancellable, error);
 
     for (guint i = 0; keys && keys[i]; i++) {
         g_autoptr(GError) failure = NULL;
         g_autoptr(MigtuneDomain) domain =
-            migtune_conn_open_domain(conn, keys[i], &failure);
+            migtune_conn_open_domain(conn, keys[i], each->cancellable, &failure);
 
         each_store_result(keys[i], domain, failure, each);
     }
@@ -93,7 +94,8 @@ each_domain_of(Tool *tool, EachWhich which, EachFunc func, gconstpointer data,
     MigtuneConn *conn = tool_connect(tool, error);
     g_autoptr(GPtrArray) results =
         g_ptr_array_new_with_free_func(each_result_free);
-    Each each = { .func = func, .data = data, .results = results };
+    Each each = { .func = func, .data = data, .results = results,
+                  .cancellable = tool->cancellable };
     gboolean done = TRUE;
 
     if (!conn)
@@ -101,7 +103,7 @@ each_domain_of(Tool *tool, EachWhich which, EachFunc func, gconstpointer data,
 
     g_mutex_init(&each.lock);
     if (which & EACH_ACTIVE)
-        done = migtune_conn_foreach(conn, 0, each_store_result, &each, error);
+        done = migtune_conn_foreach(conn, 0, each_store_result, &each, tool->cancellable, error);
     if (done && (which & EACH_INACTIVE))
         done = each_visit_inactive(&each, conn, error);
     g_mutex_clear(&each.lock);

@@ -16,7 +16,7 @@ typedef struct {
 
 /* Called for one domain; calls run in several threads at once. */
 typedef JsonNode *(*EachFunc)(MigtuneDomain *domain, gconstpointer data,
-                              int *status, GError **error);
+                              int *status, GCancellable *cancellable, GError **error);
 
 /* The domains to visit. */
 typedef enum {

@@ -8,12 +8,13 @@
 # To build and install.
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config gettext
     python3-docutils libglib2.0-dev libjson-glib-dev libvirt-dev
-    libreadline-dev zlib1g-dev libzstd-dev libxml2-dev"
+    libreadline-dev zlib1g-dev libzstd-dev libxml2-dev
+    gobject-introspection libgirepository1.0-dev"
 # To run the tests that need a QEMU.
 PACKAGES_QEMU="qemu-system-x86"
 # To run every test.
 PACKAGES_CHECK="$PACKAGES_BUILD $PACKAGES_QEMU g++ binutils bash-completion
-    python3 valgrind libc6-dbg man-db"
+    python3 python3-gi valgrind libc6-dbg man-db"
 # To run the tests with a real libvirt.
 PACKAGES_LIBVIRT="$PACKAGES_QEMU libvirt-daemon libvirt-daemon-driver-qemu
     libvirt-clients iproute2 util-linux bsdutils sasl2-bin libsasl2-modules"

@@ -73,7 +73,7 @@ migration_open_source(Migration *migration, GError **error)
 {
     if (!migration->source)
         migration->source = migtune_conn_open_domain(
-            migration->conn, migration->key, error);
+            migration->conn, migration->key, migration->tool->cancellable, error);
 
     return migration->source != NULL;
 }
@@ -84,7 +84,7 @@ migration_ask(Migration *migration, GError **error)
     if (!migration_open_source(migration, error))
         return NULL;
 
-    return migtune_domain_get_job_info(migration->source, error);
+    return migtune_domain_get_job_info(migration->source, migration->tool->cancellable, error);
 }
 
 JsonNode *
@@ -139,9 +139,9 @@ migration_check_pair(Migration *migration, GError **error)
     const char *here = migration->name;
     const char *there = migtune_domain_get_name(migration->destination);
     g_autoptr(JsonNode) source =
-        migtune_domain_report(migration->source, NULL, 0, error);
+        migtune_domain_report(migration->source, NULL, 0, migration->tool->cancellable, error);
     g_autoptr(JsonNode) destination = source
-        ? migtune_domain_report(migration->destination, NULL, 0, error)
+        ? migtune_domain_report(migration->destination, NULL, 0, migration->tool->cancellable, error)
         : NULL;
     g_autoptr(GString) text = g_string_new(NULL);
 
@@ -217,7 +217,7 @@ migration_check_destination(Migration *migration, GError **error)
 {
     const char *name = migtune_domain_get_name(migration->destination);
     g_autoptr(JsonNode) info =
-        migtune_domain_get_job_info(migration->destination, error);
+        migtune_domain_get_job_info(migration->destination, migration->tool->cancellable, error);
 
     if (!info)
         return FALSE;
@@ -241,7 +241,7 @@ migration_check_action(Migration *migration, GError **error)
     if (g_strcmp0(migration->action, "postcopy") != 0)
         return TRUE;
 
-    report = migtune_domain_report(migration->source, names, 0, &cause);
+    report = migtune_domain_report(migration->source, names, 0, migration->tool->cancellable, &cause);
     if (report && g_strcmp0(migration_find_value(report, "postcopy"),
                             "on") == 0)
         return TRUE;
@@ -286,7 +286,7 @@ migration_listen(Migration *migration, GError **error)
 
     if (migtune_domain_migrate_incoming(
             migration->destination, migration->uri,
-            migration->resume ? MIGTUNE_MIGRATE_RESUME : 0, &cause)) {
+            migration->resume ? MIGTUNE_MIGRATE_RESUME : 0, migration->tool->cancellable, &cause)) {
         migration->listening = TRUE;
         return TRUE;
     }
@@ -316,7 +316,7 @@ migration_start(Migration *migration, GError **error)
     migration->release_us = g_get_monotonic_time() + MIGRATION_HOLD_US;
     if (migtune_domain_migrate(migration->source, migration->uri,
                                migration->resume ? MIGTUNE_MIGRATE_RESUME : 0,
-                               error))
+                               NULL, error))
         return TRUE;
 
     if (migration->listening && error && *error) {
@@ -337,7 +337,8 @@ migration_start(Migration *migration, GError **error)
 
 static const struct {
     const char *name;
-    gboolean (*run)(MigtuneDomain *domain, GError **error);
+    gboolean (*run)(MigtuneDomain *domain, GCancellable *cancellable,
+                    GError **error);
     const char *remark;
 } migration_action_table[] = {
     { "suspend", migtune_domain_suspend,
@@ -376,7 +377,8 @@ migration_take_action(Migration *migration, JsonNode *info)
         /* Also if the answer is lost. */
         migration->postcopy |= strcmp(migration->action, "postcopy") == 0;
         if (migration_open_source(migration, &error) &&
-            migration_action_table[i].run(migration->source, &error)) {
+            migration_action_table[i].run(
+                migration->source, migration->tool->cancellable, &error)) {
             if (!running && strcmp(migration->action, "suspend") == 0)
                 remark = _("the time limit has passed, but the guest is "
                            "already stopped; the migration continues");
@@ -469,7 +471,8 @@ migration_handle_pause(Migration *migration)
                   migration->name);
         return;
     }
-    if (!migtune_domain_continue_job(migration->source, &error))
+    if (!migtune_domain_continue_job(migration->source,
+                                     migration->tool->cancellable, &error))
         out_error(_("%s: the migration waits before the switchover and could "
                     "not be continued: %s"), migration->name,
                   error->message);
@@ -549,7 +552,7 @@ migration_stop(Migration *migration, GError **error)
         return NULL;
     }
 
-    if (!migtune_domain_abort_job(migration->source, &cause)) {
+    if (!migtune_domain_abort_job(migration->source, migration->tool->cancellable, &cause)) {
         migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
                           _("%s: the migration could not be cancelled and may "
                             "still be running: %s"), migration->name,
@@ -569,7 +572,7 @@ migration_wait_arrival(Migration *migration)
 
     for (;;) {
         JsonNode *info =
-            migtune_domain_get_job_info(migration->destination, NULL);
+            migtune_domain_get_job_info(migration->destination, migration->tool->cancellable, NULL);
 
         if (!info || !migration_has(info, "state", "inmigrate") ||
             g_get_monotonic_time() > end)
@@ -583,7 +586,7 @@ JsonNode *
 migration_get_destination(Migration *migration)
 {
     return migration->destination
-        ? migtune_domain_get_job_info(migration->destination, NULL) : NULL;
+        ? migtune_domain_get_job_info(migration->destination, migration->tool->cancellable, NULL) : NULL;
 }
 
 /* The source has sent everything; fails unless the guest has arrived. */
@@ -626,7 +629,7 @@ migration_resume_guest(MigtuneDomain *where)
 {
     g_autoptr(GError) error = NULL;
 
-    if (migtune_domain_resume(where, &error))
+    if (migtune_domain_resume(where, NULL, &error))
         return TRUE;
 
     out_error(_("%s: the guest could not be resumed and is still stopped: "
@@ -717,7 +720,7 @@ migration_wait(Migration *migration, Progress *progress, GError **error)
 
     /* The library knows the error of a migration that has ended. */
     if (migration_open_source(migration, error) &&
-        migtune_domain_wait_job(migration->source, 1000, NULL, NULL, error))
+        migtune_domain_wait_job(migration->source, 1000, NULL, migration->tool->cancellable, error))
         return TRUE;
     migration_add_place(migration, error);
     return FALSE;

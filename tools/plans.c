@@ -386,14 +386,14 @@ plans_get_status(const CmdLine *line, MigtunePlan *plan)
 
 JsonNode *
 plans_run_quietly(const CmdLine *line, MigtunePlan *plan, gboolean dry_run,
-                  int *ret_status, GError **ret_error)
+                  int *ret_status, GCancellable *cancellable, GError **ret_error)
 {
     g_autoptr(GError) error = NULL;
     JsonNode *document;
 
     *ret_status = TOOL_FAILED;
     if (migtune_plan_check(plan, &error) &&
-        (dry_run || migtune_plan_apply(plan, &error)))
+        (dry_run || migtune_plan_apply(plan, cancellable, &error)))
         *ret_status = plans_get_status(line, plan);
 
     document = migtune_plan_to_json(plan);
@@ -420,7 +420,7 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     JsonObject *object;
     int status;
 
-    document = plans_run_quietly(line, plan, dry_run, &status, &failure);
+    document = plans_run_quietly(line, plan, dry_run, &status, tool->cancellable, &failure);
     object = json_node_get_object(document);
 
     if (tool->json) {

@@ -44,7 +44,7 @@ int plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
  * document of the plan, with the member "error" if it failed. */
 JsonNode *plans_run_quietly(const CmdLine *line, MigtunePlan *plan,
                             gboolean dry_run, int *ret_status,
-                            GError **ret_error);
+                            GCancellable *cancellable, GError **ret_error);
 
 /* Prints the verdicts if any is not exact, the flags, the typed parameters and
  * the virsh commands. */

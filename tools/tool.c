@@ -237,7 +237,7 @@ tool_reconnect(Tool *tool, const char *uri, GError **error)
 static void
 tool_suggest_domain(MigtuneConn *conn, const char *name, GError *error)
 {
-    g_auto(GStrv) keys = migtune_conn_list(conn, NULL);
+    g_auto(GStrv) keys = migtune_conn_list(conn, NULL, NULL);
     const char *nearest;
 
     for (guint i = 0; keys && keys[i]; i++) {
@@ -269,7 +269,7 @@ tool_open_domain(Tool *tool, const char *name, GError **error)
     if (!conn)
         return NULL;
 
-    domain = migtune_conn_lookup(conn, name, &cause);
+    domain = migtune_conn_lookup(conn, name, tool->cancellable, &cause);
     if (domain)
         return domain;
     if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND))

@@ -24,11 +24,11 @@ main(int argc, char **argv)
     }
     names = argc > 3 ? (const char *const *)argv + 3 : NULL;
 
-    conn = migtune_conn_open(argv[1], 0, &error);
+    conn = migtune_conn_open(argv[1], 0, 0, NULL, &error);
     if (conn)
-        domain = migtune_conn_lookup(conn, argv[2], &error);
+        domain = migtune_conn_lookup(conn, argv[2], NULL, &error);
     if (!domain || !migtune_domain_get_parameters(domain, names, &params,
-                                                  &n_params, 0, &error)) {
+                                                  &n_params, 0, NULL, &error)) {
         fprintf(stderr, "%s\n", error->message);
         return 1;
     }

@@ -48,10 +48,10 @@ main(int argc, char **argv)
     }
 
     if (migtune_typed_params_parse(wishes, &params, &n_params, &error) &&
-        (conn = migtune_conn_open(argv[1], 0, &error)) &&
-        (domain = migtune_conn_lookup(conn, argv[2], &error)) &&
-        (plan = migtune_domain_plan(domain, params, n_params, 0, &error)))
-        done = migtune_plan_apply(plan, &error);
+        (conn = migtune_conn_open(argv[1], 0, 0, NULL, &error)) &&
+        (domain = migtune_conn_lookup(conn, argv[2], NULL, &error)) &&
+        (plan = migtune_domain_plan(domain, params, n_params, 0, NULL, &error)))
+        done = migtune_plan_apply(plan, NULL, &error);
 
     if (plan)
         print_verdicts(plan);

@@ -5,8 +5,19 @@
  * Connections and domains.
  *
  * A connection is an open URI; a domain is one guest behind it.  Both are
- * counted references.  A connection may be used by several threads at once, a
- * domain by one thread at a time.
+ * GObjects and can be used by several threads at once.  Calls on one domain
+ * run one after the other; a call that waits for a migration leaves the domain
+ * to other calls meanwhile.
+ *
+ * Every call that waits takes a GCancellable of its own.  Cancelling it ends
+ * that call with MIGTUNE_ERROR_CANCELLED and no other; a change that is
+ * cancelled in the middle is undone first.  The cancellable may be NULL.
+ *
+ * Every call that waits, except migtune_conn_foreach(), also exists as a pair
+ * with the suffixes _async and _finish.  The pair follows the rules of GTask:
+ * the callback runs in the thread-default main context of the thread that
+ * called _async, and _finish returns what the call without a suffix returns.
+ * While such a call is under way it uses one thread.
  */
 
 #include <gio/gio.h>
@@ -16,13 +27,16 @@
 
 G_BEGIN_DECLS
 
-typedef struct _MigtuneConn MigtuneConn;
-typedef struct _MigtuneDomain MigtuneDomain;
+#define MIGTUNE_TYPE_CONN (migtune_conn_get_type())
+G_DECLARE_FINAL_TYPE(MigtuneConn, migtune_conn, MIGTUNE, CONN, GObject)
+
+#define MIGTUNE_TYPE_DOMAIN (migtune_domain_get_type())
+G_DECLARE_FINAL_TYPE(MigtuneDomain, migtune_domain, MIGTUNE, DOMAIN, GObject)
 
 /**
  * migtune_get_version:
  *
- * Returns: the version of the library that runs, such as "0.1.0".
+ * Returns: the version of the library at run time, such as "0.1.0".
  * Since: 0.1
  */
 const char *migtune_get_version(void);
@@ -30,7 +44,7 @@ const char *migtune_get_version(void);
 /**
  * migtune_get_drivers:
  *
- * Loads every driver that can be found.
+ * Loads all drivers.
  *
  * Returns: (transfer full): a JSON array of objects with the members `name`,
  *   `schemes`, `file` and, when it could not be loaded, `error`.
@@ -41,12 +55,12 @@ JsonNode *migtune_get_drivers(void);
 /**
  * MigtuneConnFlags:
  * @MIGTUNE_CONN_NO_CACHE: neither read nor write probe results on disk
- * @MIGTUNE_CONN_NO_MONITOR: with libvirt: use libvirt's own functions alone
- *   and never QEMU's monitor, which has libvirt mark the domain as tainted;
- *   %MIGTUNE_ERROR_UNSUPPORTED with other drivers
- * @MIGTUNE_CONN_READ_ONLY: with libvirt: a connection that may only read, which
- *   those may have who may do nothing else; it has no monitor, and nothing can
- *   be changed; %MIGTUNE_ERROR_UNSUPPORTED with other drivers
+ * @MIGTUNE_CONN_NO_MONITOR: use only libvirt's own functions and never QEMU's
+ *   monitor, whose use makes libvirt mark the domain as tainted;
+ *   %MIGTUNE_ERROR_UNSUPPORTED with a driver that has only the monitor
+ * @MIGTUNE_CONN_READ_ONLY: open a read-only connection, for unprivileged users:
+ *   it has no monitor, and nothing can be changed;
+ *   %MIGTUNE_ERROR_UNSUPPORTED with a driver that has no such connections
  * @MIGTUNE_CONN_MANAGE_LIBVIRT: the program does not use libvirt itself, and
  *   has not registered an event loop with it: the library registers one, which
  *   runs in a thread of its own, and silences libvirt's messages on stderr.
@@ -67,17 +81,19 @@ typedef enum {
  * migtune_conn_open:
  * @uri: such as `qmp:///run/guests/` or `qmp+tcp://127.0.0.1:4444`
  * @flags: a combination of #MigtuneConnFlags
+ * @timeout_ms: how long a guest may take to greet and to answer a command, in
+ *   milliseconds; 0 for the defaults (2 s and 10 s)
+ * @cancellable: (nullable): cancels this call
  * @error: return location
- *
- * Opens @uri with the default time limits and without a way to cancel.
  *
  * Returns: (transfer full): a connection, or %NULL with
  *   %MIGTUNE_ERROR_INVALID_ARGUMENT, %MIGTUNE_ERROR_DRIVER,
- *   %MIGTUNE_ERROR_CONNECT or %MIGTUNE_ERROR_IO.
+ *   %MIGTUNE_ERROR_CONNECT, %MIGTUNE_ERROR_IO or %MIGTUNE_ERROR_CANCELLED.
  * Since: 0.1
  */
-MigtuneConn *migtune_conn_open(const char *uri, unsigned int flags,
-                               GError **error);
+MigtuneConn *
+migtune_conn_open(const char *uri, unsigned int flags, unsigned int timeout_ms,
+                  GCancellable *cancellable, GError **error);
 
 /**
  * MigtuneCredential:
@@ -114,33 +130,15 @@ typedef char *(*MigtuneAuthFunc)(MigtuneCredential credential,
                                  gpointer user_data);
 
 /**
- * migtune_conn_open_full:
+ * migtune_conn_open_auth: (skip)
  * @uri: as for migtune_conn_open()
  * @flags: a combination of #MigtuneConnFlags
- * @timeout_ms: how long a guest may take to greet and to answer a command, in
- *   milliseconds; 0 for the defaults (2 s and 10 s)
- * @cancellable: (nullable): stops whatever is under way on this connection; a
- *   change that is stopped in the middle is undone first
- * @error: return location
- *
- * Returns: (transfer full): as migtune_conn_open().
- * Since: 0.1
- */
-MigtuneConn *migtune_conn_open_full(const char *uri, unsigned int flags,
-                                    unsigned int timeout_ms,
-                                    GCancellable *cancellable,
-                                    GError **error);
-
-/**
- * migtune_conn_open_auth:
- * @uri: as for migtune_conn_open()
- * @flags: a combination of #MigtuneConnFlags
- * @timeout_ms: as for migtune_conn_open_full()
+ * @timeout_ms: as for migtune_conn_open()
  * @auth: (nullable) (scope forever): asks for credentials; with %NULL a
  *   connection that needs any which libvirt's auth.conf does not have fails
  * @auth_data: (nullable): for @auth; both are used as long as the connection
  *   lives
- * @cancellable: (nullable): as for migtune_conn_open_full()
+ * @cancellable: (nullable): as for migtune_conn_open()
  * @error: return location
  *
  * Returns: (transfer full): as migtune_conn_open().
@@ -180,66 +178,77 @@ const char *migtune_conn_get_uri(MigtuneConn *conn);
 /**
  * migtune_conn_list:
  * @conn: a connection
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Lists what may be opened, without talking to any guest.
+ * Lists the domains that run, without talking to any guest.
  *
- * Returns: (transfer full): keys for migtune_conn_open_domain(), sorted, for
- *   g_strfreev(); %NULL on error.
- * Since: 0.1
+ * Returns: (transfer full) (array zero-terminated=1): keys for
+ * migtune_conn_open_domain(), sorted, for g_strfreev(); %NULL on error. Since:
+ * 0.1
  */
-char **migtune_conn_list(MigtuneConn *conn, GError **error);
+char **
+migtune_conn_list(MigtuneConn *conn, GCancellable *cancellable, GError **error);
 
 /**
  * migtune_conn_list_inactive:
  * @conn: a connection
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Lists the domains that are defined and do not run, where the driver knows
- * such and migtune_conn_list() leaves them out, as with libvirt.
+ * Lists the domains that are defined and do not run.  Only libvirt has such
+ * domains.
  *
- * Returns: (transfer full): keys for migtune_conn_open_domain(), sorted, for
- *   g_strfreev(); an empty array where there are none; %NULL on error.
- * Since: 0.1
+ * Returns: (transfer full) (array zero-terminated=1): keys for
+ * migtune_conn_open_domain(), sorted, for g_strfreev(); an empty array where
+ * there are none; %NULL on error. Since: 0.1
  */
-char **migtune_conn_list_inactive(MigtuneConn *conn, GError **error);
+char **migtune_conn_list_inactive(MigtuneConn *conn, GCancellable *cancellable,
+                                  GError **error);
 
 /**
  * migtune_conn_open_domain:
  * @conn: a connection
  * @key: one of migtune_conn_list()
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * A domain that is defined and does not run is opened, too, where the driver
- * knows such; what needs QEMU fails with %MIGTUNE_ERROR_NOT_RUNNING then.
+ * A domain that is defined and does not run can be opened, too.  Calls that
+ * need QEMU then fail with %MIGTUNE_ERROR_NOT_RUNNING.
  *
  * Returns: (transfer full): the domain, connected, or %NULL with
- *   %MIGTUNE_ERROR_CONNECT, %MIGTUNE_ERROR_BUSY (somebody else holds the
+ *   %MIGTUNE_ERROR_CONNECT, %MIGTUNE_ERROR_BUSY (another client uses the
  *   monitor), %MIGTUNE_ERROR_PROTOCOL, %MIGTUNE_ERROR_TIMEOUT,
  *   %MIGTUNE_ERROR_DISCONNECTED or %MIGTUNE_ERROR_CANCELLED.
  * Since: 0.1
  */
-MigtuneDomain *migtune_conn_open_domain(MigtuneConn *conn, const char *key,
-                                        GError **error);
+MigtuneDomain *
+migtune_conn_open_domain(MigtuneConn *conn, const char *key,
+                         GCancellable *cancellable, GError **error);
 
 /**
  * migtune_conn_lookup:
  * @conn: a connection
  * @name: name, UUID or key of a domain
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
+ * A key, or a socket file with this name, comes before the name that a guest
+ * has itself.
+ *
  * Returns: (transfer full): the domain, connected, or %NULL with
- *   %MIGTUNE_ERROR_NOT_FOUND or what migtune_conn_open_domain() says.
+ *   %MIGTUNE_ERROR_NOT_FOUND, with %MIGTUNE_ERROR_AMBIGUOUS if several domains
+ *   have this name, or an error of migtune_conn_open_domain().
  * Since: 0.1
  */
 MigtuneDomain *migtune_conn_lookup(MigtuneConn *conn, const char *name,
-                                   GError **error);
+                                   GCancellable *cancellable, GError **error);
 
 /**
  * MigtuneDomainFunc:
  * @key: which domain
- * @domain: (nullable): the domain, connected, or %NULL when it could not be
- * @error: (nullable): why not
+ * @domain: (nullable): the domain, connected; %NULL if that failed
+ * @error: (nullable): why it failed
  * @user_data: as given
  *
  * Since: 0.1
@@ -248,22 +257,23 @@ typedef void (*MigtuneDomainFunc)(const char *key, MigtuneDomain *domain,
                                   const GError *error, gpointer user_data);
 
 /**
- * migtune_conn_foreach:
+ * migtune_conn_foreach: (skip)
  * @conn: a connection
  * @max_open: how many domains may be open at a time, 1 to 64; 0 for 64
  * @func: called once for every domain, from several threads at once
  * @user_data: for @func
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
  * Opens every domain in turn and closes it after @func has returned.  A domain
- * that cannot be opened holds up none of the others.
+ * that cannot be opened does not delay the others.
  *
- * Returns: %FALSE when the list of domains could not be had.
+ * Returns: %FALSE if the domains could not be listed.
  * Since: 0.1
  */
 gboolean migtune_conn_foreach(MigtuneConn *conn, unsigned int max_open,
                               MigtuneDomainFunc func, gpointer user_data,
-                              GError **error);
+                              GCancellable *cancellable, GError **error);
 
 /**
  * migtune_domain_ref: (skip)
@@ -276,7 +286,7 @@ MigtuneDomain *migtune_domain_ref(MigtuneDomain *domain);
 
 /**
  * migtune_domain_unref:
- * @domain: (nullable): a domain; the last reference disconnects it
+ * @domain: (nullable): a domain; releasing the last reference disconnects it
  *
  * Since: 0.1
  */
@@ -286,7 +296,7 @@ void migtune_domain_unref(MigtuneDomain *domain);
  * migtune_domain_get_name:
  * @domain: a domain
  *
- * Returns: the name the guest was started with, else the file name of its
+ * Returns: the name that the guest was started with, or the file name of its
  *   socket.
  * Since: 0.1
  */
@@ -296,7 +306,7 @@ const char *migtune_domain_get_name(MigtuneDomain *domain);
  * migtune_domain_get_uuid:
  * @domain: a domain
  *
- * Returns: (nullable): its UUID, or %NULL when it has none.
+ * Returns: (nullable): its UUID; %NULL if it has none.
  * Since: 0.1
  */
 const char *migtune_domain_get_uuid(MigtuneDomain *domain);
@@ -314,9 +324,8 @@ const char *migtune_domain_get_key(MigtuneDomain *domain);
  * migtune_domain_get_qemu:
  * @domain: a domain
  *
- * Returns: the version that QEMU tells, such as "7.2.22"; "unknown" when it
- *   tells none.  What it can do is found by asking, see
- *   migtune_domain_probe().
+ * Returns: QEMU's version, such as "7.2.22"; "unknown" if it is not known.
+ *   What QEMU supports does not follow from it, see migtune_domain_probe().
  * Since: 0.1
  */
 const char *migtune_domain_get_qemu(MigtuneDomain *domain);
@@ -324,6 +333,7 @@ const char *migtune_domain_get_qemu(MigtuneDomain *domain);
 /**
  * migtune_domain_get_info:
  * @domain: a domain
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
  * Returns: (transfer full): a JSON object with the members `domain`, `uuid`,
@@ -333,15 +343,17 @@ const char *migtune_domain_get_qemu(MigtuneDomain *domain);
  *   migration interface was found; null for a domain that does not run).
  * Since: 0.1
  */
-JsonNode *migtune_domain_get_info(MigtuneDomain *domain, GError **error);
+JsonNode *migtune_domain_get_info(MigtuneDomain *domain,
+                                  GCancellable *cancellable, GError **error);
 
 /**
  * migtune_domain_probe:
  * @domain: a domain
- * @refresh: ask again instead of using what is known or cached
+ * @refresh: ask QEMU even if the answer is cached
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Finds out what this QEMU can do.
+ * Asks QEMU which capabilities and parameters it supports.
  *
  * Returns: (transfer full): a JSON object with the members `domain`, `qemu`,
  *   `release`, `source` ("schema", "commands" or "cache"), `parameters` (an
@@ -352,7 +364,7 @@ JsonNode *migtune_domain_get_info(MigtuneDomain *domain, GError **error);
  * Since: 0.1
  */
 JsonNode *migtune_domain_probe(MigtuneDomain *domain, gboolean refresh,
-                               GError **error);
+                               GCancellable *cancellable, GError **error);
 
 /**
  * migtune_domain_serve:
@@ -360,13 +372,13 @@ JsonNode *migtune_domain_probe(MigtuneDomain *domain, gboolean refresh,
  * @address: `unix:PATH`, or `tcp:HOST:PORT` with the port 0 for any
  * @error: return location
  *
- * Offers the domain's monitor to other programs, for as long as @domain is
- * open.  A domain may be served at several addresses.  Only drivers whose
- * guests are in this process can do so, such as that of `ref:`.
+ * Offers the domain's monitor to other programs for as long as @domain exists.
+ * A domain can be served at several addresses.  Only guests of `ref:` can be
+ * served.
  *
  * Returns: (transfer full): the address with the port filled in; %NULL with
  *   %MIGTUNE_ERROR_UNSUPPORTED, %MIGTUNE_ERROR_INVALID_ARGUMENT,
- *   %MIGTUNE_ERROR_BUSY (somebody else listens there) or %MIGTUNE_ERROR_IO.
+ *   %MIGTUNE_ERROR_BUSY (the address is in use) or %MIGTUNE_ERROR_IO.
  * Since: 0.1
  */
 char *migtune_domain_serve(MigtuneDomain *domain, const char *address,
@@ -377,17 +389,14 @@ char *migtune_domain_serve(MigtuneDomain *domain, const char *address,
  * @domain: a domain
  * @error: return location
  *
- * Whether the guest is still there.  Nothing is sent to it, so that no other
- * client notices.  Only drivers whose guests are in this process can tell.
+ * Whether the guest still exists.  Nothing is sent to it.  Only guests of
+ * `ref:` can be checked.
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_UNSUPPORTED, with
- *   %MIGTUNE_ERROR_DISCONNECTED (it was told to quit) or with
- *   %MIGTUNE_ERROR_QEMU (it died; the message says of what).
+ *   %MIGTUNE_ERROR_DISCONNECTED (the guest quit) or with %MIGTUNE_ERROR_QEMU
+ *   (it died; the message says why).
  * Since: 0.1
  */
 gboolean migtune_domain_check_alive(MigtuneDomain *domain, GError **error);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneConn, migtune_conn_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneDomain, migtune_domain_unref)
 
 G_END_DECLS

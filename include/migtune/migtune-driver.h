@@ -220,8 +220,9 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  * @close: closes a connection, all of whose domains have been closed
  * @list: returns the keys of all domains, in no particular order, without
  *   talking to any of them: a %NULL-terminated array for g_strfreev()
- * @find: (nullable): keys that are worth trying first for the domain that a
- *   user calls @name, best first; %NULL-terminated, may be empty
+ * @find: (nullable): the keys that @name fits without asking the domains, such
+ *   as sockets with this file name, best first; %NULL-terminated, empty if no
+ *   key fits
  * @domain_open: connects to the domain with a key of @list, or finds that it
  *   does not run; fills @identity
  * @domain_close: the end of a domain handle, whatever state it is in

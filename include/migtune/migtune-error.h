@@ -4,11 +4,11 @@
 /*
  * Errors.
  *
- * Every function that can fail takes a GError ** as its last argument and
- * tells by its return value alone whether it failed.  The code is what a
- * program may switch on.  What the error is about (a parameter, a QMP
- * command, a rule, QEMU's own class and text) travels in fields that
- * migtune_error_get_field() reads, never in the message alone.
+ * Every function that can fail takes a GError ** as its last argument, and its
+ * return value alone says whether it failed.  Programs distinguish errors by
+ * their code.  The parameter, the QMP command, the rule, and QEMU's class and
+ * text are fields, which migtune_error_get_field() returns: programs need not
+ * parse the message, which is translated.
  */
 
 #include <glib.h>
@@ -20,34 +20,39 @@ G_BEGIN_DECLS
 /**
  * MigtuneErrorCode:
  * @MIGTUNE_ERROR_INTERNAL: a bug in migtune
- * @MIGTUNE_ERROR_INVALID_ARGUMENT: a call was wrong in itself: a URI that
- *   cannot be parsed, a flag that is not known, a NULL that may not be
- * @MIGTUNE_ERROR_UNKNOWN_PARAMETER: neither the catalogue nor this QEMU knows
- *   a parameter of that name
+ * @MIGTUNE_ERROR_INVALID_ARGUMENT: a wrong argument: a URI that cannot be
+ *   parsed, an unknown flag, a NULL that is not allowed
+ * @MIGTUNE_ERROR_UNKNOWN_PARAMETER: neither the catalogue nor this QEMU has a
+ *   parameter of that name
  * @MIGTUNE_ERROR_INVALID_VALUE: a value of the wrong type, unit, range or
  *   spelling
- * @MIGTUNE_ERROR_CONFLICT: the wishes exclude each other, or what is on
- * @MIGTUNE_ERROR_UNSUPPORTED: this QEMU, driver or build cannot do it
+ * @MIGTUNE_ERROR_CONFLICT: the settings exclude each other, or the present
+ *   state excludes the request
+ * @MIGTUNE_ERROR_UNSUPPORTED: not supported by this QEMU, driver or build
  * @MIGTUNE_ERROR_NOT_FOUND: there is no such domain
- * @MIGTUNE_ERROR_CONNECT: nobody answers at that address
- * @MIGTUNE_ERROR_DISCONNECTED: the other side went away in the middle
- * @MIGTUNE_ERROR_TIMEOUT: the other side is there and does not answer
- * @MIGTUNE_ERROR_BUSY: somebody else holds the monitor or the guest, or a
- *   migration is running
- * @MIGTUNE_ERROR_PROTOCOL: the other side does not speak QMP
+ * @MIGTUNE_ERROR_CONNECT: no connection to that address
+ * @MIGTUNE_ERROR_DISCONNECTED: the connection was lost
+ * @MIGTUNE_ERROR_TIMEOUT: no answer within the time limit
+ * @MIGTUNE_ERROR_BUSY: another client uses the monitor or changes the guest, or
+ *   a migration is running
+ * @MIGTUNE_ERROR_PROTOCOL: the peer does not speak QMP
  * @MIGTUNE_ERROR_QEMU: QEMU refused a command; its class and text are in the
  *   fields
- * @MIGTUNE_ERROR_ROLLED_BACK: a change failed in the middle and the former
- *   state has been established again, which was read back
- * @MIGTUNE_ERROR_STATE_UNKNOWN: a change failed in the middle and what is in
- *   force now could not be established; the message names the values
+ * @MIGTUNE_ERROR_ROLLED_BACK: a change failed, and the former values have been
+ *   restored and read back
+ * @MIGTUNE_ERROR_STATE_UNKNOWN: a change failed, and it is not known what is in
+ *   force now; the message names the values
  * @MIGTUNE_ERROR_DRIVER: a driver could not be loaded
- * @MIGTUNE_ERROR_CANCELLED: the caller, or a signal, stopped it
- * @MIGTUNE_ERROR_IO: a file or socket of this machine failed
+ * @MIGTUNE_ERROR_CANCELLED: the call or the migration was cancelled
+ * @MIGTUNE_ERROR_IO: an error with a local file or socket
  * @MIGTUNE_ERROR_STREAM: a migration stream is damaged or not understood
- * @MIGTUNE_ERROR_NOT_RUNNING: the domain is there and does not run
+ * @MIGTUNE_ERROR_NOT_RUNNING: the domain is defined and does not run
+ * @MIGTUNE_ERROR_AMBIGUOUS: several domains have that name; the message lists
+ *   their keys
+ * @MIGTUNE_ERROR_STILL_RUNNING: the caller stopped waiting, and the migration
+ *   goes on
  *
- * What went wrong.  Codes are only ever added at the end.
+ * The kind of an error.  New codes are added at the end.
  *
  * Since: 0.1
  */
@@ -72,6 +77,8 @@ typedef enum {
     MIGTUNE_ERROR_IO,
     MIGTUNE_ERROR_STREAM,
     MIGTUNE_ERROR_NOT_RUNNING,
+    MIGTUNE_ERROR_AMBIGUOUS,
+    MIGTUNE_ERROR_STILL_RUNNING,
 } MigtuneErrorCode;
 
 /**
@@ -81,8 +88,10 @@ typedef enum {
  * @MIGTUNE_ERROR_FIELD_RULE: the rule that was broken, such as
  *   "xbzrle excludes parallel"
  * @MIGTUNE_ERROR_FIELD_QEMU_CLASS: QEMU's error class, such as "GenericError"
- * @MIGTUNE_ERROR_FIELD_QEMU_DESC: QEMU's own text, for people: it differs
- *   from one release to the next
+ * @MIGTUNE_ERROR_FIELD_QEMU_DESC: QEMU's own text, which differs between
+ *   releases
+ * @MIGTUNE_ERROR_FIELD_REASON: a stable code that says more than the error
+ *   code, such as "postcopy-begun"; never translated
  *
  * Since: 0.1
  */
@@ -92,6 +101,7 @@ typedef enum {
     MIGTUNE_ERROR_FIELD_RULE,
     MIGTUNE_ERROR_FIELD_QEMU_CLASS,
     MIGTUNE_ERROR_FIELD_QEMU_DESC,
+    MIGTUNE_ERROR_FIELD_REASON,
     MIGTUNE_ERROR_N_FIELDS
 } MigtuneErrorField;
 
@@ -122,18 +132,18 @@ const char *migtune_error_code_to_string(int code);
  *   not set or @error is of another domain.
  * Since: 0.1
  */
-const char *migtune_error_get_field(const GError *error,
-                                    MigtuneErrorField field);
+const char *
+migtune_error_get_field(const GError *error, MigtuneErrorField field);
 
 /**
- * migtune_error_set:
+ * migtune_error_set: (skip)
  * @error: (nullable): where to put a new error
  * @code: a #MigtuneErrorCode
- * @format: printf format of the message: what was asked, what was found, what
- *   would be accepted
+ * @format: printf format of the message: what was requested, what was found,
+ *   what would be accepted
  *
- * For drivers, which raise errors through the library so that there is one
- * error domain in a process.
+ * For drivers: they set errors through the library, because GLib registers an
+ * error domain once in a process.
  *
  * Since: 0.1
  */
@@ -141,7 +151,7 @@ void migtune_error_set(GError **error, MigtuneErrorCode code,
                        const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /**
- * migtune_error_set_field:
+ * migtune_error_set_field: (skip)
  * @error: (nullable): an error of %MIGTUNE_ERROR; others are left alone
  * @field: which field
  * @value: (nullable): its new text, copied

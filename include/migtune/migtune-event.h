@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Events: which guests of a connection start and end while it is open.
+ * Events: guests of a connection that start and end while it is open.
  */
 
 #include <migtune/migtune-conn.h>
@@ -11,14 +11,14 @@ G_BEGIN_DECLS
 
 /**
  * MigtuneEvent:
- * @MIGTUNE_EVENT_STARTED: a guest runs that did not, or runs anew
- * @MIGTUNE_EVENT_STOPPED: a guest does not run any more
- * @MIGTUNE_EVENT_MIGRATED: it runs on another host now
- * @MIGTUNE_EVENT_LOST: the connection is gone, and is being opened anew; what
- *   happens until %MIGTUNE_EVENT_REGAINED is told after that
- * @MIGTUNE_EVENT_REGAINED: it is there again
+ * @MIGTUNE_EVENT_STARTED: a guest has started or restarted
+ * @MIGTUNE_EVENT_STOPPED: a guest has ended
+ * @MIGTUNE_EVENT_MIGRATED: a guest has migrated to another host
+ * @MIGTUNE_EVENT_LOST: the connection was lost and is being opened again;
+ *   events of the meantime follow after %MIGTUNE_EVENT_REGAINED
+ * @MIGTUNE_EVENT_REGAINED: the connection is open again
  *
- * What has happened.  More may be added at the end.
+ * An event.  More may be added at the end.
  *
  * Since: 0.1
  */
@@ -43,19 +43,18 @@ const char *migtune_event_to_string(MigtuneEvent event);
 /**
  * MigtuneEventFunc:
  * @conn: the connection
- * @event: what has happened
- * @key: (nullable): of which domain, for migtune_conn_open_domain(); %NULL for
- *   what is about the connection
- * @detail: (nullable): how: "booted", "arrived" (by migration), "restored",
- *   "snapshot" or "woken"; "shutdown", "destroyed", "crashed", "migrated",
- *   "saved", "failed" or "snapshot"; "unseen" for what happened while the
- *   connection was lost; "unknown" for what only a newer libvirt has; %NULL
- *   for what is about the connection
+ * @event: the event
+ * @key: (nullable): key of the domain, for migtune_conn_open_domain(); %NULL
+ *   for an event of the connection
+ * @detail: (nullable): the cause: "booted", "arrived" (by migration),
+ *   "restored", "snapshot" or "woken"; "shutdown", "destroyed", "crashed",
+ *   "migrated", "saved", "failed" or "snapshot"; "unseen" if it happened while
+ *   the connection was lost; "unknown" for a cause of a newer libvirt; %NULL
+ *   for an event of the connection
  * @user_data: as given
  *
- * Called from a thread of the driver's own, one event after the other.  It may
- * call anything but migtune_conn_watch() and what could be the last
- * migtune_conn_unref().
+ * Called in a thread of the driver, one event after the other.  It must not
+ * call migtune_conn_watch(), and must not release the last reference to @conn.
  *
  * Since: 0.1
  */
@@ -66,25 +65,25 @@ typedef void (*MigtuneEventFunc)(MigtuneConn *conn, MigtuneEvent event,
 /**
  * migtune_conn_watch:
  * @conn: a connection
- * @func: (nullable): called for each event, from before this function returns
- *   until it is called again; %NULL for no more
+ * @func: (nullable) (scope forever): called for each event, also before this
+ *   function returns, until this function is called again; %NULL to end
  * @user_data: for @func
  * @error: return location
  *
- * Watches the guests of @conn.  @func takes the place of an earlier one, which
- * is not called any more when this function has returned.
+ * Watches the guests of @conn.  An earlier @func is replaced, and is not called
+ * any more once this function has returned.
  *
- * A domain that is open stands for one process of QEMU.  When that has ended,
- * be it that the guest runs anew or on another host, whatever is done with it
- * fails with %MIGTUNE_ERROR_NOT_RUNNING: it has to be opened again.  On a
- * connection that is watched that is noticed by events; on others libvirt is
- * asked before each change, and before anything else after a pause.
+ * An open domain stands for one process of QEMU.  After that process has ended,
+ * because the guest was restarted or has migrated, for example, every call on
+ * the domain fails with %MIGTUNE_ERROR_NOT_RUNNING, and the domain has to be
+ * opened again.  With a watch this is noticed by events.  Without one libvirt
+ * is asked before each change, and before other calls after a pause.
  *
- * A connection that is watched is kept alive by messages: a daemon that does
- * not answer them for half a minute counts as gone.
+ * A watched connection is kept alive by messages: a daemon that does not answer
+ * them for half a minute counts as lost.
  *
- * Returns: %FALSE with %MIGTUNE_ERROR_UNSUPPORTED where the driver has no
- *   events, as that of `qmp:`, or what migtune_conn_open() says.
+ * Returns: %FALSE with %MIGTUNE_ERROR_UNSUPPORTED if the driver has no events,
+ *   as that of `qmp:`, or an error of migtune_conn_open().
  * Since: 0.1
  */
 gboolean migtune_conn_watch(MigtuneConn *conn, MigtuneEventFunc func,

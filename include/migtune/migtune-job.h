@@ -4,9 +4,8 @@
 /*
  * Jobs: starting, watching and ending the migration of a domain.
  *
- * These send QEMU's own commands, with the tuning that is in force.  A domain
- * has one migration at a time, whoever started it; all that is told here is
- * QEMU's own account of it.
+ * These functions send QEMU's own commands; the tuning that is in force
+ * applies.  A domain has one migration at a time, whichever client started it.
  */
 
 #include <migtune/migtune-params.h>
@@ -15,15 +14,15 @@ G_BEGIN_DECLS
 
 /**
  * MigtuneJobState:
- * @MIGTUNE_JOB_NONE: there has been none
- * @MIGTUNE_JOB_WAITING: the domain waits for one to come in
- * @MIGTUNE_JOB_ACTIVE: one is under way
- * @MIGTUNE_JOB_PAUSED: a postcopy migration lost its link and can be resumed
+ * @MIGTUNE_JOB_NONE: there has been no migration
+ * @MIGTUNE_JOB_WAITING: the domain waits for an incoming migration
+ * @MIGTUNE_JOB_ACTIVE: a migration is under way
+ * @MIGTUNE_JOB_PAUSED: a post-copy migration lost its link and can be resumed
  * @MIGTUNE_JOB_COMPLETED: the last one succeeded
  * @MIGTUNE_JOB_FAILED: the last one failed
  * @MIGTUNE_JOB_CANCELLED: the last one was cancelled
  *
- * What has become of a migration.
+ * The state of the present or last migration.
  *
  * Since: 0.1
  */
@@ -49,7 +48,7 @@ const char *migtune_job_state_to_string(MigtuneJobState state);
 
 /**
  * MigtuneMigrateFlags:
- * @MIGTUNE_MIGRATE_RESUME: go on with a postcopy migration that is paused
+ * @MIGTUNE_MIGRATE_RESUME: resume a post-copy migration that is paused
  *   (QEMU 3.0 and later)
  *
  * Since: 0.1
@@ -61,66 +60,73 @@ typedef enum {
 /**
  * migtune_domain_migrate:
  * @domain: the source
- * @uri: where to, in QEMU's words: `tcp:HOST:PORT`, `unix:PATH`,
+ * @uri: a QEMU address: `tcp:HOST:PORT`, `unix:PATH`,
  *   `exec:COMMAND`, `fd:NAME` or, from QEMU 8.2 on, `file:PATH`
  * @flags: a combination of #MigtuneMigrateFlags
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Starts a migration and returns once QEMU has taken it up; most of what can
- * go wrong with @uri shows later, in migtune_domain_wait_job(); only one that
- * is resumed waits, for 5 s at most, until it has its link.
+ * Starts a migration and returns once QEMU has accepted it.  Most errors about
+ * @uri show later, in migtune_domain_wait_job().  With
+ * %MIGTUNE_MIGRATE_RESUME it waits up to 5 s until the link is connected.
  *
- * Returns: %FALSE with %MIGTUNE_ERROR_QEMU when it was refused, or a failure
- *   to talk to QEMU: %MIGTUNE_ERROR_STATE_UNKNOWN when a migration may have
- *   started all the same.
+ * Returns: %FALSE with %MIGTUNE_ERROR_QEMU if QEMU refused it, with
+ *   %MIGTUNE_ERROR_STATE_UNKNOWN if a migration may have started, or with
+ *   another error if QEMU could not be asked.
  * Since: 0.1
  */
 gboolean migtune_domain_migrate(MigtuneDomain *domain, const char *uri,
-                                unsigned int flags, GError **error);
+                                unsigned int flags, GCancellable *cancellable,
+                                GError **error);
 
 /**
  * migtune_domain_migrate_incoming:
  * @domain: a domain that was started to wait for a migration
- * @uri: where to listen, in QEMU's words
- * @flags: %MIGTUNE_MIGRATE_RESUME, for one whose postcopy migration lost its
- *   link and is to go on, or 0
+ * @uri: a QEMU address to listen at
+ * @flags: %MIGTUNE_MIGRATE_RESUME to resume a post-copy migration that lost its
+ *   link, or 0
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
  * Returns: %FALSE as migtune_domain_migrate().
  * Since: 0.1
  */
-gboolean migtune_domain_migrate_incoming(MigtuneDomain *domain,
-                                         const char *uri, unsigned int flags,
-                                         GError **error);
+gboolean
+migtune_domain_migrate_incoming(MigtuneDomain *domain, const char *uri,
+                                unsigned int flags, GCancellable *cancellable,
+                                GError **error);
 
 /**
- * migtune_domain_get_job_stats:
+ * migtune_domain_get_job_stats: (skip)
  * @domain: a domain
- * @state: (nullable): where to put what has become of the migration
+ * @state: (nullable): where to put the state of the migration
  * @params: (nullable): where to put the statistics
- * @nparams: (nullable): where to put how many
+ * @nparams: (nullable): where to put their number
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * All that QEMU tells of the present or last migration.  What libvirt has a
- * name for has that name, type and unit (VIR_DOMAIN_JOB_MEMORY_TOTAL,
- * "memory_total", in bytes); the rest is called as in `query-migrate`, with
- * dots between levels ("xbzrle-cache.encoding-rate"), and is a ULLONG, DOUBLE,
- * BOOLEAN or, for texts, lists and objects, a STRING.
+ * All statistics of the present or last migration.  A statistic that libvirt
+ * has, too, has libvirt's name, type and unit (VIR_DOMAIN_JOB_MEMORY_TOTAL,
+ * "memory_total", in bytes).  Others have the name of `query-migrate`, with
+ * dots between levels ("xbzrle-cache.encoding-rate"), and are a ULLONG, DOUBLE,
+ * BOOLEAN or, for texts, lists and objects, a STRING.  @params and @nparams are
+ * left alone on failure.
  *
- * Returns: %FALSE when the domain could not be asked.
+ * Returns: %FALSE if the domain could not be asked.
  * Since: 0.1
  */
-gboolean migtune_domain_get_job_stats(MigtuneDomain *domain,
-                                      MigtuneJobState *state,
-                                      virTypedParameterPtr *params,
-                                      int *nparams, GError **error);
+gboolean
+migtune_domain_get_job_stats(MigtuneDomain *domain, MigtuneJobState *state,
+                             virTypedParameterPtr *params, int *nparams,
+                             GCancellable *cancellable, GError **error);
 
 /**
  * migtune_domain_get_job_info:
  * @domain: a domain
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * The same for people and programs that read JSON.
+ * The same as JSON.
  *
  * Returns: (transfer full): a JSON object with the members `domain`, `job`
  *   (the name of a #MigtuneJobState), `status` (QEMU's own word for it, "none"
@@ -131,66 +137,99 @@ gboolean migtune_domain_get_job_stats(MigtuneDomain *domain,
  *   as people read them).
  * Since: 0.1
  */
-JsonNode *migtune_domain_get_job_info(MigtuneDomain *domain, GError **error);
+JsonNode *
+migtune_domain_get_job_info(MigtuneDomain *domain, GCancellable *cancellable,
+                            GError **error);
+
+/**
+ * migtune_domain_get_job_settings:
+ * @domain: a domain
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * The same as a dictionary.
+ *
+ * Returns: (transfer full): an `a{sv}` with the strings "job" (the name of a
+ *   #MigtuneJobState), "status" and "state" and the dictionary "statistics",
+ *   an `a{sv}`; %NULL if the domain could not be asked.
+ * Since: 0.1
+ */
+GVariant *
+migtune_domain_get_job_settings(MigtuneDomain *domain,
+                                GCancellable *cancellable, GError **error);
 
 /**
  * migtune_domain_abort_job:
  * @domain: a domain
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Asks QEMU to cancel its migration, and returns at once; without one nothing
- * happens.  Once postcopy has begun QEMU does not cancel any more.
+ * Asks QEMU to cancel its migration, and returns at once.  If no migration is
+ * under way, nothing is sent.
  *
- * Returns: %FALSE when it was refused or the domain could not be asked.
+ * Once post-copy has begun, and after migtune_domain_start_postcopy(), a
+ * migration is not cancelled: the guest runs at the destination and part of its
+ * memory is still at the source, so that both would be lost.
+ *
+ * Returns: %FALSE with %MIGTUNE_ERROR_CONFLICT, whose field
+ *   %MIGTUNE_ERROR_FIELD_REASON is "postcopy-begun", with %MIGTUNE_ERROR_QEMU,
+ *   or if the domain could not be asked.
  * Since: 0.1
  */
-gboolean migtune_domain_abort_job(MigtuneDomain *domain, GError **error);
+gboolean migtune_domain_abort_job(MigtuneDomain *domain,
+                                  GCancellable *cancellable, GError **error);
 
 /**
  * migtune_domain_suspend:
  * @domain: a domain
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Stops the guest, so that a migration that does not converge comes to its
- * end; the guest then goes on at the destination as a stopped one, until
- * migtune_domain_resume() there.
+ * Stops the guest, so that a migration that does not converge can end.  The
+ * guest is then stopped at the destination, too, until migtune_domain_resume()
+ * is called there.
  *
- * Returns: %FALSE when it was refused or the domain could not be asked.
+ * Returns: %FALSE if QEMU refused it or could not be asked.
  * Since: 0.1
  */
-gboolean migtune_domain_suspend(MigtuneDomain *domain, GError **error);
+gboolean migtune_domain_suspend(MigtuneDomain *domain,
+                                GCancellable *cancellable, GError **error);
 
 /**
  * migtune_domain_resume:
  * @domain: a domain
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Lets a guest that was stopped run, also when the connection was cancelled:
- * it undoes migtune_domain_suspend().  A guest that has been migrated away must
- * not run here again, and QEMU does not prevent it.
+ * Lets a guest run that migtune_domain_suspend() has stopped.  A guest that has
+ * been migrated away must not run here again, and QEMU does not prevent it.
  *
- * Returns: %FALSE when it was refused or the domain could not be asked.
+ * Returns: %FALSE if QEMU refused it or could not be asked.
  * Since: 0.1
  */
-gboolean migtune_domain_resume(MigtuneDomain *domain, GError **error);
+gboolean migtune_domain_resume(MigtuneDomain *domain, GCancellable *cancellable,
+                               GError **error);
 
 /**
  * migtune_domain_start_postcopy:
- * @domain: a domain with a migration that is active, on both sides of which
- *   the capability `postcopy` was on before
+ * @domain: a domain with an active migration that was started with the
+ *   capability `postcopy` on at both sides
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Lets the guest go on at the destination, which fetches what is missing.
+ * Lets the guest run at the destination, which fetches the missing memory.
  *
- * Returns: %FALSE when it was refused or the domain could not be asked.
+ * Returns: %FALSE if QEMU refused it or could not be asked.
  * Since: 0.1
  */
-gboolean migtune_domain_start_postcopy(MigtuneDomain *domain,
-                                       GError **error);
+gboolean
+migtune_domain_start_postcopy(MigtuneDomain *domain, GCancellable *cancellable,
+                              GError **error);
 
 /**
  * migtune_domain_continue_job:
  * @domain: a domain whose migration waits before the switchover
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
  * Continues a migration that QEMU has paused because the capability
@@ -199,39 +238,84 @@ gboolean migtune_domain_start_postcopy(MigtuneDomain *domain,
  * Returns: %FALSE if QEMU refused it or the domain could not be asked.
  * Since: 0.1
  */
-gboolean migtune_domain_continue_job(MigtuneDomain *domain, GError **error);
+gboolean migtune_domain_continue_job(MigtuneDomain *domain,
+                                     GCancellable *cancellable,
+                                     GError **error);
 
 /**
  * MigtuneJobFunc:
+ * @domain: the domain
  * @info: what migtune_domain_get_job_info() returns
  * @user_data: as given
  *
+ * It may call any function on @domain.
+ *
+ * Returns: whether to go on waiting.
  * Since: 0.1
  */
-typedef void (*MigtuneJobFunc)(JsonNode *info, gpointer user_data);
+typedef gboolean (*MigtuneJobFunc)(MigtuneDomain *domain, JsonNode *info,
+                                   gpointer user_data);
+
+/**
+ * MigtuneWaitFlags:
+ * @MIGTUNE_WAIT_CANCEL_MIGRATION: if the call is cancelled, cancel the
+ *   migration, too, and wait for its end; a migration in post-copy is never
+ *   cancelled, see migtune_domain_abort_job()
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    MIGTUNE_WAIT_CANCEL_MIGRATION = 1 << 0,
+} MigtuneWaitFlags;
 
 /**
  * migtune_domain_wait_job:
- * @domain: a domain
- * @timeout_ms: how long, in milliseconds; 0 for as long as it takes
- * @func: (nullable): called whenever QEMU has been asked, which is ten times
- *   a second or more often
+ * @domain: the source of a migration
+ * @timeout_ms: time limit in milliseconds; 0 for none
+ * @flags: a combination of #MigtuneWaitFlags
+ * @func: (nullable) (scope call): called whenever QEMU has been asked, which is
+ *   at least ten times a second
  * @user_data: for @func
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Waits until the migration has ended.  When the connection is cancelled
- * meanwhile, the migration is cancelled too, and its end waited for.  A lost
- * connection to the monitor is made again.
+ * Waits until the migration has ended.  A lost connection to the monitor is
+ * made again.  Other calls can use @domain meanwhile.  Progress is also
+ * reported by the signal #MigtuneDomain::job-progress.
  *
- * Returns: %TRUE when it succeeded.  %FALSE with %MIGTUNE_ERROR_QEMU when it
- *   failed; with %MIGTUNE_ERROR_CANCELLED when it was cancelled, by whomever;
- *   with %MIGTUNE_ERROR_TIMEOUT when it goes on; with %MIGTUNE_ERROR_NOT_FOUND
- *   when there has been none; with %MIGTUNE_ERROR_STATE_UNKNOWN when the
- *   domain cannot be asked any more.
+ * A migration that has completed has left the source.  Whether the guest has
+ * arrived is up to the destination: see migtune_domain_wait_incoming().
+ *
+ * Returns: %TRUE if it completed.  %FALSE with %MIGTUNE_ERROR_QEMU if it failed
+ *   or lost its link in post-copy; with %MIGTUNE_ERROR_CANCELLED if the
+ *   migration was cancelled, by any client; with %MIGTUNE_ERROR_TIMEOUT if it
+ *   goes on after the time limit; with %MIGTUNE_ERROR_STILL_RUNNING if it goes
+ *   on and @func or @cancellable ended the call; with
+ *   %MIGTUNE_ERROR_NOT_FOUND if there is no migration; with
+ *   %MIGTUNE_ERROR_STATE_UNKNOWN if the domain cannot be asked any more.
  * Since: 0.1
  */
-gboolean migtune_domain_wait_job(MigtuneDomain *domain,
-                                 unsigned int timeout_ms, MigtuneJobFunc func,
-                                 gpointer user_data, GError **error);
+gboolean migtune_domain_wait_job(MigtuneDomain *domain, unsigned int timeout_ms,
+                                 unsigned int flags, MigtuneJobFunc func,
+                                 gpointer user_data, GCancellable *cancellable,
+                                 GError **error);
+
+/**
+ * migtune_domain_wait_incoming:
+ * @domain: the destination of a migration
+ * @timeout_ms: time limit in milliseconds; 0 for none
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * Waits until the guest has arrived: its state is not "inmigrate" any more, and
+ * its QEMU answers.
+ *
+ * Returns: %FALSE with %MIGTUNE_ERROR_TIMEOUT if it still waits, or if its QEMU
+ *   could not be asked, because it has ended, for example.
+ * Since: 0.1
+ */
+gboolean
+migtune_domain_wait_incoming(MigtuneDomain *domain, unsigned int timeout_ms,
+                             GCancellable *cancellable, GError **error);
 
 G_END_DECLS

@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * Lowering: what is wished for a migration that libvirt runs.
+ * Lowering: the settings of a plan for a migration by libvirt.
  *
  * libvirt sets capabilities and parameters of QEMU itself when it migrates a
- * guest, and puts back what there was when the migration ends.  So wishes for
- * such a migration are flags and typed parameters of virDomainMigrate3(); what
- * libvirt leaves alone can be set in the guest just before.
+ * guest, and restores the former values when the migration ends.  For such a
+ * migration most settings therefore have to be given to virDomainMigrate3(), as
+ * flags and typed parameters.  Settings that libvirt does not change can be set
+ * in the guest just before the migration.
  *
  * Without a guest none of these functions needs libvirt at run time.
  */
@@ -16,32 +17,33 @@
 
 G_BEGIN_DECLS
 
-typedef struct _MigtuneLowering MigtuneLowering;
+#define MIGTUNE_TYPE_LOWERING (migtune_lowering_get_type())
+G_DECLARE_FINAL_TYPE(MigtuneLowering, migtune_lowering, MIGTUNE, LOWERING,
+                     GObject)
 
 /**
  * migtune_plan_lower:
  * @plan: a plan, applied or not, with a guest or without
  * @libvirt: (nullable): a release of libvirt, such as "9.0", the older one of
  *   the two hosts; %NULL for the libvirt of the plan's connection
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * The libvirt of the plan's connection is asked which flags and typed
- * parameters it takes; that changes nothing and leaves a line in the daemon's
- * log.  Where it cannot be asked, as over a connection that may only read, its
- * release is gone by, or that of the client library if that is older.  When
- * @libvirt is given nothing is sent to anybody.  What stands against it is told
- * by migtune_lowering_check().
+ * Without @libvirt the daemon of the plan's connection is asked which flags and
+ * typed parameters it supports.  That changes nothing and leaves a line in the
+ * daemon's log.  If the daemon cannot be asked, as over a read-only connection,
+ * its release number is used, or that of the client library if that is older.
+ * With @libvirt nothing is sent.
  *
  * Returns: (transfer full): the lowering, or %NULL with
- *   %MIGTUNE_ERROR_INVALID_VALUE for a text that is no release and
- *   %MIGTUNE_ERROR_INVALID_ARGUMENT when @libvirt is %NULL and the plan's
- *   connection, if any, is not one to libvirt, and with
- *   %MIGTUNE_ERROR_DISCONNECTED, %MIGTUNE_ERROR_TIMEOUT or
- *   %MIGTUNE_ERROR_CANCELLED when libvirt was to be asked.
+ *   %MIGTUNE_ERROR_INVALID_VALUE if @libvirt is not a release, with
+ *   %MIGTUNE_ERROR_INVALID_ARGUMENT if @libvirt is %NULL and the plan has no
+ *   connection to libvirt, and with %MIGTUNE_ERROR_DISCONNECTED,
+ *   %MIGTUNE_ERROR_TIMEOUT or %MIGTUNE_ERROR_CANCELLED.
  * Since: 0.1
  */
 MigtuneLowering *migtune_plan_lower(MigtunePlan *plan, const char *libvirt,
-                                    GError **error);
+                                    GCancellable *cancellable, GError **error);
 
 /**
  * migtune_lowering_free:
@@ -58,8 +60,8 @@ void migtune_lowering_free(MigtuneLowering *lowering);
  *
  * Returns: %FALSE with the error of migtune_plan_check() or, with
  *   %MIGTUNE_ERROR_CONFLICT (libvirt's own rules) or
- *   %MIGTUNE_ERROR_UNSUPPORTED, with all that this libvirt cannot do or would
- *   refuse; code and fields are those of the first.
+ *   %MIGTUNE_ERROR_UNSUPPORTED, with everything that this libvirt does not
+ *   support or would refuse; code and fields are those of the first.
  * Since: 0.1
  */
 gboolean migtune_lowering_check(MigtuneLowering *lowering, GError **error);
@@ -74,31 +76,33 @@ gboolean migtune_lowering_check(MigtuneLowering *lowering, GError **error);
 unsigned int migtune_lowering_get_flags(MigtuneLowering *lowering);
 
 /**
- * migtune_lowering_get_params:
+ * migtune_lowering_get_params: (skip)
  * @lowering: a lowering
- * @nparams: where to put how many there are
+ * @nparams: where to put their number
  *
  * Returns: (transfer none) (nullable): typed parameters for
- *   virDomainMigrate3(), until @lowering is freed; to be given to it with what
- *   else the caller has, such as the destination's address.
+ *   virDomainMigrate3(), owned by @lowering.  The caller adds its own, such as
+ *   the destination's address.
  * Since: 0.1
  */
-virTypedParameterPtr migtune_lowering_get_params(MigtuneLowering *lowering,
-                                                 int *nparams);
+virTypedParameterPtr
+migtune_lowering_get_params(MigtuneLowering *lowering, int *nparams);
 
 /**
  * migtune_lowering_prepare:
  * @lowering: a lowering of a plan that was made with a guest
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Sets in the guest what is to be set just before the migration: through
- * libvirt where it has a function, else through QEMU's monitor.
+ * Sets the settings that have to be set in the guest just before the migration:
+ * by libvirt's functions if there are any, and else through QEMU's monitor.
  *
  * Returns: %FALSE with the error of migtune_lowering_check() or of
  *   migtune_plan_apply().
  * Since: 0.1
  */
-gboolean migtune_lowering_prepare(MigtuneLowering *lowering, GError **error);
+gboolean migtune_lowering_prepare(MigtuneLowering *lowering,
+                                  GCancellable *cancellable, GError **error);
 
 /**
  * migtune_lowering_to_json:
@@ -120,13 +124,10 @@ JsonNode *migtune_lowering_to_json(MigtuneLowering *lowering);
  * @destination: (nullable): URI of the other host; %NULL for the word
  *   DESTINATION
  *
- * Returns: (transfer full): the commands of virsh that do the same, in order,
- *   for g_strfreev().
- * Since: 0.1
+ * Returns: (transfer full) (array zero-terminated=1): commands for virsh that
+ * do the same, in order, for g_strfreev(). Since: 0.1
  */
-char **migtune_lowering_to_virsh(MigtuneLowering *lowering,
-                                 const char *destination);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneLowering, migtune_lowering_free)
+char **
+migtune_lowering_to_virsh(MigtuneLowering *lowering, const char *destination);
 
 G_END_DECLS

@@ -4,17 +4,16 @@
 /*
  * Parameters: what can be tuned, as libvirt's typed parameters.
  *
- * A parameter has the name that libvirt gives it where libvirt has one, with
- * libvirt's type and unit: `bandwidth` is VIR_TYPED_PARAM_ULLONG in MiB/s,
- * `compression.xbzrle.cache` VIR_TYPED_PARAM_ULLONG in bytes,
- * `compression.zlib.level` VIR_TYPED_PARAM_INT.  QEMU's own name is accepted
- * everywhere, too, and then means QEMU's own unit: `max-bandwidth` is in bytes
- * a second.  A number may be given as any of the number types as long as it
- * fits, and everything may be given as VIR_TYPED_PARAM_STRING in the form that
- * people type ("64MiB", "on", "zstd").
+ * A parameter that libvirt has, too, has libvirt's name, type and unit:
+ * `bandwidth` is VIR_TYPED_PARAM_ULLONG in MiB/s, `compression.xbzrle.cache`
+ * VIR_TYPED_PARAM_ULLONG in bytes, `compression.zlib.level`
+ * VIR_TYPED_PARAM_INT.  QEMU's own name is accepted everywhere and means QEMU's
+ * own unit: `max-bandwidth` is in bytes a second. A number can be given as any
+ * number type in which it fits.  Every value can be given as
+ * VIR_TYPED_PARAM_STRING in the form that people type ("64MiB", "on", "zstd").
  *
- * `compression` is a string with one or more methods separated by commas, or
- * given several times as libvirt does it.
+ * `compression` is a string with one or more methods separated by commas.  It
+ * can also be given several times, as in libvirt.
  *
  * Arrays that the library returns are released with
  * migtune_typed_params_free(), which does the same as virTypedParamsFree() and
@@ -28,25 +27,25 @@
 G_BEGIN_DECLS
 
 /**
- * migtune_typed_params_free:
+ * migtune_typed_params_free: (skip)
  * @params: (nullable): an array of the library
- * @nparams: how many
+ * @nparams: their number
  *
  * Since: 0.1
  */
 void migtune_typed_params_free(virTypedParameterPtr params, int nparams);
 
 /**
- * migtune_typed_params_parse:
+ * migtune_typed_params_parse: (skip)
  * @words: `NAME=VALUE` texts, %NULL-terminated
  * @params: where to put the array
  * @nparams: where to put its length
  * @error: return location
  *
- * Turns what a person types into typed parameters.  Values of parameters that
- * the catalogue knows get their own type.  Whatever is wrong with a value or a
- * name is kept as a string: a plan refuses it and tells of all that is wrong
- * at once.
+ * Converts texts to typed parameters.  Values of parameters in the catalogue
+ * get the type of the parameter.  A value or name that is wrong stays a string:
+ * a plan refuses it together with everything else that is wrong.  @params and
+ * @nparams are left alone on failure.
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_INVALID_ARGUMENT for the first word that
  *   is not of that form, or %MIGTUNE_ERROR_UNKNOWN_PARAMETER for a name that
@@ -54,15 +53,15 @@ void migtune_typed_params_free(virTypedParameterPtr params, int nparams);
  * Since: 0.1
  */
 gboolean migtune_typed_params_parse(const char *const *words,
-                                    virTypedParameterPtr *params,
-                                    int *nparams, GError **error);
+                                    virTypedParameterPtr *params, int *nparams,
+                                    GError **error);
 
 /**
- * migtune_typed_param_format:
+ * migtune_typed_param_format: (skip)
  * @param: one parameter
  *
- * Returns: (transfer full): its value as people read it, with its unit, such
- *   as "64 MiB" or "300 ms".
+ * Returns: (transfer full): its value for people, with its unit, such as
+ *   "64 MiB" or "300 ms"; for g_free().
  * Since: 0.1
  */
 char *migtune_typed_param_format(const virTypedParameter *param);
@@ -71,9 +70,8 @@ char *migtune_typed_param_format(const virTypedParameter *param);
  * migtune_param_canonical_name:
  * @name: a parameter's name or QEMU's spelling of it
  *
- * Returns: (nullable): the name that migtune uses, or %NULL when the catalogue
- *   has no such parameter.
- * Since: 0.1
+ * Returns: (nullable): the name that migtune uses; %NULL if the catalogue has
+ * no such parameter. Since: 0.1
  */
 const char *migtune_param_canonical_name(const char *name);
 
@@ -81,7 +79,7 @@ const char *migtune_param_canonical_name(const char *name);
  * migtune_param_suggest:
  * @name: a name that does not exist
  *
- * Returns: (nullable): the nearest name that does, or %NULL when none is near.
+ * Returns: (nullable): the nearest name that exists; %NULL if none is near.
  * Since: 0.1
  */
 const char *migtune_param_suggest(const char *name);
@@ -95,24 +93,24 @@ const char *migtune_param_suggest(const char *name);
  * The catalogue: every capability and parameter of QEMU 2.4 to 11.1.
  *
  * Returns: (transfer full): a JSON array of objects with the members `name`,
- *   `qmp` (QEMU's name, null for a wish), `kind` ("capability", "parameter" or
- *   "wish"), `type` ("bool", "int", "ullong", "enum", "string" or "json"),
- *   `unit` (null without one), `min`, `max`, `default` (null when there is
- *   none), `values` (array, of enums), `sides` ("source", "destination" or
- *   "both"), `when` ("setup" or "running"), `needs`, `conflicts` (arrays of
- *   texts), `since`, `deprecated`, `removed` (null for never), `unstable`,
- *   `libvirt` (whether the name is libvirt's own) and `help`.
- *   %NULL with %MIGTUNE_ERROR_INVALID_VALUE for a release that is not one.
- * Since: 0.1
+ *   `qmp` (QEMU's name, or null), `kind` ("capability", "parameter", or
+ *   "wish" for `compression`), `type` ("bool", "int", "ullong", "enum",
+ * "string" or "json"), `unit` (null without one), `min`, `max`, `default` (null
+ * when there is none), `values` (array, of enums), `sides` ("source",
+ * "destination" or "both"), `when` ("setup" or "running"), `needs`, `conflicts`
+ * (arrays of texts), `since`, `deprecated`, `removed` (null for never),
+ * `unstable`, `libvirt` (whether the name is libvirt's own) and `help`. %NULL
+ * with %MIGTUNE_ERROR_INVALID_VALUE for a release that is not one. Since: 0.1
  */
 JsonNode *migtune_catalogue_to_json(const char *release, GError **error);
 
 /**
  * MigtuneGetFlags:
  * @MIGTUNE_GET_CAPABILITIES: only capabilities
- * @MIGTUNE_GET_LIVE: what is in force in the guest that runs
- * @MIGTUNE_GET_CONFIG: what is kept for its later starts; without either it is
- *   the former if it runs, else the latter
+ * @MIGTUNE_GET_LIVE: the values in force in the running guest
+ * @MIGTUNE_GET_CONFIG: the settings kept for its later starts.  Without
+ *   %MIGTUNE_GET_LIVE and %MIGTUNE_GET_CONFIG: the former if the guest runs,
+ * and else the latter
  *
  * Since: 0.1
  */
@@ -123,76 +121,80 @@ typedef enum {
 } MigtuneGetFlags;
 
 /**
- * migtune_domain_get_parameters:
+ * migtune_domain_get_parameters: (skip)
  * @domain: a domain
- * @names: (nullable): which, %NULL-terminated; %NULL for all it has
+ * @names: (nullable) (array zero-terminated=1): the parameters; %NULL for all
  * @params: where to put the array
  * @nparams: where to put its length
  * @flags: a combination of #MigtuneGetFlags
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Asks QEMU what is in force now.  Costs one round trip when the probe is
- * cached.  Parameters that this QEMU has but cannot tell are left out, as are
- * those that are not kept with %MIGTUNE_GET_CONFIG.  %MIGTUNE_GET_LIVE and
- * %MIGTUNE_GET_CONFIG exclude each other here.
+ * Reads the values in force.  It costs one round trip if the probe is cached.
+ * Parameters whose value QEMU does not report are left out; with
+ * %MIGTUNE_GET_CONFIG, parameters without a kept value.  %MIGTUNE_GET_LIVE and
+ * %MIGTUNE_GET_CONFIG exclude each other here.  @params and @nparams are left
+ * alone on failure.
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_UNKNOWN_PARAMETER,
  *   %MIGTUNE_ERROR_UNSUPPORTED (not in this QEMU),
- *   %MIGTUNE_ERROR_NOT_RUNNING, %MIGTUNE_ERROR_INVALID_VALUE (what is kept is
- *   damaged) or a failure to talk to it.
+ *   %MIGTUNE_ERROR_NOT_RUNNING, %MIGTUNE_ERROR_INVALID_VALUE (the kept
+ *   settings are damaged), or if QEMU could not be asked.
  * Since: 0.1
  */
-gboolean migtune_domain_get_parameters(MigtuneDomain *domain,
-                                       const char *const *names,
-                                       virTypedParameterPtr *params,
-                                       int *nparams, unsigned int flags,
-                                       GError **error);
+gboolean
+migtune_domain_get_parameters(MigtuneDomain *domain, const char *const *names,
+                              virTypedParameterPtr *params, int *nparams,
+                              unsigned int flags, GCancellable *cancellable,
+                              GError **error);
 
 /**
  * migtune_domain_report:
  * @domain: a domain
- * @names: (nullable): which, %NULL-terminated; %NULL for all it has
+ * @names: (nullable) (array zero-terminated=1): the parameters; %NULL for all
  * @flags: a combination of #MigtuneGetFlags
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * The same with all that is known of each.
+ * The same with everything that is known about each parameter.
  *
- * With both %MIGTUNE_GET_LIVE and %MIGTUNE_GET_CONFIG it is what is in force,
- * compared with what is kept.
+ * With both %MIGTUNE_GET_LIVE and %MIGTUNE_GET_CONFIG the values in force are
+ * compared with the kept settings.
  *
  * Returns: (transfer full): a JSON object with the members `domain`, `qemu`,
  *   `shows` (an array of "live" and "config"), `findings`, an array of texts
- *   about what is wrong with what is kept, and `parameters`, an array of
- *   objects with `name`, `qmp`, `kind`, `value` (null when QEMU cannot tell),
- *   `unit` (null without one), `text` (value and unit as people read them),
- *   `default` (null when not known), `from`, `kept`, `differs`, `why`, `deprecated`
- *   and `unstable`.
+ *   about faults of the kept settings, and `parameters`, an array of
+ *   objects with `name`, `qmp`, `kind`, `value` (null if QEMU does not report
+ * it), `unit` (null without one), `text` (value and unit as people read them),
+ *   `default` (null when not known), `from`, `kept`, `differs`, `why`,
+ * `deprecated` and `unstable`.
  *
- *   `from` says where the value comes from: "default", QEMU's own; "kept",
- *   from what is kept for later starts; "set", changed by hand; the name of
- *   who manages the guest, such as "libvirt"; null when that cannot be told.
- *   `kept` is what a later start would make of it, as text, null when nothing
- *   is kept about it, and `differs` whether that is not what is in force;
- *   `why` tells, where libvirt has set a value, why, else it is null.
+ *   `from` is the origin of the value: "default" of QEMU; "kept", from the kept
+ *   settings; "set" by a user; the name of the manager of the guest, such as
+ *   "libvirt"; null if it is not known.  `kept` is the value after a later
+ *   start, as text; null if no value is kept.  `differs` is whether `kept` is
+ *   not the value in force.  `why` is the reason of a value that libvirt has
+ *   set, and else null.
  * Since: 0.1
  */
-JsonNode *migtune_domain_report(MigtuneDomain *domain,
-                                const char *const *names, unsigned int flags,
+JsonNode *migtune_domain_report(MigtuneDomain *domain, const char *const *names,
+                                unsigned int flags, GCancellable *cancellable,
                                 GError **error);
 
 /**
  * MigtuneSetFlags:
- * @MIGTUNE_SET_STRICT: refuse whatever cannot be had exactly
- * @MIGTUNE_SET_BEST_EFFORT: drop what cannot be had; without either flag an
- *   equivalent is used where the documentation names one, and the rest refused
- *   unless leaving it out is harmless
- * @MIGTUNE_SET_DEFAULTS: for migtune_domain_plan_reset(): QEMU's defaults
- *   instead of the state before the last set
- * @MIGTUNE_SET_LIVE: change the guest that runs
- * @MIGTUNE_SET_CONFIG: keep it for later starts; without either of them the
- *   guest is changed if it runs, else it is kept
- * @MIGTUNE_SET_SUBSTITUTE: the policy that holds without a flag, said so; what
- *   is said about the policy is kept as well
+ * @MIGTUNE_SET_STRICT: refuse every setting that is not supported exactly
+ * @MIGTUNE_SET_BEST_EFFORT: leave out settings that are not supported
+ * @MIGTUNE_SET_SUBSTITUTE: the default policy: use the documented equivalent of
+ *   a setting that is not supported; without an equivalent refuse it, unless
+ *   leaving it out is harmless.  If one of these three flags is given together
+ *   with %MIGTUNE_SET_CONFIG, the policy is kept, too
+ * @MIGTUNE_SET_DEFAULTS: for migtune_domain_plan_reset(): go back to QEMU's
+ *   defaults instead of the state before the last change
+ * @MIGTUNE_SET_LIVE: change the running guest
+ * @MIGTUNE_SET_CONFIG: keep the settings for later starts.  Without
+ *   %MIGTUNE_SET_LIVE and %MIGTUNE_SET_CONFIG the guest is changed if it runs,
+ *   and else the settings are kept
  *
  * Since: 0.1
  */
@@ -206,23 +208,25 @@ typedef enum {
 } MigtuneSetFlags;
 
 /**
- * migtune_domain_set_parameters:
+ * migtune_domain_set_parameters: (skip)
  * @domain: a domain
- * @params: what is wished
- * @nparams: how many
+ * @params: the settings
+ * @nparams: their number
  * @flags: as for migtune_domain_plan()
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Plans and applies in one go: all or nothing.  Use migtune_domain_plan() to
- * learn what became of each wish.
+ * Plans and applies: all settings or none.  Use migtune_domain_plan() to get a
+ * verdict for each setting, also after a failure.
  *
- * Returns: %FALSE when something was refused, in which case nothing was
- *   changed, or failed, in which case the error says what is in force.
+ * Returns: %FALSE if a setting was refused, and then nothing was changed; or if
+ *   the change failed, and then the error says what is in force.
  * Since: 0.1
  */
-gboolean migtune_domain_set_parameters(MigtuneDomain *domain,
-                                       virTypedParameterPtr params,
-                                       int nparams, unsigned int flags,
-                                       GError **error);
+gboolean
+migtune_domain_set_parameters(MigtuneDomain *domain,
+                              virTypedParameterPtr params, int nparams,
+                              unsigned int flags, GCancellable *cancellable,
+                              GError **error);
 
 G_END_DECLS

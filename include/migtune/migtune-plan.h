@@ -2,19 +2,22 @@
 #pragma once
 
 /*
- * Plans: what would be sent, what becomes of every wish, and doing it.
+ * Plans: the commands for a set of settings, and a verdict for each setting.
  *
- * A plan is made from wishes, from what a QEMU can do and from what is in
- * force in it; nothing is changed by making one.  Applying it is atomic over
- * all its commands: if one fails, or its answer is lost, the former state is
- * established again and read back.
+ * A plan is made from the requested settings, from what QEMU supports and from
+ * the values in force.  Making a plan changes nothing and holds no lock.
+ * Applying it is atomic: if a command fails, or its answer is lost, the former
+ * values are restored and read back.
+ *
+ * A plan is used by one thread at a time.
  */
 
 #include <migtune/migtune-params.h>
 
 G_BEGIN_DECLS
 
-typedef struct _MigtunePlan MigtunePlan;
+#define MIGTUNE_TYPE_PLAN (migtune_plan_get_type())
+G_DECLARE_FINAL_TYPE(MigtunePlan, migtune_plan, MIGTUNE, PLAN, GObject)
 
 /**
  * MigtuneVerdict:
@@ -50,102 +53,105 @@ typedef enum {
 const char *migtune_verdict_to_string(MigtuneVerdict verdict);
 
 /**
- * migtune_domain_plan:
+ * migtune_domain_plan: (skip)
  * @domain: a domain
- * @params: what is wished
- * @nparams: how many
+ * @params: the settings
+ * @nparams: their number
  * @flags: a policy, %MIGTUNE_SET_LIVE, %MIGTUNE_SET_CONFIG
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Probes @domain if that was not done yet, reads what is in force and plans.
- * A wish that is wrong in itself or cannot be had is no error here: it has the
- * verdict %MIGTUNE_VERDICT_REFUSED and its reason, as has every other, and
- * migtune_plan_check() fails.
+ * Probes @domain if necessary, reads the values in force and plans.  A setting
+ * that is wrong or not supported is not an error of this function: it has the
+ * verdict %MIGTUNE_VERDICT_REFUSED with a reason, and migtune_plan_check()
+ * fails.
  *
- * With %MIGTUNE_SET_CONFIG the wishes are kept for every later start of the
- * guest, beside those that are kept already: see
- * migtune_domain_plan_kept().  What would become of them is judged by the
- * QEMU that runs now; for a guest that does not run only names, types and
- * ranges are checked.
+ * With %MIGTUNE_SET_CONFIG the settings are kept for every later start of the
+ * guest, beside those that are kept already: see migtune_domain_plan_kept().
+ * The running QEMU decides which of them are supported.  If the guest does not
+ * run, only names, types and ranges are checked.
  *
- * Returns: (transfer full): a plan, or %NULL when the domain could not be
- *   asked, %MIGTUNE_ERROR_NOT_RUNNING, or %MIGTUNE_ERROR_INVALID_VALUE when
- *   what is kept is damaged.
+ * Returns: (transfer full): a plan, or %NULL if the domain could not be asked,
+ *   with %MIGTUNE_ERROR_NOT_RUNNING, or with %MIGTUNE_ERROR_INVALID_VALUE if
+ *   the kept settings are damaged.
  * Since: 0.1
  */
-MigtunePlan *migtune_domain_plan(MigtuneDomain *domain,
-                                 virTypedParameterPtr params, int nparams,
-                                 unsigned int flags, GError **error);
+MigtunePlan *
+migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
+                    int nparams, unsigned int flags, GCancellable *cancellable,
+                    GError **error);
 
 /**
  * migtune_domain_plan_reset:
  * @domain: a domain
  * @flags: %MIGTUNE_SET_LIVE, %MIGTUNE_SET_CONFIG, %MIGTUNE_SET_DEFAULTS
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * For the guest that runs: back to the state before the last set that this
- * user made, which is remembered for as long as the QEMU process runs, or with
- * %MIGTUNE_SET_DEFAULTS to QEMU's defaults.  With %MIGTUNE_SET_CONFIG nothing
- * is kept for later starts any more.
+ * Restores the values before the last change that this user made to the running
+ * QEMU process, or with %MIGTUNE_SET_DEFAULTS QEMU's defaults.  With
+ * %MIGTUNE_SET_CONFIG all kept settings are removed; without that flag they are
+ * never changed, also if the guest does not run.
  *
- * Returns: (transfer full): a plan, or %NULL with %MIGTUNE_ERROR_NOT_FOUND
- *   when no former state is remembered, or as migtune_domain_plan().
- * Since: 0.1
+ * Returns: (transfer full): a plan, or %NULL with %MIGTUNE_ERROR_NOT_FOUND if
+ * no earlier change is recorded, or as migtune_domain_plan(). Since: 0.1
  */
-MigtunePlan *migtune_domain_plan_reset(MigtuneDomain *domain,
-                                       unsigned int flags, GError **error);
+MigtunePlan *
+migtune_domain_plan_reset(MigtuneDomain *domain, unsigned int flags,
+                          GCancellable *cancellable, GError **error);
 
 /**
  * migtune_domain_plan_forget:
  * @domain: a domain
- * @names: which parameters, %NULL-terminated
+ * @names: (array zero-terminated=1): the parameters
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Keeps these parameters no longer for later starts.
+ * Removes these parameters from the kept settings.
  *
- * Returns: (transfer full): a plan, or %NULL with %MIGTUNE_ERROR_NOT_FOUND
- *   when one of them is not kept, or as migtune_domain_plan().
+ * Returns: (transfer full): a plan, or %NULL with %MIGTUNE_ERROR_NOT_FOUND if
+ *   one of them is not kept, or as migtune_domain_plan().
  * Since: 0.1
  */
-MigtunePlan *migtune_domain_plan_forget(MigtuneDomain *domain,
-                                        const char *const *names,
-                                        GError **error);
+MigtunePlan *
+migtune_domain_plan_forget(MigtuneDomain *domain, const char *const *names,
+                           GCancellable *cancellable, GError **error);
 
 /**
  * migtune_domain_plan_kept:
  * @domain: a domain that runs
- * @flags: a policy instead of the one that is kept; %MIGTUNE_SET_LIVE for what
- *   is kept with the guest that runs instead of with its definition
+ * @flags: a policy instead of the kept one; %MIGTUNE_SET_LIVE for the settings
+ *   kept with the running guest instead of with its definition
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Brings kept settings into force in the QEMU that runs now, whose release
- * need not be that for which they were kept: they are kept as wishes and
- * planned anew.  When nothing is kept the plan is empty.
+ * Plans the kept settings for the running QEMU.  Its release may differ from
+ * the release for which they were kept.  If nothing is kept, the plan is empty.
  *
- * Where the domain's driver keeps settings with the domain, as libvirt does in
- * the metadata, that is where they are, and what is set in the guest that runs
- * is kept with it as well and goes along when it migrates.  For all others
- * they are in one XML file a domain below `$XDG_CONFIG_HOME/migtune`, and
- * nothing is kept with the guest that runs but what is in force in it.
+ * libvirt keeps the settings of a domain in its metadata.  There, settings of
+ * the running guest are kept with the guest, too, and follow it when it
+ * migrates.  For other drivers each domain has an XML file below
+ * `$XDG_CONFIG_HOME/migtune`, and nothing is kept with the running guest.
  *
  * Returns: (transfer full): a plan, or %NULL with
- *   %MIGTUNE_ERROR_NOT_RUNNING, %MIGTUNE_ERROR_INVALID_VALUE when what is kept
- *   is damaged, or as migtune_domain_plan().
+ *   %MIGTUNE_ERROR_NOT_RUNNING, %MIGTUNE_ERROR_INVALID_VALUE if the kept
+ *   settings are damaged, or as migtune_domain_plan().
  * Since: 0.1
  */
-MigtunePlan *migtune_domain_plan_kept(MigtuneDomain *domain,
-                                      unsigned int flags, GError **error);
+MigtunePlan *
+migtune_domain_plan_kept(MigtuneDomain *domain, unsigned int flags,
+                         GCancellable *cancellable, GError **error);
 
 /**
- * migtune_explain:
+ * migtune_explain: (skip)
  * @release: a QEMU release, such as "9.1"
- * @params: what is wished
- * @nparams: how many
+ * @params: the settings
+ * @nparams: their number
  * @flags: %MIGTUNE_SET_STRICT or %MIGTUNE_SET_BEST_EFFORT or 0
  * @error: return location
  *
- * Plans without a guest, for a freshly started QEMU of that release as the
- * catalogue knows it, with every build option on.
+ * Plans without a guest, for a QEMU of that release that has just been started
+ * and that was built with all options.
  *
  * Returns: (transfer full): a plan that cannot be applied; %NULL with
  *   %MIGTUNE_ERROR_INVALID_VALUE for a release that is not one of 2.4 to 11.1.
@@ -176,8 +182,8 @@ void migtune_plan_unref(MigtunePlan *plan);
  * @plan: a plan
  * @error: return location
  *
- * Returns: %FALSE when a wish was refused; @error tells of all of them, its
- *   code and fields are those of the first.
+ * Returns: %FALSE if a setting was refused.  The message of @error names all
+ *   refused settings; its code and fields are those of the first.
  * Since: 0.1
  */
 gboolean migtune_plan_check(MigtunePlan *plan, GError **error);
@@ -185,18 +191,21 @@ gboolean migtune_plan_check(MigtunePlan *plan, GError **error);
 /**
  * migtune_plan_apply:
  * @plan: a plan of migtune_domain_plan() or migtune_domain_plan_reset()
+ * @cancellable: (nullable): cancels this call
  * @error: return location
  *
- * Sends the commands and reads everything back; after that the verdicts say
- * what was read.  A plan can be applied once.
+ * Locks the guest, sends the commands and reads the values back; the verdicts
+ * then say what was read.  A plan can be applied once, also if that fails.
  *
  * Returns: %FALSE with the error of migtune_plan_check(); with
+ *   %MIGTUNE_ERROR_BUSY if another migtune is changing the guest; with
  *   %MIGTUNE_ERROR_QEMU, %MIGTUNE_ERROR_CANCELLED, %MIGTUNE_ERROR_TIMEOUT or
- *   %MIGTUNE_ERROR_DISCONNECTED when nothing had been changed yet; with
+ *   %MIGTUNE_ERROR_DISCONNECTED if nothing has been changed; with
  *   %MIGTUNE_ERROR_ROLLED_BACK; or with %MIGTUNE_ERROR_STATE_UNKNOWN.
  * Since: 0.1
  */
-gboolean migtune_plan_apply(MigtunePlan *plan, GError **error);
+gboolean migtune_plan_apply(MigtunePlan *plan, GCancellable *cancellable,
+                            GError **error);
 
 /**
  * migtune_plan_to_json:
@@ -230,7 +239,7 @@ char *migtune_plan_to_text(MigtunePlan *plan);
  * migtune_plan_get_n_verdicts:
  * @plan: a plan
  *
- * Returns: how many wishes there are.
+ * Returns: the number of settings.
  * Since: 0.1
  */
 unsigned int migtune_plan_get_n_verdicts(MigtunePlan *plan);
@@ -238,9 +247,9 @@ unsigned int migtune_plan_get_n_verdicts(MigtunePlan *plan);
 /**
  * migtune_plan_get_verdict:
  * @plan: a plan
- * @nth: which, from 0
+ * @nth: number of the setting, from 0
  * @name: (nullable): where to put the name of the parameter
- * @asked: (nullable): where to put the value that was wished, as text
+ * @asked: (nullable): where to put the requested value, as text
  * @now: (nullable): where to put the value in force (after
  *   migtune_plan_apply()) or to be expected (before); %NULL when that cannot
  *   be told
@@ -254,9 +263,6 @@ unsigned int migtune_plan_get_n_verdicts(MigtunePlan *plan);
  */
 MigtuneVerdict migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth,
                                         const char **name, const char **asked,
-                                        const char **now,
-                                        const char **reason);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtunePlan, migtune_plan_unref)
+                                        const char **now, const char **reason);
 
 G_END_DECLS

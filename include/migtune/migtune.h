@@ -3,6 +3,7 @@
 
 /* The whole public interface of libmigtune. */
 
+#include "migtune/migtune-async.h"
 #include "migtune/migtune-conn.h"
 #include "migtune/migtune-error.h"
 #include "migtune/migtune-event.h"
@@ -12,4 +13,5 @@
 #include "migtune/migtune-libvirt.h"
 #include "migtune/migtune-params.h"
 #include "migtune/migtune-plan.h"
+#include "migtune/migtune-settings.h"
 #include "migtune/migtune-version.h"

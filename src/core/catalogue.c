@@ -20,8 +20,7 @@ migtune_get_version(void)
 }
 
 static void
-catalogue_set_release(JsonObject *object, const char *member,
-                      MtRelease release)
+catalogue_set_release(JsonObject *object, const char *member, MtRelease release)
 {
     g_autofree char *text = mt_release_format(release);
 
@@ -96,10 +95,8 @@ catalogue_row_to_json(const MtRow *row, MtRelease release)
 
     json_object_set_string_member(object, "name", row->name);
     mt_json_set_text(object, "qmp", row->qmp);
-    json_object_set_string_member(object, "kind",
-                                  mt_kind_to_string(row->kind));
-    json_object_set_string_member(object, "type",
-                                  mt_type_to_string(row->type));
+    json_object_set_string_member(object, "kind", mt_kind_to_string(row->kind));
+    json_object_set_string_member(object, "type", mt_type_to_string(row->type));
     mt_json_set_text(object, "unit", mt_unit_to_string(row->unit));
     if (row->type == MT_TYPE_INT || row->type == MT_TYPE_ULLONG) {
         catalogue_set_number(object, "min", row, row->min);
@@ -129,8 +126,7 @@ catalogue_row_to_json(const MtRow *row, MtRelease release)
     json_object_set_array_member(object, "values", values);
     json_object_set_string_member(object, "sides",
                                   mt_sides_to_string(row->sides));
-    json_object_set_string_member(object, "when",
-                                  mt_when_to_string(row->when));
+    json_object_set_string_member(object, "when", mt_when_to_string(row->when));
     catalogue_add_rules(object, row);
     catalogue_set_release(object, "since", row->since);
     catalogue_set_release(object, "deprecated", row->deprecated);
@@ -163,8 +159,8 @@ migtune_catalogue_to_json(const char *release_text, GError **error)
         const MtRow *row = mt_row(i);
 
         if (!caps || !row->qmp || mt_caps_lookup(caps, row))
-            json_array_add_object_element(
-                array, catalogue_row_to_json(row, release));
+            json_array_add_object_element(array,
+                                          catalogue_row_to_json(row, release));
     }
 
     return mt_json_node_new_array(array);
@@ -210,9 +206,8 @@ migtune_typed_param_format(const virTypedParameter *param)
 
     row = mt_row_find(param->field, &qmp);
     if (row && row->kind != MT_KIND_WISH)
-        value = mt_value_from_typed(row,
-                                    qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS,
-                                    param, NULL);
+        value = mt_value_from_typed(
+            row, qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS, param, NULL);
 
     return value ? mt_value_format(row, value) : mt_typed_to_text(param);
 }

@@ -7,6 +7,16 @@
 #include "core/core.h"
 #include "util/i18n.h"
 
+void
+mt_core_bad_argument(GError **error, const char *function,
+                     const char *condition)
+{
+    migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                      _("%s was called with a wrong argument: '%s' does not "
+                        "hold"),
+                      function, condition);
+}
+
 gboolean
 mt_core_check_flags(unsigned int flags, unsigned int known, GError **error)
 {
@@ -32,7 +42,7 @@ mt_core_parse_release(const char *text, GError **error)
     first = mt_release_format(MT_RELEASE_FIRST);
     last = mt_release_format(MT_RELEASE_LAST);
     migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                      _("'%s' is no QEMU release; accepted: one from %s to "
+                      _("'%s' is not a QEMU release; expected one from %s to "
                         "%s, such as 7.2"),
                       text, first, last);
     return MT_RELEASE_NONE;

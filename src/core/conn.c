@@ -11,6 +11,8 @@
 #include "probe/cache.h"
 #include "util/i18n.h"
 
+G_DEFINE_TYPE(MigtuneConn, migtune_conn, G_TYPE_OBJECT)
+
 #define CONN_CONNECT_TIMEOUT_MS 2000
 #define CONN_COMMAND_TIMEOUT_MS 10000
 
@@ -18,12 +20,6 @@ JsonNode *
 migtune_get_drivers(void)
 {
     return mt_registry_describe();
-}
-
-MigtuneConn *
-migtune_conn_open(const char *uri, unsigned int flags, GError **error)
-{
-    return migtune_conn_open_full(uri, flags, 0, NULL, error);
 }
 
 /* FALSE with an error if the driver does not support what @conn asks for. */
@@ -52,9 +48,8 @@ conn_check_features(const MigtuneConn *conn, GError **error)
 }
 
 MigtuneConn *
-migtune_conn_open_full(const char *uri, unsigned int flags,
-                       unsigned int timeout_ms, GCancellable *cancellable,
-                       GError **error)
+migtune_conn_open(const char *uri, unsigned int flags, unsigned int timeout_ms,
+                  GCancellable *cancellable, GError **error)
 {
     return migtune_conn_open_auth(uri, flags, timeout_ms, NULL, NULL,
                                   cancellable, error);
@@ -68,7 +63,7 @@ migtune_conn_open_auth(const char *uri, unsigned int flags,
 {
     g_autoptr(MigtuneConn) conn = NULL;
 
-    g_return_val_if_fail(uri != NULL, NULL);
+    MT_REQUIRE(uri != NULL, NULL);
 
     if (!mt_core_check_flags(flags, MIGTUNE_CONN_NO_CACHE |
                                         MIGTUNE_CONN_NO_MONITOR |
@@ -77,13 +72,9 @@ migtune_conn_open_auth(const char *uri, unsigned int flags,
                              error))
         return NULL;
 
-    conn = g_new0(MigtuneConn, 1);
-    conn->ref_count = 1;
-    mt_probing_init(&conn->probing);
+    conn = g_object_new(MIGTUNE_TYPE_CONN, NULL);
     conn->uri = g_strdup(uri);
     conn->flags = flags;
-    if (cancellable)
-        conn->cancellable = g_object_ref(cancellable);
     conn->options.size = sizeof(conn->options);
     conn->options.connect_timeout_ms =
         timeout_ms ? timeout_ms : CONN_CONNECT_TIMEOUT_MS;
@@ -114,28 +105,46 @@ migtune_conn_open_auth(const char *uri, unsigned int flags,
     return g_steal_pointer(&conn);
 }
 
+static void
+migtune_conn_init(MigtuneConn *conn)
+{
+    mt_probing_init(&conn->probing);
+    g_mutex_init(&conn->watch_lock);
+}
+
+static void
+migtune_conn_finalize(GObject *object)
+{
+    MigtuneConn *conn = MIGTUNE_CONN(object);
+
+    if (conn->handle)
+        conn->driver->close(conn->handle);
+    mt_probing_clear(&conn->probing);
+    g_mutex_clear(&conn->watch_lock);
+    g_free(conn->cache_dir);
+    g_free(conn->uri);
+    G_OBJECT_CLASS(migtune_conn_parent_class)->finalize(object);
+}
+
+static void
+migtune_conn_class_init(MigtuneConnClass *klass)
+{
+    G_OBJECT_CLASS(klass)->finalize = migtune_conn_finalize;
+}
+
 MigtuneConn *
 migtune_conn_ref(MigtuneConn *conn)
 {
-    g_return_val_if_fail(conn != NULL, NULL);
+    g_return_val_if_fail(MIGTUNE_IS_CONN(conn), NULL);
 
-    g_atomic_int_inc(&conn->ref_count);
-    return conn;
+    return g_object_ref(conn);
 }
 
 void
 migtune_conn_unref(MigtuneConn *conn)
 {
-    if (!conn || !g_atomic_int_dec_and_test(&conn->ref_count))
-        return;
-
-    if (conn->handle)
-        conn->driver->close(conn->handle);
-    mt_probing_clear(&conn->probing);
-    g_clear_object(&conn->cancellable);
-    g_free(conn->cache_dir);
-    g_free(conn->uri);
-    g_free(conn);
+    if (conn)
+        g_object_unref(conn);
 }
 
 const char *
@@ -162,22 +171,22 @@ conn_sort(char **keys)
 }
 
 char **
-migtune_conn_list(MigtuneConn *conn, GError **error)
+migtune_conn_list(MigtuneConn *conn, GCancellable *cancellable, GError **error)
 {
-    g_return_val_if_fail(conn != NULL, NULL);
+    MT_REQUIRE(conn != NULL, NULL);
 
-    return conn_sort(conn->driver->list(conn->handle, conn->cancellable,
-                                        error));
+    return conn_sort(conn->driver->list(conn->handle, cancellable, error));
 }
 
 char **
-migtune_conn_list_inactive(MigtuneConn *conn, GError **error)
+migtune_conn_list_inactive(MigtuneConn *conn, GCancellable *cancellable,
+                           GError **error)
 {
-    g_return_val_if_fail(conn != NULL, NULL);
+    MT_REQUIRE(conn != NULL, NULL);
 
     if (!conn->driver->list_inactive)
         return g_new0(char *, 1);
 
-    return conn_sort(conn->driver->list_inactive(conn->handle,
-                                                 conn->cancellable, error));
+    return conn_sort(
+        conn->driver->list_inactive(conn->handle, cancellable, error));
 }

@@ -15,38 +15,48 @@
 
 G_BEGIN_DECLS
 
-/* probing.c: what is being asked of a binary at the moment. */
+/* probing.c: the binaries that are being probed at the moment. */
 typedef struct {
     GMutex lock;
     GCond cond;
-    GHashTable *keys;           /* of the cache; under the lock */
+    GHashTable *keys;           /* cache key to MtCaps or NULL; under the lock */
 } MtProbing;
 
 void mt_probing_init(MtProbing *probing);
 void mt_probing_clear(MtProbing *probing);
 
-/* What somebody else has asked meanwhile and put into the cache; else NULL, and
- * the caller is to ask, and to say when that is done. */
-MtCaps *mt_probing_begin(MtProbing *probing, const char *dir, const char *key,
+/* The result of another call that probed the same binary; the caller owns it.
+ * NULL: the caller has to probe, and to call mt_probing_end() with its result,
+ * NULL after a failure. */
+MtCaps *mt_probing_begin(MtProbing *probing, const char *key,
                          GCancellable *cancellable);
-void mt_probing_end(MtProbing *probing, const char *key);
+void mt_probing_end(MtProbing *probing, const char *key, MtCaps *caps);
+
+/* The result for @key turned out to be wrong. */
+void mt_probing_forget(MtProbing *probing, const char *key);
 
 struct _MigtuneConn {
-    gint ref_count;
+    GObject parent_instance;
+
+    /* Fixed once it is open. */
     char *uri;
     unsigned int flags;
-    GCancellable *cancellable;  /* NULL: cannot be stopped */
     MigtuneDriverOptions options;
     const MigtuneDriver *driver;
     gpointer handle;
     char *cache_dir;            /* NULL: no cache */
-    MtProbing probing;
-    MigtuneEventFunc event_func; /* NULL: nobody watches */
+
+    MtProbing probing;          /* has its own lock */
+
+    GMutex watch_lock;          /* held while the driver's watch is changed */
+    MigtuneEventFunc event_func; /* NULL: no watch; set before a watch begins */
     gpointer event_data;
 };
 
 struct _MigtuneDomain {
-    gint ref_count;
+    GObject parent_instance;
+
+    /* Fixed once it is open. */
     MigtuneConn *conn;
     char *key;
     char *name;
@@ -55,55 +65,95 @@ struct _MigtuneDomain {
     MigtuneDriverIdentity identity;
     MtExec exec;
     MtExec look;                /* queries without side effects */
+
+    GMutex lock;
+    GCond changed;              /* a call ended or was cancelled */
+    /* Under the lock. */
+    GThread *holder;            /* NULL: no call is using the domain */
+    guint depth;
+
+    /* Of the call that holds the domain. */
+    GCancellable *cancellable;  /* NULL: the call cannot be cancelled */
+    MtCaps *caps;               /* NULL until the first probe */
+    gboolean caps_remembered;   /* they come from an earlier probe */
+    gboolean cut;               /* a call ended before its answer came */
     gboolean identified;        /* driver->identify() was called */
-    MtCaps *caps;               /* NULL until they are asked for */
+    gboolean postcopy_asked;    /* start-postcopy was sent in this migration */
 };
 
-/* FALSE with an error when @flags has any that is not in @known. */
+/*
+ * Reserves @domain for the calling thread, and waits while another thread has
+ * it.  NULL with MIGTUNE_ERROR_CANCELLED if @cancellable is cancelled before.
+ * A thread may reserve it several times.
+ *
+ *     g_autoptr(MtDomainHold) hold = mt_domain_hold(domain, cancellable, error);
+ */
+typedef struct _MigtuneDomain MtDomainHold;
+MtDomainHold *mt_domain_hold(MigtuneDomain *domain, GCancellable *cancellable,
+                             GError **error);
+void mt_domain_release(MtDomainHold *hold);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtDomainHold, mt_domain_release)
+
+/* The signal "job-progress"; @progress is an a{sv}. */
+void mt_domain_emit_progress(MigtuneDomain *domain, GVariant *progress);
+gboolean mt_domain_shows_progress(MigtuneDomain *domain);
+
+/* Returns @result with MIGTUNE_ERROR_INVALID_ARGUMENT unless @condition. */
+#define MT_REQUIRE(condition, result)                             \
+    do {                                                          \
+        if (!(condition)) {                                       \
+            mt_core_bad_argument(error, G_STRFUNC, #condition);   \
+            return result;                                        \
+        }                                                         \
+    } while (0)
+void mt_core_bad_argument(GError **error, const char *function,
+                          const char *condition);
+
+/* FALSE with an error if @flags has any flag that is not in @known. */
 gboolean mt_core_check_flags(unsigned int flags, unsigned int known,
                              GError **error);
 
 /* A release from text; NONE with an error that says what is accepted. */
 MtRelease mt_core_parse_release(const char *text, GError **error);
 
-/* Whether a domain is what a user calls @name: name, UUID or key. */
+/* The file name of a key, without its ending; for g_free(). */
+char *mt_domain_name_of_key(const char *key);
+
+/* Whether @name is the name, the UUID, the key or the file of @domain. */
 gboolean mt_domain_is_called(MigtuneDomain *domain, const char *name);
 
-/* FALSE with an error when no command can be run on it now. */
+/* FALSE with an error if the guest does not run. */
 gboolean mt_domain_check_running(MigtuneDomain *domain, GError **error);
 
-/* What the domain's QEMU can do, from memory, the cache or QEMU itself. */
+/* What the domain's QEMU supports, from memory, the cache or QEMU itself.  The
+ * caller holds the domain, and the result is valid for as long. */
 MtCaps *mt_domain_get_caps(MigtuneDomain *domain, gboolean refresh,
                            GError **error);
 
-/* What is in force; asks anew what QEMU can do when the cache was wrong. */
+/* Reads the values in force.  Probes again if the cache turns out to be about
+ * another QEMU.  The caller holds the domain. */
 MtState *mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags,
                               GError **error);
 
-/* Opens what conn.c found; takes nothing. */
+/* Opens the domain with this key of the driver. */
 MigtuneDomain *mt_domain_open(MigtuneConn *conn, const char *key,
-                              GError **error);
+                              GCancellable *cancellable, GError **error);
 
-/* plan-api.c: what is in a plan; the domain is NULL without one. */
+/* plan-api.c: the parts of a public plan; the domain may be NULL. */
 MtPlan *mt_plan_get_inner(MigtunePlan *plan);
 MigtuneDomain *mt_plan_get_domain(MigtunePlan *plan);
 
-/* The guest may be changed by others again; @plan will not be applied. */
-void mt_plan_let_go(MigtunePlan *plan);
-
-/* Plans that rows of @domain get @values. */
+/* Plans that the rows of @values get these values. */
 MigtunePlan *mt_domain_plan_values(MigtuneDomain *domain, const MtSet *values,
-                                   GError **error);
+                                   GCancellable *cancellable, GError **error);
 
-/*
- * One line of what a domain has: a row, or the wish compression.
- */
+/* One line of a listing: a row, or the setting `compression`. */
 typedef struct {
     const char *name;           /* as it is shown */
     const MtRow *row;           /* how it is described */
     const MtCapsEntry *entry;   /* NULL for compression */
     MtSpelling spelling;
-    MtValue *value;             /* NULL when QEMU cannot tell */
+    MtValue *value;             /* NULL: QEMU does not tell */
 } MtListed;
 
 /* The lines for @names, or all; an array of MtListed. */

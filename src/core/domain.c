@@ -11,8 +11,15 @@
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
-#define DOMAIN_OF(e) \
-    ((MigtuneDomain *)((char *)(e) - G_STRUCT_OFFSET(MigtuneDomain, exec)))
+G_DEFINE_TYPE(MigtuneDomain, migtune_domain, G_TYPE_OBJECT)
+
+enum { DOMAIN_JOB_PROGRESS, DOMAIN_N_SIGNALS };
+
+/* Written once, in the initializer of the class. */
+static guint domain_signals[DOMAIN_N_SIGNALS];
+
+#define DOMAIN_OF(e)                                                           \
+    ((MigtuneDomain *)((char *)(e)-G_STRUCT_OFFSET(MigtuneDomain, exec)))
 
 /* Only queries leave QEMU as it is. */
 static gboolean
@@ -37,26 +44,43 @@ domain_refuse_read_only(const MigtuneDomain *domain, MtCommand *commands,
                           _("%s cannot be changed over a read-only "
                             "connection; connect without --readonly"),
                           domain->name);
-        migtune_error_set_field(commands[i].error,
-                                MIGTUNE_ERROR_FIELD_COMMAND,
+        migtune_error_set_field(commands[i].error, MIGTUNE_ERROR_FIELD_COMMAND,
                                 commands[i].name);
     }
 }
 
 static gboolean
+domain_reconnect(MtExec *exec, GCancellable *cancellable, GError **error);
+
+/*
+ * Runs commands.  A call that was cancelled, or ran into its time limit, has
+ * left the connection to the monitor unusable: the next call makes a new one.
+ */
+static gboolean
 domain_run(MtExec *exec, MtCommand *commands, guint n_commands,
            GCancellable *cancellable, GError **error)
 {
     MigtuneDomain *domain = DOMAIN_OF(exec);
+    g_autoptr(GError) cause = NULL;
 
     if (domain->conn->options.read_only &&
         domain_changes(commands, n_commands)) {
         domain_refuse_read_only(domain, commands, n_commands);
         return TRUE;
     }
+    if (domain->cut && !domain_reconnect(exec, cancellable, error))
+        return FALSE;
 
-    return domain->conn->driver->execute(domain->handle, commands, n_commands,
-                                         cancellable, error);
+    if (domain->conn->driver->execute(domain->handle, commands, n_commands,
+                                      cancellable, &cause))
+        return TRUE;
+
+    domain->cut =
+        domain->conn->driver->reconnect &&
+        (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED) ||
+         g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT));
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return FALSE;
 }
 
 #define DOMAIN_OF_LOOK(e) \
@@ -89,8 +113,11 @@ domain_reconnect(MtExec *exec, GCancellable *cancellable, GError **error)
                           driver->name);
         return FALSE;
     }
+    if (!driver->reconnect(domain->handle, cancellable, error))
+        return FALSE;
 
-    return driver->reconnect(domain->handle, cancellable, error);
+    domain->cut = FALSE;
+    return TRUE;
 }
 
 /* The object with major, minor and micro in what tells the version. */
@@ -123,9 +150,8 @@ domain_version_text(const MigtuneDomain *domain)
     return g_intern_string(text);
 }
 
-/* The file name of a key, without its ending. */
-static char *
-domain_name_of_key(const char *key)
+char *
+mt_domain_name_of_key(const char *key)
 {
     g_autofree char *base = g_path_get_basename(key);
     char *dot = strrchr(base, '.');
@@ -137,43 +163,39 @@ domain_name_of_key(const char *key)
 }
 
 MigtuneDomain *
-mt_domain_open(MigtuneConn *conn, const char *key, GError **error)
+mt_domain_open(MigtuneConn *conn, const char *key, GCancellable *cancellable,
+               GError **error)
 {
-    g_autoptr(MigtuneDomain) domain = g_new0(MigtuneDomain, 1);
+    g_autoptr(MigtuneDomain) domain = g_object_new(MIGTUNE_TYPE_DOMAIN, NULL);
 
-    domain->ref_count = 1;
     domain->conn = migtune_conn_ref(conn);
     domain->key = g_strdup(key);
     domain->exec.run = domain_run;
     domain->exec.reconnect = domain_reconnect;
     domain->look.run = domain_look;
-    domain->handle = conn->driver->domain_open(conn->handle, key,
-                                               &domain->identity,
-                                               conn->cancellable, error);
+    domain->handle = conn->driver->domain_open(
+        conn->handle, key, &domain->identity, cancellable, error);
     if (!domain->handle)
         return NULL;
     domain->name = domain->identity.name && *domain->identity.name
                        ? g_strdup(domain->identity.name)
-                       : domain_name_of_key(key);
+                       : mt_domain_name_of_key(key);
     domain->qemu = domain_version_text(domain);
 
     return g_steal_pointer(&domain);
 }
 
-MigtuneDomain *
-migtune_domain_ref(MigtuneDomain *domain)
+static void
+migtune_domain_init(MigtuneDomain *domain)
 {
-    g_return_val_if_fail(domain != NULL, NULL);
-
-    g_atomic_int_inc(&domain->ref_count);
-    return domain;
+    g_mutex_init(&domain->lock);
+    g_cond_init(&domain->changed);
 }
 
-void
-migtune_domain_unref(MigtuneDomain *domain)
+static void
+migtune_domain_finalize(GObject *object)
 {
-    if (!domain || !g_atomic_int_dec_and_test(&domain->ref_count))
-        return;
+    MigtuneDomain *domain = MIGTUNE_DOMAIN(object);
 
     if (domain->handle)
         domain->conn->driver->domain_close(domain->handle);
@@ -181,8 +203,128 @@ migtune_domain_unref(MigtuneDomain *domain)
     migtune_driver_identity_clear(&domain->identity);
     g_free(domain->key);
     g_free(domain->name);
-    migtune_conn_unref(domain->conn);
-    g_free(domain);
+    g_mutex_clear(&domain->lock);
+    g_cond_clear(&domain->changed);
+    g_clear_object(&domain->conn);
+    G_OBJECT_CLASS(migtune_domain_parent_class)->finalize(object);
+}
+
+static void
+migtune_domain_class_init(MigtuneDomainClass *klass)
+{
+    G_OBJECT_CLASS(klass)->finalize = migtune_domain_finalize;
+
+    /**
+     * MigtuneDomain::job-progress:
+     * @domain: the domain
+     * @progress: a dictionary, `a{sv}`, with the strings "job", "status" and
+     *   "state" of migtune_domain_get_job_info() and the dictionary
+     *   "statistics" of migtune_domain_get_job_settings()
+     *
+     * A call of migtune_domain_wait_job() or
+     * migtune_domain_wait_job_async() has asked QEMU how far the migration is.
+     * It is emitted in the thread of the former, and in the main context in
+     * which the latter was called.
+     *
+     * Since: 0.1
+     */
+    domain_signals[DOMAIN_JOB_PROGRESS] =
+        g_signal_new("job-progress", MIGTUNE_TYPE_DOMAIN, G_SIGNAL_RUN_LAST, 0,
+                     NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_VARIANT);
+}
+
+void
+mt_domain_emit_progress(MigtuneDomain *domain, GVariant *progress)
+{
+    g_signal_emit(domain, domain_signals[DOMAIN_JOB_PROGRESS], 0, progress);
+}
+
+gboolean
+mt_domain_shows_progress(MigtuneDomain *domain)
+{
+    return g_signal_has_handler_pending(
+        domain, domain_signals[DOMAIN_JOB_PROGRESS], 0, FALSE);
+}
+
+MigtuneDomain *
+migtune_domain_ref(MigtuneDomain *domain)
+{
+    g_return_val_if_fail(MIGTUNE_IS_DOMAIN(domain), NULL);
+
+    return g_object_ref(domain);
+}
+
+void
+migtune_domain_unref(MigtuneDomain *domain)
+{
+    if (domain)
+        g_object_unref(domain);
+}
+
+static void
+domain_wake(GCancellable *cancellable, gpointer data)
+{
+    MigtuneDomain *domain = data;
+
+    g_mutex_lock(&domain->lock);
+    g_cond_broadcast(&domain->changed);
+    g_mutex_unlock(&domain->lock);
+}
+
+MtDomainHold *
+mt_domain_hold(MigtuneDomain *domain, GCancellable *cancellable, GError **error)
+{
+    GThread *self = g_thread_self();
+    gboolean nested, held = FALSE;
+    gulong id;
+
+    g_mutex_lock(&domain->lock);
+    nested = domain->holder == self;
+    if (nested)
+        domain->depth++;
+    g_mutex_unlock(&domain->lock);
+    if (nested)
+        return domain;
+
+    id = cancellable ? g_cancellable_connect(
+                           cancellable, G_CALLBACK(domain_wake), domain, NULL)
+                     : 0;
+    g_mutex_lock(&domain->lock);
+    while (domain->holder && !g_cancellable_is_cancelled(cancellable))
+        g_cond_wait(&domain->changed, &domain->lock);
+    if (!domain->holder && !g_cancellable_is_cancelled(cancellable)) {
+        domain->holder = self;
+        domain->depth = 1;
+        held = TRUE;
+    }
+    g_mutex_unlock(&domain->lock);
+    g_cancellable_disconnect(cancellable, id);
+    if (!held) {
+        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                          _("cancelled before anything was sent to %s"),
+                          domain->name);
+        return NULL;
+    }
+    domain->cancellable = cancellable ? g_object_ref(cancellable) : NULL;
+
+    return domain;
+}
+
+void
+mt_domain_release(MtDomainHold *hold)
+{
+    MigtuneDomain *domain = hold;
+
+    if (!domain)
+        return;
+
+    g_mutex_lock(&domain->lock);
+    if (--domain->depth == 0) {
+        g_clear_object(&domain->cancellable);
+        domain->holder = NULL;
+        g_cond_broadcast(&domain->changed);
+    }
+    g_mutex_unlock(&domain->lock);
 }
 
 const char *
@@ -218,12 +360,11 @@ migtune_domain_get_qemu(MigtuneDomain *domain)
 }
 
 char *
-migtune_domain_serve(MigtuneDomain *domain, const char *address,
-                     GError **error)
+migtune_domain_serve(MigtuneDomain *domain, const char *address, GError **error)
 {
     const MigtuneDriver *driver;
 
-    g_return_val_if_fail(domain != NULL && address != NULL, NULL);
+    MT_REQUIRE(domain != NULL && address != NULL, NULL);
 
     driver = domain->conn->driver;
     if (!driver->serve) {
@@ -241,13 +382,14 @@ migtune_domain_check_alive(MigtuneDomain *domain, GError **error)
 {
     const MigtuneDriver *driver;
 
-    g_return_val_if_fail(domain != NULL, FALSE);
+    MT_REQUIRE(domain != NULL, FALSE);
 
     driver = domain->conn->driver;
     if (!driver->check_alive) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
                           _("the driver %s cannot tell whether a guest is "
-                            "there without asking it"), driver->name);
+                            "there without asking it"),
+                          driver->name);
         return FALSE;
     }
 
@@ -257,7 +399,7 @@ migtune_domain_check_alive(MigtuneDomain *domain, GError **error)
 gboolean
 mt_domain_is_called(MigtuneDomain *domain, const char *name)
 {
-    g_autofree char *file = domain_name_of_key(domain->key);
+    g_autofree char *file = mt_domain_name_of_key(domain->key);
 
     return strcmp(domain->name, name) == 0 || strcmp(domain->key, name) == 0 ||
            (domain->identity.uuid &&
@@ -278,46 +420,45 @@ mt_domain_check_running(MigtuneDomain *domain, GError **error)
     return FALSE;
 }
 
-/* Asks. */
 static MtCaps *
-domain_ask_caps(MigtuneDomain *domain, GError **error)
+domain_probe_caps(MigtuneDomain *domain, GError **error)
 {
     return mt_caps_probe(&domain->exec, mt_release_parse(domain->qemu),
-                         domain->conn->cancellable, error);
+                         domain->cancellable, error);
 }
 
-/* From the cache, or asked and put into it. */
+/* From the cache, or probed and put into it. */
 static MtCaps *
 domain_find_caps(MigtuneDomain *domain, const char *key, gboolean refresh,
                  GError **error)
 {
     MigtuneConn *conn = domain->conn;
-    gboolean shared = !refresh && conn->cache_dir && key;
+    gboolean shared = conn->cache_dir && key;
     MtCaps *caps = NULL;
 
-    /* Without the monitor it is another, and nobody's but this one's. */
+    /* Without the monitor the result is incomplete: it is not cached. */
     if (conn->options.no_monitor) {
-        caps = domain_ask_caps(domain, error);
+        caps = domain_probe_caps(domain, error);
         if (caps)
             mt_caps_set_partial(caps);
         return caps;
     }
 
-    if (shared)
+    if (shared && refresh)
+        mt_probing_forget(&conn->probing, key);
+    else if (shared)
         caps = mt_cache_load(conn->cache_dir, key);
     if (shared && !caps)
-        caps = mt_probing_begin(&conn->probing, conn->cache_dir, key,
-                                conn->cancellable);
-    else
-        shared = FALSE;
+        caps = mt_probing_begin(&conn->probing, key, domain->cancellable);
+    domain->caps_remembered = caps != NULL;
     if (caps)
         return caps;
 
-    caps = domain_ask_caps(domain, error);
+    caps = domain_probe_caps(domain, error);
     if (caps)
         mt_cache_save(conn->cache_dir, key, caps);
     if (shared)
-        mt_probing_end(&conn->probing, key);
+        mt_probing_end(&conn->probing, key, caps);
 
     return caps;
 }
@@ -331,7 +472,7 @@ domain_identify(MigtuneDomain *domain, GError **error)
     if (domain->identified || !driver->identify)
         return TRUE;
     if (!driver->identify(domain->handle, &domain->identity,
-                          domain->conn->cancellable, error))
+                          domain->cancellable, error))
         return FALSE;
     domain->identified = TRUE;
     domain->qemu = domain_version_text(domain);
@@ -375,10 +516,10 @@ mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags, GError **error)
     if (!caps)
         return NULL;
 
-    state = mt_state_read(&domain->exec, caps, flags,
-                          domain->conn->cancellable, &cause);
-    /* A cache of another QEMU shows in what this one says. */
-    if (strcmp(mt_caps_source(caps), "cache") == 0 &&
+    state =
+        mt_state_read(&domain->exec, caps, flags, domain->cancellable, &cause);
+    /* QEMU's answers show whether the cache is about another QEMU. */
+    if (domain->caps_remembered &&
         (state ? state->stale
                : g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU) ||
                      g_error_matches(cause, MIGTUNE_ERROR,
@@ -386,8 +527,8 @@ mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags, GError **error)
         caps = mt_domain_get_caps(domain, TRUE, error);
         if (!caps)
             return NULL;
-        return mt_state_read(&domain->exec, caps, flags,
-                             domain->conn->cancellable, error);
+        return mt_state_read(&domain->exec, caps, flags, domain->cancellable,
+                             error);
     }
     if (!state)
         g_propagate_error(error, g_steal_pointer(&cause));
@@ -408,7 +549,7 @@ domain_look_state(MigtuneDomain *domain, GError **error)
     mt_command_init(&commands[MIGRATION], "query-migrate", NULL);
     mt_command_init(&commands[RUN_STATE], "query-status", NULL);
     ok = domain->look.run(&domain->look, commands, N,
-                          domain->conn->cancellable, error);
+                          domain->cancellable, error);
     for (guint i = 0; ok && i < N; i++) {
         ok = !commands[i].error && JSON_NODE_HOLDS_OBJECT(commands[i].result);
         if (commands[i].error)
@@ -430,16 +571,22 @@ domain_look_state(MigtuneDomain *domain, GError **error)
 }
 
 JsonNode *
-migtune_domain_get_info(MigtuneDomain *domain, GError **error)
+migtune_domain_get_info(MigtuneDomain *domain, GCancellable *cancellable,
+                        GError **error)
 {
-    gboolean runs = domain && !domain->identity.inactive;
+    g_autoptr(MtDomainHold) hold = NULL;
+    gboolean runs;
     g_autoptr(MtState) state = NULL;
     g_autofree char *release = NULL;
     const char *package = NULL;
     JsonObject *object;
 
-    g_return_val_if_fail(domain != NULL, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
+    runs = !domain->identity.inactive;
     if (runs) {
         gboolean looks = domain->conn->driver->look && !domain->caps;
 
@@ -481,10 +628,8 @@ domain_probe_entry(const MtCapsEntry *entry)
         json_array_add_string_element(values, *m);
     json_object_set_string_member(object, "name", row->name);
     json_object_set_string_member(object, "qmp", row->qmp);
-    json_object_set_string_member(object, "kind",
-                                  mt_kind_to_string(row->kind));
-    json_object_set_string_member(object, "type",
-                                  mt_type_to_string(row->type));
+    json_object_set_string_member(object, "kind", mt_kind_to_string(row->kind));
+    json_object_set_string_member(object, "type", mt_type_to_string(row->type));
     json_object_set_array_member(object, "values", values);
     mt_json_set_text(object, "since", since);
     json_object_set_boolean_member(object, "deprecated", entry->deprecated);
@@ -492,11 +637,11 @@ domain_probe_entry(const MtCapsEntry *entry)
     json_object_set_boolean_member(object, "known",
                                    mt_row_id(row) != MT_PARAM_NONE);
     mt_json_set_text(object, "set-by",
-                    !entry->settable                      ? NULL
-                    : entry->access == MT_ACCESS_LEGACY   ? row->legacy->set
-                    : row->kind == MT_KIND_CAPABILITY
-                        ? "migrate-set-capabilities"
-                        : "migrate-set-parameters");
+                     !entry->settable                    ? NULL
+                     : entry->access == MT_ACCESS_LEGACY ? row->legacy->set
+                     : row->kind == MT_KIND_CAPABILITY
+                         ? "migrate-set-capabilities"
+                         : "migrate-set-parameters");
 
     return object;
 }
@@ -528,14 +673,19 @@ domain_probe_absent(const MtCaps *caps)
 }
 
 JsonNode *
-migtune_domain_probe(MigtuneDomain *domain, gboolean refresh, GError **error)
+migtune_domain_probe(MigtuneDomain *domain, gboolean refresh,
+                     GCancellable *cancellable, GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     g_autofree char *release = NULL;
     JsonObject *object;
     JsonArray *array;
     MtCaps *caps;
 
-    g_return_val_if_fail(domain != NULL, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
     caps = mt_domain_get_caps(domain, refresh, error);
     if (!caps)

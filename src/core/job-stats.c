@@ -48,9 +48,9 @@ static const char *const stats_units[] = {
 /* In the order in which they are shown; what is not here comes last. */
 typedef struct {
     const char *qmp;
-    const char *name;           /* libvirt's; NULL: it has none */
+    const char *name; /* libvirt's; NULL: it has none */
     StatsUnit unit;
-    int type;                   /* libvirt's; 0: by the value */
+    int type; /* libvirt's; 0: by the value */
 } StatsRow;
 
 static const StatsRow stats_rows[] = {
@@ -133,8 +133,8 @@ static const struct {
 /* One statistic. */
 typedef struct {
     const char *name;
-    char *qmp;                  /* NULL: computed */
-    const StatsRow *row;        /* NULL: the table does not have it */
+    char *qmp;           /* NULL: computed */
+    const StatsRow *row; /* NULL: the table does not have it */
     StatsUnit unit;
     JsonNode *value;
 } Stat;
@@ -191,14 +191,14 @@ stats_add(GPtrArray *stats, const char *qmp, JsonNode *node)
     const StatsRow *row = stats_row(qmp);
     Stat *stat = g_new0(Stat, 1);
     gboolean converted = row && row->unit == STATS_BYTES_RATE &&
-        JSON_NODE_HOLDS_VALUE(node) &&
-        json_node_get_value_type(node) != G_TYPE_STRING;
+                         JSON_NODE_HOLDS_VALUE(node) &&
+                         json_node_get_value_type(node) != G_TYPE_STRING;
 
     stat->qmp = g_strdup(qmp);
     stat->row = row;
     stat->unit = row ? row->unit : STATS_NONE;
-    stat->name = row && row->name && !stats_find(stats, row->name)
-        ? row->name : stat->qmp;
+    stat->name = row && row->name && !stats_find(stats, row->name) ? row->name
+                                                                   : stat->qmp;
     stat->value = converted ? stats_to_bytes_rate(node) : json_node_ref(node);
     g_ptr_array_add(stats, stat);
 }
@@ -298,8 +298,8 @@ stats_new(const MtJob *job)
 static char *
 stats_format_size(guint64 bytes, const char *per)
 {
-    static const char *const prefixes[] = { "", "Ki", "Mi", "Gi", "Ti",
-                                            "Pi", "Ei" };
+    static const char *const prefixes[] = { "",   "Ki", "Mi", "Gi",
+                                            "Ti", "Pi", "Ei" };
     double size = bytes;
     guint i = 0;
     char digits[G_ASCII_DTOSTR_BUF_SIZE];
@@ -309,7 +309,10 @@ stats_format_size(guint64 bytes, const char *per)
     if (i == 0)
         return g_strdup_printf("%" G_GUINT64_FORMAT " bytes%s", bytes, per);
     g_ascii_formatd(digits, sizeof(digits),
-                    size >= 100 ? "%.0f" : size >= 10 ? "%.1f" : "%.2f", size);
+                    size >= 100  ? "%.0f"
+                    : size >= 10 ? "%.1f"
+                                 : "%.2f",
+                    size);
 
     return g_strdup_printf("%s %sB%s", digits, prefixes[i], per);
 }
@@ -360,8 +363,7 @@ mt_job_stats_to_json(const MtJob *job)
             json_object_set_string_member(object, "qmp", stat->qmp);
         else
             json_object_set_null_member(object, "qmp");
-        json_object_set_member(object, "value",
-                               json_node_copy(stat->value));
+        json_object_set_member(object, "value", json_node_copy(stat->value));
         if (unit)
             json_object_set_string_member(object, "unit", unit);
         else
@@ -378,7 +380,8 @@ stats_to_param(const Stat *stat, virTypedParameterPtr param)
 {
     const char *string = mt_json_node_peek_string(stat->value);
     GType type = JSON_NODE_HOLDS_VALUE(stat->value)
-        ? json_node_get_value_type(stat->value) : G_TYPE_INVALID;
+                     ? json_node_get_value_type(stat->value)
+                     : G_TYPE_INVALID;
     guint64 number;
 
     g_strlcpy(param->field, stat->name, sizeof(param->field));
@@ -398,8 +401,8 @@ stats_to_param(const Stat *stat, virTypedParameterPtr param)
         param->value.b = json_node_get_boolean(stat->value);
     } else {
         param->type = VIR_TYPED_PARAM_STRING;
-        param->value.s = string ? g_strdup(string)
-            : mt_json_to_line(stat->value);
+        param->value.s =
+            string ? g_strdup(string) : mt_json_to_line(stat->value);
     }
 }
 
@@ -409,8 +412,8 @@ mt_job_stats_to_typed(const MtJob *job, virTypedParameterPtr *params,
 {
     g_autoptr(GPtrArray) stats = stats_new(job);
     gboolean ended = job->state == MIGTUNE_JOB_COMPLETED ||
-        job->state == MIGTUNE_JOB_FAILED ||
-        job->state == MIGTUNE_JOB_CANCELLED;
+                     job->state == MIGTUNE_JOB_FAILED ||
+                     job->state == MIGTUNE_JOB_CANCELLED;
     virTypedParameterPtr param;
 
     *params = g_new0(virTypedParameter, stats->len + 1);

@@ -2,15 +2,23 @@
 /*
  * Jobs: starting, watching and ending a migration.
  *
- * Nothing is kept here: whoever asks is told what QEMU says.  What is hard is
- * the loss of an answer, after which a migration may run or not; so QEMU is
- * asked again over a new connection before anything is claimed.
+ * QEMU's own account is the only source.  If the answer to a command is lost,
+ * QEMU is asked over a new connection whether the command took effect.
+ *
+ * Once post-copy has begun, the guest runs at the destination and its memory
+ * is on both sides.  QEMU up to at least 7.2 obeys migrate_cancel even then,
+ * and the guest is lost.  So migrate_cancel is never sent once post-copy has
+ * begun, nor after start-postcopy was sent through this domain.
  */
+#undef G_LOG_DOMAIN
+#define G_LOG_DOMAIN "migtune-job"
+
 #include "config.h"
 
 #include <string.h>
 
 #include "core/job.h"
+#include "core/settings.h"
 #include "util/clock.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
@@ -18,17 +26,15 @@
 #define JOB_FIRST_POLL_MS 10
 #define JOB_LAST_POLL_MS 100
 
-/* How long QEMU may take to end what was cancelled. */
+/* Time limits for a migration that is resumed to have its link, and for one
+ * that is cancelled to end. */
 #define JOB_RESUME_MS 5000
 #define JOB_CANCEL_MS 30000
 
 static const char *const job_states[] = {
-    [MIGTUNE_JOB_NONE] = "none",
-    [MIGTUNE_JOB_WAITING] = "waiting",
-    [MIGTUNE_JOB_ACTIVE] = "active",
-    [MIGTUNE_JOB_PAUSED] = "paused",
-    [MIGTUNE_JOB_COMPLETED] = "completed",
-    [MIGTUNE_JOB_FAILED] = "failed",
+    [MIGTUNE_JOB_NONE] = "none",           [MIGTUNE_JOB_WAITING] = "waiting",
+    [MIGTUNE_JOB_ACTIVE] = "active",       [MIGTUNE_JOB_PAUSED] = "paused",
+    [MIGTUNE_JOB_COMPLETED] = "completed", [MIGTUNE_JOB_FAILED] = "failed",
     [MIGTUNE_JOB_CANCELLED] = "cancelled",
 };
 
@@ -58,7 +64,8 @@ mt_job_error(const MtJob *job)
                                "error-desc");
 }
 
-/* What QEMU's words mean; every other one is a stage of a migration. */
+/* States by QEMU's status; a status that is not listed is a stage of a
+ * migration that is under way. */
 static const struct {
     const char *status;
     MigtuneJobState state;
@@ -73,7 +80,7 @@ static const struct {
 static MigtuneJobState
 job_state(const char *status, const char *run_state)
 {
-    /* Who waits says "none", or "setup" from 10.0 on. */
+    /* A guest that waits has the status "none", or "setup" from 10.0 on. */
     if (strcmp(run_state, "inmigrate") == 0 &&
         (strcmp(status, "none") == 0 || strcmp(status, "setup") == 0))
         return MIGTUNE_JOB_WAITING;
@@ -83,6 +90,14 @@ job_state(const char *status, const char *run_state)
     }
 
     return MIGTUNE_JOB_ACTIVE;
+}
+
+/* Whether the guest may run at the destination already. */
+static gboolean
+job_is_postcopy(const MigtuneDomain *domain, const MtJob *job)
+{
+    return g_str_has_prefix(job->status, "postcopy") ||
+           (domain->postcopy_asked && job->state == MIGTUNE_JOB_ACTIVE);
 }
 
 /* The member "status" of an answer. */
@@ -119,13 +134,18 @@ job_ask(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
         job->status = job_status(job->migration, "none");
         job->run_state = job_status(commands[RUN_STATE].result, "unknown");
         job->state = job_state(job->status, job->run_state);
+        if (job->state != MIGTUNE_JOB_ACTIVE &&
+            job->state != MIGTUNE_JOB_PAUSED)
+            domain->postcopy_asked = FALSE;
+        g_debug("%s: migration %s, guest %s", domain->name, job->status,
+                job->run_state);
     }
     mt_commands_clear(commands, N);
 
     return ok;
 }
 
-/* Asks; when the connection is gone, over another one. */
+/* Asks; if the connection is lost, over a new one. */
 static gboolean
 job_ask_again(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
               GError **error)
@@ -142,24 +162,22 @@ job_ask_again(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
     }
 
     return exec->reconnect(exec, cancellable, error) &&
-        job_ask(domain, cancellable, job, error);
+           job_ask(domain, cancellable, job, error);
 }
 
-/* Runs one command that returns nothing worth having. */
+/* Runs one command whose return value is of no interest. */
 static gboolean
 job_command(MigtuneDomain *domain, const char *command, JsonObject *arguments,
             GCancellable *cancellable, GError **error)
 {
-    g_autoptr(JsonNode) result = mt_exec_one(&domain->exec, command,
-                                             arguments, cancellable, error);
+    g_autoptr(JsonNode) result = NULL;
 
+    g_debug("%s: %s", domain->name, command);
+    result = mt_exec_one(&domain->exec, command, arguments, cancellable, error);
     return result != NULL;
 }
 
-/*
- * The answer to @command was lost: whether it took effect shows in what QEMU
- * says.  TRUE when it did.
- */
+/* After the answer to @command was lost: asks QEMU whether it took effect. */
 static gboolean
 job_find_out(MigtuneDomain *domain, const char *command, GError *lost,
              GError **error)
@@ -180,7 +198,8 @@ job_find_out(MigtuneDomain *domain, const char *command, GError *lost,
         }
     }
     migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
-                      _("whether QEMU carried out %s is not known: %s; %s"),
+                      _("it is not known whether QEMU carried out %s: %s; "
+                        "status of the migration: %s"),
                       command, lost->message, why ? why->message : job.status);
     g_error_free(lost);
 
@@ -191,7 +210,7 @@ static gboolean
 job_start(MigtuneDomain *domain, const char *command, JsonObject *arguments,
           GError **error)
 {
-    GCancellable *cancellable = domain->conn->cancellable;
+    GCancellable *cancellable = domain->cancellable;
     GError *cause = NULL;
 
     if (job_command(domain, command, arguments, cancellable, &cause))
@@ -213,20 +232,20 @@ job_check_uri(const char *uri, GError **error)
     if (colon && colon != uri && g_utf8_validate(uri, -1, NULL))
         return TRUE;
     migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      _("'%s' is no address of a migration; expected one as "
-                        "QEMU has them, such as tcp:HOST:PORT or unix:PATH"),
+                      _("'%s' is not an address for a migration; expected a "
+                        "QEMU address such as tcp:HOST:PORT or unix:PATH"),
                       g_utf8_validate(uri, -1, NULL) ? uri : "?");
 
     return FALSE;
 }
 
-/* Up to 9.0 a migration that is resumed is paused until it has its link, and
- * stays so if it gets none. */
+/* Up to QEMU 9.0 a migration that is resumed stays paused until its link is
+ * connected, and for good if that fails. */
 static gboolean
 job_wait_resumed(MigtuneDomain *domain, const char *uri, GError **error)
 {
     gint64 end = g_get_monotonic_time() + JOB_RESUME_MS * 1000LL;
-    GCancellable *cancellable = domain->conn->cancellable;
+    GCancellable *cancellable = domain->cancellable;
 
     for (;;) {
         g_auto(MtJob) job = { NULL };
@@ -238,11 +257,13 @@ job_wait_resumed(MigtuneDomain *domain, const char *uri, GError **error)
             return TRUE;
         if (g_get_monotonic_time() > end) {
             why = mt_job_error(&job);
-            migtune_error_set(error, MIGTUNE_ERROR_QEMU,
-                              why ? _("the migration is still paused, QEMU "
-                                      "has no link to %s: %s") :
-                              _("the migration is still paused, QEMU has no "
-                                "link to %s"), uri, why);
+            migtune_error_set(
+                error, MIGTUNE_ERROR_QEMU,
+                why ? _("the migration is still paused; QEMU "
+                        "has no link to %s: %s")
+                    : _("the migration is still paused; QEMU has no "
+                        "link to %s"),
+                uri, why);
             return FALSE;
         }
         if (!mt_sleep_ms(JOB_FIRST_POLL_MS, cancellable, error))
@@ -252,14 +273,19 @@ job_wait_resumed(MigtuneDomain *domain, const char *uri, GError **error)
 
 gboolean
 migtune_domain_migrate(MigtuneDomain *domain, const char *uri,
-                       unsigned int flags, GError **error)
+                       unsigned int flags, GCancellable *cancellable,
+                       GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     JsonObject *arguments;
 
-    g_return_val_if_fail(domain != NULL && uri != NULL, FALSE);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain) && uri != NULL, FALSE);
 
     if (!mt_core_check_flags(flags, MIGTUNE_MIGRATE_RESUME, error) ||
         !job_check_uri(uri, error))
+        return FALSE;
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
         return FALSE;
 
     arguments = json_object_new();
@@ -267,41 +293,55 @@ migtune_domain_migrate(MigtuneDomain *domain, const char *uri,
     if (flags & MIGTUNE_MIGRATE_RESUME)
         json_object_set_boolean_member(arguments, "resume", TRUE);
 
-    return job_start(domain, "migrate", arguments, error) &&
-           (!(flags & MIGTUNE_MIGRATE_RESUME) ||
-            job_wait_resumed(domain, uri, error));
+    if (!job_start(domain, "migrate", arguments, error))
+        return FALSE;
+    if (flags & MIGTUNE_MIGRATE_RESUME)
+        return job_wait_resumed(domain, uri, error);
+
+    domain->postcopy_asked = FALSE;
+    return TRUE;
 }
 
 gboolean
 migtune_domain_migrate_incoming(MigtuneDomain *domain, const char *uri,
-                                unsigned int flags, GError **error)
+                                unsigned int flags, GCancellable *cancellable,
+                                GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     JsonObject *arguments;
 
-    g_return_val_if_fail(domain != NULL && uri != NULL, FALSE);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain) && uri != NULL, FALSE);
 
     if (!mt_core_check_flags(flags, MIGTUNE_MIGRATE_RESUME, error) ||
         !job_check_uri(uri, error))
         return FALSE;
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return FALSE;
     arguments = json_object_new();
     json_object_set_string_member(arguments, "uri", uri);
 
-    return job_command(domain, flags & MIGTUNE_MIGRATE_RESUME ?
-                       "migrate-recover" : "migrate-incoming", arguments,
-                       domain->conn->cancellable, error);
+    return job_command(domain,
+                       flags & MIGTUNE_MIGRATE_RESUME ? "migrate-recover"
+                                                      : "migrate-incoming",
+                       arguments, domain->cancellable, error);
 }
 
 gboolean
 migtune_domain_get_job_stats(MigtuneDomain *domain, MigtuneJobState *state,
                              virTypedParameterPtr *params, int *nparams,
-                             GError **error)
+                             GCancellable *cancellable, GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     g_auto(MtJob) job = { NULL };
 
-    g_return_val_if_fail(domain != NULL, FALSE);
-    g_return_val_if_fail(!params == !nparams, FALSE);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), FALSE);
+    MT_REQUIRE(!params == !nparams, FALSE);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return FALSE;
 
-    if (!job_ask(domain, domain->conn->cancellable, &job, error))
+    if (!job_ask(domain, domain->cancellable, &job, error))
         return FALSE;
     if (state)
         *state = job.state;
@@ -333,87 +373,189 @@ job_to_json(MigtuneDomain *domain, const MtJob *job)
 }
 
 JsonNode *
-migtune_domain_get_job_info(MigtuneDomain *domain, GError **error)
+migtune_domain_get_job_info(MigtuneDomain *domain, GCancellable *cancellable,
+                            GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     g_auto(MtJob) job = { NULL };
 
-    g_return_val_if_fail(domain != NULL, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
-    if (!job_ask(domain, domain->conn->cancellable, &job, error))
+    if (!job_ask(domain, domain->cancellable, &job, error))
         return NULL;
 
     return job_to_json(domain, &job);
 }
 
-gboolean
-migtune_domain_abort_job(MigtuneDomain *domain, GError **error)
+/* Why a migration in post-copy is not cancelled, and what can be done. */
+static void
+job_refuse_cancel(const MtJob *job, MigtuneErrorCode code, GError **error)
 {
-    g_return_val_if_fail(domain != NULL, FALSE);
-
-    return job_command(domain, "migrate_cancel", NULL,
-                       domain->conn->cancellable, error);
+    migtune_error_set(
+        error, code,
+        job->state == MIGTUNE_JOB_PAUSED
+            ? _("post-copy has begun (%s): the guest is at the destination, "
+                "and part of its memory is still here, so that cancelling "
+                "would lose it; give the migration a new link with 'migrate "
+                "--resume'")
+            : _("post-copy has begun (%s): the guest runs at the "
+                "destination, and part of its memory is still here, so that "
+                "cancelling would lose it; the migration goes on: follow it "
+                "with 'domjobinfo'"),
+        job->status);
+    if (error)
+        migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON,
+                                "postcopy-begun");
 }
 
 gboolean
-migtune_domain_suspend(MigtuneDomain *domain, GError **error)
+migtune_domain_abort_job(MigtuneDomain *domain, GCancellable *cancellable,
+                         GError **error)
 {
-    g_return_val_if_fail(domain != NULL, FALSE);
+    g_autoptr(MtDomainHold) hold = NULL;
+    g_auto(MtJob) job = { NULL };
 
-    return job_command(domain, "stop", NULL, domain->conn->cancellable,
-                       error);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), FALSE);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold || !job_ask(domain, cancellable, &job, error))
+        return FALSE;
+
+    if (job_is_postcopy(domain, &job)) {
+        job_refuse_cancel(&job, MIGTUNE_ERROR_CONFLICT, error);
+        return FALSE;
+    }
+    if (job.state != MIGTUNE_JOB_ACTIVE)
+        return TRUE;
+
+    return job_command(domain, "migrate_cancel", NULL, cancellable, error);
 }
 
 gboolean
-migtune_domain_resume(MigtuneDomain *domain, GError **error)
+migtune_domain_suspend(MigtuneDomain *domain, GCancellable *cancellable,
+                       GError **error)
 {
-    g_return_val_if_fail(domain != NULL, FALSE);
+    g_autoptr(MtDomainHold) hold = NULL;
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), FALSE);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return FALSE;
 
-    return job_command(domain, "cont", NULL, NULL, error);
+    return job_command(domain, "stop", NULL, domain->cancellable, error);
 }
 
 gboolean
-migtune_domain_start_postcopy(MigtuneDomain *domain, GError **error)
+migtune_domain_resume(MigtuneDomain *domain, GCancellable *cancellable,
+                      GError **error)
 {
-    g_return_val_if_fail(domain != NULL, FALSE);
+    g_autoptr(MtDomainHold) hold = NULL;
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), FALSE);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return FALSE;
 
-    return job_command(domain, "migrate-start-postcopy", NULL,
-                       domain->conn->cancellable, error);
+    return job_command(domain, "cont", NULL, domain->cancellable, error);
 }
 
 gboolean
-migtune_domain_continue_job(MigtuneDomain *domain, GError **error)
+migtune_domain_continue_job(MigtuneDomain *domain, GCancellable *cancellable,
+                            GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     JsonObject *arguments;
 
-    g_return_val_if_fail(domain != NULL, FALSE);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), FALSE);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return FALSE;
 
     arguments = json_object_new();
     json_object_set_string_member(arguments, "state", "pre-switchover");
 
-    return job_command(domain, "migrate-continue", arguments,
-                       domain->conn->cancellable, error);
+    return job_command(domain, "migrate-continue", arguments, cancellable,
+                       error);
 }
 
-/* The end of a migration as the return value of who waited for it. */
-static gboolean
-job_end(const MtJob *job, GError **error)
+gboolean
+migtune_domain_start_postcopy(MigtuneDomain *domain, GCancellable *cancellable,
+                              GError **error)
+{
+    g_autoptr(MtDomainHold) hold = NULL;
+    GError *cause = NULL;
+
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), FALSE);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return FALSE;
+
+    /* If the answer is lost, post-copy may have begun. */
+    domain->postcopy_asked = TRUE;
+    if (job_command(domain, "migrate-start-postcopy", NULL, cancellable,
+                    &cause))
+        return TRUE;
+    if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU))
+        domain->postcopy_asked = FALSE;
+    g_propagate_error(error, cause);
+
+    return FALSE;
+}
+
+/* The reason says where the guest is: "guest-running", "guest-paused" ... */
+static void
+job_fail(const MtJob *job, GError **error)
+{
+    g_autofree char *reason = g_strconcat("guest-", job->run_state, NULL);
+    const char *why = mt_job_error(job);
+
+    migtune_error_set(error, MIGTUNE_ERROR_QEMU,
+                      why ? _("the migration failed: %s")
+                          : _("the migration failed, and QEMU does not say "
+                              "why"),
+                      why);
+    if (error) {
+        migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_QEMU_DESC, why);
+        migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON, reason);
+    }
+}
+
+static void
+job_fail_paused(const MtJob *job, GError **error)
 {
     const char *why = mt_job_error(job);
 
+    migtune_error_set(error, MIGTUNE_ERROR_QEMU,
+                      why ? _("the migration lost its link after post-copy "
+                              "had begun: the guest is at the destination, "
+                              "and part of its memory is still here; go on "
+                              "with 'migrate --resume': %s")
+                          : _("the migration lost its link after post-copy "
+                              "had begun: the guest is at the destination, "
+                              "and part of its memory is still here; go on "
+                              "with 'migrate --resume'"),
+                      why);
+    if (error)
+        migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON,
+                                "postcopy-paused");
+}
+
+/* Turns the end of a migration into the return value of the call that waited
+ * for it. */
+static gboolean
+job_end(const MtJob *job, GError **error)
+{
     switch (job->state) {
     case MIGTUNE_JOB_COMPLETED:
         return TRUE;
     case MIGTUNE_JOB_CANCELLED:
         migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
                           _("the migration was cancelled; the guest is %s "
-                            "here"), job->run_state);
+                            "here"),
+                          job->run_state);
         break;
     case MIGTUNE_JOB_PAUSED:
-        migtune_error_set(error, MIGTUNE_ERROR_QEMU,
-                          _("the migration lost its link after postcopy had "
-                            "begun; until it is resumed, the guest runs over "
-                            "there as far as its memory has come%s%s"), why ? ": " : "",
-                          why ? why : "");
+        job_fail_paused(job, error);
         break;
     case MIGTUNE_JOB_NONE:
     case MIGTUNE_JOB_WAITING:
@@ -421,48 +563,134 @@ job_end(const MtJob *job, GError **error)
                           _("there is no migration to wait for"));
         break;
     default:
-        migtune_error_set(error, MIGTUNE_ERROR_QEMU,
-                          why ? _("the migration failed: %s")
-                          : _("the migration failed, and QEMU does not say "
-                              "why"), why);
-        if (error)
-            migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_QEMU_DESC,
-                                    why);
+        job_fail(job, error);
     }
 
     return FALSE;
 }
 
-/* What is needed to wait. */
+/* A call that waits. */
 typedef struct {
     MigtuneDomain *domain;
-    MigtuneJobFunc func;
+    MigtuneJobFunc func; /* NULL: none */
     gpointer user_data;
-    gint64 end_us;              /* 0: no end */
+    GMainContext *context; /* for the signal; NULL: this thread */
+    gint64 end_us;         /* 0: no limit */
     guint poll_ms;
 } JobWait;
 
-/* TRUE once it has ended: @job tells how. */
+typedef struct {
+    MigtuneDomain *domain;
+    GVariant *progress;
+} JobProgress;
+
+static void
+job_progress_free(gpointer data)
+{
+    JobProgress *progress = data;
+
+    g_object_unref(progress->domain);
+    g_variant_unref(progress->progress);
+    g_free(progress);
+}
+
+static gboolean
+job_emit(gpointer data)
+{
+    JobProgress *progress = data;
+
+    mt_domain_emit_progress(progress->domain, progress->progress);
+    return G_SOURCE_REMOVE;
+}
+
+static GVariant *
+job_to_variant(const MtJob *job)
+{
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
+    virTypedParameterPtr params;
+    int n;
+
+    mt_job_stats_to_typed(job, &params, &n);
+    g_variant_dict_insert(&dict, "job", "s",
+                          migtune_job_state_to_string(job->state));
+    g_variant_dict_insert(&dict, "status", "s", job->status);
+    g_variant_dict_insert(&dict, "state", "s", job->run_state);
+    g_variant_dict_insert_value(&dict, "statistics",
+                                mt_settings_from_typed(params, n));
+    migtune_typed_params_free(params, n);
+
+    return g_variant_ref_sink(g_variant_dict_end(&dict));
+}
+
+/* Emits the signal in the main context of the call, or in this thread. */
+static void
+job_show_progress(JobWait *wait, const MtJob *job)
+{
+    g_autoptr(GSource) source = NULL;
+    JobProgress *progress;
+
+    if (!mt_domain_shows_progress(wait->domain))
+        return;
+
+    progress = g_new0(JobProgress, 1);
+    progress->domain = g_object_ref(wait->domain);
+    progress->progress = job_to_variant(job);
+    if (!wait->context) {
+        job_emit(progress);
+        job_progress_free(progress);
+        return;
+    }
+    source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, job_emit, progress, job_progress_free);
+    g_source_attach(source, wait->context);
+}
+
+static void
+job_stopped_waiting(const MtJob *job, GError **error)
+{
+    migtune_error_set(error, MIGTUNE_ERROR_STILL_RUNNING,
+                      _("stopped waiting; the migration goes on (%s)"),
+                      job->status ? job->status : "?");
+}
+
+/*
+ * Asks once, reports progress and sleeps until it is time to ask again.
+ * Other calls can use the domain during the report and the sleep.
+ */
 static gboolean
 job_poll(JobWait *wait, GCancellable *cancellable, MtJob *job,
          gboolean *ret_ended, GError **error)
 {
+    MigtuneDomain *domain = wait->domain;
+    MtDomainHold *hold = mt_domain_hold(domain, cancellable, error);
+    gboolean ok, go_on = TRUE;
     gint64 left_ms;
 
-    mt_job_clear(job);
-    if (!job_ask_again(wait->domain, cancellable, job, error))
+    if (!hold)
         return FALSE;
-    if (wait->func) {
-        g_autoptr(JsonNode) info = job_to_json(wait->domain, job);
+    mt_job_clear(job);
+    ok = job_ask_again(domain, cancellable, job, error);
+    mt_domain_release(hold);
+    if (!ok)
+        return FALSE;
 
-        wait->func(info, wait->user_data);
+    job_show_progress(wait, job);
+    if (wait->func) {
+        g_autoptr(JsonNode) info = job_to_json(domain, job);
+
+        go_on = wait->func(domain, info, wait->user_data);
     }
     *ret_ended = job->state != MIGTUNE_JOB_ACTIVE;
     if (*ret_ended)
         return TRUE;
+    if (!go_on) {
+        job_stopped_waiting(job, error);
+        return FALSE;
+    }
 
-    left_ms = wait->end_us
-        ? (wait->end_us - g_get_monotonic_time()) / 1000 : G_MAXINT64;
+    left_ms = wait->end_us ? (wait->end_us - g_get_monotonic_time()) / 1000
+                           : G_MAXINT64;
     if (left_ms <= 0) {
         migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
                           _("the migration has not ended in time; it is %s"),
@@ -476,23 +704,41 @@ job_poll(JobWait *wait, GCancellable *cancellable, MtJob *job,
     return TRUE;
 }
 
-/* The caller does not want it any more: nothing stops this. */
+/* Sends migrate_cancel unless post-copy may have begun. */
+static gboolean
+job_send_cancel(MigtuneDomain *domain, GError **error)
+{
+    g_autoptr(MtDomainHold) hold = mt_domain_hold(domain, NULL, error);
+    g_autoptr(GError) cause = NULL;
+    g_auto(MtJob) job = { NULL };
+
+    if (!hold || !job_ask_again(domain, NULL, &job, error))
+        return FALSE;
+    if (job_is_postcopy(domain, &job)) {
+        job_refuse_cancel(&job, MIGTUNE_ERROR_STILL_RUNNING, error);
+        return FALSE;
+    }
+    /* A refusal shows in the state that the migration then ends with. */
+    if (job.state != MIGTUNE_JOB_ACTIVE ||
+        job_command(domain, "migrate_cancel", NULL, NULL, &cause) ||
+        g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU))
+        return TRUE;
+
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return FALSE;
+}
+
+/* Cancels the migration and waits for its end; nothing stops this. */
 static gboolean
 job_cancel(JobWait *wait, MtJob *job, GError **error)
 {
-    MigtuneDomain *domain = wait->domain;
-    MtExec *exec = &domain->exec;
-    g_autoptr(GError) cause = NULL;
     gboolean ended = FALSE;
+
+    if (!job_send_cancel(wait->domain, error))
+        return FALSE;
 
     wait->end_us = g_get_monotonic_time() + JOB_CANCEL_MS * 1000LL;
     wait->poll_ms = JOB_FIRST_POLL_MS;
-    /* What was under way when it was cancelled has closed the connection. */
-    if ((!job_command(domain, "migrate_cancel", NULL, NULL, &cause) &&
-         !g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU) &&
-         (!exec->reconnect(exec, NULL, error) ||
-          !job_command(domain, "migrate_cancel", NULL, NULL, error))))
-        return FALSE;
     while (!ended) {
         if (!job_poll(wait, NULL, job, &ended, error))
             return FALSE;
@@ -502,37 +748,105 @@ job_cancel(JobWait *wait, MtJob *job, GError **error)
 }
 
 gboolean
-migtune_domain_wait_job(MigtuneDomain *domain, unsigned int timeout_ms,
-                        MigtuneJobFunc func, gpointer user_data,
-                        GError **error)
+mt_job_wait(MigtuneDomain *domain, unsigned int timeout_ms, unsigned int flags,
+            MigtuneJobFunc func, gpointer user_data, GMainContext *context,
+            GCancellable *cancellable, GError **error)
 {
-    JobWait wait = { domain, func, user_data, 0, JOB_FIRST_POLL_MS };
+    JobWait wait = { domain, func, user_data, context, 0, JOB_FIRST_POLL_MS };
     g_autoptr(GError) cause = NULL;
     g_auto(MtJob) job = { NULL };
     gboolean ended = FALSE;
 
-    g_return_val_if_fail(domain != NULL, FALSE);
-
+    if (!mt_core_check_flags(flags, MIGTUNE_WAIT_CANCEL_MIGRATION, error))
+        return FALSE;
     if (timeout_ms)
         wait.end_us = g_get_monotonic_time() + timeout_ms * 1000LL;
-    while (!ended &&
-           job_poll(&wait, domain->conn->cancellable, &job, &ended, &cause))
+    while (!ended && job_poll(&wait, cancellable, &job, &ended, &cause))
         continue;
     if (!ended &&
         g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED)) {
         g_clear_error(&cause);
-        ended = job_cancel(&wait, &job, &cause);
+        if (flags & MIGTUNE_WAIT_CANCEL_MIGRATION)
+            ended = job_cancel(&wait, &job, &cause);
+        else
+            job_stopped_waiting(&job, &cause);
     }
     if (ended)
         return job_end(&job, error);
-    if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT) &&
-        job.status) {
+    if ((g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT) &&
+         job.status) ||
+        g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_STILL_RUNNING)) {
         g_propagate_error(error, g_steal_pointer(&cause));
         return FALSE;
     }
     migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
-                      _("what became of the migration is not known: %s"),
+                      _("it is not known what became of the migration: %s"),
                       cause->message);
 
     return FALSE;
+}
+
+gboolean
+migtune_domain_wait_job(MigtuneDomain *domain, unsigned int timeout_ms,
+                        unsigned int flags, MigtuneJobFunc func,
+                        gpointer user_data, GCancellable *cancellable,
+                        GError **error)
+{
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), FALSE);
+
+    return mt_job_wait(domain, timeout_ms, flags, func, user_data, NULL,
+                       cancellable, error);
+}
+
+gboolean
+migtune_domain_wait_incoming(MigtuneDomain *domain, unsigned int timeout_ms,
+                             GCancellable *cancellable, GError **error)
+{
+    gint64 end = g_get_monotonic_time() + timeout_ms * 1000LL;
+
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), FALSE);
+
+    for (;;) {
+        g_auto(MtJob) job = { NULL };
+        MtDomainHold *hold = mt_domain_hold(domain, cancellable, error);
+        gboolean ok;
+
+        if (!hold)
+            return FALSE;
+        ok = job_ask_again(domain, cancellable, &job, error);
+        mt_domain_release(hold);
+        if (!ok) {
+            g_prefix_error(error,
+                           _("%s: the guest has not been seen to "
+                             "arrive: "),
+                           domain->name);
+            return FALSE;
+        }
+        if (strcmp(job.run_state, "inmigrate") != 0)
+            return TRUE;
+        if (timeout_ms && g_get_monotonic_time() >= end) {
+            migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                              _("%s: the guest has not arrived: it is still "
+                                "inmigrate, and the migration is %s"),
+                              domain->name, job.status);
+            return FALSE;
+        }
+        if (!mt_sleep_ms(JOB_FIRST_POLL_MS, cancellable, error))
+            return FALSE;
+    }
+}
+
+GVariant *
+migtune_domain_get_job_settings(MigtuneDomain *domain,
+                                GCancellable *cancellable, GError **error)
+{
+    g_autoptr(MtDomainHold) hold = NULL;
+    g_auto(MtJob) job = { NULL };
+
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold || !job_ask(domain, cancellable, &job, error))
+        return NULL;
+
+    return job_to_variant(&job);
 }

@@ -18,6 +18,13 @@ typedef struct {
     MigtuneJobState state;
 } MtJob;
 
+/* As migtune_domain_wait_job(); progress is emitted in @context, or with NULL
+ * in the calling thread. */
+gboolean mt_job_wait(MigtuneDomain *domain, unsigned int timeout_ms,
+                     unsigned int flags, MigtuneJobFunc func,
+                     gpointer user_data, GMainContext *context,
+                     GCancellable *cancellable, GError **error);
+
 void mt_job_clear(MtJob *job);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MtJob, mt_job_clear)
 

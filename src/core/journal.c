@@ -14,6 +14,7 @@
 #include <glib/gstdio.h>
 
 #include "core/journal.h"
+#include "util/i18n.h"
 #include "util/json-peek.h"
 #include "util/json.h"
 #include "util/lock.h"
@@ -23,34 +24,53 @@
 
 struct _MtJournal {
     char *path;
+    char *lock_path;
     char *id;
-    int lock_fd;                /* -1: nothing can be written */
-    JsonNode *content;          /* what was begun and not ended yet */
-    char *before;               /* of the file, before it was begun */
+    int lock_fd;       /* -1: not locked: nothing is written */
+    JsonNode *content; /* what was begun and not ended yet */
+    char *before;      /* of the file, before it was begun */
 };
 
 MtJournal *
-mt_journal_open(const char *id, guint timeout_ms, GCancellable *cancellable,
-                GError **error)
+mt_journal_new(const char *id)
 {
-    g_autoptr(MtJournal) journal = g_new0(MtJournal, 1);
+    MtJournal *journal = g_new0(MtJournal, 1);
     g_autofree char *dir = mt_lock_state_dir();
     g_autofree char *digest =
         g_compute_checksum_for_string(G_CHECKSUM_SHA256, id, -1);
-    g_autofree char *lock = g_strdup_printf("%s/%.32s.lock", dir, digest);
-    GError *cause = NULL;
 
     journal->id = g_strdup(id);
     journal->path = g_strdup_printf("%s/%.32s.json", dir, digest);
-    g_mkdir_with_parents(dir, 0700);
-    journal->lock_fd = mt_lock_take(lock, timeout_ms, cancellable, &cause);
-    if (cause && !g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_IO)) {
-        g_propagate_error(error, cause);
-        return NULL;
-    }
-    g_clear_error(&cause);
+    journal->lock_path = g_strdup_printf("%s/%.32s.lock", dir, digest);
+    journal->lock_fd = -1;
 
-    return g_steal_pointer(&journal);
+    return journal;
+}
+
+gboolean
+mt_journal_lock(MtJournal *journal, guint timeout_ms, GCancellable *cancellable,
+                char **ret_warning, GError **error)
+{
+    g_autofree char *dir = g_path_get_dirname(journal->lock_path);
+    g_autoptr(GError) cause = NULL;
+
+    *ret_warning = NULL;
+    g_mkdir_with_parents(dir, 0700);
+    journal->lock_fd =
+        mt_lock_take(journal->lock_path, timeout_ms, cancellable, &cause);
+    if (!cause)
+        return TRUE;
+    if (!g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_IO)) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return FALSE;
+    }
+
+    *ret_warning = g_strdup_printf(
+        _("no lock and no journal: %s; another migtune could change this "
+          "guest at the same time, and 'reset' will not know its former "
+          "state"),
+        cause->message);
+    return TRUE;
 }
 
 void
@@ -63,6 +83,7 @@ mt_journal_free(MtJournal *journal)
         close(journal->lock_fd);
     g_clear_pointer(&journal->content, json_node_unref);
     g_free(journal->path);
+    g_free(journal->lock_path);
     g_free(journal->before);
     g_free(journal->id);
     g_free(journal);

@@ -2,13 +2,11 @@
 #pragma once
 
 /*
- * What a guest had before it was last changed, on disk, and a lock on
- * changing it.
+ * The values that a guest had before its last change, on disk, and a lock
+ * against changing it twice at the same time.
  *
- * It is there for two things: to lead back on request, and so that a change
- * that was killed between two commands is noticed and can be undone.  Without
- * a directory that can be written there is neither, and changing a guest works
- * all the same.
+ * The journal serves two purposes: `reset` restores these values, and a change
+ * that was killed between two commands is noticed and can be undone.
  */
 
 #include "params/set.h"
@@ -18,33 +16,41 @@ G_BEGIN_DECLS
 
 typedef struct _MtJournal MtJournal;
 
-/*
- * Opens the journal of the guest that @id stands for and waits up to
- * @timeout_ms for whoever else is changing it.  NULL with MIGTUNE_ERROR_BUSY
- * when that takes longer.
- */
-MtJournal *mt_journal_open(const char *id, guint timeout_ms,
-                           GCancellable *cancellable, GError **error);
+/* The journal of the guest that @id stands for; nothing is opened yet. */
+MtJournal *mt_journal_new(const char *id);
 
-/* Gives the lock back. */
+/*
+ * Locks the guest against every other change, and waits up to @timeout_ms for
+ * a change that is under way.  FALSE with MIGTUNE_ERROR_BUSY if that takes
+ * longer.  If the lock file cannot be opened, it succeeds without a lock and
+ * sets @ret_warning, for g_free().
+ */
+gboolean mt_journal_lock(MtJournal *journal, guint timeout_ms,
+                         GCancellable *cancellable, char **ret_warning,
+                         GError **error);
+
+/* Releases the lock, too. */
 void mt_journal_free(MtJournal *journal);
 
 /*
- * Former values of the last change; NULL when none is remembered.  With
- * @interrupted, whether that change never came to its end.
+ * The values before the last change; NULL if none are recorded.  Sets
+ * @interrupted, if it is not NULL, to whether that change never ended.  Needs
+ * no lock.
  */
 MtSet *mt_journal_load(MtJournal *journal, const MtCaps *caps,
                        gboolean *interrupted);
 
 /*
- * Writes down @former before a change begins, and that it has ended.  What an
- * interrupted change left is kept beside the new values.
+ * Records @former before a change begins, and that the change has ended.  Values
+ * of an interrupted change are kept beside the new ones.  Without the lock
+ * nothing is recorded.
  */
 void mt_journal_begin(MtJournal *journal, const MtCaps *caps,
                       const MtSet *former);
 void mt_journal_end(MtJournal *journal);
 
-/* Instead, when the change was undone: what was remembered before stays. */
+/* Instead of mt_journal_end() after the change was undone: restores the former
+ * record. */
 void mt_journal_abort(MtJournal *journal);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtJournal, mt_journal_free)

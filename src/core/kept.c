@@ -250,22 +250,22 @@ kept_lock(MigtuneDomain *domain, int *ret_lock, GError **error)
     g_autoptr(GError) cause = NULL;
 
     if (conn->driver->kept_get) {
-        g_autofree char *id =
-            g_strdup_printf("kept %s", domain->identity.uuid
-                                           ? domain->identity.uuid
-                                           : domain->key);
+        g_autofree char *id = g_strdup_printf(
+            "kept %s",
+            domain->identity.uuid ? domain->identity.uuid : domain->key);
         g_autofree char *digest =
             g_compute_checksum_for_string(G_CHECKSUM_SHA256, id, -1);
         g_autofree char *dir = mt_lock_state_dir();
 
         path = g_strdup_printf("%s/kept-%.32s.lock", dir, digest);
         g_mkdir_with_parents(dir, 0700);
-        *ret_lock = mt_lock_take(path, timeout_ms, conn->cancellable, &cause);
+        *ret_lock = mt_lock_take(path, timeout_ms, domain->cancellable, &cause);
         if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_IO))
             return TRUE;
     } else {
         path = kept_path(domain);
-        *ret_lock = mt_store_lock(path, timeout_ms, conn->cancellable, &cause);
+        *ret_lock =
+            mt_store_lock(path, timeout_ms, domain->cancellable, &cause);
     }
     if (!cause)
         return TRUE;
@@ -317,9 +317,9 @@ kept_edit(MtKept *kept, const MtKeptChange *change, MtKeptChange *inverse,
             return FALSE;
     }
     if (change->policy) {
-        inverse->policy = g_strdup(mt_kept_policy(kept)
-                                       ? mt_kept_policy(kept)
-                                       : mt_policy_to_string(0));
+        inverse->policy =
+            g_strdup(mt_kept_policy(kept) ? mt_kept_policy(kept)
+                                          : mt_policy_to_string(0));
         mt_kept_set_policy(kept, change->policy);
     }
 
@@ -348,7 +348,7 @@ kept_has(MigtuneDomain *domain, MigtuneDriverKept which,
 typedef enum {
     KEPT_FAILED,
     KEPT_DONE,
-    KEPT_AGAIN,                 /* somebody else was at it */
+    KEPT_AGAIN, /* somebody else was at it */
 } KeptOutcome;
 
 static KeptOutcome

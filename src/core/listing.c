@@ -117,8 +117,8 @@ mt_listing_new(const MtCaps *caps, const MtState *state,
         if (row->kind != MT_KIND_CAPABILITY &&
             (flags & MIGTUNE_GET_CAPABILITIES))
             continue;
-        if (row->kind == MT_KIND_WISH || (row->renamed_to == MT_PARAM_NONE &&
-                                          listing_entry(caps, row)))
+        if (row->kind == MT_KIND_WISH ||
+            (row->renamed_to == MT_PARAM_NONE && listing_entry(caps, row)))
             listing_add(lines, caps, state, row, row->name, MT_SPELLING_OURS);
     }
     for (guint i = 0; i < mt_caps_size(caps); i++) {

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Finding guests on a connection: by key, by name or UUID, or all of them.
+ *
+ * A driver that can tell the key of a name is asked for it.  Otherwise the
+ * file name of a socket counts first.  If no file name fits, or several do,
+ * every guest is asked for its name: two guests may have the same one, as the
+ * source and the destination of a migration usually have, and then neither is
+ * chosen.  A monitor that another client holds does not answer; it
+ * delays the look-up only until another guest has matched.
  */
 #include "config.h"
 
@@ -12,46 +19,53 @@
 /* Limit on the monitors that one call opens at the same time. */
 #define LOOKUP_MAX_OPEN 64
 
-MigtuneDomain *
-migtune_conn_open_domain(MigtuneConn *conn, const char *key, GError **error)
-{
-    g_return_val_if_fail(conn != NULL && key != NULL, NULL);
+/* Once a guest has matched, how long the others may take to show that they
+ * have the same name. */
+#define LOOKUP_REST_MS 250
 
-    return mt_domain_open(conn, key, error);
+MigtuneDomain *
+migtune_conn_open_domain(MigtuneConn *conn, const char *key,
+                         GCancellable *cancellable, GError **error)
+{
+    MT_REQUIRE(MIGTUNE_IS_CONN(conn) && key != NULL, NULL);
+
+    return mt_domain_open(conn, key, cancellable, error);
 }
 
 typedef struct {
     MigtuneConn *conn;
+    GCancellable *cancellable;
     MigtuneDomainFunc func;
     gpointer user_data;
-} ConnEach;
+} LookupEach;
 
 static void
-conn_visit(gpointer data, gpointer user_data)
+lookup_visit(gpointer data, gpointer user_data)
 {
-    const ConnEach *each = user_data;
+    const LookupEach *each = user_data;
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(GError) error = NULL;
 
-    if (!g_cancellable_set_error_if_cancelled(each->conn->cancellable, NULL))
-        domain = mt_domain_open(each->conn, data, &error);
+    if (!g_cancellable_is_cancelled(each->cancellable))
+        domain = mt_domain_open(each->conn, data, each->cancellable, &error);
     else
         migtune_error_set(&error, MIGTUNE_ERROR_CANCELLED,
-                          _("it was stopped before this domain was asked"));
+                          _("cancelled before this domain was asked"));
     each->func(data, domain, error, each->user_data);
 }
 
 static void
-conn_visit_all(MigtuneConn *conn, char **keys, unsigned int max_open,
-               MigtuneDomainFunc func, gpointer user_data)
+lookup_visit_all(MigtuneConn *conn, char **keys, unsigned int max_open,
+                 MigtuneDomainFunc func, gpointer user_data,
+                 GCancellable *cancellable)
 {
-    ConnEach each = { conn, func, user_data };
+    LookupEach each = { conn, cancellable, func, user_data };
     guint n = g_strv_length(keys);
     GThreadPool *pool;
 
     if (max_open == 0 || max_open > LOOKUP_MAX_OPEN)
         max_open = LOOKUP_MAX_OPEN;
-    pool = g_thread_pool_new(conn_visit, &each, MIN(max_open, MAX(n, 1)),
+    pool = g_thread_pool_new(lookup_visit, &each, MIN(max_open, MAX(n, 1)),
                              FALSE, NULL);
     for (guint i = 0; i < n; i++)
         g_thread_pool_push(pool, keys[i], NULL);
@@ -61,243 +75,237 @@ conn_visit_all(MigtuneConn *conn, char **keys, unsigned int max_open,
 gboolean
 migtune_conn_foreach(MigtuneConn *conn, unsigned int max_open,
                      MigtuneDomainFunc func, gpointer user_data,
-                     GError **error)
+                     GCancellable *cancellable, GError **error)
 {
     g_auto(GStrv) keys = NULL;
 
-    g_return_val_if_fail(conn != NULL && func != NULL, FALSE);
+    MT_REQUIRE(MIGTUNE_IS_CONN(conn) && func != NULL, FALSE);
 
-    keys = migtune_conn_list(conn, error);
+    keys = migtune_conn_list(conn, cancellable, error);
     if (!keys)
         return FALSE;
-    conn_visit_all(conn, keys, max_open, func, user_data);
+    lookup_visit_all(conn, keys, max_open, func, user_data, cancellable);
 
     return TRUE;
 }
 
-/* How long to wait for the other guests after one with the name was found. */
-#define LOOKUP_GRACE_US (50 * G_TIME_SPAN_MILLISECOND)
-
-/* A search among all guests; counted, because a monitor that does not answer
- * may keep its thread beyond the search. */
+/* A search for the guests that are called @name, in several threads. */
 typedef struct {
-    MigtuneConn *conn;
-    char *name;
-    guint n_keys;
+    const char *name;
+    GCancellable *rest; /* ends the search for further guests */
 
     GMutex lock;
-    GCond cond;
+    GCond changed;
     /* Under the lock. */
-    guint n_left;               /* keys that were not visited yet */
+    GPtrArray *found; /* MigtuneDomain */
+    guint n_asked;
     guint n_failed;
-    gboolean ended;             /* the search has its result */
-    gint64 found_us;            /* when the first guest was found */
-    GPtrArray *found;           /* MigtuneDomain */
-    GError *first_error;
-} ConnSearch;
+    GError *first_error; /* NULL: every guest answered */
+} Lookup;
+
+static void
+lookup_clear(Lookup *lookup)
+{
+    g_mutex_clear(&lookup->lock);
+    g_cond_clear(&lookup->changed);
+    g_ptr_array_unref(lookup->found);
+    g_clear_error(&lookup->first_error);
+    g_object_unref(lookup->rest);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Lookup, lookup_clear)
+
+static void
+lookup_take(const char *key, MigtuneDomain *domain, const GError *error,
+            gpointer user_data)
+{
+    Lookup *lookup = user_data;
+
+    g_mutex_lock(&lookup->lock);
+    lookup->n_asked++;
+    if (!domain) {
+        lookup->n_failed++;
+        if (!lookup->first_error)
+            lookup->first_error = g_error_copy(error);
+    } else if (mt_domain_is_called(domain, lookup->name)) {
+        g_ptr_array_add(lookup->found, migtune_domain_ref(domain));
+    }
+    g_cond_broadcast(&lookup->changed);
+    g_mutex_unlock(&lookup->lock);
+}
 
 typedef struct {
-    ConnSearch *search;
-    char *key;
-} ConnVisit;
+    Lookup *lookup;
+    MigtuneConn *conn;
+    char **keys;
+} LookupAll;
 
-static void
-conn_search_clear(gpointer data)
+static gpointer
+lookup_run(gpointer data)
 {
-    ConnSearch *search = data;
+    LookupAll *all = data;
 
-    g_ptr_array_unref(search->found);
-    g_clear_error(&search->first_error);
-    g_mutex_clear(&search->lock);
-    g_cond_clear(&search->cond);
-    g_free(search->name);
-    migtune_conn_unref(search->conn);
+    lookup_visit_all(all->conn, all->keys, 0, lookup_take, all->lookup,
+                     all->lookup->rest);
+    return NULL;
 }
 
 static void
-conn_search_unref(ConnSearch *search)
+lookup_cancel_rest(GCancellable *cancellable, gpointer rest)
 {
-    g_atomic_rc_box_release_full(search, conn_search_clear);
+    g_cancellable_cancel(rest);
 }
 
-/* Opens one guest.  @domain and @error are taken over by the search. */
+/*
+ * Asks every guest.  Once one has matched, guests that do not answer are
+ * waited for only LOOKUP_REST_MS longer.
+ */
 static void
-conn_search_visit(gpointer data, gpointer user_data)
+lookup_ask_all(Lookup *lookup, MigtuneConn *conn, char **keys,
+               GCancellable *cancellable)
 {
-    ConnVisit *visit = data;
-    ConnSearch *search = visit->search;
-    g_autoptr(MigtuneDomain) domain = NULL;
-    g_autoptr(GError) error = NULL;
-    gboolean ended;
+    guint n = g_strv_length(keys);
+    LookupAll all = { lookup, conn, keys };
+    gint64 end = G_MAXINT64;
+    GThread *thread;
+    gulong id =
+        cancellable
+            ? g_cancellable_connect(cancellable, G_CALLBACK(lookup_cancel_rest),
+                                    lookup->rest, NULL)
+            : 0;
 
-    g_mutex_lock(&search->lock);
-    ended = search->ended;
-    g_mutex_unlock(&search->lock);
-    if (!ended)
-        domain = mt_domain_open(search->conn, visit->key, &error);
-
-    g_mutex_lock(&search->lock);
-    search->n_left--;
-    if (error) {
-        search->n_failed++;
-        if (!search->first_error)
-            search->first_error = g_steal_pointer(&error);
-    } else if (domain && !search->ended &&
-               mt_domain_is_called(domain, search->name)) {
-        if (search->found->len == 0)
-            search->found_us = g_get_monotonic_time();
-        g_ptr_array_add(search->found, g_steal_pointer(&domain));
-    }
-    g_cond_signal(&search->cond);
-    g_mutex_unlock(&search->lock);
-    conn_search_unref(search);
-    g_free(visit->key);
-    g_free(visit);
-}
-
-/* Waits until all guests were asked.  Once a guest is found, those that do not
- * answer soon, such as one whose monitor is busy, are not waited for. */
-static void
-conn_search_wait(ConnSearch *search)
-{
-    while (search->n_left > 0) {
-        gint64 until_us = search->found_us + LOOKUP_GRACE_US;
-
-        if (search->found->len == 0)
-            g_cond_wait(&search->cond, &search->lock);
-        else if (g_get_monotonic_time() >= until_us)
+    thread = g_thread_new("migtune-lookup", lookup_run, &all);
+    g_mutex_lock(&lookup->lock);
+    while (lookup->n_asked < n) {
+        if (end == G_MAXINT64 && lookup->found->len > 0)
+            end = g_get_monotonic_time() + LOOKUP_REST_MS * 1000;
+        if (end == G_MAXINT64)
+            g_cond_wait(&lookup->changed, &lookup->lock);
+        else if (!g_cond_wait_until(&lookup->changed, &lookup->lock, end))
             break;
-        else
-            g_cond_wait_until(&search->cond, &search->lock, until_us);
     }
-    search->ended = TRUE;
+    g_mutex_unlock(&lookup->lock);
+    g_cancellable_disconnect(cancellable, id);
+    g_cancellable_cancel(lookup->rest);
+    g_thread_join(thread);
 }
 
 static void
-conn_search_fail(const ConnSearch *search, GError **error)
+lookup_fail(const Lookup *lookup, guint n_keys, GError **error)
 {
-    /* The only guest is the one that was meant. */
-    if (search->n_keys == 1 && search->first_error) {
+    /* If there is one guest, that guest was meant. */
+    if (n_keys == 1 && lookup->first_error) {
         if (error)
-            *error = g_error_copy(search->first_error);
-    } else if (search->n_failed) {
+            *error = g_error_copy(lookup->first_error);
+    } else if (lookup->n_failed) {
         migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
                           _("no guest named '%s'; %u of %u guests could not "
                             "be asked: %s"),
-                          search->name, search->n_failed, search->n_keys,
-                          search->first_error->message);
+                          lookup->name, lookup->n_failed, n_keys,
+                          lookup->first_error->message);
     } else {
         migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                          _("no guest named '%s' (%u guests found)"),
-                          search->name, search->n_keys);
+                          ngettext("no guest named '%s' (%u guest found)",
+                                   "no guest named '%s' (%u guests found)",
+                                   n_keys),
+                          lookup->name, n_keys);
     }
 }
 
-static int
-conn_compare_domains(gconstpointer a, gconstpointer b)
-{
-    MigtuneDomain *const *left = a;
-    MigtuneDomain *const *right = b;
-
-    return strcmp((*left)->key, (*right)->key);
-}
-
+/* What tells guests of one name apart. */
 static void
-conn_search_fail_ambiguous(const ConnSearch *search, GError **error)
+lookup_fail_ambiguous(const Lookup *lookup, GError **error)
 {
-    g_autoptr(GString) keys = g_string_new(NULL);
+    g_autoptr(GString) list = g_string_new(NULL);
 
-    g_ptr_array_sort(search->found, conn_compare_domains);
-    for (guint i = 0; i < search->found->len; i++) {
-        MigtuneDomain *domain = g_ptr_array_index(search->found, i);
+    for (guint i = 0; i < lookup->found->len; i++) {
+        MigtuneDomain *domain = g_ptr_array_index(lookup->found, i);
 
-        g_string_append_printf(keys, "%s%s", i > 0 ? ", " : "", domain->key);
+        g_string_append_printf(list, "%s%s", i ? ", " : "", domain->key);
     }
-    migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      _("%u guests are named '%s'; use one of their keys: %s"),
-                      search->found->len, search->name, keys->str);
+    migtune_error_set(error, MIGTUNE_ERROR_AMBIGUOUS,
+                      _("%u guests are named '%s'; use one of these keys: "
+                        "%s"),
+                      lookup->found->len, lookup->name, list->str);
 }
 
-/* The only guest of @keys that is called @name. */
+/* Asks the driver for the key. */
 static MigtuneDomain *
-conn_search_all(MigtuneConn *conn, char **keys, const char *name,
-                GError **error)
+lookup_by_driver(MigtuneConn *conn, const char *name, GCancellable *cancellable,
+                 GError **error)
 {
-    ConnSearch *search = g_atomic_rc_box_new0(ConnSearch);
-    GThreadPool *pool = g_thread_pool_new(conn_search_visit, NULL,
-                                          LOOKUP_MAX_OPEN, FALSE, NULL);
-    MigtuneDomain *domain = NULL;
+    g_autofree char *key =
+        conn->driver->lookup(conn->handle, name, cancellable, error);
 
-    search->conn = migtune_conn_ref(conn);
-    search->name = g_strdup(name);
-    search->n_keys = g_strv_length(keys);
-    search->n_left = search->n_keys;
-    search->found = g_ptr_array_new_with_free_func(
-        (GDestroyNotify)migtune_domain_unref);
-    g_mutex_init(&search->lock);
-    g_cond_init(&search->cond);
-    for (guint i = 0; i < search->n_keys; i++) {
-        ConnVisit *visit = g_new0(ConnVisit, 1);
-
-        visit->search = g_atomic_rc_box_acquire(search);
-        visit->key = g_strdup(keys[i]);
-        g_thread_pool_push(pool, visit, NULL);
-    }
-    g_mutex_lock(&search->lock);
-    conn_search_wait(search);
-    if (search->found->len == 1)
-        domain = migtune_domain_ref(g_ptr_array_index(search->found, 0));
-    else if (search->found->len > 1)
-        conn_search_fail_ambiguous(search, error);
-    else
-        conn_search_fail(search, error);
-    /* The search's own references must not end in another thread. */
-    g_ptr_array_set_size(search->found, 0);
-    g_mutex_unlock(&search->lock);
-    g_thread_pool_free(pool, FALSE, FALSE);
-    conn_search_unref(search);
-
-    return domain;
+    return key ? mt_domain_open(conn, key, cancellable, error) : NULL;
 }
 
-/* Lets the driver look the guest up. */
+/*
+ * Opens the guest that @name fits by its key, which is the usual case: no
+ * other guest is asked then.  NULL without an error if several keys fit, or
+ * none.
+ */
 static MigtuneDomain *
-conn_lookup_by_driver(MigtuneConn *conn, const char *name, GError **error)
+lookup_by_key(MigtuneConn *conn, const char *name, GCancellable *cancellable,
+              GError **error)
 {
-    g_autofree char *key = conn->driver->lookup(conn->handle, name,
-                                                conn->cancellable, error);
+    g_auto(GStrv) keys =
+        conn->driver->find ? conn->driver->find(conn->handle, name) : NULL;
 
-    return key ? mt_domain_open(conn, key, error) : NULL;
+    return keys && keys[0] && !keys[1]
+               ? mt_domain_open(conn, keys[0], cancellable, error)
+               : NULL;
 }
 
 MigtuneDomain *
-migtune_conn_lookup(MigtuneConn *conn, const char *name, GError **error)
+migtune_conn_lookup(MigtuneConn *conn, const char *name,
+                    GCancellable *cancellable, GError **error)
 {
-    g_auto(GStrv) likely = NULL;
+    g_auto(Lookup) lookup = {
+        .name = name,
+        .rest = g_cancellable_new(),
+        .found = g_ptr_array_new_with_free_func(
+            (GDestroyNotify)migtune_domain_unref),
+    };
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(GError) failure = NULL;
     g_auto(GStrv) keys = NULL;
-    MigtuneDomain *domain;
 
-    g_return_val_if_fail(conn != NULL && name != NULL, NULL);
+    g_mutex_init(&lookup.lock);
+    g_cond_init(&lookup.changed);
+    MT_REQUIRE(MIGTUNE_IS_CONN(conn) && name != NULL, NULL);
 
     if (conn->driver->lookup)
-        return conn_lookup_by_driver(conn, name, error);
+        return lookup_by_driver(conn, name, cancellable, error);
 
-    keys = migtune_conn_list(conn, error);
+    keys = migtune_conn_list(conn, cancellable, error);
     if (!keys)
         return NULL;
     if (g_strv_contains((const char *const *)keys, name))
-        return mt_domain_open(conn, name, error);
+        return mt_domain_open(conn, name, cancellable, error);
 
-    /* If exactly one name of a socket matches, and its guest has the name, the
-     * others are not asked. */
-    if (conn->driver->find)
-        likely = conn->driver->find(conn->handle, name);
-    if (likely && likely[0] && !likely[1]) {
-        domain = mt_domain_open(conn, likely[0], NULL);
-        if (domain && mt_domain_is_called(domain, name))
-            return domain;
-        migtune_domain_unref(domain);
+    domain = lookup_by_key(conn, name, cancellable, &failure);
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
     }
+    /* Unless the guest itself has another name, which another may share. */
+    if (domain &&
+        (!domain->identity.name || strcmp(domain->identity.name, name) == 0))
+        return g_steal_pointer(&domain);
+    g_clear_pointer(&domain, migtune_domain_unref);
 
-    return conn_search_all(conn, keys, name, error);
+    lookup_ask_all(&lookup, conn, keys, cancellable);
+    if (lookup.found->len == 1)
+        return migtune_domain_ref(g_ptr_array_index(lookup.found, 0));
+
+    if (lookup.found->len > 1)
+        lookup_fail_ambiguous(&lookup, error);
+    else if (g_cancellable_is_cancelled(cancellable))
+        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                          _("cancelled while guests were being asked"));
+    else
+        lookup_fail(&lookup, g_strv_length(keys), error);
+
+    return NULL;
 }

@@ -10,9 +10,12 @@
 #include "util/i18n.h"
 
 struct _MigtuneLowering {
+    GObject parent_instance;
     MtLowering *lowering;
     MigtunePlan *plan;
 };
+
+G_DEFINE_TYPE(MigtuneLowering, migtune_lowering, G_TYPE_OBJECT)
 
 /* The release of libvirt that the guest is to be migrated by. */
 static MtRelease
@@ -26,7 +29,7 @@ lower_release(MigtunePlan *plan, const char *libvirt, GError **error)
     if (!version && driver && driver->features & MIGTUNE_DRIVER_LIBVIRT &&
         driver->manager_version) {
         version = driver->manager_version(domain->conn->handle,
-                                          domain->conn->cancellable, error);
+                                          domain->cancellable, error);
         if (!version)
             return MT_RELEASE_NONE;
     }
@@ -72,7 +75,7 @@ lower_ask(MigtunePlan *plan, MtLowerAsk *ask, char **ret_why, GError **error)
         return TRUE;
     if (driver->takes(domain->handle, ask->flags, &ask->refused,
                       (MigtuneDriverAsked *)(gpointer)ask->params->data,
-                      ask->params->len, domain->conn->cancellable, &failure))
+                      ask->params->len, domain->cancellable, &failure))
         return TRUE;
 
     if (lower_is_over(failure))
@@ -103,27 +106,36 @@ lower_plan(MigtunePlan *plan, const char *libvirt, MtRelease release,
     if (why)
         lowering->remark = g_strdup_printf(
             _("libvirt could not be asked what it takes, so its release "
-              "alone was gone by: %s"), why);
+              "alone was gone by: %s"),
+            why);
 
     return lowering;
 }
 
 MigtuneLowering *
-migtune_plan_lower(MigtunePlan *plan, const char *libvirt, GError **error)
+migtune_plan_lower(MigtunePlan *plan, const char *libvirt,
+                   GCancellable *cancellable, GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     MigtuneLowering *lowering;
     MigtuneDomain *domain;
     MtLowering *inner;
     MtRelease release;
 
-    g_return_val_if_fail(plan != NULL, NULL);
+    MT_REQUIRE(plan != NULL, NULL);
 
     domain = mt_plan_get_domain(plan);
+    if (domain) {
+        hold = mt_domain_hold(domain, cancellable, error);
+        if (!hold)
+            return NULL;
+    }
     if (domain && domain->identity.inactive) {
         migtune_error_set(error, MIGTUNE_ERROR_NOT_RUNNING,
                           _("%s is not running, so that nobody knows what its "
                             "QEMU can do: start it, or give the releases of "
-                            "QEMU and libvirt in place of it"), domain->name);
+                            "QEMU and libvirt in place of it"),
+                          domain->name);
         return NULL;
     }
 
@@ -133,28 +145,45 @@ migtune_plan_lower(MigtunePlan *plan, const char *libvirt, GError **error)
     inner = lower_plan(plan, libvirt, release, error);
     if (!inner)
         return NULL;
-    lowering = g_new0(MigtuneLowering, 1);
+    lowering = g_object_new(MIGTUNE_TYPE_LOWERING, NULL);
     lowering->lowering = inner;
     lowering->plan = migtune_plan_ref(plan);
 
     return lowering;
 }
 
+static void
+migtune_lowering_init(MigtuneLowering *lowering)
+{
+}
+
+static void
+migtune_lowering_finalize(GObject *object)
+{
+    MigtuneLowering *lowering = MIGTUNE_LOWERING(object);
+
+    mt_lowering_free(lowering->lowering);
+    g_clear_object(&lowering->plan);
+    G_OBJECT_CLASS(migtune_lowering_parent_class)->finalize(object);
+}
+
+static void
+migtune_lowering_class_init(MigtuneLoweringClass *klass)
+{
+    G_OBJECT_CLASS(klass)->finalize = migtune_lowering_finalize;
+}
+
 void
 migtune_lowering_free(MigtuneLowering *lowering)
 {
-    if (!lowering)
-        return;
-
-    mt_lowering_free(lowering->lowering);
-    migtune_plan_unref(lowering->plan);
-    g_free(lowering);
+    if (lowering)
+        g_object_unref(lowering);
 }
 
 gboolean
 migtune_lowering_check(MigtuneLowering *lowering, GError **error)
 {
-    g_return_val_if_fail(lowering != NULL, FALSE);
+    MT_REQUIRE(lowering != NULL, FALSE);
 
     return mt_lowering_check(lowering->lowering, error);
 }
@@ -180,11 +209,12 @@ migtune_lowering_get_params(MigtuneLowering *lowering, int *nparams)
 }
 
 gboolean
-migtune_lowering_prepare(MigtuneLowering *lowering, GError **error)
+migtune_lowering_prepare(MigtuneLowering *lowering, GCancellable *cancellable,
+                         GError **error)
 {
     g_autoptr(MigtunePlan) plan = NULL;
 
-    g_return_val_if_fail(lowering != NULL, FALSE);
+    MT_REQUIRE(lowering != NULL, FALSE);
 
     if (!mt_lowering_check(lowering->lowering, error))
         return FALSE;
@@ -196,11 +226,11 @@ migtune_lowering_prepare(MigtuneLowering *lowering, GError **error)
                             "applied"));
         return FALSE;
     }
-    mt_plan_let_go(lowering->plan);
-    plan = mt_domain_plan_values(mt_plan_get_domain(lowering->plan),
-                                 lowering->lowering->before, error);
+    plan =
+        mt_domain_plan_values(mt_plan_get_domain(lowering->plan),
+                              lowering->lowering->before, cancellable, error);
 
-    return plan && migtune_plan_apply(plan, error);
+    return plan && migtune_plan_apply(plan, cancellable, error);
 }
 
 JsonNode *

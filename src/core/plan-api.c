@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The public plan: a plan with the domain that it is for, and the journal that
- * keeps others from changing the guest between planning and applying.
+ * The public plan: a plan with the domain that it is for.
+ *
+ * A plan holds no lock.  Applying it takes the lock of the guest, and fails if
+ * what it was made from has changed meanwhile.
  */
+#undef G_LOG_DOMAIN
+#define G_LOG_DOMAIN "migtune-plan"
+
 #include "config.h"
 
 #include "core/journal.h"
@@ -11,20 +16,21 @@
 #include "util/i18n.h"
 
 struct _MigtunePlan {
-    gint ref_count;
+    GObject parent_instance;
     MtPlan *plan;
-    MigtuneDomain *domain;      /* NULL: made without a guest */
+    MigtuneDomain *domain; /* NULL: made without a guest */
     MtTargets targets;
-    gboolean defaults;          /* a reset to them */
+    gboolean defaults; /* a reset to the defaults */
     gboolean reset;
-    MtJournal *journal;         /* until it has been applied */
-    MtKeptChange *change;       /* of what is kept; NULL: none */
-    GPtrArray *texts;           /* what get_verdict() handed out */
+    gboolean tried;       /* apply has begun, whatever came of it */
+    MtKeptChange *change; /* of kept settings; NULL: none */
+    GPtrArray *texts;     /* owned; returned by get_verdict() */
 };
 
-#define PLAN_POLICIES                                    \
-    (MIGTUNE_SET_STRICT | MIGTUNE_SET_BEST_EFFORT |      \
-     MIGTUNE_SET_SUBSTITUTE)
+G_DEFINE_TYPE(MigtunePlan, migtune_plan, G_TYPE_OBJECT)
+
+#define PLAN_POLICIES                                                          \
+    (MIGTUNE_SET_STRICT | MIGTUNE_SET_BEST_EFFORT | MIGTUNE_SET_SUBSTITUTE)
 #define PLAN_TARGETS (MIGTUNE_SET_LIVE | MIGTUNE_SET_CONFIG)
 
 static gboolean
@@ -52,16 +58,16 @@ plan_get_policy(unsigned int flags)
                                              : MT_POLICY_SUBSTITUTE;
 }
 
-/* What the driver has to say about the commands, each thing once. */
+/* Adds the driver's remarks about the commands to the warnings, each once. */
 static void
-plan_remark(MtPlan *plan, MigtuneDomain *domain)
+plan_add_remarks(MtPlan *plan, MigtuneDomain *domain)
 {
     const MigtuneDriver *driver = domain->conn->driver;
 
     for (guint i = 0; driver->remark && i < plan->steps->len; i++) {
         const MtStep *step = g_ptr_array_index(plan->steps, i);
-        char *text = driver->remark(domain->handle, step->execute,
-                                    step->arguments);
+        char *text =
+            driver->remark(domain->handle, step->execute, step->arguments);
 
         if (text && !g_ptr_array_find_with_equal_func(plan->warnings, text,
                                                       g_str_equal, NULL))
@@ -71,48 +77,63 @@ plan_remark(MtPlan *plan, MigtuneDomain *domain)
     }
 }
 
+/* Takes @inner. */
 static MigtunePlan *
 plan_wrap(MtPlan *inner, MigtuneDomain *domain, MtTargets targets)
 {
-    MigtunePlan *plan = g_new0(MigtunePlan, 1);
+    MigtunePlan *plan = g_object_new(MIGTUNE_TYPE_PLAN, NULL);
 
-    plan->ref_count = 1;
     plan->plan = inner;
     plan->domain = domain ? migtune_domain_ref(domain) : NULL;
     plan->targets = targets;
-    plan->texts = g_ptr_array_new_with_free_func(g_free);
     if (domain && inner)
-        plan_remark(inner, domain);
+        plan_add_remarks(inner, domain);
 
     return plan;
+}
+
+static void
+migtune_plan_init(MigtunePlan *plan)
+{
+    plan->texts = g_ptr_array_new_with_free_func(g_free);
+}
+
+static void
+migtune_plan_finalize(GObject *object)
+{
+    MigtunePlan *plan = MIGTUNE_PLAN(object);
+
+    mt_plan_unref(plan->plan);
+    mt_kept_change_free(plan->change);
+    g_clear_object(&plan->domain);
+    g_ptr_array_unref(plan->texts);
+    G_OBJECT_CLASS(migtune_plan_parent_class)->finalize(object);
+}
+
+static void
+migtune_plan_class_init(MigtunePlanClass *klass)
+{
+    G_OBJECT_CLASS(klass)->finalize = migtune_plan_finalize;
 }
 
 MigtunePlan *
 migtune_plan_ref(MigtunePlan *plan)
 {
-    g_return_val_if_fail(plan != NULL, NULL);
+    g_return_val_if_fail(MIGTUNE_IS_PLAN(plan), NULL);
 
-    g_atomic_int_inc(&plan->ref_count);
-    return plan;
+    return g_object_ref(plan);
 }
 
 void
 migtune_plan_unref(MigtunePlan *plan)
 {
-    if (!plan || !g_atomic_int_dec_and_test(&plan->ref_count))
-        return;
-
-    mt_plan_unref(plan->plan);
-    mt_journal_free(plan->journal);
-    mt_kept_change_free(plan->change);
-    migtune_domain_unref(plan->domain);
-    g_ptr_array_unref(plan->texts);
-    g_free(plan);
+    if (plan)
+        g_object_unref(plan);
 }
 
-/* The process of a guest, or at least the guest. */
+/* The journal of the guest, not locked. */
 static MtJournal *
-plan_open_journal(MigtuneDomain *domain, GError **error)
+plan_new_journal(MigtuneDomain *domain)
 {
     const MigtuneConn *conn = domain->conn;
     g_autofree char *id = NULL;
@@ -120,20 +141,19 @@ plan_open_journal(MigtuneDomain *domain, GError **error)
     if (domain->identity.instance)
         id = g_strdup_printf("instance %s", domain->identity.instance);
     else
-        id = g_strdup_printf("address %s %s %s", conn->uri, domain->key,
-                             domain->identity.uuid ? domain->identity.uuid
-                                                   : "");
+        id =
+            g_strdup_printf("address %s %s %s", conn->uri, domain->key,
+                            domain->identity.uuid ? domain->identity.uuid : "");
 
-    return mt_journal_open(id, conn->options.connect_timeout_ms,
-                           conn->cancellable, error);
+    return mt_journal_new(id);
 }
 
 static void
 plan_warn_interrupted(MtPlan *plan, MtJournal *journal)
 {
     gboolean interrupted = FALSE;
-    g_autoptr(MtSet) former = mt_journal_load(journal, plan->caps,
-                                              &interrupted);
+    g_autoptr(MtSet) former =
+        mt_journal_load(journal, plan->caps, &interrupted);
 
     if (former && interrupted)
         g_ptr_array_add(
@@ -143,29 +163,13 @@ plan_warn_interrupted(MtPlan *plan, MtJournal *journal)
                        "before it")));
 }
 
-/* What is in force, under the lock that @ret_journal holds. */
-static MtState *
-plan_read_state(MigtuneDomain *domain, MtJournal **ret_journal, GError **error)
-{
-    g_autoptr(MtJournal) journal = plan_open_journal(domain, error);
-    MtState *state;
-
-    if (!journal)
-        return NULL;
-    state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
-    if (state)
-        *ret_journal = g_steal_pointer(&journal);
-
-    return state;
-}
-
 /* Plans for the guest that runs. */
 static MtPlan *
 plan_new_live(MigtuneDomain *domain, const virTypedParameter *params,
-              int n_params, MtPolicy policy, MtJournal **ret_journal,
-              GError **error)
+              int n_params, MtPolicy policy, GError **error)
 {
-    MtState *state = plan_read_state(domain, ret_journal, error);
+    g_autoptr(MtJournal) journal = plan_new_journal(domain);
+    MtState *state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     MtPlan *plan;
 
     if (!state)
@@ -173,23 +177,27 @@ plan_new_live(MigtuneDomain *domain, const virTypedParameter *params,
 
     plan = mt_plan_new(domain->name, domain->qemu, domain->caps, state, params,
                        n_params, policy);
-    plan_warn_interrupted(plan, *ret_journal);
+    plan_warn_interrupted(plan, journal);
     return plan;
 }
 
 MigtunePlan *
 migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
-                    int nparams, unsigned int flags, GError **error)
+                    int nparams, unsigned int flags, GCancellable *cancellable,
+                    GError **error)
 {
-    g_autoptr(MtJournal) journal = NULL;
+    g_autoptr(MtDomainHold) hold = NULL;
     g_autoptr(MtKept) kept = NULL;
     MigtunePlan *plan;
     MtTargets targets;
     MtPolicy policy;
     MtPlan *inner;
 
-    g_return_val_if_fail(domain != NULL, NULL);
-    g_return_val_if_fail(params != NULL || nparams == 0, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), NULL);
+    MT_REQUIRE(params != NULL || nparams == 0, NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
     if (!plan_check_flags(flags, PLAN_TARGETS, error) ||
         !mt_domain_get_targets(domain, flags & MIGTUNE_SET_LIVE,
@@ -205,8 +213,7 @@ migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
     }
 
     if (targets & MT_TARGET_LIVE)
-        inner = plan_new_live(domain, params, nparams, policy, &journal,
-                              error);
+        inner = plan_new_live(domain, params, nparams, policy, error);
     else
         inner = mt_plan_new_later(domain, params, nparams, policy, error);
     if (!inner)
@@ -217,7 +224,6 @@ migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
         mt_plan_postpone(inner);
 
     plan = plan_wrap(inner, domain, targets);
-    plan->journal = g_steal_pointer(&journal);
     if (kept && mt_plan_check(inner, NULL)) {
         plan->change = mt_kept_change_new();
         mt_kept_change_add_wishes(plan->change, inner);
@@ -230,17 +236,21 @@ migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
 
 MigtunePlan *
 migtune_domain_plan_kept(MigtuneDomain *domain, unsigned int flags,
-                         GError **error)
+                         GCancellable *cancellable, GError **error)
 {
     MigtuneDriverKept which = flags & MIGTUNE_SET_LIVE
                                   ? MIGTUNE_DRIVER_KEPT_LIVE
                                   : MIGTUNE_DRIVER_KEPT_CONFIG;
-    g_autoptr(MtJournal) journal = NULL;
+    g_autoptr(MtDomainHold) hold = NULL;
     g_autoptr(MtKept) kept = NULL;
+    g_autoptr(MtJournal) journal = NULL;
     MigtunePlan *plan;
     MtState *state;
 
-    g_return_val_if_fail(domain != NULL, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
     if (!plan_check_flags(flags, MIGTUNE_SET_LIVE, error) ||
         !mt_domain_check_running(domain, error))
@@ -248,16 +258,16 @@ migtune_domain_plan_kept(MigtuneDomain *domain, unsigned int flags,
     kept = mt_domain_kept_for_plan(domain, which, error);
     if (!kept)
         return NULL;
-    state = plan_read_state(domain, &journal, error);
+    journal = plan_new_journal(domain);
+    state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     if (!state)
         return NULL;
 
-    plan = plan_wrap(
-        mt_plan_new_from_kept(domain, kept, state,
-                              mt_kept_get_policy(kept, flags), error),
-        domain, MT_TARGET_LIVE);
+    plan =
+        plan_wrap(mt_plan_new_from_kept(domain, kept, state,
+                                        mt_kept_get_policy(kept, flags), error),
+                  domain, MT_TARGET_LIVE);
     plan_warn_interrupted(plan->plan, journal);
-    plan->journal = g_steal_pointer(&journal);
     return plan;
 }
 
@@ -279,10 +289,11 @@ plan_defaults(const MigtuneDomain *domain)
 
 /* Plans that the guest that runs goes back. */
 static MtPlan *
-plan_new_reset(MigtuneDomain *domain, gboolean defaults,
-               MtJournal **ret_journal, GError **error)
+plan_new_reset(MigtuneDomain *domain, gboolean defaults, GError **error)
 {
-    g_autoptr(MtState) state = plan_read_state(domain, ret_journal, error);
+    g_autoptr(MtJournal) journal = plan_new_journal(domain);
+    g_autoptr(MtState) state =
+        mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     g_autoptr(MtSet) values = NULL;
 
     if (!state)
@@ -291,22 +302,23 @@ plan_new_reset(MigtuneDomain *domain, gboolean defaults,
     if (defaults)
         values = plan_defaults(domain);
     else
-        values = mt_journal_load(*ret_journal, domain->caps, NULL);
+        values = mt_journal_load(journal, domain->caps, NULL);
     if (!values) {
         /* The two are remembered apart: a guest is told from one of the same
          * name by what its monitor says. */
-        migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                          domain->conn->options.no_monitor
-                          ? _("no earlier change of %s by this user with "
-                              "--no-monitor is remembered; libvirt has no "
-                              "function of its own for going back on others, "
-                              "and --no-monitor leaves nothing else; QEMU's "
-                              "defaults of what libvirt has functions for are "
-                              "to be had with 'reset --defaults'")
-                          : _("no earlier change of %s by this user is "
-                              "remembered; QEMU's defaults are to be had with "
-                              "'reset --defaults'"),
-                          domain->name);
+        migtune_error_set(
+            error, MIGTUNE_ERROR_NOT_FOUND,
+            domain->conn->options.no_monitor
+                ? _("no earlier change of %s by this user with "
+                    "--no-monitor is remembered; libvirt has no "
+                    "function of its own for going back on others, "
+                    "and --no-monitor leaves nothing else; QEMU's "
+                    "defaults of what libvirt has functions for are "
+                    "to be had with 'reset --defaults'")
+                : _("no earlier change of %s by this user is "
+                    "remembered; QEMU's defaults are to be had with "
+                    "'reset --defaults'"),
+            domain->name);
         return NULL;
     }
 
@@ -327,8 +339,8 @@ plan_forget(MigtunePlan *plan, const MtKeptEntry *entry)
 static MtPlan *
 plan_new_nothing(MigtuneDomain *domain)
 {
-    MtPlan *plan = mt_plan_new_unseen(domain->name, NULL, 0,
-                                      MT_POLICY_SUBSTITUTE);
+    MtPlan *plan =
+        mt_plan_new_unseen(domain->name, NULL, 0, MT_POLICY_SUBSTITUTE);
 
     g_free(plan->qemu);
     plan->qemu = g_strdup(domain->qemu);
@@ -337,15 +349,18 @@ plan_new_nothing(MigtuneDomain *domain)
 
 MigtunePlan *
 migtune_domain_plan_reset(MigtuneDomain *domain, unsigned int flags,
-                          GError **error)
+                          GCancellable *cancellable, GError **error)
 {
-    g_autoptr(MtJournal) journal = NULL;
+    g_autoptr(MtDomainHold) hold = NULL;
     g_autoptr(MtKept) kept = NULL;
     MigtunePlan *plan;
     MtTargets targets;
     MtPlan *inner;
 
-    g_return_val_if_fail(domain != NULL, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
     if (!mt_core_check_flags(flags, MIGTUNE_SET_DEFAULTS | PLAN_TARGETS,
                              error) ||
@@ -360,14 +375,12 @@ migtune_domain_plan_reset(MigtuneDomain *domain, unsigned int flags,
     }
 
     inner = targets & MT_TARGET_LIVE
-                ? plan_new_reset(domain, flags & MIGTUNE_SET_DEFAULTS,
-                                 &journal, error)
+                ? plan_new_reset(domain, flags & MIGTUNE_SET_DEFAULTS, error)
                 : plan_new_nothing(domain);
     if (!inner)
         return NULL;
 
     plan = plan_wrap(inner, domain, targets);
-    plan->journal = g_steal_pointer(&journal);
     plan->reset = TRUE;
     plan->defaults = flags & MIGTUNE_SET_DEFAULTS;
     if (kept) {
@@ -381,15 +394,18 @@ migtune_domain_plan_reset(MigtuneDomain *domain, unsigned int flags,
 
 MigtunePlan *
 migtune_domain_plan_forget(MigtuneDomain *domain, const char *const *names,
-                           GError **error)
+                           GCancellable *cancellable, GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
     g_autoptr(MtKept) kept = NULL;
 
-    g_return_val_if_fail(domain != NULL && names != NULL, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain) && names != NULL, NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
-    kept = mt_domain_kept_load_valid(domain, MIGTUNE_DRIVER_KEPT_CONFIG,
-                                     error);
+    kept = mt_domain_kept_load_valid(domain, MIGTUNE_DRIVER_KEPT_CONFIG, error);
     if (!kept)
         return NULL;
 
@@ -408,11 +424,10 @@ migtune_domain_plan_forget(MigtuneDomain *domain, const char *const *names,
         }
         if (plan->change->names->len == n_before) {
             migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                              _("%s is not kept for %s"), *names,
-                              domain->name);
+                              _("%s is not kept for %s"), *names, domain->name);
             if (error)
-                migtune_error_set_field(
-                    *error, MIGTUNE_ERROR_FIELD_PARAMETER, *names);
+                migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_PARAMETER,
+                                        *names);
             return NULL;
         }
     }
@@ -432,28 +447,22 @@ mt_plan_get_domain(MigtunePlan *plan)
     return plan->domain;
 }
 
-void
-mt_plan_let_go(MigtunePlan *plan)
-{
-    g_clear_pointer(&plan->journal, mt_journal_free);
-}
-
 MigtunePlan *
 mt_domain_plan_values(MigtuneDomain *domain, const MtSet *values,
-                      GError **error)
+                      GCancellable *cancellable, GError **error)
 {
-    g_autoptr(MtJournal) journal = NULL;
-    MtState *state = plan_read_state(domain, &journal, error);
-    MigtunePlan *plan;
+    g_autoptr(MtDomainHold) hold = mt_domain_hold(domain, cancellable, error);
+    MtState *state;
 
+    if (!hold)
+        return NULL;
+    state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     if (!state)
         return NULL;
-    plan = plan_wrap(mt_plan_new_restore(domain->name, domain->qemu,
+
+    return plan_wrap(mt_plan_new_restore(domain->name, domain->qemu,
                                          domain->caps, state, values),
                      domain, MT_TARGET_LIVE);
-    plan->journal = g_steal_pointer(&journal);
-
-    return plan;
 }
 
 MigtunePlan *
@@ -464,8 +473,8 @@ migtune_explain(const char *release_text, virTypedParameterPtr params,
     g_autofree char *qemu = NULL;
     MtRelease release;
 
-    g_return_val_if_fail(release_text != NULL, NULL);
-    g_return_val_if_fail(params != NULL || nparams == 0, NULL);
+    MT_REQUIRE(release_text != NULL, NULL);
+    MT_REQUIRE(params != NULL || nparams == 0, NULL);
 
     if (!plan_check_flags(flags, 0, error))
         return NULL;
@@ -483,7 +492,7 @@ migtune_explain(const char *release_text, virTypedParameterPtr params,
 gboolean
 migtune_plan_check(MigtunePlan *plan, GError **error)
 {
-    g_return_val_if_fail(plan != NULL, FALSE);
+    MT_REQUIRE(plan != NULL, FALSE);
 
     return mt_plan_check(plan->plan, error);
 }
@@ -509,27 +518,26 @@ plan_former_values(const MtPlan *plan)
     return former;
 }
 
-/* Carries it out in the guest that runs. */
+/* Changes the guest that runs; @journal is locked. */
 static gboolean
-plan_apply_live(MigtunePlan *plan, GError **error)
+plan_apply_live(MigtunePlan *plan, MtJournal *journal, GError **error)
 {
     g_autoptr(MtSet) former = NULL;
     g_autoptr(GError) cause = NULL;
     gboolean ok;
 
-    if (plan->journal && plan->plan->steps->len > 0) {
+    if (plan->plan->steps->len > 0) {
         former = plan_former_values(plan->plan);
-        mt_journal_begin(plan->journal, plan->plan->caps, former);
+        mt_journal_begin(journal, plan->plan->caps, former);
     }
     ok = mt_plan_apply(plan->plan, &plan->domain->exec,
-                       plan->domain->conn->cancellable, &cause);
-    /* What is not known to have ended stays as interrupted. */
-    if (plan->journal && ok)
-        mt_journal_end(plan->journal);
-    else if (plan->journal && !g_error_matches(cause, MIGTUNE_ERROR,
-                                               MIGTUNE_ERROR_STATE_UNKNOWN))
-        mt_journal_abort(plan->journal);
-    g_clear_pointer(&plan->journal, mt_journal_free);
+                       plan->domain->cancellable, &cause);
+    /* If the outcome is not known the journal stays "interrupted". */
+    if (ok)
+        mt_journal_end(journal);
+    else if (!g_error_matches(cause, MIGTUNE_ERROR,
+                              MIGTUNE_ERROR_STATE_UNKNOWN))
+        mt_journal_abort(journal);
     if (!ok) {
         g_propagate_error(error, g_steal_pointer(&cause));
         return FALSE;
@@ -542,7 +550,24 @@ plan_apply_live(MigtunePlan *plan, GError **error)
     return TRUE;
 }
 
-/* Takes back what was kept, because the rest failed. */
+/* Locks the guest.  Without a place for the lock file there is no lock, which
+ * is a warning. */
+static gboolean
+plan_lock(MigtunePlan *plan, MtJournal *journal, GError **error)
+{
+    g_autofree char *warning = NULL;
+
+    if (!mt_journal_lock(journal,
+                         plan->domain->conn->options.connect_timeout_ms,
+                         plan->domain->cancellable, &warning, error))
+        return FALSE;
+    if (warning)
+        g_ptr_array_add(plan->plan->warnings, g_steal_pointer(&warning));
+
+    return TRUE;
+}
+
+/* Puts back the former kept settings after the live part failed. */
 static void
 plan_restore_kept(MigtunePlan *plan, const MtKeptChange *inverse,
                   GError **error)
@@ -550,8 +575,8 @@ plan_restore_kept(MigtunePlan *plan, const MtKeptChange *inverse,
     g_autoptr(GError) cause = NULL;
     g_autofree char *first = NULL;
 
-    if (mt_domain_kept_change(plan->domain, MIGTUNE_DRIVER_KEPT_CONFIG,
-                              inverse, NULL, &cause))
+    if (mt_domain_kept_change(plan->domain, MIGTUNE_DRIVER_KEPT_CONFIG, inverse,
+                              NULL, &cause))
         return;
 
     first = g_strdup(error && *error ? (*error)->message : "");
@@ -562,11 +587,13 @@ plan_restore_kept(MigtunePlan *plan, const MtKeptChange *inverse,
 }
 
 gboolean
-migtune_plan_apply(MigtunePlan *plan, GError **error)
+migtune_plan_apply(MigtunePlan *plan, GCancellable *cancellable, GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
+    g_autoptr(MtJournal) journal = NULL;
     g_autoptr(MtKeptChange) inverse = NULL;
 
-    g_return_val_if_fail(plan != NULL, FALSE);
+    MT_REQUIRE(plan != NULL, FALSE);
 
     if (!plan->domain) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
@@ -574,15 +601,29 @@ migtune_plan_apply(MigtunePlan *plan, GError **error)
                             "applied"));
         return FALSE;
     }
+    if (plan->tried) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          _("a plan can be applied once; make a new one"));
+        return FALSE;
+    }
     if (!mt_plan_check(plan->plan, error))
         return FALSE;
+    hold = mt_domain_hold(plan->domain, cancellable, error);
+    if (!hold)
+        return FALSE;
+    journal = plan_new_journal(plan->domain);
+    if (plan->targets & MT_TARGET_LIVE && !plan_lock(plan, journal, error))
+        return FALSE;
 
-    /* This first: it can be taken back whatever happens to the guest. */
+    plan->tried = TRUE;
+    /* Kept settings go first: they can be put back whatever happens to the
+     * guest. */
     if (plan->change &&
         !mt_domain_kept_change(plan->domain, MIGTUNE_DRIVER_KEPT_CONFIG,
                                plan->change, &inverse, error))
         return FALSE;
-    if (plan->targets & MT_TARGET_LIVE && !plan_apply_live(plan, error)) {
+    if (plan->targets & MT_TARGET_LIVE &&
+        !plan_apply_live(plan, journal, error)) {
         if (inverse)
             plan_restore_kept(plan, inverse, error);
         return FALSE;
@@ -626,9 +667,9 @@ migtune_plan_get_n_verdicts(MigtunePlan *plan)
 }
 
 MigtuneVerdict
-migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth,
-                         const char **name, const char **asked,
-                         const char **now, const char **reason)
+migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth, const char **name,
+                         const char **asked, const char **now,
+                         const char **reason)
 {
     const MtWish *wish;
 
@@ -644,8 +685,8 @@ migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth,
     if (now) {
         *now = NULL;
         if (wish->now) {
-            char *text = mt_value_format(
-                wish->shown ? wish->shown : wish->row, wish->now);
+            char *text = mt_value_format(wish->shown ? wish->shown : wish->row,
+                                         wish->now);
 
             g_ptr_array_add(plan->texts, text);
             *now = text;
@@ -660,10 +701,11 @@ migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth,
 gboolean
 migtune_domain_set_parameters(MigtuneDomain *domain,
                               virTypedParameterPtr params, int nparams,
-                              unsigned int flags, GError **error)
+                              unsigned int flags, GCancellable *cancellable,
+                              GError **error)
 {
     g_autoptr(MigtunePlan) plan =
-        migtune_domain_plan(domain, params, nparams, flags, error);
+        migtune_domain_plan(domain, params, nparams, flags, cancellable, error);
 
-    return plan && migtune_plan_apply(plan, error);
+    return plan && migtune_plan_apply(plan, cancellable, error);
 }

@@ -27,8 +27,8 @@ mt_domain_get_targets(MigtuneDomain *domain, gboolean live, gboolean config,
     if (live && !mt_domain_check_running(domain, error))
         return FALSE;
 
-    *ret_targets = (live ? MT_TARGET_LIVE : 0) |
-                   (config ? MT_TARGET_CONFIG : 0);
+    *ret_targets =
+        (live ? MT_TARGET_LIVE : 0) | (config ? MT_TARGET_CONFIG : 0);
     return TRUE;
 }
 
@@ -128,11 +128,11 @@ plan_take_refusals(MtPlan *plan, const MtPlan *both)
 
         if (!refused->error || !wish || wish->error)
             continue;
-        mt_wish_refuse(wish, refused->error->code,
-                       migtune_error_get_field(refused->error,
-                                               MIGTUNE_ERROR_FIELD_RULE),
-                       _("together with what is kept already: %s"),
-                       refused->error->message);
+        mt_wish_refuse(
+            wish, refused->error->code,
+            migtune_error_get_field(refused->error, MIGTUNE_ERROR_FIELD_RULE),
+            _("together with what is kept already: %s"),
+            refused->error->message);
         taken = TRUE;
     }
 
@@ -168,9 +168,8 @@ mt_plan_check_together(MtPlan *plan, MigtuneDomain *domain, const MtKept *kept,
     if (both && !mt_plan_check(both, &cause) &&
         !plan_take_refusals(plan, both) && !older && plan->wishes->len > 0)
         mt_wish_refuse(
-            g_ptr_array_index(plan->wishes, plan->wishes->len - 1),
-            cause->code, NULL, _("together with what is kept already: %s"),
-            cause->message);
+            g_ptr_array_index(plan->wishes, plan->wishes->len - 1), cause->code,
+            NULL, _("together with what is kept already: %s"), cause->message);
     if (!mt_plan_check(plan, NULL))
         mt_plan_hold_back(plan);
     migtune_typed_params_free(all, n);
@@ -191,9 +190,8 @@ plan_add_lines(MtPlan *plan, const MtKept *kept)
                 (!wish->row || mt_kept_row(entry->name) != wish->row))
                 continue;
             former = wish->error->message;
-            wish->error->message =
-                g_strdup_printf(_("%s, line %u: %s"), mt_kept_where(kept),
-                                entry->line, former);
+            wish->error->message = g_strdup_printf(
+                _("%s, line %u: %s"), mt_kept_where(kept), entry->line, former);
             g_string_assign(wish->reason, wish->error->message);
             break;
         }
@@ -201,8 +199,8 @@ plan_add_lines(MtPlan *plan, const MtKept *kept)
 }
 
 MtPlan *
-mt_plan_new_from_kept(MigtuneDomain *domain, const MtKept *kept,
-                      MtState *state, MtPolicy policy, GError **error)
+mt_plan_new_from_kept(MigtuneDomain *domain, const MtKept *kept, MtState *state,
+                      MtPolicy policy, GError **error)
 {
     int n;
     virTypedParameterPtr params = mt_kept_to_params(kept, &n);

@@ -34,7 +34,7 @@ static GHashTable *registry_loaded;
 
 /* The smallest struct that is accepted: it ends with the last callback that
  * every driver must have. */
-#define REGISTRY_MIN_SIZE \
+#define REGISTRY_MIN_SIZE                                                      \
     (G_STRUCT_OFFSET(MigtuneDriver, execute) + sizeof(gpointer))
 
 static char **
@@ -147,9 +147,8 @@ static char **
 registry_files(void)
 {
     g_auto(GStrv) directories = registry_directories();
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash,
-                                                       g_str_equal, g_free,
-                                                       NULL);
+    g_autoptr(GHashTable) seen =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GPtrArray) files = g_ptr_array_new();
 
     for (char **at = directories; *at; at++) {
@@ -231,8 +230,8 @@ registry_find_any(const char *scheme, const GError *broken, GError **error)
         g_propagate_error(error, g_error_copy(broken));
     else
         migtune_error_set(error, MIGTUNE_ERROR_DRIVER,
-                          _("there is no driver for '%s:'; searched in %s"), scheme,
-                          searched);
+                          _("there is no driver for '%s:'; searched in %s"),
+                          scheme, searched);
 
     return NULL;
 }

@@ -21,12 +21,12 @@
 typedef struct {
     MigtuneDomain *domain;
     MtTargets shows;
-    MtState *state;             /* NULL: of what is kept alone */
-    MtKept *kept;               /* NULL: it cannot be read */
-    MtPlan *kept_plan;          /* NULL: nothing is kept */
-    MtPlan *noted_plan;         /* NULL: nothing is noted with the guest */
-    gboolean noted;             /* it was looked for */
-    GPtrArray *findings;        /* of texts */
+    MtState *state;      /* NULL: of what is kept alone */
+    MtKept *kept;        /* NULL: it cannot be read */
+    MtPlan *kept_plan;   /* NULL: nothing is kept */
+    MtPlan *noted_plan;  /* NULL: nothing is noted with the guest */
+    gboolean noted;      /* it was looked for */
+    GPtrArray *findings; /* of texts */
 } Report;
 
 static void
@@ -79,8 +79,7 @@ report_find_faults(Report *report)
         const MtWish *wish = g_ptr_array_index(wishes, i);
 
         if (wish->error)
-            g_ptr_array_add(report->findings,
-                            g_strdup(wish->error->message));
+            g_ptr_array_add(report->findings, g_strdup(wish->error->message));
     }
 }
 
@@ -91,10 +90,10 @@ report_load_kept(Report *report)
 {
     g_autoptr(GError) error = NULL;
 
-    report->kept = mt_domain_kept_load(report->domain,
-                                       MIGTUNE_DRIVER_KEPT_CONFIG, &error);
-    if (error && !g_error_matches(error, MIGTUNE_ERROR,
-                                  MIGTUNE_ERROR_UNSUPPORTED))
+    report->kept =
+        mt_domain_kept_load(report->domain, MIGTUNE_DRIVER_KEPT_CONFIG, &error);
+    if (error &&
+        !g_error_matches(error, MIGTUNE_ERROR, MIGTUNE_ERROR_UNSUPPORTED))
         g_ptr_array_add(report->findings, g_strdup(error->message));
     report->kept_plan = report_plan(report, report->kept);
     report_find_faults(report);
@@ -175,8 +174,8 @@ report_get_noted(Report *report)
     g_autoptr(MtKept) noted = NULL;
 
     if (!report->noted && mt_domain_keeps_live(report->domain)) {
-        noted = mt_domain_kept_load(report->domain, MIGTUNE_DRIVER_KEPT_LIVE,
-                                    NULL);
+        noted =
+            mt_domain_kept_load(report->domain, MIGTUNE_DRIVER_KEPT_LIVE, NULL);
         report->noted_plan = report_plan(report, noted);
     }
     report->noted = TRUE;
@@ -294,8 +293,7 @@ report_new_line(const char *name, const MtRow *row, MtSpelling spelling,
 
     json_object_set_string_member(object, "name", name);
     mt_json_set_text(object, "qmp", entry ? entry->row->qmp : row->qmp);
-    json_object_set_string_member(object, "kind",
-                                  mt_kind_to_string(row->kind));
+    json_object_set_string_member(object, "kind", mt_kind_to_string(row->kind));
     report_set_value(object, "value", row, spelling, value);
     mt_json_set_text(object, "unit", mt_row_unit(row, spelling));
     mt_json_set_text(object, "text", text);
@@ -368,9 +366,8 @@ report_live_line(Report *report, const MtListed *listed)
     const MtRow *part = listed->entry ? row : report_compression_part(report);
 
     mt_json_set_text(object, "from",
-                     listed->entry
-                         ? report_row_from(report, row, listed->value)
-                         : report_compression_from(report, part));
+                     listed->entry ? report_row_from(report, row, listed->value)
+                                   : report_compression_from(report, part));
     report_add_kept(report, object, row, listed->value);
     report_add_why(report, object, part ? part : row,
                    part ? mt_set_get(report->state->values, part)
@@ -399,9 +396,9 @@ report_kept_line(const Report *report, const MtWish *wish)
     JsonObject *object;
 
     if (wish->row) {
-        object = report_new_line(
-            wish->name, wish->row, MT_SPELLING_OURS, NULL,
-            report->state ? NULL : wish->value, MT_RELEASE_LAST);
+        object = report_new_line(wish->name, wish->row, MT_SPELLING_OURS, NULL,
+                                 report->state ? NULL : wish->value,
+                                 MT_RELEASE_LAST);
         if (!report->state && !wish->value)
             json_object_set_string_member(object, "text", wish->asked);
     } else {
@@ -482,14 +479,19 @@ report_add_kept_lines(const Report *report, const char *const *names,
 
 JsonNode *
 migtune_domain_report(MigtuneDomain *domain, const char *const *names,
-                      unsigned int flags, GError **error)
+                      unsigned int flags, GCancellable *cancellable,
+                      GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     g_auto(Report) report = { 0 };
     g_autoptr(JsonArray) array = json_array_new();
     JsonArray *findings;
     JsonObject *object;
 
-    g_return_val_if_fail(domain != NULL, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain), NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
     if (!report_begin(&report, domain, flags, error))
         return NULL;
@@ -503,8 +505,7 @@ migtune_domain_report(MigtuneDomain *domain, const char *const *names,
             return NULL;
         for (guint i = 0; i < lines->len; i++)
             json_array_add_object_element(
-                array,
-                report_live_line(&report, g_ptr_array_index(lines, i)));
+                array, report_live_line(&report, g_ptr_array_index(lines, i)));
     } else if (!report_check_names(&report, names, error)) {
         return NULL;
     }
@@ -521,8 +522,7 @@ migtune_domain_report(MigtuneDomain *domain, const char *const *names,
     json_object_set_array_member(object, "shows",
                                  mt_targets_to_json(report.shows));
     json_object_set_array_member(object, "findings", findings);
-    json_object_set_array_member(object, "parameters",
-                                 g_steal_pointer(&array));
+    json_object_set_array_member(object, "parameters", g_steal_pointer(&array));
 
     return mt_json_node_new_object(object);
 }
@@ -537,8 +537,8 @@ report_get_kept(MigtuneDomain *domain, const char *const *names,
     GPtrArray *wishes;
     int n = 0;
 
-    report.kept = mt_domain_kept_load_valid(
-        domain, MIGTUNE_DRIVER_KEPT_CONFIG, error);
+    report.kept =
+        mt_domain_kept_load_valid(domain, MIGTUNE_DRIVER_KEPT_CONFIG, error);
     if (!report.kept || !report_check_names(&report, names, error))
         return FALSE;
 
@@ -560,13 +560,18 @@ report_get_kept(MigtuneDomain *domain, const char *const *names,
 gboolean
 migtune_domain_get_parameters(MigtuneDomain *domain, const char *const *names,
                               virTypedParameterPtr *params, int *nparams,
-                              unsigned int flags, GError **error)
+                              unsigned int flags, GCancellable *cancellable,
+                              GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     g_auto(Report) report = { 0 };
     g_autoptr(GPtrArray) lines = NULL;
     int n = 0;
 
-    g_return_val_if_fail(domain && params && nparams, FALSE);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain) && params && nparams, FALSE);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return FALSE;
 
     if (!report_begin(&report, domain, flags, error))
         return FALSE;

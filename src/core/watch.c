@@ -8,10 +8,8 @@
 #include "util/i18n.h"
 
 static const char *const event_names[] = {
-    [MIGTUNE_EVENT_STARTED] = "started",
-    [MIGTUNE_EVENT_STOPPED] = "stopped",
-    [MIGTUNE_EVENT_MIGRATED] = "migrated",
-    [MIGTUNE_EVENT_LOST] = "lost",
+    [MIGTUNE_EVENT_STARTED] = "started",   [MIGTUNE_EVENT_STOPPED] = "stopped",
+    [MIGTUNE_EVENT_MIGRATED] = "migrated", [MIGTUNE_EVENT_LOST] = "lost",
     [MIGTUNE_EVENT_REGAINED] = "regained",
 };
 
@@ -32,29 +30,35 @@ watch_take(MigtuneEvent event, const char *key, const char *detail,
 }
 
 gboolean
-migtune_conn_watch(MigtuneConn *conn, MigtuneEventFunc func,
-                   gpointer user_data, GError **error)
+migtune_conn_watch(MigtuneConn *conn, MigtuneEventFunc func, gpointer user_data,
+                   GError **error)
 {
     const MigtuneDriver *driver;
+    gboolean ok;
 
-    g_return_val_if_fail(conn != NULL, FALSE);
+    MT_REQUIRE(MIGTUNE_IS_CONN(conn), FALSE);
 
     driver = conn->driver;
     if (!driver->watch) {
         if (!func)
             return TRUE;
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          _("the driver %s does not tell which guests start "
-                            "and end"),
+                          _("the driver '%s' does not report which guests "
+                            "start and end"),
                           driver->name);
         return FALSE;
     }
 
-    /* The former one is not called any more after this. */
-    if (!driver->watch(conn->handle, NULL, NULL, error) || !func)
-        return func == NULL;
-    conn->event_func = func;
-    conn->event_data = user_data;
+    /* Two threads that start a watch at the same time leave one watch. */
+    g_mutex_lock(&conn->watch_lock);
+    /* After this the former function is not called any more. */
+    ok = driver->watch(conn->handle, NULL, NULL, error);
+    if (ok && func) {
+        conn->event_func = func;
+        conn->event_data = user_data;
+        ok = driver->watch(conn->handle, watch_take, conn, error);
+    }
+    g_mutex_unlock(&conn->watch_lock);
 
-    return driver->watch(conn->handle, watch_take, conn, error);
+    return ok;
 }

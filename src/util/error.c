@@ -60,6 +60,8 @@ static const char *const error_code_names[] = {
     [MIGTUNE_ERROR_IO] = "io",
     [MIGTUNE_ERROR_STREAM] = "stream",
     [MIGTUNE_ERROR_NOT_RUNNING] = "not-running",
+    [MIGTUNE_ERROR_AMBIGUOUS] = "ambiguous",
+    [MIGTUNE_ERROR_STILL_RUNNING] = "still-running",
 };
 
 const char *

@@ -480,16 +480,17 @@ test_through_the_library(Fixture *fixture, gconstpointer data)
     g_autoptr(MigtuneConn) conn = NULL;
     g_auto(GStrv) keys = NULL;
 
-    conn = migtune_conn_open(fixture->setup.uri, MIGTUNE_CONN_NO_CACHE,
+    conn = migtune_conn_open(fixture->setup.uri, MIGTUNE_CONN_NO_CACHE, 0, NULL,
                              &error);
     g_assert_no_error(error);
-    keys = migtune_conn_list(conn, &error);
+    keys = migtune_conn_list(conn, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(g_strv_length(keys), ==, 2);
     for (char **at = keys; *at; at++) {
         g_autofree char *name = NULL;
         g_autofree char *uuid = NULL;
-        MigtuneDomain *domain = migtune_conn_open_domain(conn, *at, &error);
+        MigtuneDomain *domain =
+            migtune_conn_open_domain(conn, *at, NULL, &error);
 
         g_assert_no_error(error);
         name = g_strdup(migtune_domain_get_name(domain));
@@ -501,13 +502,13 @@ test_through_the_library(Fixture *fixture, gconstpointer data)
 
             if (!asked)
                 continue;
-            domain = migtune_conn_lookup(conn, asked, &error);
+            domain = migtune_conn_lookup(conn, asked, NULL, &error);
             g_assert_no_error(error);
             g_assert_cmpstr(migtune_domain_get_key(domain), ==, *at);
             migtune_domain_unref(domain);
         }
     }
-    g_assert_null(migtune_conn_lookup(conn, "no such guest", &error));
+    g_assert_null(migtune_conn_lookup(conn, "no such guest", NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
 }
 
@@ -516,15 +517,15 @@ static MigtuneDomain *
 open_through_library(const char *uri)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(MigtuneConn) conn = migtune_conn_open(
-        uri, MIGTUNE_CONN_NO_CACHE, &error);
+    g_autoptr(MigtuneConn) conn =
+        migtune_conn_open(uri, MIGTUNE_CONN_NO_CACHE, 0, NULL, &error);
     g_auto(GStrv) keys = NULL;
     MigtuneDomain *domain;
 
     g_assert_no_error(error);
-    keys = migtune_conn_list(conn, &error);
+    keys = migtune_conn_list(conn, NULL, &error);
     g_assert_no_error(error);
-    domain = migtune_conn_open_domain(conn, keys[0], &error);
+    domain = migtune_conn_open_domain(conn, keys[0], NULL, &error);
     g_assert_no_error(error);
 
     return domain;
@@ -538,7 +539,8 @@ test_release(Fixture *fixture, gconstpointer data)
     g_autoptr(GError) error = NULL;
     g_autoptr(MigtuneDomain) domain =
         open_through_library(fixture->setup.uri);
-    g_autoptr(JsonNode) found = migtune_domain_probe(domain, TRUE, &error);
+    g_autoptr(JsonNode) found =
+        migtune_domain_probe(domain, TRUE, NULL, &error);
     g_autofree char *qemu = NULL;
 
     g_assert_no_error(error);

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include <gio/gio.h>
-#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 
 #include "fake-server.h"
@@ -73,7 +71,7 @@ set(MigtuneDomain *domain, const char *word, unsigned int flags,
     int n = 0;
 
     g_assert_true(migtune_typed_params_parse(words, &params, &n, NULL));
-    ok = migtune_domain_set_parameters(domain, params, n, flags, error);
+    ok = migtune_domain_set_parameters(domain, params, n, flags, NULL, error);
     migtune_typed_params_free(params, n);
 
     return ok;
@@ -102,9 +100,9 @@ test_read_only(void)
     path = g_build_filename(guest.dir, "web1.domain", NULL);
     g_assert_true(g_file_set_contents(path, "", 0, NULL));
     uri = g_strdup_printf("keeper://%s/", guest.dir);
-    conn = migtune_conn_open(uri, MIGTUNE_CONN_READ_ONLY, &error);
+    conn = migtune_conn_open(uri, MIGTUNE_CONN_READ_ONLY, 0, NULL, &error);
     g_assert_no_error(error);
-    domain = migtune_conn_open_domain(conn, "web1", &error);
+    domain = migtune_conn_open_domain(conn, "web1", NULL, &error);
     g_assert_no_error(error);
 
     before = fake_qmp_dump(guest.qmp);
@@ -130,64 +128,417 @@ test_features(void)
     for (gsize i = 0; i < G_N_ELEMENTS(flags); i++) {
         g_autoptr(GError) error = NULL;
 
-        g_assert_null(migtune_conn_open("qmp:///run", flags[i], &error));
+        g_assert_null(
+            migtune_conn_open("qmp:///run", flags[i], 0, NULL, &error));
         g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_UNSUPPORTED);
     }
 }
 
-/* Another guest is busy, or has the same name; no socket has that name. */
-static void
-test_lookup(void)
+static MigtuneDomain *
+open_qmp(const Guest *guest, MigtuneConn **ret_conn)
 {
+    g_autofree char *uri = g_strdup_printf("qmp://%s/", guest->dir);
+    g_autoptr(GError) error = NULL;
+    MigtuneDomain *domain;
+
+    *ret_conn = migtune_conn_open(uri, 0, 60000, NULL, &error);
+    g_assert_no_error(error);
+    domain = migtune_conn_lookup(*ret_conn, "web1", NULL, &error);
+    g_assert_no_error(error);
+
+    return domain;
+}
+
+static MigtunePlan *
+plan_one(MigtuneDomain *domain, const char *word)
+{
+    const char *const words[] = { word, NULL };
+    g_autoptr(GError) error = NULL;
+    GVariant *settings = migtune_settings_parse(words, &error);
+    MigtunePlan *plan;
+
+    g_assert_no_error(error);
+    plan = migtune_domain_plan_settings(domain, settings, 0, NULL, &error);
+    g_assert_no_error(error);
+    g_variant_unref(settings);
+
+    return plan;
+}
+
+/* Plans that exist do not keep anything from being changed. */
+static void
+test_plan_holds_nothing(void)
+{
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(MigtunePlan) first = NULL;
+    g_autoptr(MigtunePlan) second = NULL;
+    g_autoptr(GError) error = NULL;
+
+    guest_start(&guest);
+    domain = open_qmp(&guest, &conn);
+    first = plan_one(domain, "downtime=111");
+    second = plan_one(domain, "bandwidth=22MiB");
+    g_assert_true(set(domain, "announce.rounds=7", 0, &error));
+    g_assert_no_error(error);
+    migtune_plan_apply(second, NULL, &error);
+    g_assert_no_error(error);
+
+    /* A plan can be applied once. */
+    g_assert_false(migtune_plan_apply(second, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+}
+
+/* Also after it failed. */
+static void
+test_plan_once(void)
+{
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(MigtunePlan) plan = NULL;
+    g_autoptr(GError) error = NULL;
+
+    guest_start(&guest);
+    domain = open_qmp(&guest, &conn);
+    plan = plan_one(domain, "downtime=111");
+    fake_qmp_reset_count(guest.qmp);
+    fake_qmp_fail_nth_with(guest.qmp, 1, "GenericError", "not now");
+    g_assert_false(migtune_plan_apply(plan, NULL, &error));
+    g_clear_error(&error);
+    g_assert_false(migtune_plan_apply(plan, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+}
+
+/* Without a place for the lock the change is made, with a warning. */
+static void
+test_no_state_directory(void)
+{
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(MigtunePlan) plan = NULL;
+    g_autoptr(JsonNode) json = NULL;
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+
+    guest_start(&guest);
+    domain = open_qmp(&guest, &conn);
+    plan = plan_one(domain, "downtime=111");
+    g_setenv("XDG_STATE_HOME", "/proc/nowhere", TRUE);
+    migtune_plan_apply(plan, NULL, &error);
+    g_setenv("XDG_STATE_HOME", scratch, TRUE);
+    g_assert_no_error(error);
+    json = migtune_plan_to_json(plan);
+    text = json_to_string(json, FALSE);
+    g_assert_nonnull(strstr(text, "no lock and no journal"));
+}
+
+/* A wrong argument is an error, not a crash in the code that prints it. */
+static void
+test_arguments(void)
+{
+    g_autoptr(GError) error = NULL;
+
+#define REFUSED(call)                                                          \
+    do {                                                                       \
+        g_assert_false(call);                                                  \
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);  \
+        g_clear_error(&error);                                                 \
+    } while (0)
+
+    REFUSED(migtune_conn_open(NULL, 0, 0, NULL, &error));
+    REFUSED(migtune_conn_list(NULL, NULL, &error));
+    REFUSED(migtune_conn_lookup(NULL, "x", NULL, &error));
+    REFUSED(migtune_conn_open_domain(NULL, "x", NULL, &error));
+    REFUSED(migtune_domain_get_info(NULL, NULL, &error));
+    REFUSED(migtune_domain_plan(NULL, NULL, 0, 0, NULL, &error));
+    REFUSED(migtune_domain_plan_reset(NULL, 0, NULL, &error));
+    REFUSED(migtune_domain_report(NULL, NULL, 0, NULL, &error));
+    REFUSED(migtune_domain_migrate(NULL, "tcp:x:1", 0, NULL, &error));
+    REFUSED(migtune_domain_wait_job(NULL, 0, 0, NULL, NULL, NULL, &error));
+    REFUSED(migtune_domain_abort_job(NULL, NULL, &error));
+    REFUSED(migtune_plan_apply(NULL, NULL, &error));
+    REFUSED(migtune_plan_lower(NULL, NULL, NULL, &error));
+    REFUSED(migtune_explain(NULL, NULL, 0, 0, &error));
+#undef REFUSED
+}
+
+/* Guests of one name: neither is chosen, except by its key or its file. */
+static void
+test_one_name(void)
+{
+    static const char *const files[] = { "a.sock", "b.sock" };
     g_autofree char *dir = g_dir_make_tmp("migtune-core-XXXXXX", NULL);
-    g_autofree char *busy = g_build_filename(dir, "aaa.sock", NULL);
-    g_autofree char *first = g_build_filename(dir, "x1.sock", NULL);
-    g_autofree char *second = g_build_filename(dir, "x2.sock", NULL);
     g_autofree char *uri = g_strdup_printf("qmp://%s/", dir);
-    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(busy);
-    g_autoptr(GSocket) silent = g_socket_new(G_SOCKET_FAMILY_UNIX,
-                                             G_SOCKET_TYPE_STREAM, 0, NULL);
     FakeServer *server = fake_server_new();
     g_autoptr(MigtuneConn) conn = NULL;
-    MigtuneDomain *domain;
     g_autoptr(GError) error = NULL;
-    gint64 begin_us;
+    MigtuneDomain *domain;
 
-    g_assert_true(g_socket_bind(silent, address, TRUE, NULL));
-    g_assert_true(g_socket_listen(silent, NULL));
-    for (guint i = 0; i < 2; i++) {
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *path = g_build_filename(dir, files[i], NULL);
         FakeQmp *qmp = fake_qmp_new("qemu-7.2");
 
         fake_qmp_set_identity(qmp, "same", UUID);
-        fake_server_add_unix(server, qmp, i == 0 ? first : second);
+        fake_server_add_unix(server, qmp, path);
     }
     fake_server_start(server);
-    conn = migtune_conn_open_full(uri, 0, 30000, NULL, &error);
+    conn = migtune_conn_open(uri, 0, 60000, NULL, &error);
     g_assert_no_error(error);
 
-    begin_us = g_get_monotonic_time();
-    /* An answer may take longer than the search waits for a second guest. */
-    for (guint i = 0; !error && i < 50; i++) {
-        domain = migtune_conn_lookup(conn, "same", &error);
-        migtune_domain_unref(domain);
+    for (gsize i = 0; i < 2; i++) {
+        g_assert_null(
+            migtune_conn_lookup(conn, i ? UUID : "same", NULL, &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_AMBIGUOUS);
+        g_assert_nonnull(strstr(error->message, "a.sock"));
+        g_assert_nonnull(strstr(error->message, "b.sock"));
+        g_clear_error(&error);
     }
-    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
-    g_assert_nonnull(strstr(error->message, first));
-    g_assert_nonnull(strstr(error->message, second));
-    g_clear_error(&error);
-    /* The busy monitor has 30 seconds. */
-    g_assert_cmpint(g_get_monotonic_time() - begin_us, <,
-                    25 * G_USEC_PER_SEC);
-
-    domain = migtune_conn_lookup(conn, second, &error);
+    domain = migtune_conn_lookup(conn, files[1], NULL, &error);
     g_assert_no_error(error);
-    g_assert_cmpstr(migtune_domain_get_key(domain), ==, second);
+    g_assert_true(g_str_has_suffix(migtune_domain_get_key(domain), "b.sock"));
     migtune_domain_unref(domain);
-    g_clear_pointer(&conn, migtune_conn_unref);
-    /* Ends the thread that waits for the busy monitor. */
-    g_socket_close(silent, NULL);
+
     fake_server_free(server);
     remove_dir(dir);
+}
+
+/* A monitor that another client uses does not delay the look-up of others: far
+ * less than the time limit of this connection. */
+static void
+test_busy_neighbour(void)
+{
+    g_auto(Guest) guest = { NULL };
+    g_autofree char *path = NULL;
+    g_autofree char *uri = NULL;
+    FakeServer *other = fake_server_new();
+    FakeQmp *qmp = fake_qmp_new("qemu-7.2");
+    g_autoptr(MigtuneConn) holder = NULL;
+    g_autoptr(MigtuneDomain) held = NULL;
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(GError) error = NULL;
+    gint64 start;
+
+    guest_start(&guest);
+    path = g_build_filename(guest.dir, "aaa.sock", NULL);
+    fake_qmp_set_identity(qmp, "busy", NULL);
+    fake_server_add_unix(other, qmp, path);
+    fake_server_start(other);
+    uri = g_strdup_printf("qmp://%s/", guest.dir);
+    holder = migtune_conn_open(uri, 0, 60000, NULL, &error);
+    g_assert_no_error(error);
+    held = migtune_conn_open_domain(holder, path, NULL, &error);
+    g_assert_no_error(error);
+
+    conn = migtune_conn_open(uri, 0, 60000, NULL, &error);
+    g_assert_no_error(error);
+    start = g_get_monotonic_time();
+    domain = migtune_conn_lookup(conn, UUID, NULL, &error);
+    g_assert_no_error(error);
+    g_test_message("%.3f s", (g_get_monotonic_time() - start) / 1e6);
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 30000000);
+    g_clear_object(&held);
+    fake_server_free(other);
+}
+
+static gpointer
+cancel_soon(gpointer cancellable)
+{
+    g_usleep(50000);
+    g_cancellable_cancel(cancellable);
+    return NULL;
+}
+
+/* A call that is cancelled leaves the domain and the connection usable. */
+static void
+test_cancel_one_call(void)
+{
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(JsonNode) info = NULL;
+    g_autoptr(GError) error = NULL;
+    GThread *thread;
+
+    guest_start(&guest);
+    domain = open_qmp(&guest, &conn);
+    /* The probe is done. */
+    info = migtune_domain_get_info(domain, NULL, &error);
+    g_assert_no_error(error);
+    g_clear_pointer(&info, json_node_unref);
+
+    fake_qmp_set_delay(guest.qmp, 1000);
+    thread = g_thread_new("cancel", cancel_soon, cancellable);
+    g_assert_null(migtune_domain_get_info(domain, cancellable, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+    g_clear_error(&error);
+    g_thread_join(thread);
+    fake_qmp_set_delay(guest.qmp, 0);
+    info = migtune_domain_get_info(domain, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(info);
+}
+
+/* Two threads on one domain: their commands do not mix. */
+static gpointer
+set_often(gpointer data)
+{
+    MigtuneDomain *domain = data;
+
+    for (guint i = 0; i < 20; i++) {
+        g_autofree char *word = g_strdup_printf("downtime=%u", 100 + i);
+        g_autoptr(JsonNode) info = NULL;
+        g_autoptr(GError) error = NULL;
+
+        set(domain, word, 0, &error);
+        g_assert_no_error(error);
+        info = migtune_domain_get_info(domain, NULL, &error);
+        g_assert_no_error(error);
+    }
+
+    return NULL;
+}
+
+static void
+test_threads(void)
+{
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    GThread *threads[3];
+
+    guest_start(&guest);
+    domain = open_qmp(&guest, &conn);
+    for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("set", set_often, domain);
+    for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_thread_join(threads[i]);
+}
+
+/* The type of a value is that of the catalogue, whatever type was given. */
+static void
+test_settings(void)
+{
+    static const char *const names[] = { "downtime", "bandwidth", "parallel",
+                                         "compression", NULL };
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(GVariant) got = NULL;
+    g_autoptr(MigtunePlan) plan = NULL;
+    g_autoptr(GError) error = NULL;
+    const char *text;
+    guint64 number;
+    gboolean on;
+
+    guest_start(&guest);
+    domain = open_qmp(&guest, &conn);
+    migtune_domain_set_settings(
+        domain,
+        g_variant_new_parsed("{'downtime': <int16 123>, 'bandwidth': <'8MiB'>, "
+                             "'compression': <['zstd']>}"),
+        MIGTUNE_SET_STRICT, NULL, &error);
+    g_assert_no_error(error);
+    got = migtune_domain_get_settings(domain, names, 0, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(g_variant_n_children(got), ==, 4);
+    g_assert_true(g_variant_lookup(got, "downtime", "t", &number));
+    g_assert_cmpuint(number, ==, 123);
+    g_assert_true(g_variant_lookup(got, "bandwidth", "t", &number));
+    g_assert_cmpuint(number, ==, 8);
+    g_assert_true(g_variant_lookup(got, "parallel", "b", &on));
+    g_assert_true(on);
+    g_assert_true(g_variant_lookup(got, "compression", "&s", &text));
+    g_assert_cmpstr(text, ==, "zstd");
+
+    g_assert_false(migtune_domain_set_settings(
+        domain, g_variant_new_parsed("{'downtime': <[1, 2]>}"), 0, NULL,
+        &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_VALUE);
+    g_assert_cmpstr(
+        migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_PARAMETER), ==,
+        "downtime");
+    g_clear_error(&error);
+    plan = migtune_explain_settings(
+        "9.1", g_variant_new_parsed("{'compression': <'mt'>}"), 0, &error);
+    g_assert_no_error(error);
+    g_assert_true(migtune_plan_check(plan, NULL));
+}
+
+typedef struct {
+    GMainLoop *loop;
+    GThread *thread;
+    MigtuneConn *conn;
+    MigtuneDomain *domain;
+    gboolean done;
+} Chain;
+
+static void
+chain_set(GObject *object, GAsyncResult *result, gpointer data)
+{
+    Chain *chain = data;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_thread_self() == chain->thread);
+    chain->done = migtune_domain_set_settings_finish(MIGTUNE_DOMAIN(object),
+                                                     result, &error);
+    g_assert_no_error(error);
+    g_main_loop_quit(chain->loop);
+}
+
+static void
+chain_looked_up(GObject *object, GAsyncResult *result, gpointer data)
+{
+    Chain *chain = data;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_thread_self() == chain->thread);
+    chain->domain =
+        migtune_conn_lookup_finish(MIGTUNE_CONN(object), result, &error);
+    g_assert_no_error(error);
+    migtune_domain_set_settings_async(
+        chain->domain, g_variant_new_parsed("{'downtime': <uint64 99>}"), 0,
+        NULL, chain_set, chain);
+}
+
+static void
+chain_opened(GObject *object, GAsyncResult *result, gpointer data)
+{
+    Chain *chain = data;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_thread_self() == chain->thread);
+    chain->conn = migtune_conn_open_finish(result, &error);
+    g_assert_no_error(error);
+    migtune_conn_lookup_async(chain->conn, "web1", NULL, chain_looked_up,
+                              chain);
+}
+
+/* Calls back in the context that was the thread's default, which is not the
+ * global one here. */
+static void
+test_async(void)
+{
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(GMainContext) context = g_main_context_new();
+    g_autofree char *uri = NULL;
+    Chain chain = { .thread = g_thread_self() };
+
+    guest_start(&guest);
+    uri = g_strdup_printf("qmp://%s/", guest.dir);
+    g_main_context_push_thread_default(context);
+    chain.loop = g_main_loop_new(context, FALSE);
+    migtune_conn_open_async(uri, 0, 60000, NULL, chain_opened, &chain);
+    g_main_loop_run(chain.loop);
+    g_main_context_pop_thread_default(context);
+    g_assert_true(chain.done);
+    g_object_unref(chain.domain);
+    g_object_unref(chain.conn);
+    g_main_loop_unref(chain.loop);
 }
 
 int
@@ -207,7 +558,16 @@ main(int argc, char **argv)
     g_setenv("XDG_CONFIG_HOME", scratch, TRUE);
     g_test_add_func("/core/read-only", test_read_only);
     g_test_add_func("/core/features", test_features);
-    g_test_add_func("/core/lookup", test_lookup);
+    g_test_add_func("/core/plan-holds-nothing", test_plan_holds_nothing);
+    g_test_add_func("/core/plan-once", test_plan_once);
+    g_test_add_func("/core/no-state-directory", test_no_state_directory);
+    g_test_add_func("/core/arguments", test_arguments);
+    g_test_add_func("/core/one-name", test_one_name);
+    g_test_add_func("/core/busy-neighbour", test_busy_neighbour);
+    g_test_add_func("/core/cancel-one-call", test_cancel_one_call);
+    g_test_add_func("/core/threads", test_threads);
+    g_test_add_func("/core/settings", test_settings);
+    g_test_add_func("/core/async", test_async);
     status = g_test_run();
     remove_dir(scratch);
     g_free(scratch);

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 
 #include "migtune/migtune.h"
@@ -42,12 +43,11 @@ fixture_open(Fixture *f, const char *release, const char *more)
     g_assert_true(g_file_set_contents(f->file, text, -1, NULL));
     uri = g_strconcat("ref://", f->file, NULL);
     f->cancellable = g_cancellable_new();
-    f->conn = migtune_conn_open_full(uri, MIGTUNE_CONN_NO_CACHE, 0,
-                                     f->cancellable, &error);
+    f->conn = migtune_conn_open(uri, MIGTUNE_CONN_NO_CACHE, 0, NULL, &error);
     g_assert_no_error(error);
-    f->source = migtune_conn_open_domain(f->conn, "x", &error);
+    f->source = migtune_conn_open_domain(f->conn, "x", NULL, &error);
     g_assert_no_error(error);
-    f->destination = migtune_conn_open_domain(f->conn, "y", &error);
+    f->destination = migtune_conn_open_domain(f->conn, "y", NULL, &error);
     g_assert_no_error(error);
 }
 
@@ -73,9 +73,9 @@ fixture_start(Fixture *f)
 {
     g_autoptr(GError) error = NULL;
 
-    migtune_domain_migrate_incoming(f->destination, f->link, 0, &error);
+    migtune_domain_migrate_incoming(f->destination, f->link, 0, NULL, &error);
     g_assert_no_error(error);
-    migtune_domain_migrate(f->source, f->link, 0, &error);
+    migtune_domain_migrate(f->source, f->link, 0, NULL, &error);
     g_assert_no_error(error);
 }
 
@@ -90,7 +90,7 @@ set_wish(MigtuneDomain *domain, const char *text)
 
     migtune_typed_params_parse(words, &params, &n, &error);
     g_assert_no_error(error);
-    migtune_domain_set_parameters(domain, params, n, MIGTUNE_SET_STRICT,
+    migtune_domain_set_parameters(domain, params, n, MIGTUNE_SET_STRICT, NULL,
                                   &error);
     g_assert_no_error(error);
     migtune_typed_params_free(params, n);
@@ -100,7 +100,8 @@ static void
 check_state(MigtuneDomain *domain, const char *job, const char *state)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, &error);
+    g_autoptr(JsonNode) info =
+        migtune_domain_get_job_info(domain, NULL, &error);
 
     g_assert_no_error(error);
     g_assert_cmpstr(json_object_get_string_member(
@@ -154,7 +155,8 @@ static void
 check_stats(MigtuneDomain *domain)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, &error);
+    g_autoptr(JsonNode) info =
+        migtune_domain_get_job_info(domain, NULL, &error);
     JsonArray *array = json_object_get_array_member(
         json_node_get_object(info), "statistics");
     virTypedParameterPtr params = NULL;
@@ -162,7 +164,7 @@ check_stats(MigtuneDomain *domain)
     int n = 0;
 
     g_assert_true(migtune_domain_get_job_stats(domain, &state, &params, &n,
-                                               &error));
+                                               NULL, &error));
     g_assert_cmpint(state, ==, MIGTUNE_JOB_COMPLETED);
     g_assert_cmpint(n, ==, json_array_get_length(array) + 1);
     for (guint i = 0; i < json_array_get_length(array); i++) {
@@ -186,13 +188,15 @@ check_stats(MigtuneDomain *domain)
     migtune_typed_params_free(params, n);
 }
 
-static void
-count_calls(JsonNode *info, gpointer user_data)
+static gboolean
+count_calls(MigtuneDomain *domain, JsonNode *info, gpointer user_data)
 {
     guint *n_calls = user_data;
 
     g_assert_true(JSON_NODE_HOLDS_OBJECT(info));
     (*n_calls)++;
+
+    return TRUE;
 }
 
 static void
@@ -207,14 +211,15 @@ test_completed(gconstpointer release)
     check_state(f.source, "none", "running");
     check_state(f.destination, "waiting", "inmigrate");
     fixture_start(&f);
-    migtune_domain_wait_job(f.source, 0, count_calls, &n_calls, &error);
+    migtune_domain_wait_job(f.source, 0, 0, count_calls, &n_calls, NULL,
+                            &error);
     g_assert_no_error(error);
     g_assert_cmpuint(n_calls, >, 0);
     check_state(f.source, "completed", "postmigrate");
     check_stats(f.source);
     for (;;) {
         g_autoptr(JsonNode) info =
-            migtune_domain_get_info(f.destination, &error);
+            migtune_domain_get_info(f.destination, NULL, &error);
 
         g_assert_no_error(error);
         if (strcmp(json_object_get_string_member(
@@ -236,15 +241,16 @@ test_time_is_up(void)
 
     fixture_open(&f, "7.2", STALL);
     fixture_start(&f);
-    g_assert_false(migtune_domain_wait_job(f.source, 100, NULL, NULL,
-                                           &error));
+    g_assert_false(
+        migtune_domain_wait_job(f.source, 100, 0, NULL, NULL, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
     g_clear_error(&error);
     check_state(f.source, "active", "running");
 
-    migtune_domain_abort_job(f.source, &error);
+    migtune_domain_abort_job(f.source, NULL, &error);
     g_assert_no_error(error);
-    g_assert_false(migtune_domain_wait_job(f.source, 0, NULL, NULL, &error));
+    g_assert_false(
+        migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
     check_state(f.source, "cancelled", "running");
     fixture_close(&f);
@@ -258,7 +264,8 @@ cancel_soon(gpointer cancellable)
     return NULL;
 }
 
-/* Who cancels the wait cancels the migration, and the guest runs on. */
+/* With MIGTUNE_WAIT_CANCEL_MIGRATION a cancelled call cancels the migration,
+ * and the guest runs on. */
 static void
 test_cancelled(void)
 {
@@ -269,7 +276,9 @@ test_cancelled(void)
     fixture_open(&f, "11.1", STALL);
     fixture_start(&f);
     thread = g_thread_new("cancel", cancel_soon, f.cancellable);
-    g_assert_false(migtune_domain_wait_job(f.source, 0, NULL, NULL, &error));
+    g_assert_false(migtune_domain_wait_job(f.source, 0,
+                                           MIGTUNE_WAIT_CANCEL_MIGRATION, NULL,
+                                           NULL, f.cancellable, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
     g_thread_join(thread);
     g_cancellable_reset(f.cancellable);
@@ -285,7 +294,8 @@ test_failed(void)
 
     fixture_open(&f, "7.2", "<fault kind=\"drop\" at=\"100000\"/>");
     fixture_start(&f);
-    g_assert_false(migtune_domain_wait_job(f.source, 0, NULL, NULL, &error));
+    g_assert_false(
+        migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
     g_assert_nonnull(migtune_error_get_field(
         error, MIGTUNE_ERROR_FIELD_QEMU_DESC));
@@ -304,7 +314,7 @@ test_monitor_lost(void)
                  "<fault kind=\"hangup\" command=\"query-migrate\" "
                  "at=\"3\"/>");
     fixture_start(&f);
-    migtune_domain_wait_job(f.source, 0, NULL, NULL, &error);
+    migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error);
     g_assert_no_error(error);
     check_state(f.source, "completed", NULL);
     fixture_close(&f);
@@ -318,7 +328,7 @@ test_start_lost(void)
     Fixture f;
 
     fixture_open(&f, "7.2", "<fault kind=\"hangup\" command=\"migrate\"/>");
-    g_assert_false(migtune_domain_migrate(f.source, f.link, 0, &error));
+    g_assert_false(migtune_domain_migrate(f.source, f.link, 0, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
     check_state(f.source, "none", "running");
     fixture_close(&f);
@@ -338,24 +348,260 @@ test_resumed(void)
     set_wish(f.source, "bandwidth=4MiB");
     set_wish(f.destination, "postcopy=on");
     fixture_start(&f);
-    migtune_domain_start_postcopy(f.source, &error);
+    migtune_domain_start_postcopy(f.source, NULL, &error);
     g_assert_no_error(error);
-    g_assert_false(migtune_domain_wait_job(f.source, 0, NULL, NULL, &error));
+    g_assert_false(
+        migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
     g_clear_error(&error);
     check_state(f.source, "paused", "finish-migrate");
     check_state(f.destination, "paused", "running");
 
     migtune_domain_migrate_incoming(f.destination, again,
-                                    MIGTUNE_MIGRATE_RESUME, &error);
+                                    MIGTUNE_MIGRATE_RESUME, NULL, &error);
     g_assert_no_error(error);
-    migtune_domain_migrate(f.source, again, MIGTUNE_MIGRATE_RESUME, &error);
+    migtune_domain_migrate(f.source, again, MIGTUNE_MIGRATE_RESUME, NULL,
+                           &error);
     g_assert_no_error(error);
-    migtune_domain_wait_job(f.source, 0, NULL, NULL, &error);
+    migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error);
     g_assert_no_error(error);
     check_state(f.source, "completed", "postmigrate");
     g_unlink(again + strlen("unix:"));
     fixture_close(&f);
+}
+
+/*
+ * Once post-copy has begun the guest is at the destination: neither an abort
+ * nor a cancelled call ends the migration, in the release that would obey.
+ */
+static void
+test_postcopy_goes_on(gconstpointer release)
+{
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    Fixture f;
+
+    fixture_open(&f, release, "");
+    set_wish(f.source, "postcopy=on");
+    set_wish(f.source, "bandwidth=1MiB");
+    set_wish(f.destination, "postcopy=on");
+    fixture_start(&f);
+    migtune_domain_start_postcopy(f.source, NULL, &error);
+    g_assert_no_error(error);
+
+    g_assert_false(migtune_domain_abort_job(f.source, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CONFLICT);
+    g_assert_cmpstr(migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_REASON),
+                    ==, "postcopy-begun");
+    g_clear_error(&error);
+    g_cancellable_cancel(cancellable);
+    g_assert_false(migtune_domain_wait_job(f.source, 0,
+                                           MIGTUNE_WAIT_CANCEL_MIGRATION, NULL,
+                                           NULL, cancellable, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STILL_RUNNING);
+    g_clear_error(&error);
+
+    set_wish(f.source, "bandwidth=0");
+    migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error);
+    g_assert_no_error(error);
+    migtune_domain_wait_incoming(f.destination, 60000, NULL, &error);
+    g_assert_no_error(error);
+    check_state(f.source, "completed", "postmigrate");
+    fixture_close(&f);
+}
+
+static gboolean
+stop_waiting(MigtuneDomain *domain, JsonNode *info, gpointer user_data)
+{
+    return FALSE;
+}
+
+/* The callback, or a cancelled call without the flag, ends only the call. */
+static void
+test_stop_waiting(void)
+{
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    Fixture f;
+
+    fixture_open(&f, "7.2", STALL);
+    fixture_start(&f);
+    g_assert_false(migtune_domain_wait_job(f.source, 0, 0, stop_waiting, NULL,
+                                           NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STILL_RUNNING);
+    g_clear_error(&error);
+    g_cancellable_cancel(cancellable);
+    g_assert_false(migtune_domain_wait_job(f.source, 0, 0, NULL, NULL,
+                                           cancellable, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STILL_RUNNING);
+    g_clear_error(&error);
+    check_state(f.source, "active", "running");
+
+    /* The destination has not got its guest. */
+    g_assert_false(
+        migtune_domain_wait_incoming(f.destination, 50, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
+    g_clear_error(&error);
+    migtune_domain_abort_job(f.source, NULL, &error);
+    g_assert_no_error(error);
+    migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+    fixture_close(&f);
+}
+
+/* A call that was cancelled before it began has sent nothing. */
+static void
+test_nothing_sent(void)
+{
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    Fixture f;
+
+    fixture_open(&f, "7.2", "<fault kind=\"drop\" at=\"100000\"/>");
+    fixture_start(&f);
+    g_assert_false(
+        migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error));
+    g_assert_cmpstr(
+        migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_REASON), ==,
+        "guest-running");
+    g_clear_error(&error);
+    g_cancellable_cancel(cancellable);
+    g_assert_false(
+        migtune_domain_migrate(f.source, f.link, 0, cancellable, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+    check_state(f.source, "failed", "running");
+    fixture_close(&f);
+}
+
+#define MANY 100
+
+/* What becomes of many calls that wait in one thread. */
+typedef struct {
+    GMainContext *context;
+    GThread *thread;
+    guint n_progress;
+    guint n_still_running;
+    guint n_cancelled;
+} Many;
+
+static void
+many_progress(MigtuneDomain *domain, GVariant *progress, gpointer data)
+{
+    Many *many = data;
+    const char *job;
+
+    g_assert_true(g_thread_self() == many->thread);
+    g_assert_true(g_variant_lookup(progress, "job", "&s", &job));
+    many->n_progress++;
+}
+
+static void
+many_ended(GObject *object, GAsyncResult *result, gpointer data)
+{
+    Many *many = data;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_thread_self() == many->thread);
+    g_assert_false(
+        migtune_domain_wait_job_finish(MIGTUNE_DOMAIN(object), result, &error));
+    if (g_error_matches(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STILL_RUNNING))
+        many->n_still_running++;
+    else if (g_error_matches(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED))
+        many->n_cancelled++;
+    else
+        g_error("%s", error->message);
+}
+
+static void
+many_aborted(GObject *object, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    migtune_domain_abort_job_finish(MIGTUNE_DOMAIN(object), result, &error);
+    g_assert_no_error(error);
+}
+
+/*
+ * One thread waits for many migrations on one connection.  Three of the calls
+ * are cancelled, which ends these three and no other; then every migration is
+ * aborted while it is waited for.
+ */
+static void
+test_many(void)
+{
+    g_autoptr(GString) text = g_string_new("<guests>");
+    g_autofree char *dir = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(dir, "guests.xml", NULL);
+    g_autofree char *path = g_build_filename(dir, "sink", NULL);
+    g_autofree char *link = g_strconcat("unix:", path, NULL);
+    g_autofree char *uri = g_strconcat("ref://", file, NULL);
+    g_autoptr(GSocket) sink = NULL;
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(GError) error = NULL;
+    MigtuneDomain *domains[MANY];
+    GCancellable *cancellables[MANY];
+    Many many = { .thread = g_thread_self() };
+
+    for (guint i = 0; i < MANY; i++)
+        g_string_append_printf(text,
+                               "<guest name=\"g%u\"><qemu release=\"7.2\"/>"
+                               "<ram size=\"2MiB\" content=\"random\"/>"
+                               "</guest>",
+                               i);
+    g_string_append(text, "</guests>");
+    g_assert_true(g_file_set_contents(file, text->str, -1, NULL));
+
+    /* Accepts nothing: a migration stalls once the socket is full. */
+    sink = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, &error);
+    g_assert_no_error(error);
+    g_socket_set_listen_backlog(sink, 2 * MANY);
+    g_assert_true(g_socket_bind(sink, address, FALSE, &error));
+    g_assert_true(g_socket_listen(sink, &error));
+
+    conn = migtune_conn_open(uri, MIGTUNE_CONN_NO_CACHE, 60000, NULL, &error);
+    g_assert_no_error(error);
+    many.context = g_main_context_new();
+    g_main_context_push_thread_default(many.context);
+    for (guint i = 0; i < MANY; i++) {
+        g_autofree char *name = g_strdup_printf("g%u", i);
+
+        domains[i] = migtune_conn_open_domain(conn, name, NULL, &error);
+        g_assert_no_error(error);
+        migtune_domain_migrate(domains[i], link, 0, NULL, &error);
+        g_assert_no_error(error);
+        cancellables[i] = g_cancellable_new();
+        g_signal_connect(domains[i], "job-progress", G_CALLBACK(many_progress),
+                         &many);
+        migtune_domain_wait_job_async(domains[i], 0, 0, cancellables[i],
+                                      many_ended, &many);
+    }
+    while (many.n_progress < MANY)
+        g_main_context_iteration(many.context, TRUE);
+    for (guint i = 0; i < 3; i++)
+        g_cancellable_cancel(cancellables[i * 30]);
+    while (many.n_still_running < 3)
+        g_main_context_iteration(many.context, TRUE);
+    g_assert_cmpuint(many.n_cancelled, ==, 0);
+
+    for (guint i = 0; i < MANY; i++)
+        migtune_domain_abort_job_async(domains[i], NULL, many_aborted, NULL);
+    while (many.n_cancelled < MANY - 3)
+        g_main_context_iteration(many.context, TRUE);
+    g_assert_cmpuint(many.n_still_running, ==, 3);
+    while (g_main_context_iteration(many.context, FALSE))
+        continue;
+
+    for (guint i = 0; i < MANY; i++) {
+        migtune_domain_wait_job(domains[i], 0, 0, NULL, NULL, NULL, NULL);
+        g_object_unref(cancellables[i]);
+        g_object_unref(domains[i]);
+    }
+    g_main_context_pop_thread_default(many.context);
+    g_main_context_unref(many.context);
+    g_unlink(path);
+    g_unlink(file);
+    g_rmdir(dir);
 }
 
 static void
@@ -365,22 +611,25 @@ test_wrong(void)
     Fixture f;
 
     fixture_open(&f, "7.2", "");
-    g_assert_false(migtune_domain_migrate(f.source, "nowhere", 0, &error));
+    g_assert_false(
+        migtune_domain_migrate(f.source, "nowhere", 0, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
     g_clear_error(&error);
-    g_assert_false(migtune_domain_migrate(f.source, f.link, 1 << 20, &error));
+    g_assert_false(
+        migtune_domain_migrate(f.source, f.link, 1 << 20, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
     g_clear_error(&error);
-    g_assert_false(migtune_domain_migrate_incoming(f.source, f.link, 0,
-                                                   &error));
+    g_assert_false(
+        migtune_domain_migrate_incoming(f.source, f.link, 0, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
     g_clear_error(&error);
-    g_assert_false(migtune_domain_wait_job(f.source, 0, NULL, NULL, &error));
+    g_assert_false(
+        migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
     g_clear_error(&error);
     /* Without a migration there is nothing to abort, and that is no error. */
-    g_assert_true(migtune_domain_abort_job(f.source, &error));
-    migtune_domain_suspend(f.source, &error);
+    g_assert_true(migtune_domain_abort_job(f.source, NULL, &error));
+    migtune_domain_suspend(f.source, NULL, &error);
     g_assert_no_error(error);
     check_state(f.source, "none", "paused");
     fixture_close(&f);
@@ -409,6 +658,13 @@ main(int argc, char **argv)
     g_test_add_func("/jobs/monitor-lost", test_monitor_lost);
     g_test_add_func("/jobs/start-lost", test_start_lost);
     g_test_add_func("/jobs/resumed", test_resumed);
+    g_test_add_data_func("/jobs/postcopy-goes-on/7.2", "7.2",
+                         test_postcopy_goes_on);
+    g_test_add_data_func("/jobs/postcopy-goes-on/10.0", "10.0",
+                         test_postcopy_goes_on);
+    g_test_add_func("/jobs/stop-waiting", test_stop_waiting);
+    g_test_add_func("/jobs/nothing-sent", test_nothing_sent);
+    g_test_add_func("/jobs/many", test_many);
     g_test_add_func("/jobs/wrong", test_wrong);
     return g_test_run();
 }

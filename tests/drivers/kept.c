@@ -36,9 +36,9 @@ open_domain(const char *uri, const char *name, MigtuneConn **ret_conn)
     g_autoptr(GError) error = NULL;
     MigtuneDomain *domain;
 
-    *ret_conn = migtune_conn_open_full(uri, 0, 30000, NULL, &error);
+    *ret_conn = migtune_conn_open(uri, 0, 30000, NULL, &error);
     g_assert_no_error(error);
-    domain = migtune_conn_lookup(*ret_conn, name, &error);
+    domain = migtune_conn_lookup(*ret_conn, name, NULL, &error);
     g_assert_no_error(error);
     return domain;
 }
@@ -52,7 +52,7 @@ keep(MigtuneDomain *domain, const char *name, guint value, GError **error)
     int n = 0;
 
     g_assert_true(migtune_typed_params_parse(words, &params, &n, NULL));
-    migtune_domain_set_parameters(domain, params, n, MIGTUNE_SET_CONFIG,
+    migtune_domain_set_parameters(domain, params, n, MIGTUNE_SET_CONFIG, NULL,
                                   error);
     migtune_typed_params_free(params, n);
 }
@@ -136,7 +136,7 @@ get_kept(MigtuneDomain *domain, const char *name)
     int n = 0;
 
     migtune_domain_get_parameters(domain, names, &params, &n,
-                                  MIGTUNE_GET_CONFIG, &error);
+                                  MIGTUNE_GET_CONFIG, NULL, &error);
     g_assert_no_error(error);
     for (int i = 0; i < n; i++)
         value = params[i].type == VIR_TYPED_PARAM_INT ? params[i].value.i

@@ -48,8 +48,9 @@ static MigtuneConn *
 open_conn(const Host *host, guint timeout_ms)
 {
     g_autoptr(GError) error = NULL;
-    MigtuneConn *conn = migtune_conn_open_full(
-        host->uri, MIGTUNE_CONN_MANAGE_LIBVIRT, timeout_ms, NULL, &error);
+    MigtuneConn *conn =
+        migtune_conn_open(host->uri, MIGTUNE_CONN_MANAGE_LIBVIRT, timeout_ms,
+                          NULL, &error);
 
     g_assert_no_error(error);
     return conn;
@@ -70,7 +71,7 @@ static MigtuneDomain *
 open_domain(MigtuneConn *conn, const char *name)
 {
     g_autoptr(GError) error = NULL;
-    MigtuneDomain *domain = migtune_conn_lookup(conn, name, &error);
+    MigtuneDomain *domain = migtune_conn_lookup(conn, name, NULL, &error);
 
     g_assert_no_error(error);
     return domain;
@@ -86,7 +87,7 @@ change(MigtuneDomain *domain, const char *text, unsigned int flags,
     gboolean ok;
 
     ok = migtune_typed_params_parse(wishes, &params, &n_params, error) &&
-         migtune_domain_set_parameters(domain, params, n_params, flags,
+         migtune_domain_set_parameters(domain, params, n_params, flags, NULL,
                                        error);
     migtune_typed_params_free(params, n_params);
 
@@ -116,7 +117,7 @@ assert_gone(MigtuneDomain *domain, const char *part)
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
     assert_has(error->message, part);
     g_clear_error(&error);
-    info = migtune_domain_get_info(domain, &error);
+    info = migtune_domain_get_info(domain, NULL, &error);
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
     assert_has(error->message, part);
 }
@@ -196,12 +197,12 @@ test_stale_plan(void)
 
     g_assert_true(migtune_typed_params_parse(wishes, &params, &n_params,
                                              &error));
-    plan = migtune_domain_plan(domain, params, n_params, 0, &error);
+    plan = migtune_domain_plan(domain, params, n_params, 0, NULL, &error);
     g_assert_no_error(error);
     migtune_typed_params_free(params, n_params);
     virDomainDestroy(guest);
     virDomainCreate(guest);
-    g_assert_false(migtune_plan_apply(plan, &error));
+    g_assert_false(migtune_plan_apply(plan, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
     assert_has(error->message, "it was stopped and started again");
     assert_downtime(alpha, "stale", "300");
@@ -217,18 +218,18 @@ test_unwatched(void)
     g_autoptr(MigtuneConn) conn = open_conn(alpha, 0);
     g_autoptr(MigtuneDomain) domain = open_domain(conn, "quiet");
     g_autoptr(GError) error = NULL;
-    g_autoptr(JsonNode) info = migtune_domain_get_info(domain, &error);
+    g_autoptr(JsonNode) info = migtune_domain_get_info(domain, NULL, &error);
 
     g_assert_no_error(error);
     virDomainDestroy(guest);
     virDomainCreate(guest);
     g_usleep(PAUSE_US);
-    g_assert_null(migtune_domain_get_info(domain, &error));
+    g_assert_null(migtune_domain_get_info(domain, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
     assert_has(error->message, "it was stopped and started again");
     g_clear_error(&error);
     virDomainDestroy(guest);
-    g_assert_null(migtune_domain_get_info(domain, &error));
+    g_assert_null(migtune_domain_get_info(domain, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
 
     remove_guest(guest);
@@ -350,7 +351,7 @@ test_daemon_hangs(void)
     assert_has(error->message, "within 1000 ms");
     g_clear_error(&error);
     /* It is not to be had anew, either. */
-    keys = migtune_conn_list(conn, &error);
+    keys = migtune_conn_list(conn, NULL, &error);
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
     assert_has(error->message, "did not connect within 1000 ms");
     g_assert_cmpfloat(seconds_since(begin), <, 8);

@@ -361,16 +361,16 @@ move_by(const Case *c, gboolean virsh)
     int n = 0;
 
     host_wait_busy(alpha, "mover");
-    conn = migtune_conn_open(alpha->uri, 0, &error);
+    conn = migtune_conn_open(alpha->uri, 0, 0, NULL, &error);
     g_assert_no_error(error);
-    tuned = migtune_conn_lookup(conn, "mover", &error);
+    tuned = migtune_conn_lookup(conn, "mover", NULL, &error);
     g_assert_no_error(error);
     g_assert_true(migtune_typed_params_parse(c->wishes, &params, &n, &error));
-    plan = migtune_domain_plan(tuned, params, n,
-                               c->gone_with ? MIGTUNE_SET_STRICT : 0, &error);
+    plan = migtune_domain_plan(
+        tuned, params, n, c->gone_with ? MIGTUNE_SET_STRICT : 0, NULL, &error);
     g_assert_no_error(error);
     migtune_typed_params_free(params, n);
-    lowering = migtune_plan_lower(plan, NULL, &error);
+    lowering = migtune_plan_lower(plan, NULL, NULL, &error);
     g_assert_no_error(error);
 
     if (!migtune_lowering_check(lowering, &error)) {
@@ -387,7 +387,7 @@ move_by(const Case *c, gboolean virsh)
     if (virsh)
         commands = migtune_lowering_to_virsh(lowering, beta->uri);
     else
-        migtune_lowering_prepare(lowering, &error);
+        migtune_lowering_prepare(lowering, NULL, &error);
     g_assert_no_error(error);
 
     move.commands = commands;

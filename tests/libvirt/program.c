@@ -101,13 +101,13 @@ test_no_callback_in_a_foreign_thread(void)
     for (gsize i = 0; i < G_N_ELEMENTS(loops); i++) {
         g_autoptr(GError) error = NULL;
         g_autoptr(MigtuneConn) local = migtune_conn_open(alpha->uri, 0,
-                                                         &error);
+                                                         0, NULL, &error);
         g_autoptr(MigtuneConn) other = NULL;
         gint n_events = 0;
         gint64 end;
 
         g_assert_no_error(error);
-        other = migtune_conn_open(remote, 0, &error);
+        other = migtune_conn_open(remote, 0, 0, NULL, &error);
         g_assert_no_error(error);
         migtune_conn_watch(local, on_event, &n_events, &error);
         g_assert_no_error(error);
@@ -142,10 +142,10 @@ test_the_error_handler_stays(void)
     guint n_called = 0;
 
     virSetErrorFunc(&n_called, on_error);
-    conn = migtune_conn_open(alpha->uri, 0, NULL);
+    conn = migtune_conn_open(alpha->uri, 0, 0, NULL, NULL);
     g_assert_nonnull(conn);
     /* An error on the library's connection is not the program's. */
-    g_assert_null(migtune_conn_lookup(conn, "no-such-guest", NULL));
+    g_assert_null(migtune_conn_lookup(conn, "no-such-guest", NULL, NULL));
     g_assert_cmpuint(n_called, ==, 0);
     g_assert_null(virConnectOpen("bogus:///system"));
     g_assert_cmpuint(n_called, ==, 1);
@@ -185,7 +185,7 @@ watch_often(gpointer conn)
 static void
 test_watching_from_several_threads(void)
 {
-    MigtuneConn *conn = migtune_conn_open(alpha->uri, 0, NULL);
+    MigtuneConn *conn = migtune_conn_open(alpha->uri, 0, 0, NULL, NULL);
     GThread *threads[3];
 
     for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
@@ -235,7 +235,7 @@ test_a_hanging_connect_blocks_nobody(void)
     gint n_events = 0;
 
     g_assert_cmpint(symlink(real, path), ==, 0);
-    conn = migtune_conn_open_full(uri, 0, 60000, cancellable, &error);
+    conn = migtune_conn_open(uri, 0, 60000, cancellable, &error);
     g_assert_no_error(error);
     migtune_conn_watch(conn, on_event, &n_events, &error);
     g_assert_no_error(error);
@@ -249,7 +249,7 @@ test_a_hanging_connect_blocks_nobody(void)
 
     thread = g_thread_new("cancel", cancel_soon, cancellable);
     begin = g_get_monotonic_time();
-    keys = migtune_conn_list(conn, &error);
+    keys = migtune_conn_list(conn, NULL, &error);
     g_test_message("cancelled after %.2f s: %s", seconds_since(begin),
                    error->message);
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);

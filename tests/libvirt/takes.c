@@ -21,7 +21,8 @@ static MigtuneLowering *
 lower(MigtuneConn *conn, const char *guest, const char *const *wishes)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(MigtuneDomain) domain = migtune_conn_lookup(conn, guest, &error);
+    g_autoptr(MigtuneDomain) domain =
+        migtune_conn_lookup(conn, guest, NULL, &error);
     g_autoptr(MigtunePlan) plan = NULL;
     virTypedParameterPtr params = NULL;
     MigtuneLowering *lowering;
@@ -29,10 +30,10 @@ lower(MigtuneConn *conn, const char *guest, const char *const *wishes)
 
     g_assert_no_error(error);
     g_assert_true(migtune_typed_params_parse(wishes, &params, &n, &error));
-    plan = migtune_domain_plan(domain, params, n, 0, &error);
+    plan = migtune_domain_plan(domain, params, n, 0, NULL, &error);
     g_assert_no_error(error);
     migtune_typed_params_free(params, n);
-    lowering = migtune_plan_lower(plan, NULL, &error);
+    lowering = migtune_plan_lower(plan, NULL, NULL, &error);
     g_assert_no_error(error);
 
     return lowering;
@@ -79,7 +80,8 @@ test_everything(void)
     virDomainPtr idle = host_add_guest(alpha, "idle", FALSE);
     gboolean has_zstd = daemon_has(idle, "compression.zstd.level");
     g_autoptr(GError) error = NULL;
-    g_autoptr(MigtuneConn) conn = migtune_conn_open(alpha->uri, 0, &error);
+    g_autoptr(MigtuneConn) conn =
+        migtune_conn_open(alpha->uri, 0, 0, NULL, &error);
     g_autoptr(MigtuneLowering) lowering = NULL;
     g_autoptr(MigtuneLowering) other = NULL;
     g_autoptr(JsonNode) document = NULL;
@@ -160,7 +162,8 @@ test_nothing_happens(void)
     };
     virDomainPtr domain = host_add_guest(alpha, "calm", TRUE);
     g_autoptr(GError) error = NULL;
-    g_autoptr(MigtuneConn) conn = migtune_conn_open(alpha->uri, 0, &error);
+    g_autoptr(MigtuneConn) conn =
+        migtune_conn_open(alpha->uri, 0, 0, NULL, &error);
     g_autoptr(GSubprocess) watcher = NULL;
     g_autofree char *first = snapshot("calm");
     g_autofree char *before = snapshot("calm");

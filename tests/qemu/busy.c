@@ -127,7 +127,7 @@ test_migrating(Case *test)
     check_refused(&tuned, mixed, MIGTUNE_SET_STRICT);
 
     plan = tuned_plan(&tuned, running, 0);
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
     check_verdicts(plan, kept);
     raw = guest_get(guest, FALSE, "downtime-limit");
@@ -136,7 +136,7 @@ test_migrating(Case *test)
     tuned_put_back(&tuned, before);
 
     plan = tuned_plan(&tuned, mixed, MIGTUNE_SET_BEST_EFFORT);
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
     check_verdicts(plan, some);
     g_clear_pointer(&plan, migtune_plan_unref);
@@ -149,7 +149,7 @@ test_migrating(Case *test)
                                             NULL };
 
         plan = tuned_plan(&tuned, same, MIGTUNE_SET_STRICT);
-        migtune_plan_apply(plan, &error);
+        migtune_plan_apply(plan, NULL, &error);
         g_assert_no_error(error);
         g_clear_pointer(&plan, migtune_plan_unref);
     }
@@ -157,7 +157,7 @@ test_migrating(Case *test)
     guest_do(guest, "migrate_cancel", NULL);
     wait_for_status(guest, "cancelled", NULL);
     plan = tuned_plan(&tuned, mixed, MIGTUNE_SET_STRICT);
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
     g_clear_pointer(&plan, migtune_plan_unref);
     tuned_put_back(&tuned, before);
@@ -191,7 +191,7 @@ test_incoming(Case *test)
             json_object_get_string_member(
                 json_array_get_object_element(steps, i), "side"), ==,
             "destination");
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
     raw = guest_get(guest, FALSE, "multifd-channels");
     g_assert_cmpint(json_node_get_int(raw), ==, 4);
@@ -225,7 +225,7 @@ test_listening(Case *test)
     tuned_up(&tuned, test, guest, NULL);
     check_refused(&tuned, late, 0);
     plan = tuned_plan(&tuned, fine, MIGTUNE_SET_STRICT);
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
     check_verdicts(plan, all);
     g_clear_pointer(&plan, migtune_plan_unref);

@@ -395,7 +395,7 @@ test_the_last_one_is_kept(Case *test)
         if (tuning_release(test->release) < pairs[i].since)
             continue;
         plan = tuned_plan(&tuned, pairs[i].words, MIGTUNE_SET_BEST_EFFORT);
-        migtune_plan_apply(plan, &error);
+        migtune_plan_apply(plan, NULL, &error);
         g_assert_no_error(error);
         g_assert_cmpint(
             migtune_plan_get_verdict(plan, 0, NULL, NULL, NULL, NULL), ==,

@@ -69,7 +69,7 @@ check_fault(Case *test, Guest *guest, gsize set, gsize fault, guint nth)
 
     tuned_up(&tuned, test, guest, options);
     plan = tuned_plan(&tuned, sets[set].words, 0);
-    ok = migtune_plan_apply(plan, &error);
+    ok = migtune_plan_apply(plan, NULL, &error);
     after = guest_dump(guest);
     g_clear_pointer(&plan, migtune_plan_unref);
     if (ok) {
@@ -85,7 +85,8 @@ check_fault(Case *test, Guest *guest, gsize set, gsize fault, guint nth)
     }
     /* The connection is of use again. */
     g_clear_error(&error);
-    migtune_domain_get_parameters(tuned.domain, NULL, &params, &n, 0, &error);
+    migtune_domain_get_parameters(tuned.domain, NULL, &params, &n, 0, NULL,
+                                  &error);
     g_assert_no_error(error);
     migtune_typed_params_free(params, n);
     tuned_down(&tuned);
@@ -142,7 +143,7 @@ test_the_way_back_fails(Case *test)
 
     tuned_up(&tuned, test, guest, options);
     plan = tuned_plan(&tuned, words, 0);
-    g_assert_false(migtune_plan_apply(plan, &error));
+    g_assert_false(migtune_plan_apply(plan, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STATE_UNKNOWN);
     g_assert_nonnull(strstr(error->message, "auto_converge is on and was off"));
     g_assert_null(strstr(error->message, "downtime is"));

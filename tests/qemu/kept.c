@@ -18,7 +18,7 @@ kept_apply(MigtunePlan *plan)
     g_autoptr(GError) error = NULL;
 
     g_assert_nonnull(plan);
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
 }
 
@@ -54,7 +54,8 @@ kept_begin(Case *test)
     int n = 0;
 
     g_assert_true(migtune_typed_params_parse(words, &params, &n, NULL));
-    plan = migtune_domain_plan(domain, params, n, MIGTUNE_SET_CONFIG, NULL);
+    plan =
+        migtune_domain_plan(domain, params, n, MIGTUNE_SET_CONFIG, NULL, NULL);
     migtune_typed_params_free(params, n);
     kept_apply(plan);
     for (int i = 0; i < n; i++)
@@ -82,19 +83,19 @@ test_restart(Case *test)
     guest = guest_new(test->release, kept_identity);
     before = guest_dump(guest);
     domain = kept_open(guest, &conn);
-    plan = migtune_domain_plan_kept(domain, 0, &error);
+    plan = migtune_domain_plan_kept(domain, 0, NULL, &error);
     g_assert_no_error(error);
     kept_apply(plan);
     kept_check(guest, 456, TRUE);
 
     /* Back, and nothing is kept any more. */
     reset = migtune_domain_plan_reset(
-        domain, MIGTUNE_SET_LIVE | MIGTUNE_SET_CONFIG, &error);
+        domain, MIGTUNE_SET_LIVE | MIGTUNE_SET_CONFIG, NULL, &error);
     g_assert_no_error(error);
     kept_apply(reset);
     after = guest_dump(guest);
     g_assert_cmpstr(after, ==, before);
-    nothing = migtune_domain_plan_kept(domain, 0, &error);
+    nothing = migtune_domain_plan_kept(domain, 0, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(migtune_plan_get_n_verdicts(nothing), ==, 0);
     tuning_count(test, "kept over a restart");

@@ -66,7 +66,7 @@ check_accepted(Tuned *tuned, const char *qmp, guint64 number,
     MigtuneVerdict verdict;
     guint64 now = 0;
 
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
     verdict = migtune_plan_get_verdict(plan, 0, NULL, NULL, NULL, NULL);
     g_clear_pointer(&plan, migtune_plan_unref);

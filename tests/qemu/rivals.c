@@ -24,7 +24,7 @@ plan_words(MigtuneDomain *domain, const char *const *words, GError **error)
     int n = 0;
 
     g_assert_true(migtune_typed_params_parse(words, &params, &n, NULL));
-    plan = migtune_domain_plan(domain, params, n, 0, error);
+    plan = migtune_domain_plan(domain, params, n, 0, NULL, error);
     migtune_typed_params_free(params, n);
 
     return plan;
@@ -52,10 +52,10 @@ test_two_monitors(Case *test)
     gint64 start;
 
     domain = tuned_open(guest_monitor(guest, 0), NULL, &conn);
-    other_conn = migtune_conn_open_full(uri, 0, 300, NULL, &error);
+    other_conn = migtune_conn_open(uri, 0, 300, NULL, &error);
     g_assert_no_error(error);
-    keys = migtune_conn_list(other_conn, NULL);
-    other = migtune_conn_open_domain(other_conn, keys[0], &error);
+    keys = migtune_conn_list(other_conn, NULL, NULL);
+    other = migtune_conn_open_domain(other_conn, keys[0], NULL, &error);
     g_assert_no_error(error);
 
     plan = plan_words(domain, first, &error);
@@ -66,7 +66,7 @@ test_two_monitors(Case *test)
     g_assert_cmpint(g_get_monotonic_time() - start, <, RIVALS_TIME_US);
     g_clear_error(&error);
 
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
     /* It sees what the first has done, and puts that back. */
     other_plan = plan_words(other, second, &error);
@@ -75,13 +75,13 @@ test_two_monitors(Case *test)
     g_assert_cmpuint(
         json_array_get_length(json_object_get_array_member(
             json_node_get_object(json), "warnings")), ==, 0);
-    migtune_plan_apply(other_plan, &error);
+    migtune_plan_apply(other_plan, NULL, &error);
     g_assert_no_error(error);
     g_clear_pointer(&other_plan, migtune_plan_unref);
-    other_plan = migtune_domain_plan_reset(other, MIGTUNE_SET_DEFAULTS,
-                                           &error);
+    other_plan =
+        migtune_domain_plan_reset(other, MIGTUNE_SET_DEFAULTS, NULL, &error);
     g_assert_no_error(error);
-    migtune_plan_apply(other_plan, &error);
+    migtune_plan_apply(other_plan, NULL, &error);
     g_assert_no_error(error);
     after = guest_dump(guest);
     g_assert_cmpstr(after, ==, before);
@@ -102,11 +102,11 @@ test_one_monitor(Case *test)
     gint64 start;
 
     domain = tuned_open(guest_monitor(guest, 0), NULL, &conn);
-    other_conn = migtune_conn_open_full(uri, 0, 300, NULL, &error);
+    other_conn = migtune_conn_open(uri, 0, 300, NULL, &error);
     g_assert_no_error(error);
-    keys = migtune_conn_list(other_conn, NULL);
+    keys = migtune_conn_list(other_conn, NULL, NULL);
     start = g_get_monotonic_time();
-    g_assert_null(migtune_conn_open_domain(other_conn, keys[0], &error));
+    g_assert_null(migtune_conn_open_domain(other_conn, keys[0], NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY);
     g_assert_cmpint(g_get_monotonic_time() - start, <, RIVALS_TIME_US);
     tuning_count(test, "rivals kept apart");
@@ -131,7 +131,7 @@ worker_run(gpointer data)
                                                  &error);
 
         g_assert_no_error(error);
-        migtune_plan_apply(plan, &error);
+        migtune_plan_apply(plan, NULL, &error);
         g_assert_no_error(error);
         for (guint j = 0; j < 2; j++)
             g_assert_cmpint(
@@ -274,7 +274,7 @@ test_killed(Case *test)
                                             "warnings");
     g_assert_cmpuint(json_array_get_length(warnings), ==, 1);
     g_test_message("%s", json_array_get_string_element(warnings, 0));
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
     g_clear_pointer(&plan, migtune_plan_unref);
 
@@ -316,7 +316,7 @@ tuning_child(char **args)
                                 cancellable));
     domain = tuned_open(args[0], cancellable, &conn);
     plan = plan_words(domain, (const char *const *)args + 1, &error);
-    if (plan && migtune_plan_apply(plan, &error))
+    if (plan && migtune_plan_apply(plan, NULL, &error))
         printf("done\n");
     else
         printf("%s\n", migtune_error_code_to_string(error->code));

@@ -143,7 +143,7 @@ check_host_cannot(Tuned *tuned, JsonObject *row, MigtunePlan *plan,
                    json_object_get_string_member(row, "name"),
                    host_reason(json_object_get_string_member(row, "qmp")),
                    refusal);
-    g_assert_false(migtune_plan_apply(plan, &error));
+    g_assert_false(migtune_plan_apply(plan, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
     g_assert_cmpstr(migtune_error_get_field(error,
                                             MIGTUNE_ERROR_FIELD_QEMU_DESC),
@@ -174,7 +174,7 @@ check_row(Tuned *tuned, JsonObject *row, gboolean theirs)
     if (refusal) {
         check_host_cannot(tuned, row, plan, refusal, before);
     } else {
-        migtune_plan_apply(plan, &error);
+        migtune_plan_apply(plan, NULL, &error);
         g_assert_no_error(error);
         check_in_force(tuned, row, &setting, plan);
         /* Nothing can unset it: only that it is the same again. */
@@ -277,7 +277,7 @@ test_compression(Case *test)
         if (!tuned_has(&tuned, methods[i].needs, methods[i].value))
             continue;
         plan = tuned_plan(&tuned, words, MIGTUNE_SET_STRICT);
-        migtune_plan_apply(plan, &error);
+        migtune_plan_apply(plan, NULL, &error);
         g_assert_no_error(error);
         g_assert_cmpint(
             migtune_plan_get_verdict(plan, 0, NULL, NULL, NULL, NULL), ==,
@@ -296,9 +296,9 @@ test_compression(Case *test)
         /* And off by name: what is compressed no more may stay parallel. */
         g_clear_pointer(&plan, migtune_plan_unref);
         plan = tuned_plan(&tuned, words, 0);
-        g_assert_true(migtune_plan_apply(plan, NULL));
+        g_assert_true(migtune_plan_apply(plan, NULL, NULL));
         off = tuned_plan(&tuned, none, 0);
-        migtune_plan_apply(off, &error);
+        migtune_plan_apply(off, NULL, &error);
         g_assert_no_error(error);
         g_assert_cmpint(
             migtune_plan_get_verdict(off, 0, NULL, NULL, NULL, NULL), ==,
@@ -368,7 +368,7 @@ check_absent(Tuned *tuned, const char *word, GString *golden)
         g_autofree char *now = NULL;
 
         if (migtune_plan_check(plan, NULL)) {
-            migtune_plan_apply(plan, &error);
+            migtune_plan_apply(plan, NULL, &error);
             g_assert_no_error(error);
         } else {
             tuned_assert_refused(tuned, plan, MIGTUNE_ERROR_UNSUPPORTED,

@@ -83,12 +83,12 @@ tuned_open(const char *path, GCancellable *cancellable, MigtuneConn **ret_conn)
     g_autoptr(GError) error = NULL;
     MigtuneDomain *domain;
 
-    *ret_conn = migtune_conn_open_full(uri, 0, 0, cancellable, &error);
+    *ret_conn = migtune_conn_open(uri, 0, 0, cancellable, &error);
     g_assert_no_error(error);
-    keys = migtune_conn_list(*ret_conn, &error);
+    keys = migtune_conn_list(*ret_conn, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(g_strv_length(keys), ==, 1);
-    domain = migtune_conn_open_domain(*ret_conn, keys[0], &error);
+    domain = migtune_conn_open_domain(*ret_conn, keys[0], NULL, &error);
     g_assert_no_error(error);
 
     return domain;
@@ -103,7 +103,7 @@ tuned_up(Tuned *tuned, const Case *test, Guest *guest, const char *const *more)
     tuned->guest = guest;
     tuned->proxy = proxy_new(guest, more);
     tuned->domain = tuned_open(proxy_path(tuned->proxy), NULL, &tuned->conn);
-    tuned->probe = migtune_domain_probe(tuned->domain, FALSE, &error);
+    tuned->probe = migtune_domain_probe(tuned->domain, FALSE, NULL, &error);
     g_assert_no_error(error);
 }
 
@@ -125,7 +125,7 @@ tuned_plan(Tuned *tuned, const char *const *words, unsigned int flags)
     int n = 0;
 
     g_assert_true(migtune_typed_params_parse(words, &params, &n, &error));
-    plan = migtune_domain_plan(tuned->domain, params, n, flags, &error);
+    plan = migtune_domain_plan(tuned->domain, params, n, flags, NULL, &error);
     g_assert_no_error(error);
     migtune_typed_params_free(params, n);
 
@@ -137,11 +137,11 @@ tuned_put_back(Tuned *tuned, const char *before)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(MigtunePlan) plan =
-        migtune_domain_plan_reset(tuned->domain, 0, &error);
+        migtune_domain_plan_reset(tuned->domain, 0, NULL, &error);
     g_autofree char *after = NULL;
 
     g_assert_no_error(error);
-    migtune_plan_apply(plan, &error);
+    migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
     after = guest_dump(tuned->guest);
     g_assert_cmpstr(after, ==, before);
@@ -156,7 +156,7 @@ tuned_assert_refused(Tuned *tuned, MigtunePlan *plan, MigtuneErrorCode code,
     g_autofree char *now = NULL;
     g_autoptr(GError) error = NULL;
 
-    g_assert_false(migtune_plan_apply(plan, &error));
+    g_assert_false(migtune_plan_apply(plan, NULL, &error));
     g_test_message("%s", error->message);
     g_assert_error(error, MIGTUNE_ERROR, (gint)code);
     sent_now = proxy_record(tuned->proxy);

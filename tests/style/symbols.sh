@@ -55,8 +55,11 @@ for header in "$source"/include/migtune/*.h; do
         }
         print line
     }' "$header"
-done | grep -o '\bmigtune_[a-z0-9_]* *(' | tr -d ' (' |
-    sort -u >"$scratch/declared"
+done | grep -o '\bmigtune_[a-z0-9_]* *(' | tr -d ' (' >"$scratch/functions"
+# The functions that G_DECLARE_FINAL_TYPE declares.
+sed -n 's/^G_DECLARE_FINAL_TYPE([^,]*, *\(migtune_[a-z0-9_]*\),.*/\1_get_type/p' \
+    "$source"/include/migtune/*.h |
+    sort -u - "$scratch/functions" >"$scratch/declared"
 same exported declared
 
 page=$source/docs/man/libmigtune.rst
