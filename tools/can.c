@@ -62,7 +62,8 @@ can_check_plan(MigtunePlan *plan)
 }
 
 int
-can_domain(MigtuneDomain *domain, const char *what, GCancellable *cancellable, GError **error)
+can_domain(MigtuneDomain *domain, const char *what, GCancellable *cancellable,
+           GError **error)
 {
     g_autoptr(JsonNode) found = NULL;
     g_autoptr(MigtunePlan) plan = NULL;

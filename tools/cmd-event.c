@@ -78,7 +78,8 @@ event_print(const Tool *tool, const Event *event)
 
 /* Fails if no domain has the name. */
 static gboolean
-event_check_domain(MigtuneConn *conn, const char *name, GCancellable *cancellable, GError **error)
+event_check_domain(MigtuneConn *conn, const char *name,
+                   GCancellable *cancellable, GError **error)
 {
     g_auto(GStrv) active = migtune_conn_list(conn, cancellable, error);
     g_auto(GStrv) inactive =

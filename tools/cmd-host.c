@@ -54,10 +54,11 @@ host_list_keys(Tool *tool, EachWhich which, GError **error)
 
     json_node_take_array(node, array);
     if (!conn ||
-        ((which & EACH_ACTIVE) &&
-         !host_add_keys(array, migtune_conn_list, conn, tool->cancellable, error)) ||
+        ((which & EACH_ACTIVE) && !host_add_keys(array, migtune_conn_list, conn,
+                                                 tool->cancellable, error)) ||
         ((which & EACH_INACTIVE) &&
-         !host_add_keys(array, migtune_conn_list_inactive, conn, tool->cancellable, error)))
+         !host_add_keys(array, migtune_conn_list_inactive, conn,
+                        tool->cancellable, error)))
         return TOOL_FAILED;
 
     if (tool->json) {
@@ -164,7 +165,8 @@ host_domstate(Tool *tool, const CmdLine *line, GError **error)
     g_autoptr(MigtuneDomain) domain =
         tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     g_autoptr(JsonNode) info =
-        domain ? migtune_domain_get_info(domain, tool->cancellable, error) : NULL;
+        domain ? migtune_domain_get_info(domain, tool->cancellable, error)
+               : NULL;
 
     if (!info)
         return TOOL_FAILED;
@@ -201,7 +203,8 @@ host_dominfo(Tool *tool, const CmdLine *line, GError **error)
     if (!domain)
         return TOOL_FAILED;
     if (cmd_line_has(line, "can"))
-        return can_domain(domain, cmd_line_get(line, "can"), tool->cancellable, error);
+        return can_domain(domain, cmd_line_get(line, "can"), tool->cancellable,
+                          error);
 
     info = migtune_domain_get_info(domain, tool->cancellable, error);
     if (!info)
@@ -302,11 +305,13 @@ host_probe(Tool *tool, const CmdLine *line, GError **error)
     if (!domain)
         return TOOL_FAILED;
 
-    found = migtune_domain_probe(domain, cmd_line_has(line, "refresh"), tool->cancellable, error);
+    found = migtune_domain_probe(domain, cmd_line_has(line, "refresh"),
+                                 tool->cancellable, error);
     if (!found)
         return TOOL_FAILED;
     if (cmd_line_has(line, "can"))
-        return can_domain(domain, cmd_line_get(line, "can"), tool->cancellable, error);
+        return can_domain(domain, cmd_line_get(line, "can"), tool->cancellable,
+                          error);
     if (tool->json) {
         out_json(found);
         return TOOL_DONE;

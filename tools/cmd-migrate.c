@@ -209,9 +209,9 @@ migrate_open_destination(Migration *migration, Tool *tool,
         return migration->source != NULL;
     }
 
-    migration->other = migtune_conn_open(
-        uri, tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0, tool->timeout_ms,
-        tool->cancellable, error);
+    migration->other =
+        migtune_conn_open(uri, tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0,
+                          tool->timeout_ms, tool->cancellable, error);
     if (migration->other)
         migration->destination = migtune_conn_lookup(migration->other, name,
                                                      tool->cancellable, error);
@@ -374,8 +374,9 @@ migrate_incoming(Tool *tool, const CmdLine *line, GError **error)
                          uri, FALSE);
         return migrate_print_steps(tool, steps);
     }
-    if (!migtune_domain_migrate_incoming(
-            domain, uri, resume ? MIGTUNE_MIGRATE_RESUME : 0, tool->cancellable, error))
+    if (!migtune_domain_migrate_incoming(domain, uri,
+                                         resume ? MIGTUNE_MIGRATE_RESUME : 0,
+                                         tool->cancellable, error))
         return TOOL_FAILED;
 
     return migrate_show(tool, domain, error);
@@ -452,10 +453,12 @@ migrate_info(Tool *tool, const CmdLine *line, GError **error)
 
 /* Fails unless the migration of @domain can be cancelled. */
 static gboolean
-migrate_check_abort(MigtuneDomain *domain, GCancellable *cancellable, GError **error)
+migrate_check_abort(MigtuneDomain *domain, GCancellable *cancellable,
+                    GError **error)
 {
     const char *name = migtune_domain_get_name(domain);
-    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, cancellable, error);
+    g_autoptr(JsonNode) info =
+        migtune_domain_get_job_info(domain, cancellable, error);
     const char *job;
 
     if (!info)

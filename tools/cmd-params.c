@@ -96,8 +96,8 @@ params_get_report(MigtuneDomain *domain, const ParamsGet *get,
                   GCancellable *cancellable, GError **error)
 {
     JsonNode *report = migtune_domain_report(
-        domain, params_has_pattern(get->names) ? NULL : get->names,
-        get->flags, cancellable, error);
+        domain, params_has_pattern(get->names) ? NULL : get->names, get->flags,
+        cancellable, error);
 
     if (report)
         params_filter(report, get);
@@ -301,7 +301,8 @@ typedef struct {
 /* Replaces NAME=default by the default value of this QEMU. */
 static gboolean
 params_expand_defaults(MigtuneDomain *domain, const PlansSettings *settings,
-                       PlansSettings *expanded, GCancellable *cancellable, GError **error)
+                       PlansSettings *expanded, GCancellable *cancellable,
+                       GError **error)
 {
     for (int i = 0; i < settings->n_params; i++) {
         const virTypedParameter *param = &settings->params[i];
@@ -339,11 +340,13 @@ params_expand_defaults(MigtuneDomain *domain, const PlansSettings *settings,
 
 static MigtunePlan *
 params_plan_settings(MigtuneDomain *domain, const CmdLine *line,
-                     const PlansSettings *settings, GCancellable *cancellable, GError **error)
+                     const PlansSettings *settings, GCancellable *cancellable,
+                     GError **error)
 {
     g_auto(PlansSettings) expanded = { NULL, 0 };
 
-    if (!params_expand_defaults(domain, settings, &expanded, cancellable, error))
+    if (!params_expand_defaults(domain, settings, &expanded, cancellable,
+                                error))
         return NULL;
 
     return migtune_domain_plan(domain, expanded.params, expanded.n_params,
@@ -515,7 +518,8 @@ params_change(Tool *tool, const CmdLine *line, const PlansSettings *settings,
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    plan = params_plan_settings(domain, line, settings, tool->cancellable, error);
+    plan =
+        params_plan_settings(domain, line, settings, tool->cancellable, error);
     if (!plan)
         return TOOL_FAILED;
 
@@ -693,11 +697,13 @@ params_plan_named(MigtuneDomain *domain, const char *const *names,
     /* A plan can lock the guest. */
     g_clear_pointer(&whole, migtune_plan_unref);
     return migtune_domain_plan(domain, settings.params, settings.n_params,
-                               flags & ~MIGTUNE_SET_DEFAULTS, cancellable, error);
+                               flags & ~MIGTUNE_SET_DEFAULTS, cancellable,
+                               error);
 }
 
 static MigtunePlan *
-params_plan_reset(const CmdLine *line, MigtuneDomain *domain, GCancellable *cancellable, GError **error)
+params_plan_reset(const CmdLine *line, MigtuneDomain *domain,
+                  GCancellable *cancellable, GError **error)
 {
     g_auto(GStrv) names = params_get_names(line);
     gboolean live = !cmd_line_has(line, "config") ||
@@ -710,8 +716,8 @@ params_plan_reset(const CmdLine *line, MigtuneDomain *domain, GCancellable *canc
         return params_plan_named(domain, (const char *const *)names, flags,
                                  cancellable, error);
     if (names)
-        return migtune_domain_plan_forget(
-            domain, (const char *const *)names, cancellable, error);
+        return migtune_domain_plan_forget(domain, (const char *const *)names,
+                                          cancellable, error);
 
     return migtune_domain_plan_reset(domain, flags, cancellable, error);
 }
@@ -806,7 +812,8 @@ params_apply_config(Tool *tool, const CmdLine *line, GError **error)
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
-    plan = migtune_domain_plan_kept(domain, plans_get_flags(line), tool->cancellable, error);
+    plan = migtune_domain_plan_kept(domain, plans_get_flags(line),
+                                    tool->cancellable, error);
     if (!plan)
         return TOOL_FAILED;
     if (migtune_plan_get_n_verdicts(plan) == 0 && !tool->json) {

@@ -20,7 +20,8 @@ plan_explain_can(Tool *tool, const CmdLine *line, GError **error)
         return can_release(cmd_line_get(line, "qemu"), what, error);
 
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
-    return domain ? can_domain(domain, what, tool->cancellable, error) : TOOL_FAILED;
+    return domain ? can_domain(domain, what, tool->cancellable, error)
+                  : TOOL_FAILED;
 }
 
 /* Returns whether the error is about the command line. */
@@ -38,8 +39,8 @@ static int
 plan_explain_libvirt(Tool *tool, const CmdLine *line, MigtunePlan *plan,
                      GError **error)
 {
-    g_autoptr(MigtuneLowering) lowering =
-        migtune_plan_lower(plan, cmd_line_get(line, "libvirt"), tool->cancellable, error);
+    g_autoptr(MigtuneLowering) lowering = migtune_plan_lower(
+        plan, cmd_line_get(line, "libvirt"), tool->cancellable, error);
     gboolean ok;
 
     if (!lowering)
@@ -93,7 +94,8 @@ plan_explain(Tool *tool, const CmdLine *line, GError **error)
         if (!domain)
             return TOOL_FAILED;
         plan = migtune_domain_plan(domain, settings.params, settings.n_params,
-                                   plans_get_flags(line), tool->cancellable, error);
+                                   plans_get_flags(line), tool->cancellable,
+                                   error);
     }
     if (!plan)
         return TOOL_FAILED;

@@ -220,7 +220,8 @@ static gboolean
 ref_hold_serve(RefHold *hold, const CmdLine *line, char **sockets,
                const char *key, GError **error)
 {
-    MigtuneDomain *domain = migtune_conn_open_domain(hold->conn, key, NULL, error);
+    MigtuneDomain *domain =
+        migtune_conn_open_domain(hold->conn, key, NULL, error);
     g_autofree char *address = ref_find_socket(sockets, key);
     char *served;
 
@@ -249,9 +250,8 @@ ref_hold_open(RefHold *hold, Tool *tool, const CmdLine *line, GError **error)
 
     if (!uri)
         return FALSE;
-    hold->conn = migtune_conn_open(uri, MIGTUNE_CONN_NO_CACHE,
-                                        tool->timeout_ms, tool->cancellable,
-                                        error);
+    hold->conn = migtune_conn_open(uri, MIGTUNE_CONN_NO_CACHE, tool->timeout_ms,
+                                   tool->cancellable, error);
     if (!hold->conn)
         return FALSE;
     keys = migtune_conn_list(hold->conn, tool->cancellable, error);

@@ -73,7 +73,8 @@ static void
 complete_add_domains(Completion *c, Tool *tool)
 {
     MigtuneConn *conn = tool_connect(tool, NULL);
-    g_auto(GStrv) keys = conn ? migtune_conn_list(conn, tool->cancellable, NULL) : NULL;
+    g_auto(GStrv) keys =
+        conn ? migtune_conn_list(conn, tool->cancellable, NULL) : NULL;
     g_autoptr(GPtrArray) results = NULL;
 
     if (!keys)

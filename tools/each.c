@@ -68,12 +68,13 @@ each_store_result(const char *key, MigtuneDomain *domain, const GError *error,
 static gboolean
 each_visit_inactive(Each *each, MigtuneConn *conn, GError **error)
 {
-    g_auto(GStrv) keys = migtune_conn_list_inactive(conn, each->cancellable, error);
+    g_auto(GStrv) keys =
+        migtune_conn_list_inactive(conn, each->cancellable, error);
 
     for (guint i = 0; keys && keys[i]; i++) {
         g_autoptr(GError) failure = NULL;
-        g_autoptr(MigtuneDomain) domain =
-            migtune_conn_open_domain(conn, keys[i], each->cancellable, &failure);
+        g_autoptr(MigtuneDomain) domain = migtune_conn_open_domain(
+            conn, keys[i], each->cancellable, &failure);
 
         each_store_result(keys[i], domain, failure, each);
     }
@@ -94,7 +95,9 @@ each_domain_of(Tool *tool, EachWhich which, EachFunc func, gconstpointer data,
     MigtuneConn *conn = tool_connect(tool, error);
     g_autoptr(GPtrArray) results =
         g_ptr_array_new_with_free_func(each_result_free);
-    Each each = { .func = func, .data = data, .results = results,
+    Each each = { .func = func,
+                  .data = data,
+                  .results = results,
                   .cancellable = tool->cancellable };
     gboolean done = TRUE;
 
@@ -103,7 +106,8 @@ each_domain_of(Tool *tool, EachWhich which, EachFunc func, gconstpointer data,
 
     g_mutex_init(&each.lock);
     if (which & EACH_ACTIVE)
-        done = migtune_conn_foreach(conn, 0, each_store_result, &each, tool->cancellable, error);
+        done = migtune_conn_foreach(conn, 0, each_store_result, &each,
+                                    tool->cancellable, error);
     if (done && (which & EACH_INACTIVE))
         done = each_visit_inactive(&each, conn, error);
     g_mutex_clear(&each.lock);

@@ -72,8 +72,9 @@ static gboolean
 migration_open_source(Migration *migration, GError **error)
 {
     if (!migration->source)
-        migration->source = migtune_conn_open_domain(
-            migration->conn, migration->key, migration->tool->cancellable, error);
+        migration->source =
+            migtune_conn_open_domain(migration->conn, migration->key,
+                                     migration->tool->cancellable, error);
 
     return migration->source != NULL;
 }
@@ -84,7 +85,8 @@ migration_ask(Migration *migration, GError **error)
     if (!migration_open_source(migration, error))
         return NULL;
 
-    return migtune_domain_get_job_info(migration->source, migration->tool->cancellable, error);
+    return migtune_domain_get_job_info(migration->source,
+                                       migration->tool->cancellable, error);
 }
 
 JsonNode *
@@ -138,11 +140,12 @@ migration_check_pair(Migration *migration, GError **error)
 {
     const char *here = migration->name;
     const char *there = migtune_domain_get_name(migration->destination);
-    g_autoptr(JsonNode) source =
-        migtune_domain_report(migration->source, NULL, 0, migration->tool->cancellable, error);
-    g_autoptr(JsonNode) destination = source
-        ? migtune_domain_report(migration->destination, NULL, 0, migration->tool->cancellable, error)
-        : NULL;
+    g_autoptr(JsonNode) source = migtune_domain_report(
+        migration->source, NULL, 0, migration->tool->cancellable, error);
+    g_autoptr(JsonNode) destination =
+        source ? migtune_domain_report(migration->destination, NULL, 0,
+                                       migration->tool->cancellable, error)
+               : NULL;
     g_autoptr(GString) text = g_string_new(NULL);
 
     if (!destination)
@@ -216,8 +219,8 @@ static gboolean
 migration_check_destination(Migration *migration, GError **error)
 {
     const char *name = migtune_domain_get_name(migration->destination);
-    g_autoptr(JsonNode) info =
-        migtune_domain_get_job_info(migration->destination, migration->tool->cancellable, error);
+    g_autoptr(JsonNode) info = migtune_domain_get_job_info(
+        migration->destination, migration->tool->cancellable, error);
 
     if (!info)
         return FALSE;
@@ -241,7 +244,8 @@ migration_check_action(Migration *migration, GError **error)
     if (g_strcmp0(migration->action, "postcopy") != 0)
         return TRUE;
 
-    report = migtune_domain_report(migration->source, names, 0, migration->tool->cancellable, &cause);
+    report = migtune_domain_report(migration->source, names, 0,
+                                   migration->tool->cancellable, &cause);
     if (report && g_strcmp0(migration_find_value(report, "postcopy"),
                             "on") == 0)
         return TRUE;
@@ -286,7 +290,8 @@ migration_listen(Migration *migration, GError **error)
 
     if (migtune_domain_migrate_incoming(
             migration->destination, migration->uri,
-            migration->resume ? MIGTUNE_MIGRATE_RESUME : 0, migration->tool->cancellable, &cause)) {
+            migration->resume ? MIGTUNE_MIGRATE_RESUME : 0,
+            migration->tool->cancellable, &cause)) {
         migration->listening = TRUE;
         return TRUE;
     }
@@ -552,7 +557,8 @@ migration_stop(Migration *migration, GError **error)
         return NULL;
     }
 
-    if (!migtune_domain_abort_job(migration->source, migration->tool->cancellable, &cause)) {
+    if (!migtune_domain_abort_job(migration->source,
+                                  migration->tool->cancellable, &cause)) {
         migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
                           _("%s: the migration could not be cancelled and may "
                             "still be running: %s"), migration->name,
@@ -571,8 +577,8 @@ migration_wait_arrival(Migration *migration)
     gint64 end = g_get_monotonic_time() + MIGRATION_ARRIVE_MS * (gint64)1000;
 
     for (;;) {
-        JsonNode *info =
-            migtune_domain_get_job_info(migration->destination, migration->tool->cancellable, NULL);
+        JsonNode *info = migtune_domain_get_job_info(
+            migration->destination, migration->tool->cancellable, NULL);
 
         if (!info || !migration_has(info, "state", "inmigrate") ||
             g_get_monotonic_time() > end)
@@ -586,7 +592,9 @@ JsonNode *
 migration_get_destination(Migration *migration)
 {
     return migration->destination
-        ? migtune_domain_get_job_info(migration->destination, migration->tool->cancellable, NULL) : NULL;
+               ? migtune_domain_get_job_info(migration->destination,
+                                             migration->tool->cancellable, NULL)
+               : NULL;
 }
 
 /* The source has sent everything; fails unless the guest has arrived. */
@@ -720,7 +728,8 @@ migration_wait(Migration *migration, Progress *progress, GError **error)
 
     /* The library knows the error of a migration that has ended. */
     if (migration_open_source(migration, error) &&
-        migtune_domain_wait_job(migration->source, 1000, NULL, migration->tool->cancellable, error))
+        migtune_domain_wait_job(migration->source, 1000, 0, NULL, NULL,
+                                migration->tool->cancellable, error))
         return TRUE;
     migration_add_place(migration, error);
     return FALSE;

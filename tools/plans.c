@@ -386,7 +386,8 @@ plans_get_status(const CmdLine *line, MigtunePlan *plan)
 
 JsonNode *
 plans_run_quietly(const CmdLine *line, MigtunePlan *plan, gboolean dry_run,
-                  int *ret_status, GCancellable *cancellable, GError **ret_error)
+                  int *ret_status, GCancellable *cancellable,
+                  GError **ret_error)
 {
     g_autoptr(GError) error = NULL;
     JsonNode *document;
@@ -420,7 +421,8 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     JsonObject *object;
     int status;
 
-    document = plans_run_quietly(line, plan, dry_run, &status, tool->cancellable, &failure);
+    document = plans_run_quietly(line, plan, dry_run, &status,
+                                 tool->cancellable, &failure);
     object = json_node_get_object(document);
 
     if (tool->json) {

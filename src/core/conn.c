@@ -89,6 +89,9 @@ migtune_conn_open_auth(const char *uri, unsigned int flags,
     /* Without the monitor a probe finds only a part of what QEMU has. */
     if (!(flags & ~MIGTUNE_CONN_MANAGE_LIBVIRT))
         conn->cache_dir = mt_cache_default_dir();
+    /* It is below the current directory if HOME is. */
+    if (conn->cache_dir && !g_path_is_absolute(conn->cache_dir))
+        g_clear_pointer(&conn->cache_dir, g_free);
     conn->driver = mt_registry_find(uri, error);
     if (!conn->driver)
         return NULL;
@@ -110,6 +113,8 @@ migtune_conn_init(MigtuneConn *conn)
 {
     mt_probing_init(&conn->probing);
     g_mutex_init(&conn->watch_lock);
+    g_mutex_init(&conn->domains_lock);
+    conn->domains = g_ptr_array_new();
 }
 
 static void
@@ -121,6 +126,8 @@ migtune_conn_finalize(GObject *object)
         conn->driver->close(conn->handle);
     mt_probing_clear(&conn->probing);
     g_mutex_clear(&conn->watch_lock);
+    g_mutex_clear(&conn->domains_lock);
+    g_ptr_array_unref(conn->domains);
     g_free(conn->cache_dir);
     g_free(conn->uri);
     G_OBJECT_CLASS(migtune_conn_parent_class)->finalize(object);

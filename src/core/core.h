@@ -48,6 +48,9 @@ struct _MigtuneConn {
 
     MtProbing probing;          /* has its own lock */
 
+    GMutex domains_lock;
+    GPtrArray *domains;         /* open ones, not owned; under domains_lock */
+
     GMutex watch_lock;          /* held while the driver's watch is changed */
     MigtuneEventFunc event_func; /* NULL: no watch; set before a watch begins */
     gpointer event_data;
@@ -76,6 +79,7 @@ struct _MigtuneDomain {
     GCancellable *cancellable;  /* NULL: the call cannot be cancelled */
     MtCaps *caps;               /* NULL until the first probe */
     gboolean caps_remembered;   /* they come from an earlier probe */
+    char *threads;              /* of the CPUs; NULL: not asked */
     gboolean cut;               /* a call ended before its answer came */
     gboolean identified;        /* driver->identify() was called */
     gboolean postcopy_asked;    /* start-postcopy was sent in this migration */

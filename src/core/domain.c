@@ -117,6 +117,7 @@ domain_reconnect(MtExec *exec, GCancellable *cancellable, GError **error)
         return FALSE;
 
     domain->cut = FALSE;
+    g_clear_pointer(&domain->threads, g_free);
     return TRUE;
 }
 
@@ -181,6 +182,9 @@ mt_domain_open(MigtuneConn *conn, const char *key, GCancellable *cancellable,
                        ? g_strdup(domain->identity.name)
                        : mt_domain_name_of_key(key);
     domain->qemu = domain_version_text(domain);
+    g_mutex_lock(&conn->domains_lock);
+    g_ptr_array_add(conn->domains, domain);
+    g_mutex_unlock(&conn->domains_lock);
 
     return g_steal_pointer(&domain);
 }
@@ -197,12 +201,18 @@ migtune_domain_finalize(GObject *object)
 {
     MigtuneDomain *domain = MIGTUNE_DOMAIN(object);
 
+    if (domain->conn) {
+        g_mutex_lock(&domain->conn->domains_lock);
+        g_ptr_array_remove_fast(domain->conn->domains, domain);
+        g_mutex_unlock(&domain->conn->domains_lock);
+    }
     if (domain->handle)
         domain->conn->driver->domain_close(domain->handle);
     mt_caps_unref(domain->caps);
     migtune_driver_identity_clear(&domain->identity);
     g_free(domain->key);
     g_free(domain->name);
+    g_free(domain->threads);
     g_mutex_clear(&domain->lock);
     g_cond_clear(&domain->changed);
     g_clear_object(&domain->conn);

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The journal: one JSON file for each guest process, and a lock file beside
- * it.  The file's name is a digest of what identifies the process, so that
- * what was remembered of a guest is gone when its QEMU has been restarted.
+ * The journal: one JSON file for each guest process, and one lock file for each
+ * guest.
  *
- * A file that cannot be understood is as good as none.
+ * The name of the JSON file is a digest of the process, so that a restarted
+ * QEMU has no journal.  The name of the lock file is a digest of the guest,
+ * because two monitors of one guest may identify its process differently.
+ *
+ * A file that is damaged counts as missing.  Files of processes that have ended
+ * are removed.
  */
 #include "config.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,29 +28,101 @@
 
 #include "migtune/migtune-error.h"
 
+/* Age at which the journal of an unidentified process is removed. */
+#define JOURNAL_MAX_AGE_S (30 * 24 * 3600)
+
 struct _MtJournal {
-    char *path;
+    char *path; /* NULL: the process is not identified */
     char *lock_path;
-    char *id;
+    char *id;          /* of the process */
     int lock_fd;       /* -1: not locked: nothing is written */
     JsonNode *content; /* what was begun and not ended yet */
     char *before;      /* of the file, before it was begun */
 };
 
-MtJournal *
-mt_journal_new(const char *id)
+/*
+ * A file below the state directory, for g_free().  If @id begins with the
+ * number and the start time of a process, so does the name of the file.
+ */
+static char *
+journal_path(const char *id, const char *ending)
 {
-    MtJournal *journal = g_new0(MtJournal, 1);
     g_autofree char *dir = mt_lock_state_dir();
     g_autofree char *digest =
         g_compute_checksum_for_string(G_CHECKSUM_SHA256, id, -1);
+    guint64 start;
+    guint pid;
 
-    journal->id = g_strdup(id);
-    journal->path = g_strdup_printf("%s/%.32s.json", dir, digest);
-    journal->lock_path = g_strdup_printf("%s/%.32s.lock", dir, digest);
+    if (sscanf(id, "process %u:%" G_GUINT64_FORMAT " ", &pid, &start) == 2)
+        return g_strdup_printf("%s/%u-%" G_GUINT64_FORMAT "-%.32s.%s", dir, pid,
+                               start, digest, ending);
+
+    return g_strdup_printf("%s/%.32s.%s", dir, digest, ending);
+}
+
+MtJournal *
+mt_journal_new(const char *guest, const char *process)
+{
+    MtJournal *journal = g_new0(MtJournal, 1);
+
+    journal->id = g_strdup(process);
+    journal->path = process ? journal_path(process, "json") : NULL;
+    journal->lock_path = journal_path(guest, "lock");
     journal->lock_fd = -1;
 
     return journal;
+}
+
+/* Whether the process @pid that started at @start, in clock ticks after boot,
+ * still runs. */
+static gboolean
+journal_process_runs(guint pid, guint64 start)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%u/stat", pid);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) fields = NULL;
+    const char *rest;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return FALSE;
+    rest = strrchr(text, ')');
+    if (!rest || rest[1] != ' ')
+        return TRUE;
+    fields = g_strsplit(rest + 2, " ", 21);
+
+    return g_strv_length(fields) < 20 ||
+           g_ascii_strtoull(fields[19], NULL, 10) == start;
+}
+
+/*
+ * Removes journals of processes that have ended, and those of unidentified
+ * processes after JOURNAL_MAX_AGE_S.  Lock files stay: if one was removed, two
+ * processes could lock two files of one name.
+ */
+static void
+journal_clean(const char *dir_path)
+{
+    g_autoptr(GDir) dir = g_dir_open(dir_path, 0, NULL);
+    gint64 oldest = g_get_real_time() / G_USEC_PER_SEC - JOURNAL_MAX_AGE_S;
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(dir_path, name, NULL);
+        GStatBuf status;
+        guint64 start;
+        guint pid;
+        gboolean over;
+
+        if (!g_str_has_suffix(name, ".json"))
+            continue;
+        if (sscanf(name, "%u-%" G_GUINT64_FORMAT "-", &pid, &start) == 2)
+            over = !journal_process_runs(pid, start);
+        else
+            over = g_lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+                   status.st_mtime < oldest;
+        if (over)
+            g_unlink(path);
+    }
 }
 
 gboolean
@@ -52,12 +130,20 @@ mt_journal_lock(MtJournal *journal, guint timeout_ms, GCancellable *cancellable,
                 char **ret_warning, GError **error)
 {
     g_autofree char *dir = g_path_get_dirname(journal->lock_path);
+    g_autofree char *reason = NULL; /* why there is no directory */
     g_autoptr(GError) cause = NULL;
 
     *ret_warning = NULL;
-    g_mkdir_with_parents(dir, 0700);
-    journal->lock_fd =
-        mt_lock_take(journal->lock_path, timeout_ms, cancellable, &cause);
+    /* A relative HOME or XDG_STATE_HOME is ignored. */
+    if (!g_path_is_absolute(dir)) {
+        migtune_error_set(&cause, MIGTUNE_ERROR_IO,
+                          _("HOME is not an absolute path"));
+    } else {
+        if (g_mkdir_with_parents(dir, 0700) < 0)
+            reason = g_strdup_printf("%s: %s", dir, g_strerror(errno));
+        journal->lock_fd =
+            mt_lock_take(journal->lock_path, timeout_ms, cancellable, &cause);
+    }
     if (!cause)
         return TRUE;
     if (!g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_IO)) {
@@ -69,7 +155,7 @@ mt_journal_lock(MtJournal *journal, guint timeout_ms, GCancellable *cancellable,
         _("no lock and no journal: %s; another migtune could change this "
           "guest at the same time, and 'reset' will not know its former "
           "state"),
-        cause->message);
+        reason ? reason : cause->message);
     return TRUE;
 }
 
@@ -100,7 +186,8 @@ mt_journal_load(MtJournal *journal, const MtCaps *caps, gboolean *interrupted)
     gboolean ended;
     gsize length;
 
-    if (!g_file_get_contents(journal->path, &text, &length, NULL))
+    if (!journal->path ||
+        !g_file_get_contents(journal->path, &text, &length, NULL))
         return NULL;
     root = mt_json_parse(text, length, NULL);
     if (!root || !JSON_NODE_HOLDS_OBJECT(root))
@@ -145,7 +232,7 @@ journal_write(MtJournal *journal, gboolean ended)
     g_autofree char *text = NULL;
     JsonObject *object;
 
-    if (journal->lock_fd < 0 || !journal->content)
+    if (journal->lock_fd < 0 || !journal->content || !journal->path)
         return;
 
     object = json_node_get_object(journal->content);
@@ -178,12 +265,18 @@ mt_journal_begin(MtJournal *journal, const MtCaps *caps, const MtSet *former)
                                mt_value_to_json(row, mt_set_get(all, row)));
         json_array_add_object_element(values, one);
     }
-    json_object_set_string_member(object, "id", journal->id);
+    mt_json_set_text(object, "id", journal->id);
     json_object_set_array_member(object, "former", values);
     g_clear_pointer(&journal->content, json_node_unref);
     journal->content = mt_json_node_new_object(object);
     g_clear_pointer(&journal->before, g_free);
-    g_file_get_contents(journal->path, &journal->before, NULL, NULL);
+    if (journal->path &&
+        !g_file_get_contents(journal->path, &journal->before, NULL, NULL)) {
+        g_autofree char *dir = g_path_get_dirname(journal->path);
+
+        /* The first change of a process: now and then is often enough. */
+        journal_clean(dir);
+    }
     journal_write(journal, FALSE);
 }
 
@@ -196,7 +289,7 @@ mt_journal_end(MtJournal *journal)
 void
 mt_journal_abort(MtJournal *journal)
 {
-    if (journal->lock_fd < 0 || !journal->content)
+    if (journal->lock_fd < 0 || !journal->content || !journal->path)
         return;
 
     if (journal->before)

@@ -16,8 +16,12 @@ G_BEGIN_DECLS
 
 typedef struct _MtJournal MtJournal;
 
-/* The journal of the guest that @id stands for; nothing is opened yet. */
-MtJournal *mt_journal_new(const char *id);
+/*
+ * The journal of @process, a text that identifies a QEMU process; NULL if the
+ * process is not known, and then nothing is recorded.  @guest is a text that
+ * every monitor of the guest has in common.  Nothing is opened yet.
+ */
+MtJournal *mt_journal_new(const char *guest, const char *process);
 
 /*
  * Locks the guest against every other change, and waits up to @timeout_ms for

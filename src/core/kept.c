@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is kept with a domain.
+ * The settings that are kept with a domain.
  *
- * It is changed by name and under a lock: the present document is read, only
- * what the change is about is touched, and it is written.  Locks end at this
- * host, and virsh takes none: so it is read once more right before it is
- * written, and afterwards, and if somebody else was at it, all is done again.
+ * A change reads the document, edits only the names of the change, and writes
+ * the document, under a lock.  The lock covers this host only, and virsh takes
+ * none, so the document is read again right before and after it is written; if
+ * another program changed it meanwhile, the change starts again.
  */
 #include "config.h"
 
@@ -20,7 +20,7 @@
 #include "util/json-peek.h"
 #include "util/lock.h"
 
-/* How often others may get in between. */
+/* Attempts before a change fails because of other writers. */
 #define KEPT_MAX_TRIES 20
 
 MtKeptChange *
@@ -54,7 +54,7 @@ mt_kept_change_put(MtKeptChange *change, const char *name, const char *value)
     g_hash_table_insert(change->values, g_strdup(name), g_strdup(value));
 }
 
-/* "64MiB", "300ms": with a unit, so that a bare number's does not matter. */
+/* A value with its unit: "64MiB", "300ms". */
 static char *
 kept_value_text(const MtRow *row, const MtValue *value)
 {
@@ -108,19 +108,21 @@ mt_kept_change_to_json(const MtKeptChange *change)
     return array;
 }
 
-/* The file of a domain that has no better place.  What names a monitor and
- * not a guest is no name: two guests would share it. */
+/* The file of a domain.  Without a UUID it is that of this guest at this
+ * address, because two guests of one name must not share it. */
 static char *
 kept_path(const MigtuneDomain *domain)
 {
-    const MigtuneDriverIdentity *identity = &domain->identity;
+    const char *key = domain->key;
+    g_autofree char *name =
+        g_path_is_absolute(key)
+            ? g_strdup_printf("%s %s", domain->name, key)
+            : g_strdup_printf("%s %s %s", domain->name, domain->conn->uri, key);
 
-    return mt_store_path(identity->uuid, identity->name && *identity->name
-                                             ? identity->name
-                                             : domain->key);
+    return mt_store_path(domain->identity.uuid, name);
 }
 
-/* Where it is, for people. */
+/* What a message calls the document. */
 static char *
 kept_where(const MigtuneDomain *domain, MigtuneDriverKept which)
 {
@@ -140,7 +142,7 @@ mt_domain_keeps_live(const MigtuneDomain *domain)
     return driver->kept_get && driver->kept_set && !domain->identity.inactive;
 }
 
-/* The text; NULL in @ret_text when there is none. */
+/* Reads the document; @ret_text is NULL if there is none. */
 static gboolean
 kept_read(MigtuneDomain *domain, MigtuneDriverKept which, char **ret_text,
           GError **error)
@@ -210,13 +212,14 @@ mt_domain_kept_load(MigtuneDomain *domain, MigtuneDriverKept which,
     return kept_parse(domain, which, text, error);
 }
 
-/* Passes on what is wrong with what is kept, and says what is to be done. */
+/* Passes on the faults of a document, and says what to do. */
 static void
 kept_fail(GError **error, GError *cause)
 {
     if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_VALUE)) {
         char *message = g_strdup_printf(
-            _("%s; it was left as it is: repair or remove it by hand"),
+            _("%s; nothing was changed: repair or remove the kept settings by "
+              "hand"),
             cause->message);
 
         g_free(cause->message);
@@ -239,8 +242,8 @@ mt_domain_kept_load_valid(MigtuneDomain *domain, MigtuneDriverKept which,
     return NULL;
 }
 
-/* Only a lock that somebody else keeps is a failure where there is another
- * way to notice a collision. */
+/* Where the driver keeps the settings, a lock that cannot be opened is not an
+ * error: collisions are noticed by reading back. */
 static gboolean
 kept_lock(MigtuneDomain *domain, int *ret_lock, GError **error)
 {
@@ -258,6 +261,8 @@ kept_lock(MigtuneDomain *domain, int *ret_lock, GError **error)
         g_autofree char *dir = mt_lock_state_dir();
 
         path = g_strdup_printf("%s/kept-%.32s.lock", dir, digest);
+        if (!g_path_is_absolute(dir))
+            return TRUE;
         g_mkdir_with_parents(dir, 0700);
         *ret_lock = mt_lock_take(path, timeout_ms, domain->cancellable, &cause);
         if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_IO))
@@ -282,7 +287,21 @@ mt_kept_row(const char *name)
     return mt_row_find(name, &qmp);
 }
 
-/* The same parameter under another name gives way. */
+/*
+ * Records in @inverse that @name had the value @former, NULL for none, before
+ * it got @value.  After a retry the document may contain what this change
+ * wrote itself; that is not a former value.
+ */
+static void
+kept_note_former(MtKeptChange *inverse, const char *name, const char *former,
+                 const char *value)
+{
+    if (!g_hash_table_contains(inverse->values, name) ||
+        g_strcmp0(former, value) != 0)
+        mt_kept_change_put(inverse, name, former);
+}
+
+/* Removes entries for the same parameter under other names. */
 static void
 kept_remove_aliases(MtKept *kept, const char *name, MtKeptChange *inverse)
 {
@@ -293,9 +312,26 @@ kept_remove_aliases(MtKept *kept, const char *name, MtKeptChange *inverse)
 
         if (mt_kept_row(entry->name) != row || strcmp(entry->name, name) == 0)
             continue;
-        mt_kept_change_put(inverse, entry->name, entry->value);
+        kept_note_former(inverse, entry->name, entry->value, NULL);
         mt_kept_remove(kept, mt_kept_nth(kept, i)->name);
     }
+}
+
+static void
+kept_edit_policy(MtKept *kept, const MtKeptChange *change,
+                 MtKeptChange *inverse)
+{
+    const char *former = mt_kept_policy(kept);
+
+    if (!change->policy && !change->removes_policy)
+        return;
+    if ((!inverse->policy && !inverse->removes_policy) ||
+        g_strcmp0(former, change->policy) != 0) {
+        g_free(inverse->policy);
+        inverse->policy = g_strdup(former);
+        inverse->removes_policy = !former;
+    }
+    mt_kept_set_policy(kept, change->policy);
 }
 
 static gboolean
@@ -307,7 +343,7 @@ kept_edit(MtKept *kept, const MtKeptChange *change, MtKeptChange *inverse,
         const char *value = g_hash_table_lookup(change->values, name);
         const MtKeptEntry *entry = mt_kept_find(kept, name);
 
-        mt_kept_change_put(inverse, name, entry ? entry->value : NULL);
+        kept_note_former(inverse, name, entry ? entry->value : NULL, value);
         if (!value) {
             mt_kept_remove(kept, name);
             continue;
@@ -316,24 +352,16 @@ kept_edit(MtKept *kept, const MtKeptChange *change, MtKeptChange *inverse,
         if (!mt_kept_put(kept, name, value, error))
             return FALSE;
     }
-    if (change->policy) {
-        inverse->policy =
-            g_strdup(mt_kept_policy(kept) ? mt_kept_policy(kept)
-                                          : mt_policy_to_string(0));
-        mt_kept_set_policy(kept, change->policy);
-    }
+    kept_edit_policy(kept, change, inverse);
 
     return TRUE;
 }
 
-/* Whether the change is in what is there now. */
+/* Whether @kept contains the change. */
 static gboolean
-kept_has(MigtuneDomain *domain, MigtuneDriverKept which,
-         const MtKeptChange *change)
+kept_has(const MtKept *kept, const MtKeptChange *change)
 {
-    g_autoptr(MtKept) kept = mt_domain_kept_load(domain, which, NULL);
-
-    for (guint i = 0; kept && i < change->names->len; i++) {
+    for (guint i = 0; i < change->names->len; i++) {
         const char *name = g_ptr_array_index(change->names, i);
         const MtKeptEntry *entry = mt_kept_find(kept, name);
 
@@ -342,14 +370,63 @@ kept_has(MigtuneDomain *domain, MigtuneDriverKept which,
             return FALSE;
     }
 
-    return kept != NULL;
+    return TRUE;
 }
 
 typedef enum {
-    KEPT_FAILED,
-    KEPT_DONE,
-    KEPT_AGAIN, /* somebody else was at it */
+    KEPT_FAILED,  /* nothing was changed */
+    KEPT_DONE,    /* changed and read back */
+    KEPT_AGAIN,   /* another writer changed the document */
+    KEPT_UNKNOWN, /* written perhaps; it cannot be read back */
 } KeptOutcome;
+
+/* Fails with @cause, which is taken, and the names of the change. */
+static KeptOutcome
+kept_fail_unknown(MigtuneDomain *domain, MigtuneDriverKept which,
+                  const MtKeptChange *change, GError *cause, GError **error)
+{
+    g_autofree char *where = kept_where(domain, which);
+    g_autofree char *names = NULL;
+
+    g_ptr_array_add(change->names, NULL);
+    names = g_strjoinv(", ", (char **)change->names->pdata);
+    g_ptr_array_set_size(change->names, change->names->len - 1);
+    migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
+                      _("it is not known whether %s was changed (%s): %s"),
+                      where, names, cause->message);
+    g_error_free(cause);
+
+    return KEPT_UNKNOWN;
+}
+
+/*
+ * Reads the document back after it was written; @write_error, which is taken,
+ * is what the driver said about that, or NULL.  One read that fails is
+ * repeated: the daemon may have been restarted.
+ */
+static KeptOutcome
+kept_verify(MigtuneDomain *domain, MigtuneDriverKept which,
+            const MtKeptChange *change, const char *before, GError *write_error,
+            GError **error)
+{
+    g_autoptr(GError) failure = write_error;
+    g_autofree char *after = NULL;
+    g_autoptr(MtKept) kept = NULL;
+    GError *cause = NULL;
+
+    if (!kept_read(domain, which, &after, NULL) &&
+        !kept_read(domain, which, &after, &cause))
+        return kept_fail_unknown(domain, which, change, cause, error);
+    kept = kept_parse(domain, which, after, NULL);
+    if (kept && kept_has(kept, change))
+        return KEPT_DONE;
+    if (failure && g_strcmp0(before, after) == 0) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return KEPT_FAILED;
+    }
+
+    return KEPT_AGAIN;
+}
 
 static KeptOutcome
 kept_try(MigtuneDomain *domain, MigtuneDriverKept which,
@@ -374,10 +451,9 @@ kept_try(MigtuneDomain *domain, MigtuneDriverKept which,
         return KEPT_FAILED;
     if (g_strcmp0(before, again) != 0)
         return KEPT_AGAIN;
-    if (!kept_write(domain, which, kept, error))
-        return KEPT_FAILED;
 
-    return kept_has(domain, which, change) ? KEPT_DONE : KEPT_AGAIN;
+    kept_write(domain, which, kept, &cause);
+    return kept_verify(domain, which, change, before, cause, error);
 }
 
 gboolean
@@ -385,6 +461,7 @@ mt_domain_kept_change(MigtuneDomain *domain, MigtuneDriverKept which,
                       const MtKeptChange *change, MtKeptChange **ret_inverse,
                       GError **error)
 {
+    g_autoptr(MtKeptChange) inverse = mt_kept_change_new();
     KeptOutcome outcome = KEPT_AGAIN;
     int lock = -1;
 
@@ -399,23 +476,20 @@ mt_domain_kept_change(MigtuneDomain *domain, MigtuneDriverKept which,
     if (!kept_lock(domain, &lock, error))
         return FALSE;
 
-    for (guint i = 0; i < KEPT_MAX_TRIES && outcome == KEPT_AGAIN; i++) {
-        g_autoptr(MtKeptChange) inverse = mt_kept_change_new();
-
+    for (guint i = 0; i < KEPT_MAX_TRIES && outcome == KEPT_AGAIN; i++)
         outcome = kept_try(domain, which, change, inverse, error);
-        if (outcome == KEPT_DONE && ret_inverse)
-            *ret_inverse = g_steal_pointer(&inverse);
-    }
     if (outcome == KEPT_AGAIN) {
         g_autofree char *where = kept_where(domain, which);
 
         migtune_error_set(error, MIGTUNE_ERROR_BUSY,
-                          _("%s was changed by somebody else each of %d "
-                            "times"),
+                          _("another program changed %s during each of %d "
+                            "attempts"),
                           where, KEPT_MAX_TRIES);
     }
     if (lock >= 0)
         close(lock);
+    if (outcome == KEPT_DONE && ret_inverse)
+        *ret_inverse = g_steal_pointer(&inverse);
 
     return outcome == KEPT_DONE;
 }

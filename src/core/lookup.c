@@ -212,12 +212,61 @@ lookup_fail(const Lookup *lookup, guint n_keys, GError **error)
     }
 }
 
-/* What tells guests of one name apart. */
+/* Whether the guest with this key is open on @conn and is not called @name. */
+static gboolean
+lookup_is_other(MigtuneConn *conn, const char *key, const char *name)
+{
+    gboolean other = FALSE;
+
+    g_mutex_lock(&conn->domains_lock);
+    for (guint i = 0; i < conn->domains->len && !other; i++) {
+        MigtuneDomain *domain = g_ptr_array_index(conn->domains, i);
+
+        other =
+            strcmp(domain->key, key) == 0 && !mt_domain_is_called(domain, name);
+    }
+    g_mutex_unlock(&conn->domains_lock);
+
+    return other;
+}
+
+/*
+ * Removes the keys of guests that need not be asked: of @found, and of those
+ * that are open on @conn and have another name.  Their monitors are in use, by
+ * this very connection.
+ */
+static void
+lookup_drop(MigtuneConn *conn, char **keys, const char *name,
+            const MigtuneDomain *found)
+{
+    char **to = keys;
+
+    for (char **from = keys; *from; from++) {
+        if ((found && strcmp(found->key, *from) == 0) ||
+            lookup_is_other(conn, *from, name))
+            g_free(*from);
+        else
+            *to++ = *from;
+    }
+    *to = NULL;
+}
+
+static int
+lookup_compare_keys(gconstpointer a, gconstpointer b)
+{
+    MigtuneDomain *const *first = a;
+    MigtuneDomain *const *second = b;
+
+    return strcmp((*first)->key, (*second)->key);
+}
+
+/* Lists the keys of guests of one name. */
 static void
 lookup_fail_ambiguous(const Lookup *lookup, GError **error)
 {
     g_autoptr(GString) list = g_string_new(NULL);
 
+    g_ptr_array_sort(lookup->found, lookup_compare_keys);
     for (guint i = 0; i < lookup->found->len; i++) {
         MigtuneDomain *domain = g_ptr_array_index(lookup->found, i);
 
@@ -270,6 +319,7 @@ migtune_conn_lookup(MigtuneConn *conn, const char *name,
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(GError) failure = NULL;
     g_auto(GStrv) keys = NULL;
+    guint n_keys;
 
     g_mutex_init(&lookup.lock);
     g_cond_init(&lookup.changed);
@@ -293,9 +343,12 @@ migtune_conn_lookup(MigtuneConn *conn, const char *name,
     if (domain &&
         (!domain->identity.name || strcmp(domain->identity.name, name) == 0))
         return g_steal_pointer(&domain);
-    g_clear_pointer(&domain, migtune_domain_unref);
 
+    n_keys = g_strv_length(keys);
+    lookup_drop(conn, keys, name, domain);
     lookup_ask_all(&lookup, conn, keys, cancellable);
+    if (domain)
+        g_ptr_array_add(lookup.found, g_steal_pointer(&domain));
     if (lookup.found->len == 1)
         return migtune_domain_ref(g_ptr_array_index(lookup.found, 0));
 
@@ -305,7 +358,7 @@ migtune_conn_lookup(MigtuneConn *conn, const char *name,
         migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
                           _("cancelled while guests were being asked"));
     else
-        lookup_fail(&lookup, g_strv_length(keys), error);
+        lookup_fail(&lookup, n_keys, error);
 
     return NULL;
 }

@@ -10,10 +10,13 @@
 
 #include "config.h"
 
+#include <string.h>
+
 #include "core/journal.h"
 #include "core/plan-kept.h"
 #include "plan/apply.h"
 #include "util/i18n.h"
+#include "util/json-peek.h"
 
 struct _MigtunePlan {
     GObject parent_instance;
@@ -131,21 +134,68 @@ migtune_plan_unref(MigtunePlan *plan)
         g_object_unref(plan);
 }
 
-/* The journal of the guest, not locked. */
+/*
+ * Asks for the threads of the guest's CPUs, once for each connection: they tell
+ * one QEMU process from the next where the driver cannot, as over TCP.  FALSE
+ * if there are none.
+ */
+static gboolean
+plan_ask_threads(MigtuneDomain *domain)
+{
+    g_autoptr(JsonNode) cpus = NULL;
+    g_autoptr(GString) text = g_string_new("threads");
+    JsonArray *array;
+
+    if (domain->threads)
+        return *domain->threads != '\0';
+    domain->threads = g_strdup("");
+    cpus = mt_exec_one(&domain->exec, "query-cpus-fast", NULL,
+                       domain->cancellable, NULL);
+    if (!cpus || !JSON_NODE_HOLDS_ARRAY(cpus))
+        return FALSE;
+    array = json_node_get_array(cpus);
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        JsonNode *cpu = json_array_get_element(array, i);
+        gint64 thread;
+
+        if (JSON_NODE_HOLDS_OBJECT(cpu) &&
+            mt_json_peek_int(json_node_get_object(cpu), "thread-id", &thread))
+            g_string_append_printf(text, " %" G_GINT64_FORMAT, thread);
+    }
+
+    if (!strchr(text->str, ' '))
+        return FALSE;
+
+    g_free(domain->threads);
+    domain->threads = g_string_free(g_steal_pointer(&text), FALSE);
+    return TRUE;
+}
+
+/* The journal of the guest's process and the lock of the guest; neither is
+ * opened yet. */
 static MtJournal *
 plan_new_journal(MigtuneDomain *domain)
 {
-    const MigtuneConn *conn = domain->conn;
-    g_autofree char *id = NULL;
+    const MigtuneDriverIdentity *identity = &domain->identity;
+    g_autofree char *guest = NULL;
+    g_autofree char *process = NULL;
 
-    if (domain->identity.instance)
-        id = g_strdup_printf("instance %s", domain->identity.instance);
+    /* The same for every monitor of the guest, and for every driver. */
+    if (identity->uuid)
+        guest = g_strdup_printf("uuid %s", identity->uuid);
+    else if (identity->name && *identity->name)
+        guest = g_strdup_printf("name %s", identity->name);
     else
-        id =
-            g_strdup_printf("address %s %s %s", conn->uri, domain->key,
-                            domain->identity.uuid ? domain->identity.uuid : "");
+        guest =
+            g_strdup_printf("address %s %s", domain->conn->uri, domain->key);
 
-    return mt_journal_new(id);
+    if (identity->instance)
+        process = g_strdup_printf("process %s ", identity->instance);
+    else if (plan_ask_threads(domain))
+        process = g_strdup_printf("address %s %s %s %s", domain->conn->uri,
+                                  domain->key, guest, domain->threads);
+
+    return mt_journal_new(guest, process);
 }
 
 static void
@@ -168,13 +218,15 @@ static MtPlan *
 plan_new_live(MigtuneDomain *domain, const virTypedParameter *params,
               int n_params, MtPolicy policy, GError **error)
 {
-    g_autoptr(MtJournal) journal = plan_new_journal(domain);
+    g_autoptr(MtJournal) journal = NULL;
     MtState *state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     MtPlan *plan;
 
     if (!state)
         return NULL;
 
+    /* Only now the driver has identified the process. */
+    journal = plan_new_journal(domain);
     plan = mt_plan_new(domain->name, domain->qemu, domain->caps, state, params,
                        n_params, policy);
     plan_warn_interrupted(plan, journal);
@@ -258,10 +310,10 @@ migtune_domain_plan_kept(MigtuneDomain *domain, unsigned int flags,
     kept = mt_domain_kept_for_plan(domain, which, error);
     if (!kept)
         return NULL;
-    journal = plan_new_journal(domain);
     state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     if (!state)
         return NULL;
+    journal = plan_new_journal(domain);
 
     plan =
         plan_wrap(mt_plan_new_from_kept(domain, kept, state,
@@ -291,7 +343,7 @@ plan_defaults(const MigtuneDomain *domain)
 static MtPlan *
 plan_new_reset(MigtuneDomain *domain, gboolean defaults, GError **error)
 {
-    g_autoptr(MtJournal) journal = plan_new_journal(domain);
+    g_autoptr(MtJournal) journal = NULL;
     g_autoptr(MtState) state =
         mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     g_autoptr(MtSet) values = NULL;
@@ -299,10 +351,12 @@ plan_new_reset(MigtuneDomain *domain, gboolean defaults, GError **error)
     if (!state)
         return NULL;
 
-    if (defaults)
+    if (defaults) {
         values = plan_defaults(domain);
-    else
+    } else {
+        journal = plan_new_journal(domain);
         values = mt_journal_load(journal, domain->caps, NULL);
+    }
     if (!values) {
         /* The two are remembered apart: a guest is told from one of the same
          * name by what its monitor says. */
@@ -364,8 +418,9 @@ migtune_domain_plan_reset(MigtuneDomain *domain, unsigned int flags,
 
     if (!mt_core_check_flags(flags, MIGTUNE_SET_DEFAULTS | PLAN_TARGETS,
                              error) ||
-        !mt_domain_get_targets(domain, flags & MIGTUNE_SET_LIVE,
-                               flags & MIGTUNE_SET_CONFIG, &targets, error))
+        !mt_domain_get_targets(
+            domain, flags & MIGTUNE_SET_LIVE || !(flags & MIGTUNE_SET_CONFIG),
+            flags & MIGTUNE_SET_CONFIG, &targets, error))
         return NULL;
     if (targets & MT_TARGET_CONFIG) {
         kept = mt_domain_kept_load_valid(domain, MIGTUNE_DRIVER_KEPT_CONFIG,
@@ -611,9 +666,11 @@ migtune_plan_apply(MigtunePlan *plan, GCancellable *cancellable, GError **error)
     hold = mt_domain_hold(plan->domain, cancellable, error);
     if (!hold)
         return FALSE;
-    journal = plan_new_journal(plan->domain);
-    if (plan->targets & MT_TARGET_LIVE && !plan_lock(plan, journal, error))
-        return FALSE;
+    if (plan->targets & MT_TARGET_LIVE) {
+        journal = plan_new_journal(plan->domain);
+        if (!plan_lock(plan, journal, error))
+            return FALSE;
+    }
 
     plan->tried = TRUE;
     /* Kept settings go first: they can be put back whatever happens to the

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Plans that have to do with what is kept.
+ * Plans about kept settings.
  *
- * What is kept are wishes, not values: a later start may be of another QEMU,
- * and then they are translated for that one.  When they are set it can only be
- * told what a fresh QEMU of the present kind would make of them.
+ * Requests are kept, not values: a later start may use another QEMU, and then
+ * the requests are translated for that QEMU.  When they are set, they are
+ * judged by a fresh start of the present QEMU.
  */
 #include "config.h"
 
@@ -45,7 +45,7 @@ mt_targets_to_json(MtTargets targets)
     return array;
 }
 
-/* A plan for a QEMU like the one that runs, when it has just been started. */
+/* A plan for a fresh start of the QEMU that runs now. */
 static MtPlan *
 plan_new_fresh(MigtuneDomain *domain, const virTypedParameter *params,
                int n_params, MtPolicy policy)
@@ -95,7 +95,8 @@ plan_find_wish(const MtPlan *plan, const MtRow *row)
     return NULL;
 }
 
-/* What is kept and not wished anew, followed by room for @n_more. */
+/* The kept settings that @plan does not request anew, followed by room for
+ * @n_more. */
 static virTypedParameterPtr
 plan_params_besides(const MtPlan *plan, const MtKept *kept, int n_more,
                     int *ret_n)
@@ -116,7 +117,7 @@ plan_params_besides(const MtPlan *plan, const MtKept *kept, int n_more,
     return left;
 }
 
-/* Hands the refusals of @both to the wishes of @plan. */
+/* Copies the refusals of @both to the requests of @plan. */
 static gboolean
 plan_take_refusals(MtPlan *plan, const MtPlan *both)
 {
@@ -156,7 +157,7 @@ mt_plan_check_together(MtPlan *plan, MigtuneDomain *domain, const MtKept *kept,
     all = plan_params_besides(plan, kept, n_params, &n);
     if (n > 0) {
         before = plan_new_fresh(domain, all, n, policy);
-        /* These are the caller's, and are not released with the others. */
+        /* The caller owns these: they are not released with the others. */
         memcpy(all + n, params, n_params * sizeof(*params));
         both = plan_new_fresh(domain, all, n + n_params, policy);
     }
@@ -175,7 +176,7 @@ mt_plan_check_together(MtPlan *plan, MigtuneDomain *domain, const MtKept *kept,
     migtune_typed_params_free(all, n);
 }
 
-/* Says where a refused wish stands. */
+/* Adds the line of the document to the reason of each refusal. */
 static void
 plan_add_lines(MtPlan *plan, const MtKept *kept)
 {
@@ -244,8 +245,8 @@ mt_domain_kept_for_plan(MigtuneDomain *domain, MigtuneDriverKept which,
     return kept;
 }
 
-/* Changes what is kept with the guest that runs, which is worth a warning
- * when it fails: what was asked for is done. */
+/* Changes the record of the running guest.  A failure is a warning, because the
+ * requested change itself has been made. */
 static void
 record_change(MigtuneDomain *domain, MtPlan *plan, const MtKeptChange *change)
 {
@@ -274,7 +275,7 @@ mt_domain_record_set(MigtuneDomain *domain, MtPlan *plan)
     record_change(domain, plan, change);
 }
 
-/* Whether something would have to be sent to have @entry. */
+/* Whether @entry is not in force any more. */
 static gboolean
 record_is_stale(MigtuneDomain *domain, const MtKeptEntry *entry)
 {

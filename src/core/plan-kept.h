@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Plans that have to do with what is kept.
+ * Plans about kept settings.
  */
 
 #include "core/kept.h"
@@ -15,47 +15,48 @@ typedef enum {
 } MtTargets;
 
 /*
- * What is meant: neither stands for the guest if it runs, else for what is
- * kept.  FALSE with an error when it would have to run and does not.
+ * The targets of a call.  Without @live and @config it is the guest if it runs,
+ * and else its kept settings.  FALSE with an error if the guest has to run and
+ * does not.
  */
 gboolean mt_domain_get_targets(MigtuneDomain *domain, gboolean live,
                                gboolean config, MtTargets *ret_targets,
                                GError **error);
 
-/* As people and programs call them. */
+/* Their names in JSON. */
 JsonArray *mt_targets_to_json(MtTargets targets);
 
 /*
- * Plans wishes for later starts: by a freshly started one of the QEMU that
- * runs now, or without any if none runs.  NULL when it could not be asked.
+ * Plans settings for later starts: for a fresh start of the QEMU that runs now,
+ * or without a QEMU if the guest does not run.  NULL if QEMU could not be asked.
  */
 MtPlan *mt_plan_new_later(MigtuneDomain *domain,
                           const virTypedParameter *params, int n_params,
                           MtPolicy policy, GError **error);
 
-/* Refuses wishes of @plan that exclude what is kept already. */
+/* Refuses settings of @plan that exclude kept settings. */
 void mt_plan_check_together(MtPlan *plan, MigtuneDomain *domain,
                             const MtKept *kept,
                             const virTypedParameter *params, int n_params,
                             MtPolicy policy);
 
 /*
- * Plans what is kept for the QEMU that runs and is in @state, which is taken,
- * or with NULL for a later start.  What is refused says in which line it is.
+ * Plans the kept settings for the running QEMU, whose @state is taken, or with
+ * NULL for a later start.  Reasons of refusals contain the line.
  */
 MtPlan *mt_plan_new_from_kept(MigtuneDomain *domain, const MtKept *kept,
                               MtState *state, MtPolicy policy,
                               GError **error);
 
-/* What is kept for @which, or with the guest that runs if it has no
- * definition; without findings. */
+/* The settings kept for @which, or with the running guest if it has no
+ * definition.  NULL with an error if they have findings. */
 MtKept *mt_domain_kept_for_plan(MigtuneDomain *domain,
                                 MigtuneDriverKept which, GError **error);
 
-/* Keeps with the guest that runs what was set in it by hand. */
+/* Records with the running guest what was set in it. */
 void mt_domain_record_set(MigtuneDomain *domain, MtPlan *plan);
 
-/* Forgets of that what is no longer so, or with @all everything. */
+/* Removes records that do not hold any more, or with @all all records. */
 void mt_domain_record_reset(MigtuneDomain *domain, MtPlan *plan, gboolean all);
 
 G_END_DECLS

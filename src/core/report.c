@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a domain has: in force, kept, and where each value comes from.
+ * Reports: the values in force, the kept settings, and the origin of each
+ * value.
  *
- * A value does not say who set it.  What is kept is planned for the present
- * state: what such a plan would leave as it is comes from there.  A value that
- * QEMU starts with is its default; what is left was set by hand, or by who
- * manages the guest if it is not among what was noted with it.
+ * QEMU does not say who set a value.  So the kept settings are planned for the
+ * present state: a value that the plan would not change comes from there.  A
+ * value with which QEMU starts is a default.  Every other value was set by a
+ * user if it is recorded with the guest, and else by the manager of the guest.
  */
 #include "config.h"
 
@@ -17,11 +18,11 @@
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
-/* All that a report is made from. */
+/* The parts of a report. */
 typedef struct {
     MigtuneDomain *domain;
     MtTargets shows;
-    MtState *state;      /* NULL: of what is kept alone */
+    MtState *state;      /* NULL: the report is about kept settings only */
     MtKept *kept;        /* NULL: it cannot be read */
     MtPlan *kept_plan;   /* NULL: nothing is kept */
     MtPlan *noted_plan;  /* NULL: nothing is noted with the guest */

@@ -556,6 +556,7 @@ migtune_domain_save(MigtuneDomain *domain, const char *path,
                     gpointer user_data, GCancellable *cancellable,
                     GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     g_auto(MtImageOptions) o = { 0 };
     g_auto(MtImageCancel) c = { NULL };
     g_auto(Save) s = {
@@ -568,7 +569,10 @@ migtune_domain_save(MigtuneDomain *domain, const char *path,
     GError *undo = NULL;
     gboolean ok;
 
-    g_return_val_if_fail(domain != NULL && path != NULL, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain) && path != NULL, NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
     if (!mt_image_options_parse(options, MT_OPTION_THREADS | MT_OPTION_LEVEL |
                                 MT_OPTION_CHUNK_SIZE | MT_OPTION_DIRECT_IO |
@@ -733,6 +737,7 @@ migtune_domain_restore(MigtuneDomain *domain, const char *path,
                        gpointer user_data, GCancellable *cancellable,
                        GError **error)
 {
+    g_autoptr(MtDomainHold) hold = NULL;
     Restore r = { .domain = domain, .progress = { func, user_data } };
     g_auto(MtImageOptions) o = { 0 };
     g_auto(MtImageCancel) c = { NULL };
@@ -747,7 +752,10 @@ migtune_domain_restore(MigtuneDomain *domain, const char *path,
     GError *undo = NULL;
     MtFileKind kind;
 
-    g_return_val_if_fail(domain != NULL && path != NULL, NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(domain) && path != NULL, NULL);
+    hold = mt_domain_hold(domain, cancellable, error);
+    if (!hold)
+        return NULL;
 
     if (!mt_image_options_parse(options, MT_OPTION_THREADS, &o, error) ||
         !check_not_libvirt(domain, error))

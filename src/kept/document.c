@@ -34,8 +34,8 @@
 struct _MtKept {
     char *where;
     xmlDoc *doc;
-    GPtrArray *entries;         /* MtKeptEntry */
-    GPtrArray *findings;        /* MtKeptFinding */
+    GPtrArray *entries;  /* MtKeptEntry */
+    GPtrArray *findings; /* MtKeptFinding */
     char *policy;
 };
 
@@ -104,7 +104,7 @@ mt_kept_new(void)
 }
 
 static void G_GNUC_PRINTF(3, 4)
-kept_find_fault(MtKept *kept, guint line, const char *format, ...)
+    kept_find_fault(MtKept *kept, guint line, const char *format, ...)
 {
     MtKeptFinding *finding = g_new0(MtKeptFinding, 1);
     g_autofree char *text = NULL;
@@ -272,9 +272,8 @@ kept_validate(MtKept *kept)
     g_mutex_unlock(&document_lock);
 }
 
-static void G_GNUC_PRINTF(4, 5)
-kept_refuse(GError **error, const char *where, guint line, const char *format,
-            ...)
+static void G_GNUC_PRINTF(4, 5) kept_refuse(GError **error, const char *where,
+                                            guint line, const char *format, ...)
 {
     g_autofree char *text = NULL;
     g_autofree char *valid = NULL;
@@ -284,8 +283,8 @@ kept_refuse(GError **error, const char *where, guint line, const char *format,
     text = g_strdup_vprintf(format, args);
     va_end(args);
     valid = g_utf8_make_valid(text, -1);
-    migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                      _("%s, line %u: %s"), where, line, valid);
+    migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE, _("%s, line %u: %s"),
+                      where, line, valid);
 }
 
 /* A document type is the way to entities and to other files. */
@@ -322,9 +321,8 @@ kept_read(const char *text, gsize length, const char *where, GError **error)
         g_clear_pointer(&doc, xmlFreeDoc);
     } else if (!doc) {
         const xmlError *cause = xmlCtxtGetLastError(parser);
-        g_autofree char *message =
-            g_strdup(cause && cause->message ? cause->message
-                                             : _("nothing is there"));
+        g_autofree char *message = g_strdup(
+            cause && cause->message ? cause->message : _("nothing is there"));
 
         kept_refuse(error, where, cause ? MAX(cause->line, 1) : 1,
                     _("this is no XML: %s"), g_strchomp(message));
@@ -335,8 +333,7 @@ kept_read(const char *text, gsize length, const char *where, GError **error)
 }
 
 MtKept *
-mt_kept_parse(const char *text, gsize length, const char *where,
-              GError **error)
+mt_kept_parse(const char *text, gsize length, const char *where, GError **error)
 {
     g_autoptr(MtKept) kept = NULL;
     const char *end;
@@ -345,8 +342,8 @@ mt_kept_parse(const char *text, gsize length, const char *where,
 
     if (length > MT_KEPT_MAX_BYTES) {
         kept_refuse(error, where, 1,
-                    _("%zu bytes are too many; accepted: up to %d"),
-                    length, MT_KEPT_MAX_BYTES);
+                    _("%zu bytes are too many; accepted: up to %d"), length,
+                    MT_KEPT_MAX_BYTES);
         return NULL;
     }
     if (!g_utf8_validate(text, length, &end)) {
@@ -497,8 +494,12 @@ kept_is_text(const char *text)
 void
 mt_kept_set_policy(MtKept *kept, const char *policy)
 {
-    xmlSetProp(xmlDocGetRootElement(kept->doc), (const xmlChar *)"policy",
-               (const xmlChar *)policy);
+    xmlNode *root = xmlDocGetRootElement(kept->doc);
+
+    if (policy)
+        xmlSetProp(root, (const xmlChar *)"policy", (const xmlChar *)policy);
+    else
+        xmlUnsetProp(root, (const xmlChar *)"policy");
     kept_scan(kept);
 }
 

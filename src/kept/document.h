@@ -59,8 +59,9 @@ guint mt_kept_size(const MtKept *kept);
 const MtKeptEntry *mt_kept_nth(const MtKept *kept, guint nth);
 const MtKeptEntry *mt_kept_find(const MtKept *kept, const char *name);
 
-/* "strict", "substitute" or "best-effort"; NULL when it is not told. */
+/* "strict", "substitute" or "best-effort"; NULL if there is none. */
 const char *mt_kept_policy(const MtKept *kept);
+/* Removes it with NULL. */
 void mt_kept_set_policy(MtKept *kept, const char *policy);
 
 /* FALSE with an error for a value that XML cannot hold. */

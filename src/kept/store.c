@@ -2,8 +2,8 @@
 /*
  * Kept settings in files.
  *
- * A file is replaced in one step and is on the disk before it replaces the
- * former one: unlike what util/replace.h is for, nobody could write it anew.
+ * A file is written to the disk before it replaces the former one in one step.
+ * Unlike the files of util/replace.h, its content could not be made again.
  */
 #include "config.h"
 
@@ -22,10 +22,11 @@
 
 #include "migtune/migtune-error.h"
 
-/* File names have 255 bytes; the ending and a lock's want some. */
+/* Limit of a name, so that with the endings of the file and of its lock it has
+ * at most 255 bytes. */
 #define STORE_NAME_MAX 200
 
-/* What may be in a file name stays, the rest becomes %XX. */
+/* Replaces every character that is not safe in a file name by %XX. */
 static char *
 store_escape(const char *name)
 {
@@ -67,13 +68,16 @@ mt_store_read(const char *path, char **ret_text, gsize *ret_length,
 
     *ret_text = NULL;
     *ret_length = 0;
+    /* No file is below a relative HOME. */
+    if (!g_path_is_absolute(path))
+        return TRUE;
     if (g_stat(path, &status) < 0 && errno == ENOENT)
         return TRUE;
-    /* Reading anything else might wait for ever. */
+    /* Reading a FIFO, for example, could block for ever. */
     if (!S_ISREG(status.st_mode) || status.st_size > MT_KEPT_MAX_BYTES) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                          _("%s holds no kept settings: it is no file of up "
-                            "to %d bytes"),
+                          _("%s does not hold kept settings: it is not a file "
+                            "of at most %d bytes"),
                           path, MT_KEPT_MAX_BYTES);
         return FALSE;
     }
@@ -87,7 +91,7 @@ mt_store_read(const char *path, char **ret_text, gsize *ret_length,
     return TRUE;
 }
 
-/* Until it is on the disk. */
+/* Writes @text and waits until it is on the disk. */
 static gboolean
 store_write_through(int fd, const char *text)
 {
@@ -107,8 +111,8 @@ store_write_through(int fd, const char *text)
     return fsync(fd) == 0;
 }
 
-/* So that the new name is on the disk, too; where that cannot be had, it is
- * there a little later. */
+/* Waits until the new name is on the disk, too, if the file system can do that.
+ */
 static void
 store_sync_folder(const char *dir)
 {
@@ -121,9 +125,9 @@ store_sync_folder(const char *dir)
 }
 
 /*
- * By way of a file that has always the same name: whoever is killed while he
- * writes leaves one behind, and the next writes over it.  There is one writer,
- * who has the lock.
+ * Writes a scratch file and renames it.  The scratch file always has the same
+ * name, so that a process that is killed leaves at most one.  The caller has
+ * the lock.
  */
 static gboolean
 store_replace(const char *path, const char *text)
@@ -131,8 +135,8 @@ store_replace(const char *path, const char *text)
     g_autofree char *dir = g_path_get_dirname(path);
     g_autofree char *base = g_path_get_basename(path);
     g_autofree char *scratch = g_strdup_printf("%s/.%s.new", dir, base);
-    int fd = g_open(scratch, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-                                 O_NOFOLLOW, 0600);
+    int fd = g_open(
+        scratch, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     gboolean written;
     int cause;
 
@@ -179,6 +183,17 @@ mt_store_lock(const char *path, guint timeout_ms, GCancellable *cancellable,
     g_autofree char *base = g_path_get_basename(path);
     g_autofree char *lock = g_strdup_printf("%s/.%s.lock", dir, base);
 
-    g_mkdir_with_parents(dir, 0700);
+    if (!g_path_is_absolute(path)) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          _("kept settings have no place: neither HOME nor "
+                            "XDG_CONFIG_HOME is an absolute path"));
+        return -1;
+    }
+    if (g_mkdir_with_parents(dir, 0700) < 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot make %s: %s"), dir,
+                          g_strerror(errno));
+        return -1;
+    }
+
     return mt_lock_take(lock, timeout_ms, cancellable, error);
 }

@@ -355,7 +355,7 @@ static const CliCase cases[] = {
         "migtune -c keeper://$PWD/ migrate-setparameters off downtime=soon "
             "bandwith=3 xbzrle=on",
         "migtune -c keeper://$PWD/ migrate-getparameters off",
-        "cat off.domain; migtune -c keeper://$PWD/ reset off; "
+        "cat off.domain; migtune -c keeper://$PWD/ reset off --config; "
             "cmp off.domain before",
         "migtune -c keeper://$PWD/ migrate-setparameters web1 --config "
             "downtime=400",

@@ -541,6 +541,122 @@ test_async(void)
     g_main_loop_unref(chain.loop);
 }
 
+/* A guest of `keeper` that runs. */
+static MigtuneDomain *
+open_keeper(const Guest *guest, char **ret_path, MigtuneConn **ret_conn)
+{
+    g_autofree char *uri = g_strdup_printf("keeper://%s/", guest->dir);
+    g_autoptr(GError) error = NULL;
+    MigtuneDomain *domain;
+
+    *ret_path = g_build_filename(guest->dir, "web1.domain", NULL);
+    g_assert_true(g_file_set_contents(*ret_path, "", 0, NULL));
+    *ret_conn = migtune_conn_open(uri, 0, 60000, NULL, &error);
+    g_assert_no_error(error);
+    domain = migtune_conn_open_domain(*ret_conn, "web1", NULL, &error);
+    g_assert_no_error(error);
+
+    return domain;
+}
+
+/*
+ * QEMU refuses the live part of a change after the kept part was written: the
+ * former kept settings are restored, also if a read of them failed meanwhile.
+ */
+static void
+test_kept_rolled_back(void)
+{
+    static const struct {
+        const char *fail_get;
+        unsigned int flags;
+        gboolean known;
+    } cases[] = {
+        { NULL, 0, TRUE },
+        { NULL, MIGTUNE_SET_STRICT, TRUE },
+        { "2", 0, TRUE },       /* before the write */
+        { "3", 0, TRUE },       /* after the write, once */
+        { "3", MIGTUNE_SET_STRICT, TRUE },
+        { "3+", 0, FALSE },     /* after the write, for good */
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(Guest) guest = { NULL };
+        g_autoptr(MigtuneConn) conn = NULL;
+        g_autoptr(MigtuneDomain) domain = NULL;
+        g_autoptr(MigtunePlan) plan = NULL;
+        g_autofree char *path = NULL;
+        g_autofree char *before = NULL;
+        g_autofree char *after = NULL;
+        g_autoptr(GError) error = NULL;
+
+        guest_start(&guest);
+        domain = open_keeper(&guest, &path, &conn);
+        g_assert_true(set(domain, "parallel=off", MIGTUNE_SET_CONFIG, &error));
+        g_assert_no_error(error);
+        g_assert_true(g_file_get_contents(path, &before, NULL, NULL));
+
+        plan = migtune_domain_plan_settings(
+            domain, g_variant_new_parsed("{'parallel': <true>}"),
+            MIGTUNE_SET_LIVE | MIGTUNE_SET_CONFIG | cases[i].flags, NULL,
+            &error);
+        g_assert_no_error(error);
+        fake_qmp_set_busy(guest.qmp, TRUE);
+        if (cases[i].fail_get)
+            g_setenv("KEEPER_FAIL_GET", cases[i].fail_get, TRUE);
+        g_assert_false(migtune_plan_apply(plan, NULL, &error));
+        g_unsetenv("KEEPER_FAIL_GET");
+        g_test_message("%s", error->message);
+        g_assert_true(g_file_get_contents(path, &after, NULL, NULL));
+        if (cases[i].known) {
+            g_assert_cmpint(error->code, !=, MIGTUNE_ERROR_STATE_UNKNOWN);
+            g_assert_cmpstr(after, ==, before);
+        } else {
+            g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STATE_UNKNOWN);
+            g_assert_nonnull(strstr(error->message, "parallel"));
+        }
+    }
+}
+
+/* Without MIGTUNE_SET_CONFIG a reset changes no kept setting, also if the guest
+ * does not run. */
+static void
+test_reset_keeps(void)
+{
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(MigtunePlan) plan = NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *uri = NULL;
+    g_autofree char *kept = NULL;
+    g_autoptr(GError) error = NULL;
+
+    guest_start(&guest);
+    uri = g_strdup_printf("keeper://%s/", guest.dir);
+    path = g_build_filename(guest.dir, "off.domain", NULL);
+    g_assert_true(g_file_set_contents(path, "", 0, NULL));
+    conn = migtune_conn_open(uri, 0, 60000, NULL, &error);
+    g_assert_no_error(error);
+    domain = migtune_conn_open_domain(conn, "off", NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(set(domain, "bandwidth=8MiB", 0, &error));
+    g_assert_no_error(error);
+
+    g_assert_null(migtune_domain_plan_reset(domain, 0, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
+    g_clear_error(&error);
+    g_assert_true(g_file_get_contents(path, &kept, NULL, NULL));
+    g_assert_nonnull(strstr(kept, "8MiB"));
+
+    plan = migtune_domain_plan_reset(domain, MIGTUNE_SET_CONFIG, NULL, &error);
+    g_assert_no_error(error);
+    migtune_plan_apply(plan, NULL, &error);
+    g_assert_no_error(error);
+    g_clear_pointer(&kept, g_free);
+    g_assert_true(g_file_get_contents(path, &kept, NULL, NULL));
+    g_assert_null(strstr(kept, "8MiB"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -567,6 +683,8 @@ main(int argc, char **argv)
     g_test_add_func("/core/cancel-one-call", test_cancel_one_call);
     g_test_add_func("/core/threads", test_threads);
     g_test_add_func("/core/settings", test_settings);
+    g_test_add_func("/core/kept-rolled-back", test_kept_rolled_back);
+    g_test_add_func("/core/reset-keeps", test_reset_keeps);
     g_test_add_func("/core/async", test_async);
     status = g_test_run();
     remove_dir(scratch);

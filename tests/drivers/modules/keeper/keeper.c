@@ -11,6 +11,9 @@
  * With KEEPER_RIVAL=between in the environment somebody else adds a parameter
  * right after it was read, with KEEPER_RIVAL=over also puts back what was
  * there before it was written, once each.
+ *
+ * With KEEPER_FAIL_GET=N the Nth read of kept settings fails, with
+ * KEEPER_FAIL_GET=N+ every read from then on.
  */
 #include <string.h>
 
@@ -215,6 +218,29 @@ keeper_interfere(const char *path)
     g_assert_true(g_file_set_contents(path, all, -1, NULL));
 }
 
+/* Whether this read fails. */
+static gboolean
+keeper_get_fails(void)
+{
+    const char *fail = g_getenv("KEEPER_FAIL_GET");
+    g_autofree char *next = NULL;
+    char *rest;
+    guint64 n;
+
+    if (!fail)
+        return FALSE;
+    n = g_ascii_strtoull(fail, &rest, 10);
+    if (n <= 1) {
+        if (*rest != '+')
+            g_unsetenv("KEEPER_FAIL_GET");
+        return TRUE;
+    }
+    next = g_strdup_printf("%u%s", (guint)(n - 1), rest);
+    g_setenv("KEEPER_FAIL_GET", next, TRUE);
+
+    return FALSE;
+}
+
 static char *
 keeper_kept_get(gpointer handle, MigtuneDriverKept which, GError **error)
 {
@@ -224,6 +250,11 @@ keeper_kept_get(gpointer handle, MigtuneDriverKept which, GError **error)
 
     if (!path)
         return NULL;
+    if (keeper_get_fails()) {
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          "the daemon went away");
+        return NULL;
+    }
     g_file_get_contents(path, &text, NULL, NULL);
     start = keeper_find(text, &end);
     if (g_getenv("KEEPER_RIVAL"))
