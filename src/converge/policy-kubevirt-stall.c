@@ -13,6 +13,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -199,7 +200,7 @@ stall_decide(MtPolicyRun *run, StallState *state, gint64 now_ms,
         !mt_policy_run_guest(run)->vfio) {
         state->ended = mt_policy_decide(
             run, MT_ACT_POSTCOPY, 0, "stalled",
-            _("the migration has stalled with %" G_GUINT64_FORMAT " bytes "
+            _("the migration has stalled with %" PRIu64 " bytes "
               "remaining"), remaining);
     } else if (config->allow_disruption) {
         stall_switch(run, state, now_ms, MT_DOWNTIME_MAX_MS, "stalled-hard",
@@ -213,8 +214,8 @@ stall_decide(MtPolicyRun *run, StallState *state, gint64 now_ms,
     } else {
         mt_policy_decide(run, MT_ACT_ABORT, 0, "stalled-abort",
                          _("the migration has stalled: the remaining data "
-                           "takes %" G_GUINT64_FORMAT " ms, and %"
-                           G_GINT64_FORMAT " ms are allowed"), est_ms,
+                           "takes %" PRIu64 " ms, and %"
+                           PRId64 " ms are allowed"), est_ms,
                          config->max_downtime_ms);
         state->ended = TRUE;
     }
@@ -237,7 +238,7 @@ stall_timeout(MtPolicyRun *run, StallState *state, gint64 now_ms,
         if (config->allow_postcopy) {
             state->ended = mt_policy_decide(
                 run, MT_ACT_POSTCOPY, 0, "completion-timeout",
-                _("the migration has taken more than %" G_GINT64_FORMAT " s"),
+                _("the migration has taken more than %" PRId64 " s"),
                 limit_s);
             return;
         }
@@ -251,14 +252,14 @@ stall_timeout(MtPolicyRun *run, StallState *state, gint64 now_ms,
                 mt_policy_decide(run, MT_ACT_SET_DEADLINE,
                                  state->switchover_deadline_s * 1000,
                                  "completion-timeout",
-                                 _("the switch-over has %" G_GINT64_FORMAT
+                                 _("the switch-over has %" PRId64
                                    " s"), config->switchover_s);
             }
             return;
         }
     }
     mt_policy_decide(run, MT_ACT_ABORT, 0, "completion-timeout",
-                     _("the migration has taken more than %" G_GINT64_FORMAT
+                     _("the migration has taken more than %" PRId64
                        " s"), limit_s);
     state->ended = TRUE;
 }

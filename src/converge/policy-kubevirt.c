@@ -10,6 +10,8 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
+
 #include "converge/kubevirt.h"
 #include "util/i18n.h"
 
@@ -65,8 +67,8 @@ kubevirt_tune(MtPolicyRun *run, KubevirtState *state, gint64 now_ms,
         return;
 
     if (mt_policy_decide(run, MT_ACT_SET_DOWNTIME, new_ms, "downtime-step",
-                         _("pass %" G_GUINT64_FORMAT " is under way and the "
-                           "last change was %" G_GINT64_FORMAT " s ago"), pass,
+                         _("pass %" PRIu64 " is under way and the "
+                           "last change was %" PRId64 " s ago"), pass,
                          (now_ms - state->changed_ms) / 1000)) {
         state->current_ms = new_ms;
         state->changed_ms = now_ms;
@@ -83,21 +85,21 @@ kubevirt_disrupt(MtPolicyRun *run, KubevirtState *state)
     if (config->allow_postcopy && !mt_policy_run_guest(run)->vfio) {
         state->postcopy = mt_policy_decide(
             run, MT_ACT_POSTCOPY, 0, "completion-timeout",
-            _("the migration has taken more than %" G_GINT64_FORMAT " s"),
+            _("the migration has taken more than %" PRId64 " s"),
             limit_s);
     } else if (mt_policy_run_guest(run)->vfio) {
         if (mt_policy_decide(run, MT_ACT_SET_DOWNTIME,
                              MIN(2 * limit_s * 1000, MT_DOWNTIME_MAX_MS),
                              "completion-timeout",
                              _("the migration has taken more than %"
-                               G_GINT64_FORMAT " s and a VFIO device excludes "
+                               PRId64 " s and a VFIO device excludes "
                                "post-copy"), limit_s)) {
             state->paused = TRUE;
             state->acceptable_s *= 2;
         }
     } else if (mt_policy_decide(run, MT_ACT_PAUSE, 0, "completion-timeout",
                                 _("the migration has taken more than %"
-                                  G_GINT64_FORMAT " s and post-copy is not "
+                                  PRId64 " s and post-copy is not "
                                   "allowed"), limit_s)) {
         state->paused = TRUE;
         state->acceptable_s *= 2;
@@ -131,12 +133,12 @@ kubevirt_poll(MtPolicyRun *run, gpointer data, gint64 now_ms,
                now_ms - state->progress_ms > config->progress_s * 1000) {
         mt_policy_decide(run, MT_ACT_ABORT, 0, "progress-timeout",
                          _("the remaining data has not become less for more "
-                           "than %" G_GINT64_FORMAT " s"), config->progress_s);
+                           "than %" PRId64 " s"), config->progress_s);
         return MT_POLL_NEVER;
     } else if (late) {
         mt_policy_decide(run, MT_ACT_ABORT, 0, "completion-timeout",
                          _("the migration has taken more than %"
-                           G_GINT64_FORMAT " s"), state->acceptable_s);
+                           PRId64 " s"), state->acceptable_s);
         return MT_POLL_NEVER;
     }
 

@@ -12,6 +12,8 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
+
 #include "converge/policy.h"
 #include "util/i18n.h"
 
@@ -81,13 +83,13 @@ nova_force(MtPolicyRun *run, NovaState *state, const MtSample *sample)
     if (config->permit_postcopy && mt_policy_run_guest(run)->postcopy) {
         state->postcopy = mt_policy_decide(
             run, MT_ACT_POSTCOPY, 0, "completion-timeout",
-            _("the migration has taken more than %" G_GINT64_FORMAT
+            _("the migration has taken more than %" PRId64
               " s (live_migration_completion_timeout for %.4g GiB)"),
             state->limit_s, state->gib);
     } else {
         mt_policy_decide(
             run, MT_ACT_PAUSE, 0, "completion-timeout",
-            _("the migration has taken more than %" G_GINT64_FORMAT
+            _("the migration has taken more than %" PRId64
               " s (live_migration_completion_timeout for %.4g GiB) and "
               "post-copy is not available"),
             state->limit_s, state->gib);
@@ -107,7 +109,7 @@ nova_completion(MtPolicyRun *run, NovaState *state, gint64 now_ms)
     else
         mt_policy_decide(run, MT_ACT_ABORT, 0, "completion-timeout",
                          _("the migration has taken more than %"
-                           G_GINT64_FORMAT " s "
+                           PRId64 " s "
                            "(live_migration_completion_timeout for %.4g GiB)"),
                          state->limit_s, state->gib);
 }
@@ -134,8 +136,8 @@ nova_downtime(MtPolicyRun *run, NovaState *state, gint64 now_ms)
 
     state->attempted_ms = wanted_ms;
     mt_policy_decide(run, MT_ACT_SET_DOWNTIME, wanted_ms, "downtime-step",
-                     _("step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
-                       " is due at %" G_GINT64_FORMAT " s"), step,
+                     _("step %" PRId64 " of %" PRId64
+                       " is due at %" PRId64 " s"), step,
                      config->steps,
                      (gint64)(config->delay_s * state->gib) * step);
 }

@@ -19,6 +19,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 #include "converge/model.h"
@@ -193,9 +194,9 @@ steady_tell(MtPolicyRun *run, SteadyState *state, const MtModel *model,
     }
     state->told = mt_policy_decide(
         run, MT_ACT_NOTE, needed_ms, "cannot-converge",
-        _("pass %" G_GUINT64_FORMAT ": cannot converge within the limits: the "
+        _("pass %" PRIu64 ": cannot converge within the limits: the "
           "guest writes %.0f MiB/s, %.0f MiB/s are sent; a downtime of %.0f "
-          "ms (%" G_GUINT64_FORMAT " ms are allowed) or a bandwidth of %.0f "
+          "ms (%" PRIu64 " ms are allowed) or a bandwidth of %.0f "
           "MiB/s would do"),
         state->pass, model->parts[0].rate / 1048576, bandwidth / 1048576,
         needed_ms, config->max_downtime_ms, high / 1048576);
@@ -229,7 +230,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     if (needed_ms <= config->max_downtime_ms) {
         if (mt_policy_decide(
                 run, MT_ACT_SET_DOWNTIME, needed_ms, "downtime-needed",
-                _("pass %" G_GUINT64_FORMAT ": working set %.0f MiB, written "
+                _("pass %" PRIu64 ": working set %.0f MiB, written "
                   "at %.0f MiB/s, sent at %.0f MiB/s: no less than %.0f MiB "
                   "will remain"), state->pass, working_mib, rate_mib,
                 bandwidth / 1048576, least / 1048576))
@@ -247,7 +248,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     if (state->downtime_ms < config->max_downtime_ms &&
         mt_policy_decide(run, MT_ACT_SET_DOWNTIME, config->max_downtime_ms,
                          "downtime-largest",
-                         _("pass %" G_GUINT64_FORMAT ": %.0f ms would be "
+                         _("pass %" PRIu64 ": %.0f ms would be "
                            "needed, this is the longest that is allowed"),
                          state->pass, needed_ms))
         state->downtime_ms = config->max_downtime_ms;
@@ -259,8 +260,8 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     if (throttle) {
         if (mt_policy_decide(
                 run, MT_ACT_THROTTLE, throttle, "throttle-needed",
-                _("pass %" G_GUINT64_FORMAT ": working set %.0f MiB, written "
-                  "at %.0f MiB/s, sent at %.0f MiB/s: even %" G_GUINT64_FORMAT
+                _("pass %" PRIu64 ": working set %.0f MiB, written "
+                  "at %.0f MiB/s, sent at %.0f MiB/s: even %" PRIu64
                   " ms of downtime are not enough"), state->pass, working_mib,
                 rate_mib, bandwidth / 1048576, config->max_downtime_ms))
             state->throttle = throttle;
@@ -271,9 +272,9 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     if (config->allow_postcopy && mt_policy_run_guest(run)->postcopy) {
         state->final = mt_policy_decide(
             run, MT_ACT_POSTCOPY, 0, "post-copy-needed",
-            _("pass %" G_GUINT64_FORMAT ": working set %.0f MiB, written at "
+            _("pass %" PRIu64 ": working set %.0f MiB, written at "
               "%.0f MiB/s, sent at %.0f MiB/s: pre-copy would need %.0f ms of "
-              "downtime, %" G_GUINT64_FORMAT " ms are allowed"), state->pass,
+              "downtime, %" PRIu64 " ms are allowed"), state->pass,
             working_mib, rate_mib, bandwidth / 1048576, needed_ms,
             config->max_downtime_ms);
         return;
@@ -283,7 +284,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     if (config->allow_pause) {
         state->final = mt_policy_decide(
             run, MT_ACT_PAUSE, 0, "pause-needed",
-            _("pass %" G_GUINT64_FORMAT ": only a pause of about %.0f ms lets "
+            _("pass %" PRIu64 ": only a pause of about %.0f ms lets "
               "the migration end"), state->pass,
             remaining / bandwidth * 1000);
         return;
@@ -346,7 +347,7 @@ steady_poll(MtPolicyRun *run, gpointer data, gint64 now_ms,
 
     if (config->deadline_ms && now_ms >= config->deadline_ms) {
         mt_policy_decide(run, MT_ACT_ABORT, 0, "deadline",
-                         _("the deadline of %" G_GINT64_FORMAT " s is reached "
+                         _("the deadline of %" PRId64 " s is reached "
                            "with %.0f MiB remaining"),
                          config->deadline_ms / 1000,
                          sample->remaining / 1048576.0);

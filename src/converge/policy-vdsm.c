@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 #include "converge/policy.h"
@@ -96,8 +97,8 @@ mt_vdsm_legacy(MtVdsmConfig *config, gint64 downtime_ms, gint64 steps,
     if (downtime_ms < 1 || downtime_ms > MT_DOWNTIME_MAX_MS || steps < 1 ||
         steps > MT_VDSM_ITEMS - 2) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          _("a downtime of %" G_GINT64_FORMAT " ms in %"
-                            G_GINT64_FORMAT " steps is not possible; expected "
+                          _("a downtime of %" PRId64 " ms in %"
+                            PRId64 " steps is not possible; expected "
                             "1 to %d ms in 1 to %d steps"), downtime_ms, steps,
                           MT_DOWNTIME_MAX_MS, MT_VDSM_ITEMS - 2);
         return FALSE;
@@ -151,12 +152,12 @@ vdsm_act(MtPolicyRun *run, const MtVdsmItem *item, gint64 n_passes)
                                 _("the schedule starts with it"));
     if (item->limit == MT_VDSM_LAST)
         return mt_policy_decide(run, item->act, item->value, "schedule-last",
-                                _("%" G_GINT64_FORMAT " passes have been made "
+                                _("%" PRId64 " passes have been made "
                                   "and the schedule has only last items left"),
                                 n_passes);
     return mt_policy_decide(run, item->act, item->value, "schedule-limit",
-                            _("%" G_GINT64_FORMAT " passes have been made, "
-                              "more than the limit %" G_GINT64_FORMAT),
+                            _("%" PRId64 " passes have been made, "
+                              "more than the limit %" PRId64),
                             n_passes, item->limit);
 }
 
