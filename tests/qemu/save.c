@@ -66,10 +66,10 @@ open_guest(Guest *guest, GCancellable *cancellable, MigtuneConn **ret_conn)
     g_autoptr(GError) error = NULL;
     MigtuneDomain *domain;
 
-    *ret_conn = migtune_conn_open(uri, MIGTUNE_CONN_NO_CACHE, 0,
-                                       cancellable, &error);
+    *ret_conn = migtune_conn_open(uri, MIGTUNE_CONN_NO_CACHE, 0, cancellable,
+                                  &error);
     g_assert_no_error(error);
-    domain = migtune_conn_lookup(*ret_conn, "saved", NULL, &error);
+    domain = migtune_conn_lookup(*ret_conn, "saved", cancellable, &error);
     g_assert_no_error(error);
     return domain;
 }

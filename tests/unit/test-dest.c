@@ -316,7 +316,7 @@ run_guest(gpointer data, GBytes *sections)
 }
 
 static void
-put_command(GByteArray *s, MtCommand command, gconstpointer payload,
+put_command(GByteArray *s, MtWireCommand command, gconstpointer payload,
             guint16 len)
 {
     mt_append_u8(s, MT_SECTION_COMMAND);
