@@ -40,7 +40,7 @@ def test_blocking(conn):
     plan.apply(None)
     got = unpack(domain.get_settings(["downtime", "compression"], 0, None))
     check(got == {"downtime": 222, "compression": "zstd"}, str(got))
-    domain.set_settings(settings(compression="none"), 0, None)
+    domain.set_settings(settings(compression="none", parallel=False), 0, None)
 
 
 def test_errors(conn):
