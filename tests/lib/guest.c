@@ -78,7 +78,8 @@ guest_connect(Guest *guest, const char *path)
     gint64 end =
         g_get_monotonic_time() + GUEST_START_SECONDS * G_USEC_PER_SEC;
     g_autoptr(MtClient) first = mt_client_new(
-        mt_address_new_unix(path), 0, GUEST_FIRST_ANSWER_MS);
+        mt_address_new_unix(path), GUEST_FIRST_ANSWER_MS,
+        GUEST_FIRST_ANSWER_MS);
     g_autoptr(GError) error = NULL;
 
     while (!mt_client_open(first, NULL, 0, NULL, &error)) {
