@@ -2,8 +2,8 @@
 /*
  * Monotonic time and sleep.
  *
- * Two small callbacks instead of a global that tests would have to swap: the
- * clock travels with the object that needs it.
+ * A clock is two callbacks, and each object that needs time has a pointer to
+ * one.  A test gives it another clock, without changing global state.
  */
 #include "config.h"
 

@@ -4,8 +4,8 @@
 /*
  * Monotonic time and sleep, replaceable in tests.
  *
- * Whoever needs time is given an MtClock; a test gives it an MtFakeClock, in
- * which sleeping only moves the hands.
+ * Code that needs time is given an MtClock.  A test gives it an MtFakeClock, in
+ * which a sleep only advances the time.
  */
 
 #include <gio/gio.h>
@@ -22,13 +22,13 @@ struct MtClock {
     void (*sleep_ns)(const MtClock *clock, gint64 ns);
 };
 
-/* The machine's own clock. */
+/* The CLOCK_MONOTONIC of this machine. */
 const MtClock *mt_clock_system(void);
 
-/* Nanoseconds since some moment; never goes back. */
+/* Returns the nanoseconds since a fixed time in the past; never decreases. */
 gint64 mt_clock_now(const MtClock *clock);
 
-/* Sleeps for @ns, or not at all when it is not positive. */
+/* Sleeps for @ns nanoseconds; returns at once if @ns is 0 or negative. */
 void mt_clock_sleep(const MtClock *clock, gint64 ns);
 
 /*
@@ -37,7 +37,8 @@ void mt_clock_sleep(const MtClock *clock, gint64 ns);
  */
 gboolean mt_sleep_ms(guint ms, GCancellable *cancellable, GError **error);
 
-/* A clock that stands still until it is moved.  Any thread may use it. */
+/* A clock that only advances by mt_fake_clock_advance() and sleeps.  Any thread
+ * may use it. */
 typedef struct {
     MtClock clock;
     gint64 now_ns;   /* atomic */

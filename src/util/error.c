@@ -2,10 +2,10 @@
 /*
  * The error domain.
  *
- * An extended GError domain carries the fields of an error beside its text.
- * GLib lets a domain be registered once in a process, so this file is a
- * library of its own that only libmigtune and the unit tests link; loadable
- * drivers use the symbols that libmigtune exports.
+ * An extended GError domain carries fields beside the message.  GLib allows a
+ * domain to be registered once in a process.  This file is therefore a library
+ * of its own, which only libmigtune and the unit tests link.  Loadable drivers
+ * use the symbols that libmigtune exports.
  */
 #include "config.h"
 

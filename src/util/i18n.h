@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The library's own texts, which a program need not have set up gettext for. */
+/* Translation of the library's texts, in its own text domain: works whether or not
+ * the program has set up gettext. */
 
 #include "config.h"
 

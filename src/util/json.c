@@ -1,35 +1,47 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * JSON from outside.
+ * Parsing and writing JSON text that comes from another program.
  *
- * json-glib parses; but it recurses as deep as the text nests, takes several
- * things that are not JSON (comments, octal numbers, names without quotes),
- * cuts a string at \u0000 and makes -1 of any integer above 2^64 - 1.  So a
- * flat scan goes first.  It knows what a token may look like and leaves the
- * order of tokens to the parser.  Where an integer needs all 64 bits it is
- * rewritten as the negative number of the same bit pattern, which is what
- * some releases of json-glib do by themselves and others do not.
+ * json-glib parses, but it has five weaknesses: it recurses as deep as the text
+ * nests, it accepts text that is not JSON (comments, octal numbers, names
+ * without quotes), it cuts a string at \u0000, it turns any integer above
+ * 2^64 - 1 into -1, and it needs about 100 bytes of memory for each byte of a
+ * text such as [{},{},...].  So a flat scan runs first.  The scan checks each
+ * token and counts the values; json-glib then checks the order of the tokens.
+ * The scan rewrites an integer from 2^63 to 2^64 - 1 as the negative number with
+ * the same bit pattern, because some releases of json-glib do not accept it.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "util/i18n.h"
 #include "util/json.h"
+#include "util/json-peek.h"
+
 #include "migtune/migtune-error.h"
+
+/* How many values are scanned between two calls of a reader's @go_on. */
+#define JSON_GO_ON_VALUES 4096
 
 typedef struct {
     const char *start;
     const char *at;
     const char *end;
+    const MtJsonLimits *limits; /* NULL: only the limit of the depth */
     guint depth;
-    gboolean complete;          /* the one value has been seen */
-    GString *rewritten;         /* NULL until something had to be */
-    const char *copied;         /* up to here @rewritten is complete */
+    guint n_values;             /* values so far, and names of members */
+    gboolean complete;          /* the outermost value has begun */
+    GString *rewritten;         /* text for json-glib; NULL: @start as it is */
+    const char *copied;         /* @rewritten has the text up to here */
     guint n_integers;
-    GArray *unsigned_integers;  /* which of them: guint; with @rewritten */
-    guint n_sealed, n_met;      /* of those, and of all, when parsing */
+    GArray *unsigned_integers;  /* numbers of the rewritten integers: guint */
+    guint n_sealed, n_met;      /* while json-glib parses: rewritten integers
+                                 * met, and all integers met */
 } JsonScan;
 
 static void scan_clear(JsonScan *scan);
@@ -47,13 +59,13 @@ scan_fail(const JsonScan *scan, GError **error, const char *format, ...)
     what = g_strdup_vprintf(format, args);
     va_end(args);
     migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
-                      "bad JSON at byte %" G_GSIZE_FORMAT ": %s",
-                      (gsize)(scan->at - scan->start), what);
+                      _("bad JSON at byte %" PRIu64 ": %s"),
+                      (guint64)(scan->at - scan->start), what);
 
     return FALSE;
 }
 
-/* The four hexadecimal digits at @at, or -1. */
+/* Returns the value of the four hexadecimal digits at @at, or -1. */
 static int
 scan_hex4(const JsonScan *scan, const char *at)
 {
@@ -70,7 +82,7 @@ scan_hex4(const JsonScan *scan, const char *at)
     return value;
 }
 
-/* At the u of \uXXXX; moves behind it, and behind its second half. */
+/* Scans \uXXXX, or a surrogate pair of two of them; starts at the letter u. */
 static gboolean
 scan_unicode_escape(JsonScan *scan, GError **error)
 {
@@ -78,16 +90,16 @@ scan_unicode_escape(JsonScan *scan, GError **error)
     int low = -1;
 
     if (code < 0)
-        return scan_fail(scan, error, "\\u wants four hexadecimal digits");
+        return scan_fail(scan, error, _("\\u needs four hexadecimal digits"));
     if (code == 0)
-        return scan_fail(scan, error, "a string contains \\u0000");
+        return scan_fail(scan, error, _("a string contains \\u0000"));
     if (code >= 0xd800 && code <= 0xdbff &&
         scan->end - scan->at >= 7 && scan->at[5] == '\\' &&
         scan->at[6] == 'u')
         low = scan_hex4(scan, scan->at + 7);
     if (code >= 0xd800 && code <= 0xdfff) {
         if (low < 0xdc00 || low > 0xdfff)
-            return scan_fail(scan, error, "half of a surrogate pair");
+            return scan_fail(scan, error, _("half of a surrogate pair"));
         scan->at += 6;
     }
     scan->at += 5;
@@ -107,7 +119,7 @@ scan_string(JsonScan *scan, GError **error)
         }
         if (c < 0x20)
             return scan_fail(scan, error,
-                             "a control character stands in a string");
+                             _("a string contains a control character"));
         scan->at++;
         if (c != '\\')
             continue;
@@ -119,11 +131,11 @@ scan_string(JsonScan *scan, GError **error)
         } else if (strchr("\"\\/bfnrt", *scan->at)) {
             scan->at++;
         } else {
-            return scan_fail(scan, error, "unknown escape in a string");
+            return scan_fail(scan, error, _("unknown escape in a string"));
         }
     }
 
-    return scan_fail(scan, error, "a string does not end");
+    return scan_fail(scan, error, _("a string does not end"));
 }
 
 static gsize
@@ -137,7 +149,8 @@ scan_digits(JsonScan *scan)
     return scan->at - from;
 }
 
-/* An integer: nothing to do, to be rewritten, or too large. */
+/* Handles an integer of more than 18 digits: leaves it as it is, rewrites it,
+ * or refuses it as too large. */
 static gboolean
 scan_integer(JsonScan *scan, const char *from, GError **error)
 {
@@ -148,12 +161,12 @@ scan_integer(JsonScan *scan, const char *from, GError **error)
     if (*text == '-') {
         g_ascii_strtoll(text, NULL, 10);
         if (errno == ERANGE)
-            return scan_fail(scan, error, "%s does not fit 64 bits", text);
+            return scan_fail(scan, error, _("%s does not fit in 64 bits"), text);
         return TRUE;
     }
     value = g_ascii_strtoull(text, NULL, 10);
     if (errno == ERANGE)
-        return scan_fail(scan, error, "%s does not fit 64 bits", text);
+        return scan_fail(scan, error, _("%s does not fit in 64 bits"), text);
     if (value <= G_MAXINT64)
         return TRUE;
 
@@ -171,14 +184,15 @@ scan_integer(JsonScan *scan, const char *from, GError **error)
     return TRUE;
 }
 
-/* A number with a point or an exponent; the text may end right behind it. */
+/* Handles a number with a point or an exponent.  The text is copied first because
+ * it need not end with a NUL. */
 static gboolean
 scan_fraction(JsonScan *scan, const char *from, GError **error)
 {
     g_autofree char *text = g_strndup(from, scan->at - from);
 
     if (isinf(g_ascii_strtod(text, NULL)))
-        return scan_fail(scan, error, "a number is too large");
+        return scan_fail(scan, error, _("a number is too large"));
 
     return TRUE;
 }
@@ -194,12 +208,12 @@ scan_number(JsonScan *scan, GError **error)
         scan->at++;
     n_digits = scan_digits(scan);
     if (n_digits == 0 || (n_digits > 1 && scan->at[-(gssize)n_digits] == '0'))
-        return scan_fail(scan, error, "not a number");
+        return scan_fail(scan, error, _("not a number"));
     if (scan->at < scan->end && *scan->at == '.') {
         integer = FALSE;
         scan->at++;
         if (scan_digits(scan) == 0)
-            return scan_fail(scan, error, "not a number");
+            return scan_fail(scan, error, _("not a number"));
     }
     if (scan->at < scan->end && (*scan->at == 'e' || *scan->at == 'E')) {
         integer = FALSE;
@@ -207,11 +221,11 @@ scan_number(JsonScan *scan, GError **error)
         if (scan->at < scan->end && (*scan->at == '+' || *scan->at == '-'))
             scan->at++;
         if (scan_digits(scan) == 0)
-            return scan_fail(scan, error, "not a number");
+            return scan_fail(scan, error, _("not a number"));
     }
     if (scan->at < scan->end && (g_ascii_isalnum(*scan->at) ||
                                  *scan->at == '_' || *scan->at == '.'))
-        return scan_fail(scan, error, "not a number");
+        return scan_fail(scan, error, _("not a number"));
     if (integer) {
         scan->n_integers++;
         return n_digits <= 18 || scan_integer(scan, from, error);
@@ -237,7 +251,24 @@ scan_word(JsonScan *scan, GError **error)
     }
     scan->at = from;
 
-    return scan_fail(scan, error, "this begins no value");
+    return scan_fail(scan, error, _("no value begins with this"));
+}
+
+/* Counts a value and checks the limits of the reader. */
+static gboolean
+scan_count(JsonScan *scan, GError **error)
+{
+    const MtJsonLimits *limits = scan->limits;
+
+    scan->n_values++;
+    if (!limits)
+        return TRUE;
+    if (limits->max_values && scan->n_values > limits->max_values)
+        return scan_fail(scan, error, _("more than %u values"),
+                         limits->max_values);
+
+    return !limits->go_on || scan->n_values % JSON_GO_ON_VALUES != 0 ||
+           limits->go_on(limits->user_data, error);
 }
 
 static gboolean
@@ -248,8 +279,10 @@ scan_token(JsonScan *scan, GError **error)
         return TRUE;
     }
     if (scan->complete && scan->depth == 0)
-        return scan_fail(scan, error, "something follows the value");
+        return scan_fail(scan, error, _("text follows the value"));
     scan->complete = TRUE;
+    if (!strchr(",:]}", *scan->at) && !scan_count(scan, error))
+        return FALSE;
 
     switch (*scan->at) {
     case ',': case ':':
@@ -257,13 +290,13 @@ scan_token(JsonScan *scan, GError **error)
         return TRUE;
     case '{': case '[':
         if (++scan->depth > MT_JSON_MAX_DEPTH)
-            return scan_fail(scan, error, "nested deeper than %d levels",
+            return scan_fail(scan, error, _("nested deeper than %d levels"),
                              MT_JSON_MAX_DEPTH);
         scan->at++;
         return TRUE;
     case '}': case ']':
         if (scan->depth == 0)
-            return scan_fail(scan, error, "a closing bracket too many");
+            return scan_fail(scan, error, _("a closing bracket without an opening one"));
         scan->depth--;
         scan->at++;
         return TRUE;
@@ -277,8 +310,8 @@ scan_token(JsonScan *scan, GError **error)
     }
 }
 
-/* Integers are met in the order of the text; those that were rewritten are
- * marked. */
+/* json-glib meets integers in the order of the text.  Seals the nodes of those
+ * that the scan has rewritten. */
 static void
 parse_meet(JsonScan *scan, JsonNode *node)
 {
@@ -308,7 +341,7 @@ parse_on_element(JsonParser *parser, JsonArray *array, int nth, gpointer scan)
     parse_meet(scan, json_array_get_element(array, nth));
 }
 
-/* What @scan has accepted; NULL with an error if json-glib does not. */
+/* Gives the scanned text to json-glib. */
 static JsonNode *
 parse_scanned(JsonScan *scan, GError **error)
 {
@@ -346,33 +379,55 @@ scan_clear(JsonScan *scan)
 }
 
 JsonNode *
-mt_json_parse(const char *text, gssize length, GError **error)
+mt_json_parse_within(const char *text, gssize length,
+                     const MtJsonLimits *limits, GError **error)
 {
-    g_auto(JsonScan) scan = { .start = text, .at = text };
+    g_auto(JsonScan) scan = { .start = text, .at = text, .limits = limits };
     g_autoptr(GError) local = NULL;
-    g_autofree char *what = NULL;
     JsonNode *root;
 
     scan.end = text + (length < 0 ? strlen(text) : (gsize)length);
+    if (limits && limits->max_bytes &&
+        (gsize)(scan.end - text) > limits->max_bytes) {
+        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
+                          _("bad JSON: longer than %" PRIu64 " bytes"),
+                          (guint64)limits->max_bytes);
+        return NULL;
+    }
     if (scan.end > text &&
         !g_utf8_validate(text, scan.end - text, &scan.at)) {
-        scan_fail(&scan, error, "not UTF-8");
+        scan_fail(&scan, error, _("not UTF-8"));
         return NULL;
     }
     for (scan.at = text; scan.at < scan.end; ) {
         if (!scan_token(&scan, error))
             return NULL;
     }
+    if (!scan.complete) {
+        scan_fail(&scan, error, _("the text contains no value"));
+        return NULL;
+    }
 
-    root = scan.complete ? parse_scanned(&scan, &local) : NULL;
+    root = parse_scanned(&scan, &local);
     if (!root) {
-        /* What json-glib quotes may end in the middle of a letter. */
-        what = g_utf8_make_valid(local ? local->message
-                                       : "there is no value in it", -1);
-        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL, "bad JSON: %s", what);
+        guint line = 1, column = 1;
+
+        /* The scan has accepted every token, so their order is wrong. */
+        if (local)
+            sscanf(local->message, "<data>:%u:%u:", &line, &column);
+        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
+                          _("bad JSON at line %u, column %u: a value, comma, "
+                            "colon or bracket is missing or out of place"),
+                          line, column);
     }
 
     return root;
+}
+
+JsonNode *
+mt_json_parse(const char *text, gssize length, GError **error)
+{
+    return mt_json_parse_within(text, length, NULL, error);
 }
 
 JsonObject *
@@ -384,7 +439,7 @@ mt_json_parse_object(const char *text, gssize length, GError **error)
         return NULL;
     if (!JSON_NODE_HOLDS_OBJECT(node)) {
         migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
-                          "expected a JSON object, found %s",
+                          _("expected a JSON object, found %s"),
                           mt_json_type_name(node));
         return NULL;
     }
@@ -427,7 +482,7 @@ line_append_value(GString *line, JsonNode *node)
     case G_TYPE_DOUBLE:
         g_ascii_dtostr(buffer, sizeof(buffer), json_node_get_double(node));
         g_string_append(line, buffer);
-        /* So that it is read back as the type that it was. */
+        /* A fraction keeps its point, so that it is read back as a fraction. */
         if (!strpbrk(buffer, ".e"))
             g_string_append(line, ".0");
         break;
@@ -505,126 +560,3 @@ mt_json_object_to_line(JsonObject *object)
 
     return g_string_free(line, FALSE);
 }
-
-const char *
-mt_json_type_name(JsonNode *node)
-{
-    switch (json_node_get_node_type(node)) {
-    case JSON_NODE_OBJECT:
-        return "an object";
-    case JSON_NODE_ARRAY:
-        return "an array";
-    case JSON_NODE_NULL:
-        return "null";
-    case JSON_NODE_VALUE:
-        break;
-    }
-    switch (json_node_get_value_type(node)) {
-    case G_TYPE_INT64:
-        return "an integer";
-    case G_TYPE_BOOLEAN:
-        return "a boolean";
-    case G_TYPE_DOUBLE:
-        return "a number with a fraction";
-    default:
-        return "a string";
-    }
-}
-
-typedef enum {
-    JSON_WANT_STRING,
-    JSON_WANT_BOOL,
-    JSON_WANT_INTEGER,
-    JSON_WANT_ARRAY,
-    JSON_WANT_OBJECT,
-} JsonWant;
-
-static const struct {
-    const char *name;
-    JsonNodeType node_type;
-    GType value_type;
-} json_wants[] = {
-    [JSON_WANT_STRING] = { "a string", JSON_NODE_VALUE, G_TYPE_STRING },
-    [JSON_WANT_BOOL] = { "a boolean", JSON_NODE_VALUE, G_TYPE_BOOLEAN },
-    [JSON_WANT_INTEGER] = { "an integer", JSON_NODE_VALUE, G_TYPE_INT64 },
-    [JSON_WANT_ARRAY] = { "an array", JSON_NODE_ARRAY, G_TYPE_INVALID },
-    [JSON_WANT_OBJECT] = { "an object", JSON_NODE_OBJECT, G_TYPE_INVALID },
-};
-
-/* TRUE with *ret NULL when an optional member is absent. */
-gboolean
-mt_json_node_is_unsigned(JsonNode *node)
-{
-    return json_node_is_immutable(node) && JSON_NODE_HOLDS_VALUE(node) &&
-           json_node_get_value_type(node) == G_TYPE_INT64 &&
-           json_node_get_int(node) < 0;
-}
-
-JsonNode *
-mt_json_node_new_unsigned(guint64 number)
-{
-    JsonNode *node = json_node_init_int(json_node_alloc(), (gint64)number);
-
-    if (number > G_MAXINT64)
-        json_node_seal(node);
-
-    return node;
-}
-
-static gboolean
-json_member(JsonObject *object, const char *member, JsonWant want,
-            gboolean optional, JsonNode **ret, GError **error)
-{
-    JsonNode *node = json_object_get_member(object, member);
-
-    *ret = node;
-    if (!node && optional)
-        return TRUE;
-    if (!node) {
-        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
-                          "member \"%s\" is missing: expected %s", member,
-                          json_wants[want].name);
-        return FALSE;
-    }
-    if (json_node_get_node_type(node) != json_wants[want].node_type ||
-        (json_wants[want].node_type == JSON_NODE_VALUE &&
-         json_node_get_value_type(node) != json_wants[want].value_type)) {
-        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
-                          "member \"%s\": expected %s, found %s", member,
-                          json_wants[want].name, mt_json_type_name(node));
-        return FALSE;
-    }
-
-    return TRUE;
-}
-
-/* The two functions of a type, which differ in one argument. */
-#define JSON_ACCESSORS(name, type, want, get)                               \
-    gboolean mt_json_get_##name(JsonObject *object, const char *member,     \
-                                type *ret, GError **error)                  \
-    {                                                                       \
-        JsonNode *node;                                                     \
-                                                                            \
-        if (!json_member(object, member, want, FALSE, &node, error))        \
-            return FALSE;                                                   \
-        *ret = get(node);                                                   \
-        return TRUE;                                                        \
-    }                                                                       \
-    gboolean mt_json_opt_##name(JsonObject *object, const char *member,     \
-                                type *ret, GError **error)                  \
-    {                                                                       \
-        JsonNode *node;                                                     \
-                                                                            \
-        if (!json_member(object, member, want, TRUE, &node, error))         \
-            return FALSE;                                                   \
-        if (node)                                                           \
-            *ret = get(node);                                               \
-        return TRUE;                                                        \
-    }
-
-JSON_ACCESSORS(string, const char *, JSON_WANT_STRING, json_node_get_string)
-JSON_ACCESSORS(bool, gboolean, JSON_WANT_BOOL, json_node_get_boolean)
-JSON_ACCESSORS(int64, gint64, JSON_WANT_INTEGER, json_node_get_int)
-JSON_ACCESSORS(uint64, guint64, JSON_WANT_INTEGER, (guint64)json_node_get_int)
-JSON_ACCESSORS(array, JsonArray *, JSON_WANT_ARRAY, json_node_get_array)
-JSON_ACCESSORS(object, JsonObject *, JSON_WANT_OBJECT, json_node_get_object)

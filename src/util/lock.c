@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Lock files, which keep two processes that change the same guest apart.
+ * Lock files, so that only one process at a time changes a guest.
  *
- * The kernel gives up a lock when its process ends, so that none is ever left
- * behind; the files themselves stay, because removing one would let a third
- * process lock another file of the same name.
+ * The kernel releases a lock when its process ends, so no lock is left behind.
+ * The files stay: if one were removed, a third process could create and lock
+ * another file of the same name while the first is still locked.
  */
 #include "config.h"
 
@@ -20,10 +20,10 @@
 
 #include "migtune/migtune-error.h"
 
-/* How often a lock that somebody else has is tried again. */
+/* Interval between two attempts to take a lock. */
 #define LOCK_RETRY_MS 10
 
-/* GLib has a function for it only since 2.72. */
+/* g_get_user_state_dir() came with GLib 2.72. */
 char *
 mt_lock_state_dir(void)
 {
@@ -36,7 +36,7 @@ mt_lock_state_dir(void)
                             NULL);
 }
 
-/* Waits for the lock.  FALSE when somebody else kept it. */
+/* Waits for the lock.  FALSE if another process kept it. */
 static gboolean
 lock_wait(int fd, guint timeout_ms, GCancellable *cancellable, GError **error)
 {
@@ -44,11 +44,11 @@ lock_wait(int fd, guint timeout_ms, GCancellable *cancellable, GError **error)
 
     while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
-            return TRUE;        /* a file system without locks */
+            return TRUE;        /* the file system does not support locks */
         if (g_cancellable_is_cancelled(cancellable)) {
             migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                              _("it was stopped while waiting for another "
-                                "migtune that is changing this guest"));
+                              _("cancelled while waiting for another migtune "
+                                "that is changing this guest"));
             return FALSE;
         }
         if (g_get_monotonic_time() >= end) {

@@ -6,18 +6,19 @@
 G_BEGIN_DECLS
 
 /*
- * Opens the file at @path, which is made if it is not there, and waits up to
- * @timeout_ms until nobody else has it locked.  Closing the descriptor gives
- * the lock back, as does the end of the process.
+ * Opens the file at @path, creates it if it does not exist, and locks it.  Waits
+ * up to @timeout_ms while another process has it locked.  Closing the returned
+ * descriptor releases the lock, and so does the end of the process.
  *
- * -1 with MIGTUNE_ERROR_IO when it cannot be opened, MIGTUNE_ERROR_BUSY when
- * somebody else kept it, MIGTUNE_ERROR_CANCELLED.  On a file system that has
- * no locks it is open and not locked.
+ * Returns -1 with MIGTUNE_ERROR_IO if the file cannot be opened,
+ * MIGTUNE_ERROR_BUSY if another process kept the lock, or
+ * MIGTUNE_ERROR_CANCELLED.  If the file system does not support locks, the file
+ * is open and not locked.
  */
 int mt_lock_take(const char *path, guint timeout_ms, GCancellable *cancellable,
                  GError **error);
 
-/* Where what is worth remembering for a while is: $XDG_STATE_HOME/migtune. */
+/* The directory for locks and journals: $XDG_STATE_HOME/migtune. */
 char *mt_lock_state_dir(void);
 
 G_END_DECLS

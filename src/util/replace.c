@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Replacing small files that are worth keeping and not worth a wait for the
- * disk, which is what g_file_set_contents() would do: a thousand guests are
- * changed in less time than a thousand such waits take.
+ * Replacing small files without waiting for the disk.
+ *
+ * g_file_set_contents() waits until the data is on the disk.  That takes longer
+ * than the change of the guest that the file is about.
  */
 #include "config.h"
 

@@ -6,10 +6,10 @@
 G_BEGIN_DECLS
 
 /*
- * Makes @text the content of the file at @path, readable for its owner alone.
- * Whoever reads it, or writes it at the same time, sees one whole content,
- * also when this process is killed in the middle.  What a crash of the machine
- * leaves is not promised, so nothing is waited for.
+ * Makes @text the content of the file at @path, which only its owner can read.
+ * Other processes see the old content or the new one, never a part, even if
+ * this process is killed meanwhile.  After a crash of the machine the content
+ * may be lost.
  */
 gboolean mt_replace_file(const char *path, const char *text);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * See uri.h.
+ * Error messages about URIs.
  */
 #include "config.h"
 
 #include "migtune/migtune-error.h"
+#include "util/i18n.h"
 #include "util/uri.h"
 
 gboolean
@@ -17,7 +18,7 @@ mt_uri_is_bad(const char *uri, GError **error, const char *format, ...)
     what = g_strdup_vprintf(format, args);
     va_end(args);
     migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      "bad URI \"%s\": %s", uri, what);
+                      _("bad URI '%s': %s"), uri, what);
 
     return FALSE;
 }

@@ -2,15 +2,15 @@
 #pragma once
 
 /*
- * What drivers say of the URI that they are to open.
+ * Errors of drivers about the URI that they have to open.
  */
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-/* Raises MIGTUNE_ERROR_INVALID_ARGUMENT: @format says what is wrong with @uri.
- * Always FALSE, for use as `return mt_uri_is_bad(uri, error, "...")`. */
+/* Raises MIGTUNE_ERROR_INVALID_ARGUMENT; @format says what is wrong with @uri.
+ * Returns FALSE, for use as `return mt_uri_is_bad(uri, error, "...")`. */
 gboolean mt_uri_is_bad(const char *uri, GError **error, const char *format,
                        ...) G_GNUC_PRINTF(3, 4);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* JSON from outside is exact where it is taken and refused where it is not. */
+/* JSON text is parsed exactly or refused. */
 #include "config.h"
 
 #include <string.h>
@@ -51,7 +51,7 @@ test_integers_are_exact(void)
     }
 }
 
-/* -1 and 2^64 - 1 are the same number in a node, and yet not the same text. */
+/* json-glib holds -1 and 2^64 - 1 alike; their texts differ all the same. */
 static void
 test_integers_are_written_as_they_were_read(void)
 {
@@ -64,8 +64,8 @@ test_integers_are_written_as_they_were_read(void)
         "{\"a\": 1, \"b\": {\"c\": 9223372036854775808, \"d\": -1}, "
         "\"e\": [18446744073709551615, {\"f\": -2}]}",
     };
-    g_autoptr(JsonNode) built = mt_json_node_new_unsigned(G_MAXUINT64);
-    g_autoptr(JsonNode) small = mt_json_node_new_unsigned(7);
+    g_autoptr(JsonNode) built = mt_json_node_new_uint64(G_MAXUINT64);
+    g_autoptr(JsonNode) small = mt_json_node_new_uint64(7);
     g_autofree char *built_line = mt_json_to_line(built);
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -117,7 +117,7 @@ test_what_is_not_json_is_refused(void)
         { ",", "bad JSON" },
         { "{", "bad JSON" },
         { "[}", "bad JSON" },
-        { "]", "too many" },
+        { "]", "without an opening" },
         { "\"abc", "does not end" },
         { "\"abc\\", "does not end" },
         { "\"a\nb\"", "control character" },
@@ -144,7 +144,7 @@ test_what_is_not_json_is_refused(void)
 }
 
 static void
-test_a_nul_is_no_end(void)
+test_a_nul_does_not_end_the_text(void)
 {
     g_autoptr(GError) error = NULL;
 
@@ -183,6 +183,70 @@ test_depth_is_limited(void)
     }
 }
 
+/* Stops the parser at the call with the number in @data. */
+static gboolean
+stop_parsing(gpointer data, GError **error)
+{
+    guint *n_calls_left = data;
+
+    if ((*n_calls_left)-- > 0)
+        return TRUE;
+    migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT, "time is up");
+    return FALSE;
+}
+
+static void
+test_a_reader_sets_limits(void)
+{
+    static const struct {
+        gsize max_bytes;
+        guint max_values;
+        const char *text;
+        const char *why;        /* NULL: within the limits */
+    } cases[] = {
+        { 7, 0, "[1,2,3]", NULL },
+        { 6, 0, "[1,2,3]", "longer than 6 bytes" },
+        { 0, 4, "[1,2,3]", NULL },
+        { 0, 3, "[1,2,3]", "more than 3 values" },
+        { 0, 3, "{\"a\":1}", NULL },
+        { 0, 2, "{\"a\":1}", "more than 2 values" },
+        { 0, 2, "[[[]]]", "more than 2 values" },
+        { 0, 1, " null ", NULL },
+    };
+    g_autoptr(GString) many = g_string_new("[");
+    guint n_calls_left = 2;
+    MtJsonLimits limits = { .max_values = 200000 };
+    g_autoptr(GError) error = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const MtJsonLimits few = { .max_bytes = cases[i].max_bytes,
+                                   .max_values = cases[i].max_values };
+        g_autoptr(GError) why = NULL;
+        g_autoptr(JsonNode) node =
+            mt_json_parse_within(cases[i].text, -1, &few, &why);
+
+        if (!cases[i].why) {
+            g_assert_no_error(why);
+            continue;
+        }
+        g_assert_error(why, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
+        g_assert_nonnull(strstr(why->message, cases[i].why));
+    }
+
+    /* 16 MiB, of which json-glib would make more than a gigabyte. */
+    while (many->len < 16 * 1024 * 1024)
+        g_string_append(many, "{},");
+    g_string_append(many, "{}]");
+    g_assert_null(mt_json_parse_within(many->str, many->len, &limits, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
+    g_clear_error(&error);
+
+    limits.go_on = stop_parsing;
+    limits.user_data = &n_calls_left;
+    g_assert_null(mt_json_parse_within(many->str, many->len, &limits, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
+}
+
 static void
 test_members_are_typed(void)
 {
@@ -204,16 +268,16 @@ test_members_are_typed(void)
 
     g_assert_false(mt_json_get_string(object, "i", &s, &error));
     g_assert_cmpstr(error->message, ==,
-                    "member \"i\": expected a string, found an integer");
+                    "member 'i': expected a string, found an integer");
     g_clear_error(&error);
     g_assert_false(mt_json_get_string(object, "x", &s, &error));
     g_assert_cmpstr(error->message, ==,
-                    "member \"x\" is missing: expected a string");
+                    "member 'x' is missing; expected a string");
     g_clear_error(&error);
     g_assert_true(mt_json_opt_string(object, "x", &s, &error));
     g_assert_cmpstr(s, ==, "untouched");
     g_assert_false(mt_json_opt_int64(object, "d", &i, &error));
-    g_assert_cmpstr(error->message, ==, "member \"d\": expected an integer, "
+    g_assert_cmpstr(error->message, ==, "member 'd': expected an integer, "
                     "found a number with a fraction");
     g_clear_error(&error);
     g_assert_false(mt_json_opt_uint64(object, "n", &u, NULL));
@@ -221,7 +285,7 @@ test_members_are_typed(void)
     g_assert_false(mt_json_opt_array(object, "o", &a, NULL));
     g_assert_false(mt_json_opt_object(object, "a", &o, &error));
     g_assert_cmpstr(error->message, ==,
-                    "member \"a\": expected an object, found an array");
+                    "member 'a': expected an object, found an array");
     g_assert_cmpint(i, ==, 3);
     g_assert_cmpuint(u, ==, 3);
 
@@ -266,8 +330,9 @@ main(int argc, char **argv)
                     test_integers_are_written_as_they_were_read);
     g_test_add_func("/json/what-is-not-json-is-refused",
                     test_what_is_not_json_is_refused);
-    g_test_add_func("/json/a-nul-is-no-end", test_a_nul_is_no_end);
+    g_test_add_func("/json/a-nul-does-not-end-the-text", test_a_nul_does_not_end_the_text);
     g_test_add_func("/json/depth-is-limited", test_depth_is_limited);
+    g_test_add_func("/json/a-reader-sets-limits", test_a_reader_sets_limits);
     g_test_add_func("/json/members-are-typed", test_members_are_typed);
     g_test_add_func("/json/a-line-is-canonical", test_a_line_is_canonical);
     return g_test_run();

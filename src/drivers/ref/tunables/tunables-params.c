@@ -341,7 +341,7 @@ params_to_json(const MtRow *row, const MtRefValue *value)
     case MT_TYPE_INT:
     case MT_TYPE_ULLONG:
         json_node_free(node);
-        return mt_json_node_new_unsigned(value->number);
+        return mt_json_node_new_uint64(value->number);
     case MT_TYPE_ENUM:
     case MT_TYPE_STRING:
         return json_node_init_string(node, value->text);
