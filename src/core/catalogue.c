@@ -217,6 +217,8 @@ static gboolean
 catalogue_parse_word(const char *word, virTypedParameterPtr param,
                      GError **error)
 {
+    MtSpelling spelling;
+    g_autoptr(GError) cause = NULL;
     const char *equals = strchr(word, '=');
     g_autofree char *name = NULL;
     g_autoptr(MtValue) value = NULL;
@@ -247,20 +249,19 @@ catalogue_parse_word(const char *word, virTypedParameterPtr param,
         return TRUE;
     }
 
-    value = mt_value_parse(row, qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS,
-                           equals + 1, NULL);
-    /*
-     * What is wrong stays text, so that a plan can tell of all mistakes at
-     * once, and so does a rate that is no whole number of MiB/s.
-     */
-    if (!value || (row->unit == MT_UNIT_RATE && !qmp &&
-                   value->number % (1024 * 1024) != 0)) {
+    spelling = qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS;
+    value = mt_value_parse(row, spelling, equals + 1, &cause);
+    /* An empty text is a value in the API, but a mistake on a command line. */
+    if (!equals[1]) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return FALSE;
+    }
+    /* A wrong value stays text, so that a plan reports all mistakes at once.  So
+     * does a rate that is not a whole number of MiB/s. */
+    if (!value || !mt_value_to_typed(row, spelling, value, name, param)) {
         g_strlcpy(param->field, name, sizeof(param->field));
         param->type = VIR_TYPED_PARAM_STRING;
         param->value.s = g_strdup(equals + 1);
-    } else {
-        mt_value_to_typed(row, qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS, value,
-                          name, param);
     }
 
     return TRUE;

@@ -202,12 +202,12 @@ static gboolean
 report_is_undone(Report *report, const MtRow *row, const MtValue *value)
 {
     const MigtuneDriver *driver = report->domain->conn->driver;
-    const MtLowerRow *how = mt_lower_row(row);
+    const MtLowerRow *lower = mt_lower_row(row);
     const MtValue *wanted;
 
     if (!value || !driver->manager ||
-        !(driver->features & MIGTUNE_DRIVER_LIBVIRT) || !how ||
-        how->how == MT_LOWER_NEVER || row->kind != MT_KIND_CAPABILITY)
+        !(driver->features & MIGTUNE_DRIVER_LIBVIRT) || !lower ||
+        lower->kind == MT_LOWER_NEVER || row->kind != MT_KIND_CAPABILITY)
         return FALSE;
     wanted = report_wanted(report_get_noted(report), row);
 
@@ -329,10 +329,10 @@ report_add_kept(const Report *report, JsonObject *object, const MtRow *row,
 }
 
 static const char *
-report_why(const MtLowerRow *how, const MtRow *row, const MtValue *value)
+report_why(const MtLowerRow *lower, const MtRow *row, const MtValue *value)
 {
-    if (how->how == MT_LOWER_ITSELF)
-        return _(how->why);
+    if (lower->kind == MT_LOWER_ITSELF)
+        return _(lower->why);
     if (row->kind == MT_KIND_CAPABILITY && row->def &&
         mt_value_is(row, value, row->def))
         return _("libvirt has it on only in a migration that asks for it");
@@ -347,12 +347,12 @@ report_add_why(const Report *report, JsonObject *object, const MtRow *row,
                const MtValue *value)
 {
     const MigtuneDriver *driver = report->domain->conn->driver;
-    const MtLowerRow *how = mt_lower_row(row);
+    const MtLowerRow *lower = mt_lower_row(row);
     const char *why = NULL;
 
-    if (driver->manager && driver->features & MIGTUNE_DRIVER_LIBVIRT && how &&
+    if (driver->manager && driver->features & MIGTUNE_DRIVER_LIBVIRT && lower &&
         g_strcmp0(mt_json_peek_string(object, "from"), driver->manager) == 0)
-        why = report_why(how, row, value);
+        why = report_why(lower, row, value);
     mt_json_set_text(object, "why", why);
 }
 
@@ -528,6 +528,19 @@ migtune_domain_report(MigtuneDomain *domain, const char *const *names,
     return mt_json_node_new_object(object);
 }
 
+/* Fills in @param.  A rate that is not a whole number of MiB/s is returned in
+ * bytes a second under QEMU's name, so that no digit is lost. */
+static gboolean
+report_to_typed(const MtRow *row, MtSpelling spelling, const MtValue *value,
+                const char *name, virTypedParameterPtr param)
+{
+    if (mt_value_to_typed(row, spelling, value, name, param))
+        return TRUE;
+
+    return row->qmp &&
+           mt_value_to_typed(row, MT_SPELLING_QMP, value, row->qmp, param);
+}
+
 /* What is kept, as typed parameters. */
 static gboolean
 report_get_kept(MigtuneDomain *domain, const char *const *names,
@@ -549,9 +562,10 @@ report_get_kept(MigtuneDomain *domain, const char *const *names,
     for (guint i = 0; wishes && i < wishes->len; i++) {
         const MtWish *wish = g_ptr_array_index(wishes, i);
 
-        if (wish->value && report_wants(wish, names, flags))
-            mt_value_to_typed(wish->row, MT_SPELLING_OURS, wish->value,
-                              wish->name, &(*params)[n++]);
+        if (wish->value && report_wants(wish, names, flags) &&
+            report_to_typed(wish->row, MT_SPELLING_OURS, wish->value,
+                            wish->name, &(*params)[n]))
+            n++;
     }
     *nparams = n;
 
@@ -593,9 +607,10 @@ migtune_domain_get_parameters(MigtuneDomain *domain, const char *const *names,
     for (guint i = 0; i < lines->len; i++) {
         const MtListed *listed = g_ptr_array_index(lines, i);
 
-        if (listed->value)
-            mt_value_to_typed(listed->row, listed->spelling, listed->value,
-                              listed->name, &(*params)[n++]);
+        if (listed->value &&
+            report_to_typed(listed->row, listed->spelling, listed->value,
+                            listed->name, &(*params)[n]))
+            n++;
     }
     *nparams = n;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding rows of the catalogue, and what is derived from a row.
+ * Finding rows of the catalogue, and properties derived from a row.
  */
 #include "config.h"
 
@@ -41,9 +41,8 @@ mt_row_find_qmp(MtKind kind, const char *qmp)
     return NULL;
 }
 
-/* Edit distance with neighbours swapped counting as one, '-' like '_'. */
-static guint
-table_distance(const char *a, const char *b)
+guint
+mt_name_distance(const char *a, const char *b)
 {
     enum { MAX_LENGTH = 40 };
     guint rows[3][MAX_LENGTH + 1];
@@ -91,18 +90,18 @@ mt_row_suggest(const char *name)
 
             if (!names[j])
                 continue;
-            distance = table_distance(name, names[j]);
+            distance = mt_name_distance(name, names[j]);
             if (distance < best_distance) {
                 best_distance = distance;
                 best = names[j];
             }
         }
     }
-    /* A third of the name may be wrong. */
+    /* Accept errors in up to a third of the characters. */
     if (best_distance <= MAX(1, length / 3))
         return best;
 
-    /* The last word of a name: "threads" for "compression.mt.threads". */
+    /* Accept the last part of a name: "threads" for "compression.mt.threads". */
     for (guint i = 0; length >= 4 && i < MT_N_PARAMS; i++) {
         const char *dot = strrchr(mt_row(i)->name, '.');
 
@@ -140,6 +139,29 @@ mt_row_default(const MtRow *row, MtRelease release)
         return row->old_def.value;
 
     return row->def;
+}
+
+MtWhen
+mt_row_when(const MtRow *row, MtRelease release)
+{
+    if (row->setup_from != MT_RELEASE_NONE && release >= row->setup_from)
+        return MT_WHEN_SETUP;
+
+    return row->when;
+}
+
+MtRelease
+mt_row_since(const MtRow *row)
+{
+    const MtRow *older = mt_row_renamed_from(row);
+    MtRelease since = row->since;
+
+    if (row->legacy)
+        since = MIN(since, row->legacy->since);
+    if (older)
+        since = MIN(since, older->since);
+
+    return since;
 }
 
 const char *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Rules between rows.
+ * Checking rules between rows.
  *
- * All that a row of the table can say is data there.  Here is how to read it,
- * and the one rule that compares numbers.
+ * The rules are data in the table of rows, except the one rule that compares two
+ * numbers, which is a function here.
  */
 #include "config.h"
 
@@ -54,7 +54,7 @@ mt_rules_exclude(const MtRow *a, const MtRow *b, MtRelease release)
     return FALSE;
 }
 
-/* "parallel", or "compression=zlib" where the rule is about one value. */
+/* "parallel", or "compression=zlib" if the rule is about one value. */
 static char *
 rule_other_text(const MtRule *rule)
 {
@@ -91,7 +91,7 @@ finding_new(const MtRow *row, const MtRow *other, MtRelation relation)
     return finding;
 }
 
-/* The finding of @rule about @row in @state, NULL if it is kept. */
+/* The finding of @rule about @row in @state; NULL if the rule is obeyed. */
 static MtFinding *
 rule_judge(const MtRow *row, const MtRule *rule, const MtSet *state,
            gboolean row_changed)
@@ -128,8 +128,8 @@ rule_judge(const MtRow *row, const MtRule *rule, const MtSet *state,
         finding->rule = g_strdup_printf("%s is useless with %s", row->name,
                                         other_text);
         finding->message = g_strdup_printf(
-            _("%s has no effect while %s is on; later releases of QEMU refuse "
-              "the two together"),
+            _("%s has no effect while %s is on, and later releases of QEMU "
+              "refuse the combination"),
             row->name, other_text);
         return finding;
     case MT_RULE_EFFECT_WITH:
@@ -148,7 +148,7 @@ rule_judge(const MtRow *row, const MtRule *rule, const MtSet *state,
     return NULL;
 }
 
-/* The guest must not be slowed down more at first than it ever may be. */
+/* auto_converge.initial must not exceed auto_converge.max. */
 static MtFinding *
 rules_check_throttle(const MtSet *state, const MtSet *changed)
 {
@@ -166,9 +166,8 @@ rules_check_throttle(const MtSet *state, const MtSet *changed)
     finding->rule = g_strdup("auto_converge.initial is at most "
                              "auto_converge.max");
     finding->message = g_strdup_printf(
-        _("auto_converge.initial would be %" PRIu64
-          " %% and auto_converge.max %" PRIu64
-          " %%; the first may not be the larger"),
+        _("auto_converge.initial (%" PRIu64
+          " %%) must not exceed auto_converge.max (%" PRIu64 " %%)"),
         low->number, high->number);
     return finding;
 }

@@ -2,8 +2,7 @@
 #pragma once
 
 /*
- * Rules between rows: what excludes, needs or makes useless what, as a list of
- * findings about a state that would result.
+ * Checking the rules between rows against a set of values.
  */
 
 #include "params/set.h"
@@ -15,23 +14,23 @@ typedef struct {
     const MtRow *other;
     MtRelation relation;
     char *rule;                 /* "xbzrle excludes parallel" */
-    char *message;              /* for people, a whole sentence */
+    char *message;              /* for the user; names both rows */
 } MtFinding;
 
 void mt_finding_free(MtFinding *finding);
 
-/* Whether it makes the state impossible, or is only worth a remark. */
+/* Whether QEMU would refuse the values.  Else the finding is a remark. */
 gboolean mt_finding_is_fatal(const MtFinding *finding);
 
 /*
- * Checks @state by the rules of @release.  Only what has to do with a row of
- * @changed is reported: a QEMU may be in a state that it would not accept.
- * Returns an array of MtFinding, fatal ones first.
+ * Checks @state by the rules of @release.  Returns an array of MtFinding, fatal
+ * ones first.  Only findings about a row of @changed are reported, because a QEMU
+ * may already be in a state that it would not accept now.
  */
 GPtrArray *mt_rules_check(const MtSet *state, const MtSet *changed,
                           MtRelease release);
 
-/* Whether @a and @b exclude each other in @release when both are set. */
+/* Whether QEMU of @release refuses @a and @b both set. */
 gboolean mt_rules_exclude(const MtRow *a, const MtRow *b, MtRelease release);
 
 G_END_DECLS

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sets of values.  There are at most some dozens in one, so that order is kept
- * in an array and a hash table only finds them.
+ * Sets of values.  An array keeps the order, and a hash table finds the values.
  */
 #include "config.h"
 

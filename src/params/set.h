@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A set of values keyed by row, in the order in which they were put in.
+ * A set of values keyed by row, in the order of insertion.
  */
 
 #include "params/value.h"
@@ -15,10 +15,10 @@ MtSet *mt_set_new(void);
 MtSet *mt_set_copy(const MtSet *set);
 void mt_set_free(MtSet *set);
 
-/* Takes @value; replaces what was there. */
+/* Takes @value; replaces an earlier value of @row. */
 void mt_set_put(MtSet *set, const MtRow *row, MtValue *value);
 
-/* NULL when there is none. */
+/* The value of @row; NULL if there is none. */
 const MtValue *mt_set_get(const MtSet *set, const MtRow *row);
 void mt_set_remove(MtSet *set, const MtRow *row);
 
@@ -26,8 +26,8 @@ guint mt_set_size(const MtSet *set);
 const MtRow *mt_set_nth(const MtSet *set, guint nth);
 
 /*
- * Whether @row is set: on, or not what it is by default.  FALSE for one that
- * has no value.
+ * Whether @row is set: it is on, or its value is not the default.  FALSE for a
+ * row without a value.
  */
 gboolean mt_set_is_set(const MtSet *set, const MtRow *row);
 

@@ -10,14 +10,17 @@
 
 #define RULES(...) ((const MtRule[]){ __VA_ARGS__, { MT_RULE_END } })
 
-/* Without this being set, the row changes nothing. */
+/* The row has no effect unless this is set. */
 #define WITH(id) RULES({ MT_RULE_EFFECT_WITH, MT_PARAM_##id })
 #define WITH_VALUE(id, v) RULES({ MT_RULE_EFFECT_WITH, MT_PARAM_##id, v })
 
-static const MtLegacy legacy_speed = { "migrate_set_speed", NULL, 1 };
-static const MtLegacy legacy_downtime = { "migrate_set_downtime", NULL, 1000 };
+static const MtLegacy legacy_speed = { "migrate_set_speed", NULL, 1,
+                                       MT_RELEASE(0, 14) };
+static const MtLegacy legacy_downtime = { "migrate_set_downtime", NULL, 1000,
+                                          MT_RELEASE(0, 14) };
 static const MtLegacy legacy_cache = { "migrate-set-cache-size",
-                                       "query-migrate-cache-size", 1 };
+                                       "query-migrate-cache-size", 1,
+                                       MT_RELEASE(1, 2) };
 
 static const MtRule xbzrle_rules[] = {
     { MT_RULE_USELESS_WITH, MT_PARAM_MULTIFD, NULL, MT_RELEASE(4, 0), MT_RELEASE(8, 1) },
@@ -119,8 +122,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 4),
         .libvirt = TRUE,
-        .help = N_("how RAM is compressed: one or more of xbzrle, mt, "
-                   "zlib, zstd, qatzip, qpl, uadk, or none"),
+        .help = N_("compression of RAM: one or more of xbzrle, mt, zlib, "
+                   "zstd, qatzip, qpl, uadk, or none"),
     },
     [MT_PARAM_XBZRLE] = {
         .name = "xbzrle",
@@ -131,8 +134,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = xbzrle_rules,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(1, 2),
-        .help = N_("send pages that were sent before as the difference "
-                   "to a cached copy"),
+        .help = N_("send a page that was sent before as the difference to a "
+                   "cached copy"),
     },
     [MT_PARAM_X_RDMA_PIN_ALL] = {
         .name = "x-rdma-pin-all",
@@ -143,8 +146,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_RDMA_PIN_ALL,
         .since = MT_RELEASE(1, 6),
         .removed = MT_RELEASE(2, 0),
-        .help = N_("pin all guest memory for RDMA (experimental "
-                   "spelling)"),
+        .help = N_("pin all guest memory for RDMA (experimental name)"),
     },
     [MT_PARAM_RDMA_PIN_ALL] = {
         .name = "rdma_pin_all",
@@ -177,7 +179,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(1, 6),
         .deprecated = MT_RELEASE(9, 2), .removed = MT_RELEASE(11, 0),
-        .help = N_("send blocks of zeros as a mark during storage "
+        .help = N_("send disk blocks of zeros as a flag only, during storage "
                    "migration"),
     },
     [MT_PARAM_COMPRESS] = {
@@ -191,7 +193,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .since = MT_RELEASE(2, 4),
         .deprecated = MT_RELEASE(8, 2), .removed = MT_RELEASE(9, 1),
         .replacement = N_("parallel with compression=zlib or compression=zstd"),
-        .help = N_("compress each page with zlib in threads of its own"),
+        .help = N_("compress each page with zlib, in separate threads"),
     },
     [MT_PARAM_EVENTS] = {
         .name = "events",
@@ -201,7 +203,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_BOTH, .when = MT_WHEN_SETUP,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 4),
-        .help = N_("tell changes of the migration status as QMP events"),
+        .help = N_("report changes of the migration status as QMP events"),
     },
     [MT_PARAM_X_POSTCOPY_RAM] = {
         .name = "x-postcopy-ram",
@@ -212,7 +214,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_POSTCOPY_RAM,
         .since = MT_RELEASE(2, 5),
         .removed = MT_RELEASE(2, 6),
-        .help = N_("post-copy migration (experimental spelling)"),
+        .help = N_("post-copy migration (experimental name)"),
     },
     [MT_PARAM_POSTCOPY_RAM] = {
         .name = "postcopy",
@@ -223,8 +225,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = postcopy_ram_rules,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 6),
-        .help = N_("allow a switch to post-copy: run on the "
-                   "destination before all RAM is there"),
+        .help = N_("allow a switch to post-copy: the guest runs on the "
+                   "destination before all its RAM has arrived"),
     },
     [MT_PARAM_X_COLO] = {
         .name = "colo",
@@ -236,7 +238,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 8),
         .unstable = MT_RELEASE(6, 2),
-        .help = N_("keep a second guest in step with the first (COLO)"),
+        .help = N_("keep a second guest synchronized with the first (COLO)"),
     },
     [MT_PARAM_RELEASE_RAM] = {
         .name = "release_ram",
@@ -269,7 +271,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_BOTH, .when = MT_WHEN_SETUP,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 10),
-        .help = N_("let the destination answer the source"),
+        .help = N_("open a return path from the destination to the source"),
     },
     [MT_PARAM_PAUSE_BEFORE_SWITCHOVER] = {
         .name = "pause_before_switchover",
@@ -279,7 +281,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_SOURCE, .when = MT_WHEN_SETUP,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 11),
-        .help = N_("wait for migrate-continue before the guest moves"),
+        .help = N_("pause before the switchover until migrate-continue"),
     },
     [MT_PARAM_X_MULTIFD] = {
         .name = "x-multifd",
@@ -290,8 +292,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_MULTIFD,
         .since = MT_RELEASE(2, 11),
         .removed = MT_RELEASE(4, 0),
-        .help = N_("send RAM over several connections (experimental "
-                   "spelling)"),
+        .help = N_("send RAM over several connections (experimental name)"),
     },
     [MT_PARAM_MULTIFD] = {
         .name = "parallel",
@@ -311,7 +312,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_BOTH, .when = MT_WHEN_SETUP,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 12),
-        .help = N_("send the dirty bitmaps of disks"),
+        .help = N_("migrate the dirty bitmaps of disks"),
     },
     [MT_PARAM_POSTCOPY_BLOCKTIME] = {
         .name = "postcopy.blocktime",
@@ -321,7 +322,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_DESTINATION, .when = MT_WHEN_SETUP,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(3, 0),
-        .help = N_("measure how long post-copy faults block the guest"),
+        .help = N_("measure how long page faults block the guest during "
+                   "post-copy"),
     },
     [MT_PARAM_LATE_BLOCK_ACTIVATE] = {
         .name = "late_block_activate",
@@ -331,8 +333,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_DESTINATION, .when = MT_WHEN_SETUP,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(3, 0),
-        .help = N_("do not open the disks before the guest runs on the "
-                   "destination"),
+        .help = N_("activate the disks on the destination only when the guest "
+                   "starts to run there"),
     },
     [MT_PARAM_X_IGNORE_SHARED] = {
         .name = "ignore_shared",
@@ -343,8 +345,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(4, 0),
         .unstable = MT_RELEASE(6, 2),
-        .help = N_("do not send RAM that both sides have in one shared "
-                   "file"),
+        .help = N_("do not send RAM that both sides share in one file"),
     },
     [MT_PARAM_VALIDATE_UUID] = {
         .name = "validate_uuid",
@@ -354,7 +355,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_BOTH, .when = MT_WHEN_SETUP,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(4, 2),
-        .help = N_("refuse to load a guest that has another UUID"),
+        .help = N_("refuse an incoming guest with another UUID"),
     },
     [MT_PARAM_BACKGROUND_SNAPSHOT] = {
         .name = "background_snapshot",
@@ -365,7 +366,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = background_snapshot_rules,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(6, 0),
-        .help = N_("save a snapshot to a file while the guest runs on"),
+        .help = N_("save a snapshot of the guest while it keeps running"),
     },
     [MT_PARAM_ZERO_COPY_SEND] = {
         .name = "zerocopy",
@@ -376,8 +377,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = zero_copy_send_rules,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(7, 1),
-        .help = N_("let the kernel send guest pages without copying "
-                   "them"),
+        .help = N_("send guest pages without copying them in the kernel "
+                   "(MSG_ZEROCOPY)"),
     },
     [MT_PARAM_POSTCOPY_PREEMPT] = {
         .name = "postcopy.preempt",
@@ -388,8 +389,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = RULES({ MT_RULE_NEEDS, MT_PARAM_POSTCOPY_RAM, NULL, MT_RELEASE(7, 1), MT_RELEASE_NONE }),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(7, 1),
-        .help = N_("a connection of its own for pages that the "
-                   "destination asks for"),
+        .help = N_("use a separate connection for the pages that the "
+                   "destination requests during post-copy"),
     },
     [MT_PARAM_SWITCHOVER_ACK] = {
         .name = "switchover_ack",
@@ -400,8 +401,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = RULES({ MT_RULE_NEEDS, MT_PARAM_RETURN_PATH, NULL, MT_RELEASE(8, 1), MT_RELEASE_NONE }),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(8, 1),
-        .help = N_("let the destination say when the guest may be "
-                   "stopped"),
+        .help = N_("stop the guest only after the destination has agreed"),
     },
     [MT_PARAM_DIRTY_LIMIT] = {
         .name = "dirty_limit",
@@ -437,8 +437,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .deprecated = MT_RELEASE(8, 2), .removed = MT_RELEASE(9, 1),
         .libvirt = TRUE,
         .replacement = N_("compression.zlib.level or compression.zstd.level"),
-        .help = N_("zlib level of the page compression threads: 0 "
-                   "none, 1 fastest, 9 best"),
+        .help = N_("zlib level of compression=mt: 0 none, 1 fastest, 9 best"),
     },
     [MT_PARAM_COMPRESS_THREADS] = {
         .name = "compression.mt.threads",
@@ -452,7 +451,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .deprecated = MT_RELEASE(8, 2), .removed = MT_RELEASE(9, 1),
         .libvirt = TRUE,
         .replacement = N_("parallel.connections"),
-        .help = N_("threads that compress pages"),
+        .help = N_("number of threads that compress pages on the source"),
     },
     [MT_PARAM_COMPRESS_WAIT_THREAD] = {
         .name = "compression.mt.wait",
@@ -464,8 +463,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(3, 1),
         .deprecated = MT_RELEASE(8, 2), .removed = MT_RELEASE(9, 1),
-        .help = N_("wait for a free compression thread instead of "
-                   "sending the page as it is"),
+        .help = N_("wait for a free compression thread instead of sending the "
+                   "page uncompressed"),
     },
     [MT_PARAM_DECOMPRESS_THREADS] = {
         .name = "compression.mt.dthreads",
@@ -479,7 +478,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .deprecated = MT_RELEASE(8, 2), .removed = MT_RELEASE(9, 1),
         .libvirt = TRUE,
         .replacement = N_("parallel.connections"),
-        .help = N_("threads that decompress pages"),
+        .help = N_("number of threads that decompress pages on the "
+                   "destination"),
     },
     [MT_PARAM_THROTTLE_TRIGGER_THRESHOLD] = {
         .name = "auto_converge.threshold",
@@ -490,8 +490,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = WITH(AUTO_CONVERGE),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(5, 0),
-        .help = N_("share of the bytes sent that have to be dirtied "
-                   "again before the guest is slowed down"),
+        .help = N_("ratio of bytes dirtied to bytes sent from which on the "
+                   "guest is slowed down"),
     },
     [MT_PARAM_X_CPU_THROTTLE_INITIAL] = {
         .name = "x-cpu-throttle-initial",
@@ -503,8 +503,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_CPU_THROTTLE_INITIAL,
         .since = MT_RELEASE(2, 5), .settable = MT_RELEASE(2, 6),
         .removed = MT_RELEASE(2, 7),
-        .help = N_("first slow-down of the guest (experimental "
-                   "spelling)"),
+        .help = N_("share of CPU time that is taken from the guest at first "
+                   "(experimental name)"),
     },
     [MT_PARAM_X_CPU_THROTTLE_INCREMENT] = {
         .name = "x-cpu-throttle-increment",
@@ -516,8 +516,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_CPU_THROTTLE_INCREMENT,
         .since = MT_RELEASE(2, 5), .settable = MT_RELEASE(2, 6),
         .removed = MT_RELEASE(2, 7),
-        .help = N_("further slow-down of the guest (experimental "
-                   "spelling)"),
+        .help = N_("increase of that share (experimental name)"),
     },
     [MT_PARAM_CPU_THROTTLE_INITIAL] = {
         .name = "auto_converge.initial",
@@ -529,8 +528,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 7),
         .libvirt = TRUE,
-        .help = N_("share of time that the guest is stopped when "
-                   "slowing it down begins"),
+        .help = N_("share of CPU time that is taken from the guest at first"),
     },
     [MT_PARAM_CPU_THROTTLE_INCREMENT] = {
         .name = "auto_converge.increment",
@@ -542,8 +540,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 7),
         .libvirt = TRUE,
-        .help = N_("by how much that share grows each time the "
-                   "migration does not converge"),
+        .help = N_("increase of that share each time the migration does not "
+                   "converge"),
     },
     [MT_PARAM_CPU_THROTTLE_TAILSLOW] = {
         .name = "auto_converge.tailslow",
@@ -554,7 +552,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = WITH(AUTO_CONVERGE),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(5, 1),
-        .help = N_("make the last steps of slowing down smaller"),
+        .help = N_("use smaller increments near the maximum of the throttle"),
     },
     [MT_PARAM_MAX_CPU_THROTTLE] = {
         .name = "auto_converge.max",
@@ -565,8 +563,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = WITH(AUTO_CONVERGE),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(3, 1),
-        .help = N_("the guest is never slowed down by more than this; "
-                   "not below auto_converge.initial"),
+        .help = N_("maximum share of CPU time that is taken from the guest; at "
+                   "least auto_converge.initial"),
     },
     [MT_PARAM_TLS_CREDS] = {
         .name = "tls.creds",
@@ -589,8 +587,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 7), .settable = MT_RELEASE(2, 8),
         .libvirt = TRUE,
-        .help = N_("host name to expect in the certificate of the "
-                   "destination; empty for that of the URI"),
+        .help = N_("host name expected in the certificate of the destination; "
+                   "empty for the host name of the URI"),
     },
     [MT_PARAM_TLS_AUTHZ] = {
         .name = "tls.authz",
@@ -601,33 +599,34 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = WITH(TLS_CREDS),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(4, 0),
-        .help = N_("id of the authz object that judges the certificate "
-                   "of the source; empty for none"),
+        .help = N_("id of the authz object that checks the certificate of the "
+                   "source; empty for none"),
     },
     [MT_PARAM_MAX_BANDWIDTH] = {
         .name = "bandwidth",
         .qmp = "max-bandwidth",
         .kind = MT_KIND_PARAMETER, .type = MT_TYPE_ULLONG, .unit = MT_UNIT_RATE,
-        .min = 0, .max = G_MAXUINT64, .def = "134217728",
+        .min = 0, .max = G_MAXUINT64, .zero = "no limit", .obeyed_from = 10,
+        .def = "134217728",
         .old_def = { MT_RELEASE(5, 1), "33554432" },
         .sides = MT_SIDE_SOURCE, .when = MT_WHEN_RUNNING,
         .legacy = &legacy_speed,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 8),
         .libvirt = TRUE,
-        .help = N_("what the migration may send at most"),
+        .help = N_("bandwidth limit of the migration; 0 for no limit"),
     },
     [MT_PARAM_AVAIL_SWITCHOVER_BANDWIDTH] = {
         .name = "bandwidth.avail.switchover",
         .qmp = "avail-switchover-bandwidth",
         .kind = MT_KIND_PARAMETER, .type = MT_TYPE_ULLONG, .unit = MT_UNIT_RATE,
-        .min = 0, .max = G_MAXUINT64, .def = "0",
+        .min = 0, .max = G_MAXUINT64, .zero = "measured", .def = "0",
         .sides = MT_SIDE_SOURCE, .when = MT_WHEN_RUNNING,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(8, 2),
         .libvirt = TRUE,
-        .help = N_("bandwidth to count on when deciding whether the "
-                   "guest can be stopped; 0 to measure it"),
+        .help = N_("bandwidth assumed for the switchover when QEMU decides "
+                   "whether the guest can be stopped; 0 to measure it"),
     },
     [MT_PARAM_DOWNTIME_LIMIT] = {
         .name = "downtime",
@@ -638,7 +637,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .legacy = &legacy_downtime,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 8),
-        .help = N_("how long the guest may be stopped"),
+        .help = N_("maximum time that the guest is stopped for the switchover"),
     },
     [MT_PARAM_X_CHECKPOINT_DELAY] = {
         .name = "colo.checkpoint_delay",
@@ -651,7 +650,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 8),
         .unstable = MT_RELEASE(6, 2),
-        .help = N_("time between two COLO checkpoints"),
+        .help = N_("interval between two COLO checkpoints"),
     },
     [MT_PARAM_BLOCK_INCREMENTAL] = {
         .name = "block_incremental",
@@ -665,7 +664,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .deprecated = MT_RELEASE(8, 2), .removed = MT_RELEASE(9, 1),
         .replacement = N_("blockdev-mirror with sync=top to an NBD export of "
                           "the destination (virsh migrate --copy-storage-inc)"),
-        .help = N_("send only the topmost layer of each disk"),
+        .help = N_("migrate only the top layer of each disk"),
     },
     [MT_PARAM_X_MULTIFD_CHANNELS] = {
         .name = "x-multifd-channels",
@@ -676,7 +675,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_MULTIFD_CHANNELS,
         .since = MT_RELEASE(2, 11),
         .removed = MT_RELEASE(4, 0),
-        .help = N_("number of connections (experimental spelling)"),
+        .help = N_("number of connections (experimental name)"),
     },
     [MT_PARAM_X_MULTIFD_PAGE_COUNT] = {
         .name = "x-multifd-page-count",
@@ -687,7 +686,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(2, 11),
         .removed = MT_RELEASE(4, 0),
-        .help = N_("pages in a packet of a connection (experimental)"),
+        .help = N_("number of pages in a multifd packet (experimental)"),
     },
     [MT_PARAM_MULTIFD_CHANNELS] = {
         .name = "parallel.connections",
@@ -699,14 +698,17 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(4, 0),
         .libvirt = TRUE,
-        .help = N_("number of connections; the same on both sides"),
+        .help = N_("number of connections; must be equal on both sides"),
     },
     [MT_PARAM_XBZRLE_CACHE_SIZE] = {
         .name = "compression.xbzrle.cache",
         .qmp = "xbzrle-cache-size",
         .kind = MT_KIND_PARAMETER, .type = MT_TYPE_ULLONG, .unit = MT_UNIT_BYTES,
         .min = 4096, .max = 1ULL << 63, .power_of_two = TRUE, .def = "67108864",
+        /* 5.2, 7.2, 10.0 and 11.1 store the size of a cache that is in use, and
+         * do not change the cache. */
         .sides = MT_SIDE_SOURCE, .when = MT_WHEN_RUNNING,
+        .setup_from = MT_RELEASE(2, 11),
         .rules = WITH(XBZRLE),
         .legacy = &legacy_cache,
         .renamed_to = MT_PARAM_NONE,
@@ -718,12 +720,13 @@ static const MtRow table[MT_N_PARAMS] = {
         .name = "bandwidth.postcopy",
         .qmp = "max-postcopy-bandwidth",
         .kind = MT_KIND_PARAMETER, .type = MT_TYPE_ULLONG, .unit = MT_UNIT_RATE,
-        .min = 0, .max = G_MAXUINT64, .def = "0",
+        .min = 0, .max = G_MAXUINT64, .zero = "no limit", .obeyed_from = 10,
+        .def = "0",
         .sides = MT_SIDE_SOURCE, .when = MT_WHEN_RUNNING,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(3, 0),
         .libvirt = TRUE,
-        .help = N_("what may be sent at most once post-copy runs; 0 "
+        .help = N_("bandwidth limit of background pages during post-copy; 0 "
                    "for no limit"),
     },
     [MT_PARAM_ANNOUNCE_INITIAL] = {
@@ -734,8 +737,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_DESTINATION, .when = MT_WHEN_RUNNING,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(4, 0),
-        .help = N_("time from the start of the guest to its first "
-                   "self-announcement"),
+        .help = N_("time from the start of the guest on the destination to its "
+                   "first self-announcement"),
     },
     [MT_PARAM_ANNOUNCE_MAX] = {
         .name = "announce.max",
@@ -745,7 +748,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_DESTINATION, .when = MT_WHEN_RUNNING,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(4, 0),
-        .help = N_("longest time between two self-announcements"),
+        .help = N_("maximum time between two self-announcements"),
     },
     [MT_PARAM_ANNOUNCE_ROUNDS] = {
         .name = "announce.rounds",
@@ -765,8 +768,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_DESTINATION, .when = MT_WHEN_RUNNING,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(4, 0),
-        .help = N_("by how much the time between two "
-                   "self-announcements grows"),
+        .help = N_("increase of the time between two self-announcements"),
     },
     [MT_PARAM_MULTIFD_COMPRESSION] = {
         .name = "parallel.compression",
@@ -778,8 +780,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = WITH(MULTIFD),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(5, 0),
-        .help = N_("how each connection compresses; compression= sets "
-                   "it with all that it needs"),
+        .help = N_("compression method of the connections; compression= sets "
+                   "this together with parallel"),
     },
     [MT_PARAM_MULTIFD_ZLIB_LEVEL] = {
         .name = "compression.zlib.level",
@@ -827,8 +829,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = WITH(DIRTY_BITMAPS),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(5, 2),
-        .help = N_("names under which dirty bitmaps travel: a JSON "
-                   "list as in QMP; cannot be unset again"),
+        .help = N_("aliases of dirty bitmaps in the stream: a JSON list as in "
+                   "QMP; cannot be unset"),
     },
     [MT_PARAM_X_VCPU_DIRTY_LIMIT_PERIOD] = {
         .name = "dirty_limit.period",
@@ -840,7 +842,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(8, 1),
         .unstable = MT_RELEASE(8, 1),
-        .help = N_("how often dirty rates are measured for dirty_limit"),
+        .help = N_("interval at which dirty_limit measures dirty rates"),
     },
     [MT_PARAM_VCPU_DIRTY_LIMIT] = {
         .name = "dirty_limit.rate",
@@ -851,7 +853,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = WITH(DIRTY_LIMIT),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(8, 1),
-        .help = N_("dirty rate that a virtual CPU is slowed down to"),
+        .help = N_("dirty rate to which each virtual CPU is limited"),
     },
     [MT_PARAM_MODE] = {
         .name = "mode",
@@ -862,8 +864,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_BOTH, .when = MT_WHEN_SETUP,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(8, 2),
-        .help = N_("what kind of migration: normal, or checkpoint and "
-                   "restart (cpr)"),
+        .help = N_("type of migration: normal, or checkpoint and restart "
+                   "(cpr-*)"),
     },
     [MT_PARAM_ZERO_PAGE_DETECTION] = {
         .name = "zero_page_detection",
@@ -873,9 +875,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .sides = MT_SIDE_SOURCE, .when = MT_WHEN_RUNNING,
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(9, 0),
-        .help = N_("who looks for pages of zeros: nobody, the "
-                   "migration thread (legacy) or each connection "
-                   "(multifd)"),
+        .help = N_("where zero pages are detected: none, in the migration "
+                   "thread (legacy) or in the multifd threads (multifd)"),
     },
     [MT_PARAM_DIRECT_IO] = {
         .name = "direct_io",
@@ -897,8 +898,8 @@ static const MtRow table[MT_N_PARAMS] = {
         .rules = WITH_VALUE(MODE, "cpr-exec"),
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(10, 2),
-        .help = N_("the command that replaces QEMU in mode cpr-exec: a "
-                   "JSON list of its words"),
+        .help = N_("command that replaces QEMU in mode cpr-exec: a JSON list "
+                   "of its arguments"),
     },
     [MT_PARAM_X_RDMA_CHUNK_SIZE] = {
         .name = "rdma.chunk_size",
@@ -909,8 +910,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(11, 1),
         .unstable = MT_RELEASE(11, 1),
-        .help = N_("size of the pieces in which memory is registered "
-                   "for RDMA"),
+        .help = N_("size of the chunks in which memory is registered for RDMA"),
     },
 };
 

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * The catalogue: one row for every capability and parameter that QEMU has had
- * in any release from 2.4 on, and for the wishes that libvirt knows and QEMU
- * does not.
+ * The catalogue: one row for each capability and parameter that QEMU has had in
+ * any release from 2.4 on, and for `compression`, which libvirt has and QEMU does
+ * not.
  *
- * Everything that depends on a row (bounds, JSON, help, completion, manual,
- * rules, libvirt's spelling, older commands) is derived from the row.
+ * All that depends on a row is derived from it: bounds, JSON, help, completion,
+ * the manual, rules, libvirt's spelling, older commands.
  */
 
 #include "params/release.h"
@@ -93,7 +93,7 @@ typedef enum {
 } MtParamId;
 
 typedef enum {
-    MT_KIND_WISH,               /* made of several of the others */
+    MT_KIND_WISH,               /* consists of several other rows */
     MT_KIND_CAPABILITY,
     MT_KIND_PARAMETER,
 } MtKind;
@@ -104,14 +104,14 @@ typedef enum {
     MT_TYPE_ULLONG,
     MT_TYPE_ENUM,
     MT_TYPE_STRING,
-    MT_TYPE_JSON,               /* lists and objects, as JSON text */
+    MT_TYPE_JSON,               /* list or object, as JSON text */
 } MtType;
 
 typedef enum {
     MT_UNIT_NONE,
     MT_UNIT_BYTES,
-    MT_UNIT_RATE,               /* bytes a second; MiB/s to libvirt's users */
-    MT_UNIT_MEGABYTES_RATE,     /* MB/s on the wire, too */
+    MT_UNIT_RATE,               /* bytes/s in QMP; MiB/s in libvirt */
+    MT_UNIT_MEGABYTES_RATE,     /* MB/s in QMP as well */
     MT_UNIT_MS,
     MT_UNIT_PERCENT,
 } MtUnit;
@@ -124,103 +124,124 @@ typedef enum {
 
 typedef enum {
     MT_WHEN_SETUP,              /* read when a migration starts */
-    MT_WHEN_RUNNING,            /* takes effect while one runs, too */
+    MT_WHEN_RUNNING,            /* also takes effect while one is running */
 } MtWhen;
 
 typedef enum {
     MT_RULE_END,
-    MT_RULE_EXCLUDES,           /* never both set */
-    MT_RULE_NEEDS,              /* not set unless the other is */
-    MT_RULE_USELESS_WITH,       /* accepted with the other, without effect */
-    MT_RULE_EFFECT_WITH,        /* only has effect when the other is set */
+    MT_RULE_EXCLUDES,           /* QEMU refuses both set */
+    MT_RULE_NEEDS,              /* QEMU refuses it unless the other is set */
+    MT_RULE_USELESS_WITH,       /* no effect while the other is set */
+    MT_RULE_EFFECT_WITH,        /* no effect unless the other is set */
 } MtRelation;
 
 /*
- * One rule about a row and another.  A row is "set" when its value differs
- * from its default; @value narrows that to one value of the other.
+ * A rule between a row and another one.  A row is set if its value is not its
+ * default.  With @value, the rule is only about that value of the other row.
  */
 typedef struct {
     MtRelation relation;
     MtParamId other;
     const char *value;
-    MtRelease from;             /* first release it holds in; NONE: all */
-    MtRelease until;            /* last one; NONE: it still holds */
+    MtRelease from;             /* first release with the rule; NONE: all */
+    MtRelease until;            /* last release with it; NONE: no end */
 } MtRule;
 
 typedef struct {
     const char *name;
     MtRelease since;
-    gboolean build_option;      /* absent from builds without the library */
+    gboolean build_option;      /* missing if built without its library */
 } MtEnumMember;
 
-/* A default that held up to and including a release. */
+/* The default up to and including a release. */
 typedef struct {
     MtRelease until;
     const char *value;
 } MtOldDefault;
 
 /*
- * What sets and tells the value in releases that cannot do so with
- * migrate-set-parameters.  The value on the wire is divided by @divide.
+ * The commands for a value in releases before migrate-set-parameters could set
+ * it.  Their argument is the value divided by @divide.
  */
 typedef struct {
-    const char *set;            /* takes one argument, "value" */
-    const char *get;            /* NULL: nothing tells it */
+    const char *set;            /* has one argument, "value" */
+    const char *get;            /* NULL: the value cannot be read */
     guint divide;               /* 1000: milliseconds given as seconds */
+    MtRelease since;            /* of the command @set */
 } MtLegacy;
 
 typedef struct _MtRow MtRow;
 
 struct _MtRow {
-    const char *name;           /* libvirt's where libvirt has one */
-    const char *qmp;            /* QEMU's; NULL for a wish */
+    const char *name;           /* libvirt's name if libvirt has one */
+    const char *qmp;            /* QEMU's name; NULL for MT_KIND_WISH */
     MtKind kind;
     MtType type;
     MtUnit unit;
-    guint64 min, max;           /* of numbers, as on the wire */
+    guint64 min, max;           /* of numbers, as in QMP */
     gboolean power_of_two;
-    const char *def;            /* as on the wire; NULL: none, or not known */
+    guint64 obeyed_from;        /* QEMU treats a smaller number as 0; 0: none */
+    const char *zero;           /* what 0 means; NULL: the number 0 */
+    const char *def;            /* as in QMP; NULL: none, or not known */
     MtOldDefault old_def;
     const MtEnumMember *members;
     MtSide sides;
     MtWhen when;
+    MtRelease setup_from;       /* MT_WHEN_SETUP from this release on, before it
+                                 * @when; NONE: always @when */
     const MtRule *rules;
     const MtLegacy *legacy;
-    MtParamId renamed_to;       /* NONE unless it lives on under that name */
+    MtParamId renamed_to;       /* the row of its later name; NONE: none */
     MtRelease since, deprecated, removed, unstable;
-    MtRelease settable;         /* listed earlier, but not to be set */
-    MtRelease ignored_until;    /* accepted over QMP without any effect */
-    gboolean libvirt;           /* the name is libvirt's own */
-    const char *replacement;    /* what people do instead once it is gone */
+    MtRelease settable;         /* first release that lets it be set; NONE:
+                                 * @since */
+    MtRelease ignored_until;    /* last release that accepts it over QMP and
+                                 * ignores it */
+    gboolean libvirt;           /* @name is libvirt's name */
+    const char *replacement;    /* what to use once it is removed */
     const char *help;
 };
 
-/* A row by its id; never NULL. */
+/* The row with this id; never NULL. */
 const MtRow *mt_row(MtParamId id);
 
-/* The id of a row of the table, MT_PARAM_NONE for one that is not in it. */
+/* The id of @row; MT_PARAM_NONE if it is not in the catalogue. */
 MtParamId mt_row_id(const MtRow *row);
 
 /*
- * The row of that name; with @qmp_spelling, whether QEMU's spelling was used
- * where it differs from ours.  NULL when there is none.
+ * The row with this name, NULL if there is none.  @qmp_spelling is set to whether
+ * @name is QEMU's name and the row has another one.
  */
 const MtRow *mt_row_find(const char *name, gboolean *qmp_spelling);
 
-/* The row that stands behind QEMU's name for a capability or a parameter. */
+/* The row of a capability or parameter by QEMU's name. */
 const MtRow *mt_row_find_qmp(MtKind kind, const char *qmp);
 
-/* The nearest name of a row, NULL when none is near. */
+/* The name of a row that is most similar to @name, NULL if none is similar. */
 const char *mt_row_suggest(const char *name);
 
-/* What @row was called in an older release, NULL when it was not. */
+/*
+ * How many characters must be inserted, removed, replaced or swapped with their
+ * neighbour to turn @a into @b.  '-' and '_' are equal.  G_MAXUINT for texts of
+ * more than 40 characters.
+ */
+guint mt_name_distance(const char *a, const char *b);
+
+/* The row of the older name of @row, NULL if it had none. */
 const MtRow *mt_row_renamed_from(const MtRow *row);
 
-/* Whether QEMU of @release has it. */
+/* Whether QEMU of @release has @row. */
 gboolean mt_row_in_release(const MtRow *row, MtRelease release);
 
-/* The default in @release, as on the wire; NULL when it is not known. */
+/* The default in @release, as in QMP; NULL if it is not known. */
 const char *mt_row_default(const MtRow *row, MtRelease release);
+
+/* When a new value takes effect in @release. */
+MtWhen mt_row_when(const MtRow *row, MtRelease release);
+
+/* The first release in which the setting could be changed, by whatever command
+ * and under whatever name. */
+MtRelease mt_row_since(const MtRow *row);
 
 /* Names for people and JSON. */
 const char *mt_kind_to_string(MtKind kind);
@@ -228,7 +249,7 @@ const char *mt_type_to_string(MtType type);
 const char *mt_sides_to_string(MtSide sides);
 const char *mt_when_to_string(MtWhen when);
 
-/* How a unit is written behind a number; NULL for none. */
+/* How a unit is written after a number; NULL for MT_UNIT_NONE. */
 const char *mt_unit_to_string(MtUnit unit);
 
 G_END_DECLS

@@ -2,8 +2,8 @@
 /*
  * Values as libvirt's typed parameters.
  *
- * Only libvirt's structure is used, not its functions: they want the library
- * initialised, and loading it costs more time than all the rest of a get.
+ * Only libvirt's structure is used.  Its functions need the library to be loaded
+ * and initialised, which takes longer than reading the parameters of a guest.
  */
 #include "config.h"
 
@@ -61,7 +61,7 @@ typed_type_name(int type)
     return names[type];
 }
 
-/* Which of libvirt's types a row may be given as, besides a string. */
+/* Whether a row accepts a number or boolean of libvirt's @type. */
 static gboolean
 typed_type_fits(MtType row_type, int type)
 {
@@ -90,8 +90,8 @@ mt_value_from_typed(const MtRow *row, MtSpelling spelling,
     if (!text || (param->type != VIR_TYPED_PARAM_STRING &&
                   !typed_type_fits(row->type, param->type))) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                          _("%s: a value of type %s was given; accepted: %s, "
-                            "or string"),
+                          _("%s: the value has type %s; accepted: %s or "
+                            "string"),
                           row->name, typed_type_name(param->type),
                           mt_type_to_string(row->type));
         if (error)
@@ -100,15 +100,25 @@ mt_value_from_typed(const MtRow *row, MtSpelling spelling,
         return NULL;
     }
 
+    /* An empty text is what a get returns for a string that is not set. */
+    if (row->type == MT_TYPE_STRING && !*text)
+        return mt_value_new_text(MT_TYPE_STRING, "");
+
     return mt_value_parse(row, spelling, text, error);
 }
 
-void
+gboolean
 mt_value_to_typed(const MtRow *row, MtSpelling spelling, const MtValue *value,
                   const char *name, virTypedParameterPtr param)
 {
+    gboolean mib = row->unit == MT_UNIT_RATE && spelling == MT_SPELLING_OURS;
+
     memset(param, 0, sizeof(*param));
     g_strlcpy(param->field, name, sizeof(param->field));
+    if (mib && value->type == MT_TYPE_ULLONG && value->number % MIB != 0)
+        return FALSE;
+    if (value->type == MT_TYPE_INT && value->number > G_MAXINT)
+        return FALSE;
 
     switch (value->type) {
     case MT_TYPE_BOOL:
@@ -117,13 +127,11 @@ mt_value_to_typed(const MtRow *row, MtSpelling spelling, const MtValue *value,
         break;
     case MT_TYPE_INT:
         param->type = VIR_TYPED_PARAM_INT;
-        param->value.i = MIN(value->number, G_MAXINT);
+        param->value.i = value->number;
         break;
     case MT_TYPE_ULLONG:
         param->type = VIR_TYPED_PARAM_ULLONG;
-        param->value.ul = value->number;
-        if (row->unit == MT_UNIT_RATE && spelling == MT_SPELLING_OURS)
-            param->value.ul /= MIB;
+        param->value.ul = mib ? value->number / MIB : value->number;
         break;
     case MT_TYPE_ENUM:
     case MT_TYPE_STRING:
@@ -132,4 +140,6 @@ mt_value_to_typed(const MtRow *row, MtSpelling spelling, const MtValue *value,
         param->value.s = g_strdup(value->text);
         break;
     }
+
+    return TRUE;
 }

@@ -2,8 +2,8 @@
 /*
  * Values and their forms.
  *
- * Numbers are kept exactly: a size such as "1.5GiB" is computed in integers
- * and refused when it is no whole number of the unit on the wire.
+ * Numbers are exact: a size such as "1.5GiB" is computed in integers, and refused
+ * if it is not a whole number of the unit of QMP.
  */
 #include "config.h"
 
@@ -92,18 +92,18 @@ mt_value_equal(const MtValue *a, const MtValue *b)
 }
 
 gboolean
-mt_value_is(const MtRow *row, const MtValue *value, const char *wire_text)
+mt_value_is(const MtRow *row, const MtValue *value, const char *table_text)
 {
     g_autoptr(MtValue) other = NULL;
 
-    if (!value || !wire_text)
+    if (!value || !table_text)
         return FALSE;
 
-    other = mt_value_from_table(row, wire_text);
+    other = mt_value_from_table(row, table_text);
     return mt_value_equal(value, other);
 }
 
-/* An error about a value of @row. */
+/* Raises an error about a value of @row; @format need not name the row. */
 static void G_GNUC_PRINTF(3, 4)
 value_error(GError **error, const MtRow *row, const char *format, ...)
 {
@@ -121,48 +121,55 @@ value_error(GError **error, const MtRow *row, const char *format, ...)
                                 row->name);
 }
 
-/* What a number of @row may be, for error texts. */
-static char *
-value_bounds(const MtRow *row)
+static char *value_format_number(const MtRow *row, guint64 number);
+
+/* Raises the error for a number outside the bounds of @row.  @text is the number
+ * as it was given. */
+static void
+value_error_range(GError **error, const MtRow *row, MtSpelling spelling,
+                  const char *text)
 {
-    g_autofree char *min = NULL;
-    g_autofree char *max = NULL;
-    MtValue low = { .type = row->type, .number = row->min };
-    MtValue high = { .type = row->type, .number = row->max };
+    g_autofree char *min = value_format_number(row, row->min);
+    g_autofree char *max = value_format_number(row, row->max);
+    const char *unit = "";
 
-    min = mt_value_format(row, &low);
-    max = mt_value_format(row, &high);
+    if (row->unit == MT_UNIT_RATE && spelling == MT_SPELLING_OURS)
+        unit = _("; a number without a unit is in MiB/s");
     if (row->power_of_two)
-        return g_strdup_printf(_("a power of two from %s to %s"), min, max);
+        value_error(error, row,
+                    _("%s is out of range; accepted: a power of two from %s "
+                      "to %s%s"),
+                    text, min, max, unit);
+    else
+        value_error(error, row,
+                    _("%s is out of range; accepted: %s to %s%s"), text, min,
+                    max, unit);
+}
 
-    return g_strdup_printf(_("%s to %s"), min, max);
+/* Whether @number is within the bounds of @row. */
+static gboolean
+value_fits(const MtRow *row, guint64 number)
+{
+    return number >= row->min && number <= row->max &&
+           (!row->power_of_two || (number && !(number & (number - 1))));
 }
 
 gboolean
 mt_value_check(const MtRow *row, const MtValue *value, GError **error)
 {
-    gboolean fits;
+    g_autofree char *found = NULL;
 
-    if (value->type != MT_TYPE_INT && value->type != MT_TYPE_ULLONG)
+    if ((value->type != MT_TYPE_INT && value->type != MT_TYPE_ULLONG) ||
+        value_fits(row, value->number))
         return TRUE;
 
-    fits = value->number >= row->min && value->number <= row->max;
-    if (fits && row->power_of_two)
-        fits = value->number && !(value->number & (value->number - 1));
-    if (!fits) {
-        g_autofree char *found = mt_value_format(row, value);
-        g_autofree char *bounds = value_bounds(row);
-
-        value_error(error, row, _("%s is out of range; accepted: %s"), found,
-                    bounds);
-    }
-
-    return fits;
+    found = value_format_number(row, value->number);
+    value_error_range(error, row, MT_SPELLING_QMP, found);
+    return FALSE;
 }
 
 /*
- * What a unit's suffixes are worth, in units of the wire.  The worth is
- * .multiply / .divide.
+ * A suffix of a unit.  It stands for .multiply / .divide units of QMP.
  */
 typedef struct {
     const char *suffix;
@@ -212,20 +219,26 @@ static const ValueSuffix suffixes_percent[] = {
 
 typedef struct {
     const ValueSuffix *suffixes;
-    gboolean rate;              /* suffixes may end in "/s" */
-    const char *accepted;
+    gboolean rate;              /* the suffix may be followed by "/s" */
+    const char *accepted;       /* a description with examples */
 } ValueUnit;
 
 static const ValueUnit value_units[] = {
     [MT_UNIT_NONE] = { suffixes_none, FALSE, N_("a number") },
     [MT_UNIT_BYTES] = { suffixes_bytes, FALSE,
-                        N_("a size such as 67108864, 64MiB or 1GiB") },
+                        N_("a size such as 67108864, 64MiB or 1GiB, with one "
+                           "of the units B, KiB, MiB, GiB, TiB, PiB, EiB, kB, "
+                           "MB, GB, TB, PB, EB") },
     [MT_UNIT_RATE] = { suffixes_bytes, TRUE,
-                       N_("a rate such as 64MiB/s or 1GiB/s") },
+                       N_("a rate such as 64MiB/s or 100MB/s, in bytes a "
+                          "second with one of the units B/s, KiB/s, MiB/s, "
+                          "GiB/s, TiB/s, PiB/s, EiB/s, kB/s, MB/s, GB/s, "
+                          "TB/s, PB/s, EB/s") },
     [MT_UNIT_MEGABYTES_RATE] = { suffixes_megabytes, TRUE,
-                                 N_("a rate such as 100MB/s") },
+                                 N_("a rate such as 100MB/s or 1GB/s") },
     [MT_UNIT_MS] = { suffixes_ms, FALSE,
-                     N_("a time such as 300, 300ms or 1.5s") },
+                     N_("a time such as 300, 300ms or 1.5s, with one of the units us, "
+                        "ms, s") },
     [MT_UNIT_PERCENT] = { suffixes_percent, FALSE,
                           N_("a percentage such as 20 or 20%") },
 };
@@ -246,7 +259,8 @@ value_find_suffix(const ValueUnit *unit, const char *text)
     return NULL;
 }
 
-/* Reads digits into a number of at most 18 digits after the point. */
+/* Reads a decimal number with up to 9 digits after the point.  The value is
+ * @ret_number / @ret_scale. */
 static gboolean
 value_scan_decimal(const char **text, guint64 *ret_number, guint64 *ret_scale)
 {
@@ -286,21 +300,20 @@ value_parse_number(const MtRow *row, MtSpelling spelling, const char *text,
     guint64 number, scale, multiply = 1, divide = 1;
     unsigned __int128 exact;
 
+    if (row->zero && (g_ascii_strcasecmp(text, row->zero) == 0))
+        return g_steal_pointer(&value);
     while (g_ascii_isspace(*p))
         p++;
     if (*p == '-' && g_ascii_isdigit(p[1])) {
-        g_autofree char *bounds = value_bounds(row);
-
-        value_error(error, row, _("%s is out of range; accepted: %s"), text,
-                    bounds);
+        value_error_range(error, row, spelling, text);
         return NULL;
     }
     if (!value_scan_decimal(&p, &number, &scale)) {
         if (g_ascii_isdigit(*p))
             value_error(error, row, _("%s has too many digits"), text);
         else
-            value_error(error, row, _("'%s' is no number; accepted: %s"), text,
-                        _(unit->accepted));
+            value_error(error, row, _("'%s' is not a number; accepted: %s"),
+                        text, _(unit->accepted));
         return NULL;
     }
     if (*p) {
@@ -308,7 +321,7 @@ value_parse_number(const MtRow *row, MtSpelling spelling, const char *text,
 
         if (!suffix) {
             value_error(error, row,
-                        _("'%s' does not end in a known unit; accepted: %s"),
+                        _("'%s' has an unknown unit; accepted: %s"),
                         text, _(unit->accepted));
             return NULL;
         }
@@ -329,17 +342,11 @@ value_parse_number(const MtRow *row, MtSpelling spelling, const char *text,
         return NULL;
     }
     exact /= (unsigned __int128)scale * divide;
-    if (exact > G_MAXUINT64) {
-        g_autofree char *bounds = value_bounds(row);
-
-        value_error(error, row, _("%s is out of range; accepted: %s"), text,
-                    bounds);
+    if (exact > G_MAXUINT64 || !value_fits(row, exact)) {
+        value_error_range(error, row, spelling, text);
         return NULL;
     }
-
     value->number = exact;
-    if (!mt_value_check(row, value, error))
-        return NULL;
 
     return g_steal_pointer(&value);
 }
@@ -354,15 +361,9 @@ value_parse_bool(const MtRow *row, const char *text, GError **error)
     if (g_strv_contains(value_false, word))
         return mt_value_new_bool(FALSE);
 
-    value_error(error, row, _("'%s' is neither on nor off"), text);
+    value_error(error, row, _("'%s' is not a boolean; accepted: on or off"),
+                text);
     return NULL;
-}
-
-/* JSON in one canonical form, so that equal values are equal texts. */
-static char *
-value_json_to_text(JsonNode *node)
-{
-    return mt_json_to_line(node);
 }
 
 static MtValue *
@@ -379,17 +380,32 @@ value_parse_json(const MtRow *row, const char *text, GError **error)
     }
 
     value = value_new(MT_TYPE_JSON);
-    value->text = value_json_to_text(node);
+    value->text = mt_json_to_line(node);
     return value;
+}
+
+/* Whether an empty text is a value of @row: the setting is cleared. */
+static gboolean
+value_may_be_empty(const MtRow *row)
+{
+    return row->type == MT_TYPE_STRING && row->def && !*row->def;
 }
 
 MtValue *
 mt_value_parse(const MtRow *row, MtSpelling spelling, const char *text,
                GError **error)
 {
-    /* It may come to stand in a message. */
+    /* Messages quote the value. */
     if (!g_utf8_validate(text, -1, NULL)) {
         value_error(error, row, _("the value is not valid UTF-8"));
+        return NULL;
+    }
+    if (!*text) {
+        if (value_may_be_empty(row))
+            value_error(error, row,
+                        _("the value is empty; 'none' clears the setting"));
+        else
+            value_error(error, row, _("the value is empty"));
         return NULL;
     }
 
@@ -401,12 +417,33 @@ mt_value_parse(const MtRow *row, MtSpelling spelling, const char *text,
         return value_parse_number(row, spelling, text, error);
     case MT_TYPE_JSON:
         return value_parse_json(row, text, error);
-    case MT_TYPE_ENUM:
     case MT_TYPE_STRING:
+        if (value_may_be_empty(row) && strcmp(text, "none") == 0)
+            text = "";
+        break;
+    case MT_TYPE_ENUM:
         break;
     }
 
     return mt_value_new_text(row->type, text);
+}
+
+char *
+mt_value_to_table(const MtRow *row, const MtValue *value)
+{
+    switch (value->type) {
+    case MT_TYPE_BOOL:
+        return g_strdup(value->boolean ? "true" : "false");
+    case MT_TYPE_INT:
+    case MT_TYPE_ULLONG:
+        return g_strdup_printf("%" G_GUINT64_FORMAT, value->number);
+    case MT_TYPE_ENUM:
+    case MT_TYPE_STRING:
+    case MT_TYPE_JSON:
+        break;
+    }
+
+    return g_strdup(value->text);
 }
 
 MtValue *
@@ -447,7 +484,7 @@ mt_value_from_json(const MtRow *row, JsonNode *node, GError **error)
         return mt_value_new_number(row->type, number);
     case MT_TYPE_ENUM:
     case MT_TYPE_STRING:
-        /* tls-* may be null where nothing was set. */
+        /* tls-* is null if it has not been set. */
         if (JSON_NODE_HOLDS_NULL(node))
             return mt_value_new_text(row->type, "");
         if (!JSON_NODE_HOLDS_VALUE(node) ||
@@ -457,13 +494,13 @@ mt_value_from_json(const MtRow *row, JsonNode *node, GError **error)
     case MT_TYPE_JSON: {
         MtValue *value = value_new(MT_TYPE_JSON);
 
-        value->text = value_json_to_text(node);
+        value->text = mt_json_to_line(node);
         return value;
     }
     }
 
     migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
-                      _("QEMU's %s is %s, expected a %s"), row->qmp,
+                      _("QEMU returned %s as %s; expected type %s"), row->qmp,
                       mt_json_type_name(node), mt_type_to_string(row->type));
     if (error)
         migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_PARAMETER,
@@ -520,30 +557,42 @@ mt_value_to_report(const MtRow *row, MtSpelling spelling, const MtValue *value)
     return json_node_init_double(node, value->number / (double)MIB);
 }
 
-char *
-mt_value_format(const MtRow *row, const MtValue *value)
+/* The largest unit of which @number is a whole multiple, and that multiple. */
+static const char *
+value_whole_unit(guint64 *number)
 {
-    static const char prefixes[] = "KMGTPE";
-    guint64 number = value->number;
-    const char *rate = row->unit == MT_UNIT_RATE ? "/s" : "";
-    int n_prefix = -1;
+    static const char *const binary[] = { "B", "KiB", "MiB", "GiB", "TiB",
+                                          "PiB", "EiB" };
+    static const char *const decimal[] = { "B", "kB", "MB", "GB", "TB", "PB",
+                                           "EB" };
+    guint64 rest = *number;
+    guint n = 0;
 
-    if (value->type == MT_TYPE_BOOL)
-        return g_strdup(value->boolean ? "on" : "off");
-    if (value->type != MT_TYPE_INT && value->type != MT_TYPE_ULLONG)
-        return g_strdup(*value->text ? value->text : "''");
+    for (; *number && *number % 1024 == 0 && n < 6; n++)
+        *number /= 1024;
+    if (n > 0)
+        return binary[n];
+    /* From a million on, decimal units are easier to read than bytes. */
+    for (; rest && rest % 1000 == 0 && n < 6; n++)
+        rest /= 1000;
+    if (n < 2)
+        return "B";
+
+    *number = rest;
+    return decimal[n];
+}
+
+static char *
+value_format_number(const MtRow *row, guint64 number)
+{
+    const char *unit;
 
     switch (row->unit) {
     case MT_UNIT_BYTES:
     case MT_UNIT_RATE:
-        while (number && number % 1024 == 0 && n_prefix < 5) {
-            number /= 1024;
-            n_prefix++;
-        }
-        if (n_prefix >= 0)
-            return g_strdup_printf("%" G_GUINT64_FORMAT " %ciB%s", number,
-                                   prefixes[n_prefix], rate);
-        return g_strdup_printf("%" G_GUINT64_FORMAT " B%s", number, rate);
+        unit = value_whole_unit(&number);
+        return g_strdup_printf("%" G_GUINT64_FORMAT " %s%s", number, unit,
+                               row->unit == MT_UNIT_RATE ? "/s" : "");
     case MT_UNIT_MS:
     case MT_UNIT_PERCENT:
     case MT_UNIT_MEGABYTES_RATE:
@@ -554,4 +603,19 @@ mt_value_format(const MtRow *row, const MtValue *value)
     }
 
     return g_strdup_printf("%" G_GUINT64_FORMAT, number);
+}
+
+char *
+mt_value_format(const MtRow *row, const MtValue *value)
+{
+    if (value->type == MT_TYPE_BOOL)
+        return g_strdup(value->boolean ? "on" : "off");
+    if (value->type != MT_TYPE_INT && value->type != MT_TYPE_ULLONG)
+        return g_strdup(*value->text              ? value->text
+                        : value_may_be_empty(row) ? "none"
+                                                  : "''");
+    if (value->number == 0 && row->zero)
+        return g_strdup(row->zero);
+
+    return value_format_number(row, value->number);
 }

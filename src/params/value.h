@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Values of rows, and the only place that converts between their forms: text
- * that people type or read, QMP's JSON, libvirt's typed parameters.
+ * Values of rows, and the conversions between their forms: text for users, QMP's
+ * JSON, libvirt's typed parameters.
  *
- * Inside the library a number is what it is on the wire of
- * migrate-set-parameters: bytes, bytes a second, milliseconds.
+ * Inside the library a number has the unit of migrate-set-parameters: bytes,
+ * bytes a second, milliseconds.
  */
 
 #include <json-glib/json-glib.h>
@@ -23,10 +23,11 @@ typedef struct {
     char *text;                 /* of enums, strings and JSON (canonical) */
 } MtValue;
 
-/* A spelling decides about the unit of a bare number: see below. */
+/* Which name of a row the caller used.  The unit of a number without a unit
+ * depends on it. */
 typedef enum {
-    MT_SPELLING_OURS,           /* rates in MiB/s, as libvirt has them */
-    MT_SPELLING_QMP,            /* rates in bytes a second, as QMP has them */
+    MT_SPELLING_OURS,           /* rates in MiB/s, as in libvirt */
+    MT_SPELLING_QMP,            /* rates in bytes a second, as in QMP */
 } MtSpelling;
 
 MtValue *mt_value_new_bool(gboolean boolean);
@@ -37,47 +38,53 @@ void mt_value_free(MtValue *value);
 gboolean mt_value_equal(const MtValue *a, const MtValue *b);
 
 /*
- * Whether two values of @row mean the same: like mt_value_equal(), but a
- * missing one is the default.
+ * Whether @value is the value that the table writes as @table_text.  FALSE if
+ * either is NULL.
  */
 gboolean mt_value_is(const MtRow *row, const MtValue *value,
-                     const char *wire_text);
+                     const char *table_text);
 
 /*
- * Reads what a person types.  The error has the parameter's name and says
- * what would be accepted.  Type, unit and bounds of the row are checked, its
- * enum members are not: what a QEMU has is known to its probe alone.
+ * Reads a value as a user writes it.  The error message begins with the name of
+ * the parameter and says what is accepted.  Type, unit and bounds are checked.
+ * Enum members are not, because only the probe of a QEMU knows them.
  */
 MtValue *mt_value_parse(const MtRow *row, MtSpelling spelling,
                         const char *text, GError **error);
 
-/* The value of a row's text in the table, such as its default. */
+/* From and to a text in the table of rows, such as a default. */
 MtValue *mt_value_from_table(const MtRow *row, const char *text);
+char *mt_value_to_table(const MtRow *row, const MtValue *value);
 
 /* Checks the bounds of @row. */
 gboolean mt_value_check(const MtRow *row, const MtValue *value,
                         GError **error);
 
-/* From and to what QMP has.  The row's legacy division is not applied. */
+/* From and to JSON as in QMP.  MtLegacy.divide is not applied. */
 MtValue *mt_value_from_json(const MtRow *row, JsonNode *node, GError **error);
 JsonNode *mt_value_to_json(const MtRow *row, const MtValue *value);
 
-/* The same in the unit that mt_row_unit() names, for reports. */
+/* To JSON in the unit that mt_row_unit() returns. */
 JsonNode *mt_value_to_report(const MtRow *row, MtSpelling spelling,
                              const MtValue *value);
 const char *mt_row_unit(const MtRow *row, MtSpelling spelling);
 
-/* As people read it: "64 MiB", "300 ms", "on". */
+/* To text for users: "64 MiB", "300 ms", "on".  mt_value_parse() reads it. */
 char *mt_value_format(const MtRow *row, const MtValue *value);
 
-/* From and to libvirt's typed parameters. */
+/* From libvirt's typed parameters. */
 MtValue *mt_value_from_typed(const MtRow *row, MtSpelling spelling,
                              const virTypedParameter *param, GError **error);
-void mt_value_to_typed(const MtRow *row, MtSpelling spelling,
-                       const MtValue *value, const char *name,
-                       virTypedParameterPtr param);
 
-/* What a typed parameter would be as text, whatever its type. */
+/*
+ * To a typed parameter called @name.  FALSE if the type or unit cannot hold the
+ * value exactly, such as 512 KiB/s in MiB/s; its type is then 0.
+ */
+gboolean mt_value_to_typed(const MtRow *row, MtSpelling spelling,
+                           const MtValue *value, const char *name,
+                           virTypedParameterPtr param);
+
+/* The value of a typed parameter of any type as text; NULL for a bad type. */
 char *mt_typed_to_text(const virTypedParameter *param);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtValue, mt_value_free)
