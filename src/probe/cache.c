@@ -2,9 +2,12 @@
 /*
  * The cache of probe results.
  *
- * The file name is a digest of the key, and the key stands in the file, too,
- * so that a collision is noticed.  Files are replaced in one step, so that two
- * that write at once leave one whole file.
+ * The name of a file is a digest of the key.  The file also contains the key, so
+ * that a collision is noticed.  Files are replaced atomically, so that two
+ * processes that write at the same time leave one complete file.
+ *
+ * A binary may be replaced under the same name and size, and behind one address
+ * there may be another QEMU tomorrow.  Files therefore expire.
  */
 #include "config.h"
 
@@ -17,8 +20,12 @@
 #include "util/json.h"
 #include "util/replace.h"
 
-/* A real one has some 10 KiB. */
+/* Real files have about 10 KiB. */
 #define CACHE_MAX_BYTES (1024 * 1024)
+
+/* A file is used for a day, and removed after a month. */
+#define CACHE_USE_S (24 * 60 * 60)
+#define CACHE_KEEP_S (30 * CACHE_USE_S)
 
 char *
 mt_cache_key(JsonNode *version, const char *binary, const char *address)
@@ -28,7 +35,7 @@ mt_cache_key(JsonNode *version, const char *binary, const char *address)
     if (!text && !binary)
         return NULL;
 
-    /* Two builds of one version differ; a binary is only ever itself. */
+    /* Two builds of one version may differ, so the version is not enough. */
     return g_strdup_printf("%s\n%s\n%s", PACKAGE_VERSION, text ? text : "",
                            binary ? binary : address);
 }
@@ -36,7 +43,11 @@ mt_cache_key(JsonNode *version, const char *binary, const char *address)
 char *
 mt_cache_default_dir(void)
 {
-    return g_build_filename(g_get_user_cache_dir(), "migtune", NULL);
+    const char *dir = g_get_user_cache_dir();
+
+    /* A relative path would depend on the current directory. */
+    return g_path_is_absolute(dir) ? g_build_filename(dir, "migtune", NULL)
+                                   : NULL;
 }
 
 static char *
@@ -69,6 +80,32 @@ mt_cache_parse(const char *text, gsize length, const char *key)
     return mt_caps_from_json(caps);
 }
 
+/* The age of a file in seconds; a time in the future counts as very old. */
+static gint64
+cache_age(const GStatBuf *st)
+{
+    gint64 age = g_get_real_time() / G_USEC_PER_SEC - st->st_mtime;
+
+    return age < -60 ? G_MAXINT64 : age;
+}
+
+/* Removes the files in @dir that have not been written for a month. */
+static void
+cache_clean(const char *dir)
+{
+    g_autoptr(GDir) opened = g_dir_open(dir, 0, NULL);
+    const char *name;
+
+    while (opened && (name = g_dir_read_name(opened))) {
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+        GStatBuf st;
+
+        if (g_str_has_prefix(name, "probe-") && g_lstat(path, &st) == 0 &&
+            S_ISREG(st.st_mode) && cache_age(&st) > CACHE_KEEP_S)
+            g_unlink(path);
+    }
+}
+
 MtCaps *
 mt_cache_load(const char *dir, const char *key)
 {
@@ -81,7 +118,7 @@ mt_cache_load(const char *dir, const char *key)
         return NULL;
     path = cache_file(dir, key);
     if (g_stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
-        st.st_size > CACHE_MAX_BYTES ||
+        st.st_size > CACHE_MAX_BYTES || cache_age(&st) > CACHE_USE_S ||
         !g_file_get_contents(path, &text, &length, NULL))
         return NULL;
 
@@ -106,4 +143,5 @@ mt_cache_save(const char *dir, const char *key, const MtCaps *caps)
     text = mt_json_to_line(root);
     path = cache_file(dir, key);
     mt_replace_file(path, text);
+    cache_clean(dir);
 }

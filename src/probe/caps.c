@@ -1,32 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a QEMU can do.
+ * What a QEMU can do: the object, its cached form, and what the catalogue knows
+ * about a release.
  *
- * Rows of the catalogue are matched by QEMU's name.  What the catalogue does
- * not know gets a row of its own, made from the schema, that lives as long as
- * the MtCaps: a newer QEMU is listed, read and set under its own names.
+ * Rows of the catalogue are found by QEMU's name.  A name that the catalogue does
+ * not have gets a new row, which lives as long as the MtCaps.  The settings of a
+ * newer QEMU can therefore be listed, read and set under QEMU's names.
  */
 #include "config.h"
 
 #include <string.h>
 
-#include "probe/caps.h"
-#include "probe/evidence.h"
-#include "probe/schema.h"
-#include "util/i18n.h"
-#include "util/json.h"
+#include "probe/caps-private.h"
 #include "util/json-peek.h"
-
-#include "migtune/migtune-error.h"
-
-struct _MtCaps {
-    gint ref_count;
-    MtRelease release;
-    const char *source;
-    gboolean partial;
-    GArray *entries;
-    GPtrArray *own_rows;        /* of what the catalogue does not have */
-};
 
 static void
 caps_clear_entry(gpointer data)
@@ -43,8 +29,8 @@ caps_free_row(gpointer data)
     g_free(row);
 }
 
-static MtCaps *
-caps_new(const char *source)
+MtCaps *
+mt_caps_new(MtCapsSource source)
 {
     MtCaps *caps = g_new0(MtCaps, 1);
 
@@ -74,7 +60,7 @@ mt_caps_unref(MtCaps *caps)
     g_free(caps);
 }
 
-/* A row for something that only this QEMU knows. */
+/* Makes a row for a name that the catalogue does not have. */
 static const MtRow *
 caps_new_row(MtCaps *caps, MtKind kind, const char *qmp, MtType type)
 {
@@ -93,9 +79,8 @@ caps_new_row(MtCaps *caps, MtKind kind, const char *qmp, MtType type)
     return row;
 }
 
-/* Adds what QEMU calls @qmp; the catalogue's type wins over @type. */
-static MtCapsEntry *
-caps_add(MtCaps *caps, MtKind kind, const char *qmp, MtType type)
+MtCapsEntry *
+mt_caps_add(MtCaps *caps, MtKind kind, const char *qmp, MtType type)
 {
     MtCapsEntry entry = { .settable = TRUE, .readable = TRUE };
 
@@ -109,9 +94,8 @@ caps_add(MtCaps *caps, MtKind kind, const char *qmp, MtType type)
     return &g_array_index(caps->entries, MtCapsEntry, caps->entries->len - 1);
 }
 
-/* Adds the rows that an older command sets because no newer one does. */
-static void
-caps_add_legacy(MtCaps *caps, gboolean (*has_command)(gpointer, const char *),
+void
+mt_caps_add_legacy(MtCaps *caps, gboolean (*has_command)(gpointer, const char *),
                 gpointer user_data)
 {
     for (guint i = 0; i < MT_N_PARAMS; i++) {
@@ -130,9 +114,8 @@ caps_add_legacy(MtCaps *caps, gboolean (*has_command)(gpointer, const char *),
     }
 }
 
-/* Some releases list what they refuse to set: those are known by number. */
-static void
-caps_settle(MtCaps *caps, MtRelease release)
+void
+mt_caps_settle(MtCaps *caps, MtRelease release)
 {
     caps->release = release;
     for (guint i = 0; i < caps->entries->len; i++) {
@@ -144,209 +127,17 @@ caps_settle(MtCaps *caps, MtRelease release)
     }
 }
 
-static void
-caps_take_members(MtCapsEntry *entry, const MtSchema *schema, const char *type)
-{
-    g_autoptr(GArray) members = mt_schema_members(schema, type);
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-
-    for (guint i = 0; i < members->len; i++)
-        g_ptr_array_add(
-            names,
-            g_strdup(g_array_index(members, MtSchemaMember, i).name));
-    g_ptr_array_add(names, NULL);
-    entry->members = (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
-}
-
-static gboolean
-caps_schema_has_command(gpointer schema, const char *command)
-{
-    return mt_schema_has_command(schema, command);
-}
-
-static MtCaps *
-caps_from_schema(JsonNode *root, MtRelease told, GError **error)
-{
-    g_autoptr(MtSchema) schema = mt_schema_new(root, error);
-    g_autoptr(MtCaps) caps = NULL;
-    g_autoptr(GArray) names = NULL;
-    g_autoptr(GArray) params = NULL;
-    const char *list, *type;
-
-    if (!schema)
-        return NULL;
-
-    caps = caps_new("schema");
-    type = mt_schema_arg_type(schema, "migrate-set-capabilities");
-    list = mt_schema_member_type(schema, type, "capabilities");
-    type = mt_schema_element_type(schema, list);
-    type = mt_schema_member_type(schema, type, "capability");
-    names = mt_schema_members(schema, type);
-    for (guint i = 0; i < names->len; i++) {
-        MtSchemaMember *member = &g_array_index(names, MtSchemaMember, i);
-        MtCapsEntry *entry = caps_add(caps, MT_KIND_CAPABILITY, member->name,
-                                      MT_TYPE_BOOL);
-
-        if (entry) {
-            entry->deprecated = member->deprecated;
-            entry->unstable = member->unstable;
-        }
-    }
-
-    type = mt_schema_arg_type(schema, "migrate-set-parameters");
-    params = mt_schema_members(schema, type);
-    for (guint i = 0; i < params->len; i++) {
-        MtSchemaMember *member = &g_array_index(params, MtSchemaMember, i);
-        MtType row_type = mt_schema_row_type(schema, member->type);
-        MtCapsEntry *entry = caps_add(caps, MT_KIND_PARAMETER, member->name,
-                                      row_type);
-
-        if (!entry)
-            continue;
-        entry->deprecated = member->deprecated;
-        entry->unstable = member->unstable;
-        if (row_type == MT_TYPE_ENUM)
-            caps_take_members(entry, schema, member->type);
-    }
-    if (caps->entries->len == 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          _("this QEMU has no migration capabilities and no "
-                            "migration parameters"));
-        return NULL;
-    }
-
-    caps_add_legacy(caps, caps_schema_has_command, schema);
-    caps_settle(caps, mt_evidence_release(caps, schema, told));
-    return g_steal_pointer(&caps);
-}
-
-/* Whether one of the objects in an array has this name. */
-static gboolean
-caps_listed_command(gpointer list, const char *command)
-{
-    JsonArray *array = list;
-
-    for (guint i = 0; i < json_array_get_length(array); i++) {
-        JsonNode *node = json_array_get_element(array, i);
-
-        if (JSON_NODE_HOLDS_OBJECT(node) &&
-            g_strcmp0(mt_json_peek_string(json_node_get_object(node), "name"),
-                      command) == 0)
-            return TRUE;
-    }
-
-    return FALSE;
-}
-
-static MtType
-caps_type_of_value(JsonNode *node)
-{
-    if (!JSON_NODE_HOLDS_VALUE(node))
-        return MT_TYPE_JSON;
-    switch (json_node_get_value_type(node)) {
-    case G_TYPE_BOOLEAN:
-        return MT_TYPE_BOOL;
-    case G_TYPE_INT64:
-        return MT_TYPE_ULLONG;
-    case G_TYPE_STRING:
-        return MT_TYPE_STRING;
-    default:
-        return MT_TYPE_JSON;
-    }
-}
-
-/* Before query-qmp-schema existed: what is told, and which commands are. */
-static MtCaps *
-caps_from_commands(MtExec *exec, MtRelease told, GCancellable *cancellable,
-                   GError **error)
-{
-    static const char *const names[] = {
-        "query-commands",
-        "query-migrate-capabilities",
-        "query-migrate-parameters",
-    };
-    g_autoptr(MtCaps) caps = caps_new("commands");
-    MtCommand commands[G_N_ELEMENTS(names)];
-    JsonArray *array;
-    gboolean ok;
-
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-        mt_command_init(&commands[i], names[i], NULL);
-    ok = exec->run(exec, commands, G_N_ELEMENTS(names), cancellable, error);
-    if (ok && commands[0].error) {
-        g_propagate_error(error, g_steal_pointer(&commands[0].error));
-        ok = FALSE;
-    }
-    if (!ok)
-        goto out;
-
-    if (commands[1].result && JSON_NODE_HOLDS_ARRAY(commands[1].result)) {
-        array = json_node_get_array(commands[1].result);
-        for (guint i = 0; i < json_array_get_length(array); i++) {
-            JsonNode *node = json_array_get_element(array, i);
-            const char *name = NULL;
-
-            if (JSON_NODE_HOLDS_OBJECT(node))
-                name = mt_json_peek_string(json_node_get_object(node),
-                                           "capability");
-            if (name)
-                caps_add(caps, MT_KIND_CAPABILITY, name, MT_TYPE_BOOL);
-        }
-    }
-    if (commands[2].result && JSON_NODE_HOLDS_OBJECT(commands[2].result)) {
-        JsonObjectIter iter;
-        const char *name;
-        JsonNode *node;
-
-        json_object_iter_init_ordered(
-            &iter, json_node_get_object(commands[2].result));
-        while (json_object_iter_next_ordered(&iter, &name, &node))
-            caps_add(caps, MT_KIND_PARAMETER, name, caps_type_of_value(node));
-    }
-    if (JSON_NODE_HOLDS_ARRAY(commands[0].result))
-        caps_add_legacy(caps, caps_listed_command,
-                        json_node_get_array(commands[0].result));
-    if (caps->entries->len == 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          _("this QEMU has nothing that migtune can tune"));
-        ok = FALSE;
-        goto out;
-    }
-    caps_settle(caps, mt_evidence_release(caps, NULL, told));
-
-out:
-    mt_commands_clear(commands, G_N_ELEMENTS(names));
-    return ok ? g_steal_pointer(&caps) : NULL;
-}
-
-MtCaps *
-mt_caps_probe(MtExec *exec, MtRelease told, GCancellable *cancellable,
-              GError **error)
-{
-    g_autoptr(GError) cause = NULL;
-    g_autoptr(JsonNode) schema = NULL;
-
-    schema = mt_exec_one(exec, "query-qmp-schema", NULL, cancellable, &cause);
-    if (schema)
-        return caps_from_schema(schema, told, error);
-    if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU))
-        return caps_from_commands(exec, told, cancellable, error);
-
-    g_propagate_error(error, g_steal_pointer(&cause));
-    return NULL;
-}
-
 static gboolean
 caps_release_has_command(gpointer release, const char *command)
 {
-    /* All of them went in the same release. */
+    /* All legacy commands were removed in 6.0. */
     return GPOINTER_TO_UINT(release) < MT_RELEASE(6, 0);
 }
 
 MtCaps *
 mt_caps_new_for_release(MtRelease release)
 {
-    MtCaps *caps = caps_new("catalogue");
+    MtCaps *caps = mt_caps_new(MT_CAPS_FROM_CATALOGUE);
 
     for (guint i = 0; i < MT_N_PARAMS; i++) {
         const MtRow *row = mt_row(i);
@@ -355,7 +146,7 @@ mt_caps_new_for_release(MtRelease release)
 
         if (!row->qmp || !mt_row_in_release(row, release))
             continue;
-        entry = caps_add(caps, row->kind, row->qmp, row->type);
+        entry = mt_caps_add(caps, row->kind, row->qmp, row->type);
         entry->deprecated = row->deprecated && release >= row->deprecated;
         entry->unstable = row->unstable && release >= row->unstable;
         if (!row->members)
@@ -369,8 +160,8 @@ mt_caps_new_for_release(MtRelease release)
         entry->members =
             (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
     }
-    caps_add_legacy(caps, caps_release_has_command, GUINT_TO_POINTER(release));
-    caps_settle(caps, release);
+    mt_caps_add_legacy(caps, caps_release_has_command, GUINT_TO_POINTER(release));
+    mt_caps_settle(caps, release);
 
     return caps;
 }
@@ -384,7 +175,16 @@ mt_caps_release(const MtCaps *caps)
 const char *
 mt_caps_source(const MtCaps *caps)
 {
-    return caps->source;
+    static const char *const names[] = { "schema", "commands", "catalogue",
+                                         "cache" };
+
+    return names[caps->source];
+}
+
+gboolean
+mt_caps_is_cached(const MtCaps *caps)
+{
+    return caps->source == MT_CAPS_FROM_CACHE;
 }
 
 void
@@ -466,7 +266,8 @@ mt_caps_has_member(const MtCaps *caps, const MtRow *row, const char *value)
            g_strv_contains((const char *const *)entry->members, value);
 }
 
-/* Raised whenever the form below changes: older files are then misses. */
+/* To be raised when the form below changes.  Files of another format are
+ * ignored. */
 #define CAPS_FORMAT 1
 
 JsonNode *
@@ -504,7 +305,7 @@ mt_caps_to_json(const MtCaps *caps)
     return mt_json_node_new_object(root);
 }
 
-/* FALSE when @object is not what caps_to_json() writes. */
+/* FALSE if @object is not an entry as mt_caps_to_json() writes it. */
 static gboolean
 caps_entry_from_json(MtCaps *caps, JsonObject *object)
 {
@@ -526,7 +327,7 @@ caps_entry_from_json(MtCaps *caps, JsonObject *object)
         access < MT_ACCESS_MIGRATE || access > MT_ACCESS_LEGACY)
         return FALSE;
 
-    entry = caps_add(caps, kind, qmp, type);
+    entry = mt_caps_add(caps, kind, qmp, type);
     if (!entry || (access == MT_ACCESS_LEGACY && !entry->row->legacy))
         return FALSE;
     entry->access = access;
@@ -554,7 +355,7 @@ caps_entry_from_json(MtCaps *caps, JsonObject *object)
 MtCaps *
 mt_caps_from_json(JsonNode *node)
 {
-    g_autoptr(MtCaps) caps = caps_new("cache");
+    g_autoptr(MtCaps) caps = mt_caps_new(MT_CAPS_FROM_CACHE);
     JsonObject *root;
     JsonArray *entries;
     gint64 format, release;

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What one QEMU can do: which rows exist in it, with their enum values, what
- * is deprecated, how each is set.
+ * What a QEMU can do: which rows it has, their enum values, which are deprecated,
+ * and how each is set.
  *
- * It comes from asking a guest, from the cache of an earlier answer, or, for
- * explaining without a guest, from the catalogue's view of a release.
+ * The information comes from a guest, from the cache of an earlier answer, or from
+ * what the catalogue knows about a release.
  */
 
 #include "params/value.h"
@@ -14,7 +14,7 @@
 
 G_BEGIN_DECLS
 
-/* How a row is set and told in this QEMU. */
+/* How a row is set and read in this QEMU. */
 typedef enum {
     MT_ACCESS_MIGRATE,          /* migrate-set-capabilities or -parameters */
     MT_ACCESS_LEGACY,           /* the commands of the row's MtLegacy */
@@ -23,64 +23,66 @@ typedef enum {
 typedef struct {
     const MtRow *row;
     MtAccess access;
-    gboolean settable;          /* FALSE: listed, but refused when set */
-    gboolean readable;          /* FALSE: nothing tells the value */
+    gboolean settable;          /* FALSE: QEMU lists it and refuses to set it */
+    gboolean readable;          /* FALSE: the value cannot be read */
     gboolean deprecated;
     gboolean unstable;
-    char **members;             /* of enums; NULL for others */
+    char **members;             /* values of an enum; NULL: not an enum */
 } MtCapsEntry;
 
 typedef struct _MtCaps MtCaps;
 
 /*
- * Asks.  NULL with an error when the answers could not be had or understood.
- * @version is what the greeting told, NULL if nothing.
+ * Asks a QEMU.  @told is the release of its greeting, or MT_RELEASE_NONE.
  */
 MtCaps *mt_caps_probe(MtExec *exec, MtRelease told, GCancellable *cancellable,
                       GError **error);
 
-/* A freshly built QEMU of @release, all build options on. */
+/* A QEMU of @release, built with all options. */
 MtCaps *mt_caps_new_for_release(MtRelease release);
 
 MtCaps *mt_caps_ref(MtCaps *caps);
 void mt_caps_unref(MtCaps *caps);
 
 /*
- * The release whose migration interface this is, by the evidence of what
- * exists; what QEMU tells only decides where the evidence leaves a choice.
- * For the rules that nothing else tells.
+ * The release whose migration interface this QEMU has: see evidence.h.  It selects
+ * the rules that QEMU cannot be asked about.
  */
 MtRelease mt_caps_release(const MtCaps *caps);
 
 /* "schema", "commands", "catalogue" or "cache". */
 const char *mt_caps_source(const MtCaps *caps);
 
+/* Whether the source is the cache, which may be about another build of QEMU. */
+gboolean mt_caps_is_cached(const MtCaps *caps);
+
 guint mt_caps_size(const MtCaps *caps);
 const MtCapsEntry *mt_caps_nth(const MtCaps *caps, guint nth);
 
-/* NULL when this QEMU does not have it. */
+/* The entry of @row; NULL if this QEMU does not have it. */
 const MtCapsEntry *mt_caps_lookup(const MtCaps *caps, const MtRow *row);
 
-/* The entry of QEMU's name, whether the catalogue knows it or not. */
+/* The entry with this name in QMP. */
 const MtCapsEntry *mt_caps_lookup_qmp(const MtCaps *caps, MtKind kind,
                                       const char *qmp);
 
-/* The row of a name that a user gave: of the catalogue, or of this QEMU. */
+/* The row that a user calls @name, in the catalogue or only in this QEMU. */
 const MtRow *mt_caps_find_row(const MtCaps *caps, const char *name,
                               MtSpelling *spelling);
 
-/* Whether @value is one of the members of an enum row here. */
+/* Whether this QEMU has @value of the enum @row. */
 gboolean mt_caps_has_member(const MtCaps *caps, const MtRow *row,
                             const char *value);
 
 /*
- * Says that a row that is not in there is out of reach and not absent, as of a
- * guest without its monitor.  Once, before others see @caps.
+ * Partial: whether this QEMU has a row that is not listed is unknown, because its
+ * monitor must not be used.  To be set before other threads see @caps.
  */
 void mt_caps_set_partial(MtCaps *caps);
 gboolean mt_caps_is_partial(const MtCaps *caps);
 
-/* For the cache, which is for those that are not partial; from_json() returns NULL for anything it does not know. */
+/* The form of the cache, for caps that are not partial.  mt_caps_from_json()
+ * returns NULL for anything that mt_caps_to_json() does not write. */
 JsonNode *mt_caps_to_json(const MtCaps *caps);
 MtCaps *mt_caps_from_json(JsonNode *node);
 

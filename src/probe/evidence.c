@@ -2,22 +2,23 @@
 /*
  * Evidence of a release.
  *
- * A few rules (which capabilities exclude each other, above all) are told by
- * nothing but trying, and trying is no way to plan.  They are known by
- * release.  A version number alone would be wrong for every distribution that
- * moves features back, so the release is bounded from both sides by what
- * exists and what does not, and the number decides only in between.
+ * QEMU cannot be asked about a few rules, above all which capabilities exclude
+ * each other.  These rules are known by release.  The version number is not
+ * enough, because distributions backport features.  So the features that exist
+ * give a lower bound of the release, those that do not exist give an upper bound,
+ * and the version number only decides between the two.
  */
 #include "config.h"
 
 #include "probe/evidence.h"
 
-/* Things of the schema that are no rows, and came with a release. */
+/* Things in the schema that are not rows and were added in a known release. */
 typedef struct {
     MtRelease since;
     MtRelease removed;
     const char *command;
-    gboolean result;            /* look at what it returns, not what it takes */
+    gboolean result;            /* @member is of the return value, else of the
+                                 * arguments */
     const char *member;         /* NULL: the command itself */
     const char *inner;          /* a member or value of the member's type */
 } EvidenceMark;
@@ -62,7 +63,7 @@ typedef struct {
     MtRelease high;
 } EvidenceBounds;
 
-/* What is there was not there before @since, nor is it from @removed on. */
+/* Narrows the bounds by a feature that exists from @since until @removed. */
 static void
 evidence_weigh(EvidenceBounds *bounds, gboolean present, MtRelease since,
                MtRelease removed)
@@ -86,7 +87,7 @@ mt_evidence_release(const MtCaps *caps, const MtSchema *schema, MtRelease told)
         const MtCapsEntry *entry = mt_caps_lookup(caps, row);
         gboolean present = entry && entry->access == MT_ACCESS_MIGRATE;
 
-        /* Left out of builds without it in its first releases. */
+        /* x-colo is missing in some builds of its first releases. */
         if (!row->qmp || (i == MT_PARAM_X_COLO && !present))
             continue;
         evidence_weigh(&bounds, present, row->since, row->removed);
@@ -104,7 +105,7 @@ mt_evidence_release(const MtCaps *caps, const MtSchema *schema, MtRelease told)
                        mark->removed);
     }
 
-    /* Features that were moved back contradict what is missing beside them. */
+    /* With a backported feature the lower bound may exceed the upper one. */
     if (bounds.low > bounds.high) {
         MtRelease low = bounds.high;
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Which release's migration interface a QEMU has, by what exists in it.
+ * Finding out which release's migration interface a QEMU has.
  */
 
 #include "probe/caps.h"
@@ -11,8 +11,9 @@
 G_BEGIN_DECLS
 
 /*
- * @schema may be NULL.  @told is what QEMU says of itself: it decides only
- * between the releases that the evidence allows.
+ * Returns the release by what exists in the QEMU.  @schema may be NULL.  @told, the
+ * version that QEMU reports, only decides between releases that the evidence
+ * allows.
  */
 MtRelease mt_evidence_release(const MtCaps *caps, const MtSchema *schema,
                               MtRelease told);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading what is in force: two commands in one round trip, with a third where
- * the XBZRLE cache still has a command of its own.
+ * Reading what is in force: two commands in one round trip, or three for a QEMU
+ * that has a separate command for the XBZRLE cache.
  */
 #include "config.h"
 
@@ -45,7 +45,7 @@ mt_state_commands(const MtCaps *caps, MtStateFlags flags, MtCommand *commands)
     for (guint i = 0; i < mt_caps_size(caps); i++) {
         const MtCapsEntry *entry = mt_caps_nth(caps, i);
 
-        /* There is one row with such a command. */
+        /* Only one row has such a command. */
         if (entry->access == MT_ACCESS_LEGACY && entry->readable &&
             n == 2)
             mt_command_init(&commands[n++], entry->row->legacy->get, NULL);
@@ -154,7 +154,7 @@ state_take_legacy(MtState *state, const MtCaps *caps, const char *command,
     return TRUE;
 }
 
-/* The member "status", "none" when there has been no migration. */
+/* The member "status"; "none" if there has been no migration. */
 static char *
 state_status(JsonNode *answer)
 {
@@ -167,8 +167,8 @@ state_status(JsonNode *answer)
 }
 
 /*
- * A guest that was told where to listen says so: 10.0 has a status for it,
- * older releases have the address alone.
+ * Whether the guest listens for its migration.  QEMU 10.0 reports a status for
+ * that, older releases report only the address.
  */
 static gboolean
 state_is_listening(const MtState *state, gboolean has_address)
@@ -176,6 +176,21 @@ state_is_listening(const MtState *state, gboolean has_address)
     return mt_state_side(state) == MT_SIDE_DESTINATION &&
            (g_strcmp0(state->migration, "setup") == 0 ||
             (has_address && g_strcmp0(state->migration, "none") == 0));
+}
+
+/* Whether QEMU did not list a capability that is in the caps. */
+static gboolean
+state_lacks_capability(const MtState *state, const MtCaps *caps)
+{
+    for (guint i = 0; i < mt_caps_size(caps); i++) {
+        const MtCapsEntry *entry = mt_caps_nth(caps, i);
+
+        if (entry->row->kind == MT_KIND_CAPABILITY && entry->readable &&
+            !mt_set_get(state->values, entry->row))
+            return !mt_caps_is_partial(caps);
+    }
+
+    return FALSE;
 }
 
 MtState *
@@ -216,6 +231,7 @@ mt_state_from_answers(const MtCaps *caps, MtCommand *commands,
                                           "socket-address"));
     }
     state->listening = state_is_listening(state, has_address);
+    state->stale = state->stale || state_lacks_capability(state, caps);
 
     return g_steal_pointer(&state);
 }
@@ -240,6 +256,7 @@ mt_state_new_default(const MtCaps *caps)
 {
     MtState *state = state_new();
 
+    state->assumed = TRUE;
     for (guint i = 0; i < mt_caps_size(caps); i++) {
         const MtCapsEntry *entry = mt_caps_nth(caps, i);
         const char *def = mt_row_default(entry->row, mt_caps_release(caps));

@@ -281,6 +281,20 @@ transport_start_time(int pid)
     return g_strdup(fields[19]);
 }
 
+/*
+ * Whether the link @exe points to a QEMU.  The process that listens may also be a
+ * relay or a supervisor, behind which there are different QEMUs.
+ */
+static gboolean
+transport_is_qemu(const char *exe)
+{
+    g_autofree char *path = g_file_read_link(exe, NULL);
+    g_autofree char *name = path ? g_path_get_basename(path) : NULL;
+
+    return name &&
+           (g_str_has_prefix(name, "qemu") || g_str_has_prefix(name, "kvm"));
+}
+
 void
 mt_qmp_peer(GSocket *socket, char **ret_instance, char **ret_binary)
 {
@@ -303,7 +317,7 @@ mt_qmp_peer(GSocket *socket, char **ret_instance, char **ret_binary)
     if (start)
         *ret_instance = g_strdup_printf("%d:%s", pid, start);
     exe = g_strdup_printf("/proc/%d/exe", pid);
-    if (stat(exe, &st) == 0)
+    if (transport_is_qemu(exe) && stat(exe, &st) == 0)
         *ret_binary = g_strdup_printf(
             "%" G_GINT64_MODIFIER "x:%" G_GUINT64_FORMAT ":%" G_GINT64_FORMAT
             ":%" G_GINT64_FORMAT ".%09ld", (guint64)st.st_dev,
