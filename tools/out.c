@@ -335,13 +335,8 @@ out_progress(const char *text)
 void
 out_json(JsonNode *node)
 {
-    g_autoptr(JsonGenerator) generator = json_generator_new();
-    g_autofree char *text = NULL;
+    g_autofree char *text = migtune_json_to_text(node);
 
-    json_generator_set_root(generator, node);
-    json_generator_set_pretty(generator, TRUE);
-    json_generator_set_indent(generator, 2);
-    text = json_generator_to_data(generator, NULL);
     puts(text);
 }
 

@@ -251,6 +251,9 @@ static const OutStyle plans_styles[] = {
     [MIGTUNE_VERDICT_DROPPED] = OUT_FAIR,
     [MIGTUNE_VERDICT_REFUSED] = OUT_BAD,
     [MIGTUNE_VERDICT_KEPT] = OUT_GOOD,
+    [MIGTUNE_VERDICT_NO_EFFECT] = OUT_FAIR,
+    [MIGTUNE_VERDICT_UNVERIFIED] = OUT_FAIR,
+    [MIGTUNE_VERDICT_FORGOTTEN] = OUT_GOOD,
 };
 
 /* Returns @reason without the name of the parameter, which is in the same row
@@ -271,8 +274,8 @@ static void
 plans_print_verdicts(Tool *tool, MigtunePlan *plan, gboolean later)
 {
     const char *titles[] = {
-        _("Parameter"), _("Asked"), later ? _("Later") : _("Now"),
-        _("Verdict"), _("Why"), NULL
+        _("Parameter"), _("Asked"), _("Before"),
+        later ? _("Later") : _("After"), _("Verdict"), _("Why"), NULL
     };
     g_autoptr(OutTable) table = out_table_new(titles);
 
@@ -280,9 +283,11 @@ plans_print_verdicts(Tool *tool, MigtunePlan *plan, gboolean later)
         const char *name, *asked, *now, *reason;
         MigtuneVerdict verdict =
             migtune_plan_get_verdict(plan, i, &name, &asked, &now, &reason);
+        g_autofree char *before = migtune_plan_dup_before(plan, i);
 
         out_table_cell(table, OUT_PLAIN, name);
         out_table_cell(table, OUT_PLAIN, asked);
+        out_table_cell(table, OUT_PLAIN, before ? before : "-");
         out_table_cell(table, OUT_PLAIN, now ? now : "-");
         out_table_cell(table, plans_styles[verdict],
                        migtune_verdict_to_string(verdict));
@@ -367,7 +372,8 @@ plans_is_exact(MigtunePlan *plan)
             migtune_plan_get_verdict(plan, i, NULL, NULL, NULL, NULL);
 
         if (verdict != MIGTUNE_VERDICT_IN_FORCE &&
-            verdict != MIGTUNE_VERDICT_KEPT)
+            verdict != MIGTUNE_VERDICT_KEPT &&
+            verdict != MIGTUNE_VERDICT_FORGOTTEN)
             return FALSE;
     }
 

@@ -229,4 +229,17 @@ migtune_domain_set_parameters(MigtuneDomain *domain,
                               unsigned int flags, GCancellable *cancellable,
                               GError **error);
 
+/**
+ * migtune_json_to_text:
+ * @node: JSON that a function of this library returned
+ *
+ * Writes JSON in lines, as the `migtune` command prints it.  Unlike json-glib,
+ * whose integers have 63 bits and a sign, this writes a number from 2^63 to
+ * 2^64 - 1 as it is.
+ *
+ * Returns: (transfer full): the text, without a newline at its end, for g_free().
+ * Since: 0.1
+ */
+char *migtune_json_to_text(JsonNode *node);
+
 G_END_DECLS

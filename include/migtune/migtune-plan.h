@@ -28,6 +28,10 @@ G_DECLARE_FINAL_TYPE(MigtunePlan, migtune_plan, MIGTUNE, PLAN, GObject)
  * @MIGTUNE_VERDICT_REFUSED: it cannot be had, and nothing was changed
  * @MIGTUNE_VERDICT_KEPT: it is kept for later starts of the guest, of which
  *   each will say what it makes of it; the one that runs is not changed
+ * @MIGTUNE_VERDICT_NO_EFFECT: it is set, but another setting makes it
+ *   ineffective, which the reason names
+ * @MIGTUNE_VERDICT_UNVERIFIED: it was sent, and this QEMU cannot read it back
+ * @MIGTUNE_VERDICT_FORGOTTEN: it is no longer kept for later starts
  *
  * What became, or would become, of a wish.
  *
@@ -40,6 +44,9 @@ typedef enum {
     MIGTUNE_VERDICT_DROPPED,
     MIGTUNE_VERDICT_REFUSED,
     MIGTUNE_VERDICT_KEPT,
+    MIGTUNE_VERDICT_NO_EFFECT,
+    MIGTUNE_VERDICT_UNVERIFIED,
+    MIGTUNE_VERDICT_FORGOTTEN,
 } MigtuneVerdict;
 
 /**
@@ -47,7 +54,7 @@ typedef enum {
  * @verdict: a verdict
  *
  * Returns: its stable name: "in-force", "substituted", "ignored", "dropped",
- *   "refused" or "kept".
+ *   "refused", "kept", "no-effect", "unverified" or "forgotten".
  * Since: 0.1
  */
 const char *migtune_verdict_to_string(MigtuneVerdict verdict);
@@ -216,9 +223,12 @@ gboolean migtune_plan_apply(MigtunePlan *plan, GCancellable *cancellable,
  *   `affects` (an array of "live" and "config"), `applied`, `kept`, an array
  *   of objects with `name` and `value` of what is to be kept (null for what
  *   no longer is), `steps`, an array of objects with `side`, `execute` and
- *   `arguments`; `verdicts`, an array of objects with `name`, `asked`, `now`
- *   (null when it cannot be told), `verdict`, `becomes` (an array of objects
- *   with `name` and `value`), `reason` (null when there is nothing to say),
+ *   `arguments`; `verdicts`, an array of objects with `name`, `asked`, `before`
+ *   (the value when the plan was made), `after` (the value that is expected, or
+ *   that was read back once the plan has been applied), `now` (the value that
+ *   was read last; null if none was read), `verdict`, `becomes` (an array of
+ *   objects with `name` and `value`), `codes` (an array of stable words, one for
+ *   each sentence of `reason`), `reason` (null if there is nothing to say),
  *   `since` and `removed` (QEMU releases or null); and `warnings`, an array of
  *   texts.
  * Since: 0.1
@@ -264,5 +274,16 @@ unsigned int migtune_plan_get_n_verdicts(MigtunePlan *plan);
 MigtuneVerdict migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth,
                                         const char **name, const char **asked,
                                         const char **now, const char **reason);
+
+/**
+ * migtune_plan_dup_before:
+ * @plan: a plan, applied or not
+ * @nth: which, from 0
+ *
+ * Returns: (transfer full) (nullable): the value that was in force when @plan
+ *   was made, as text, for g_free(); %NULL if it is not known.
+ * Since: 0.1
+ */
+char *migtune_plan_dup_before(MigtunePlan *plan, unsigned int nth);
 
 G_END_DECLS

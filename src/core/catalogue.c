@@ -86,17 +86,20 @@ catalogue_add_rules(JsonObject *object, const MtRow *row)
     json_object_set_array_member(object, "conflicts", conflicts);
 }
 
+/* @qmp is the name or command by which QEMU sets @row. */
 static JsonObject *
-catalogue_row_to_json(const MtRow *row, MtRelease release)
+catalogue_row_to_json(const MtRow *row, MtRelease release, const char *qmp)
 {
     JsonObject *object = json_object_new();
     const char *def = mt_row_default(row, release);
     JsonArray *values;
 
     json_object_set_string_member(object, "name", row->name);
-    mt_json_set_text(object, "qmp", row->qmp);
-    json_object_set_string_member(object, "kind", mt_kind_to_string(row->kind));
-    json_object_set_string_member(object, "type", mt_type_to_string(row->type));
+    mt_json_set_text(object, "qmp", qmp);
+    json_object_set_string_member(object, "kind",
+                                  mt_kind_to_string(row->kind));
+    json_object_set_string_member(object, "type",
+                                  mt_type_to_string(row->type));
     mt_json_set_text(object, "unit", mt_unit_to_string(row->unit));
     if (row->type == MT_TYPE_INT || row->type == MT_TYPE_ULLONG) {
         catalogue_set_number(object, "min", row, row->min);
@@ -126,9 +129,11 @@ catalogue_row_to_json(const MtRow *row, MtRelease release)
     json_object_set_array_member(object, "values", values);
     json_object_set_string_member(object, "sides",
                                   mt_sides_to_string(row->sides));
-    json_object_set_string_member(object, "when", mt_when_to_string(row->when));
+    json_object_set_string_member(object, "when",
+                                  mt_when_to_string(mt_row_when(row, release)));
     catalogue_add_rules(object, row);
-    catalogue_set_release(object, "since", row->since);
+    catalogue_set_release(object, "since", mt_row_since(row));
+    catalogue_set_release(object, "qmp_since", row->since);
     catalogue_set_release(object, "deprecated", row->deprecated);
     catalogue_set_release(object, "removed", row->removed);
     json_object_set_boolean_member(object, "unstable",
@@ -138,6 +143,23 @@ catalogue_row_to_json(const MtRow *row, MtRelease release)
     json_object_set_string_member(object, "help", _(row->help));
 
     return object;
+}
+
+/* How the QEMU of @caps sets @row, be it under an older name or by an older
+ * command; NULL if it does not have the row. */
+static const char *
+catalogue_find_qmp(const MtCaps *caps, const MtRow *row)
+{
+    const MtCapsEntry *entry = mt_caps_lookup(caps, row);
+    const MtRow *older = mt_row_renamed_from(row);
+
+    if (!entry && older)
+        entry = mt_caps_lookup(caps, older);
+    if (!entry)
+        return NULL;
+
+    return entry->access == MT_ACCESS_LEGACY ? entry->row->legacy->set
+                                             : entry->row->qmp;
 }
 
 JsonNode *
@@ -157,10 +179,20 @@ migtune_catalogue_to_json(const char *release_text, GError **error)
     array = json_array_new();
     for (guint i = 0; i < MT_N_PARAMS; i++) {
         const MtRow *row = mt_row(i);
+        const char *qmp = row->qmp;
 
-        if (!caps || !row->qmp || mt_caps_lookup(caps, row))
-            json_array_add_object_element(array,
-                                          catalogue_row_to_json(row, release));
+        /* A release has one name for each setting, today's. */
+        if (caps && qmp) {
+            qmp = row->renamed_to == MT_PARAM_NONE
+                      ? catalogue_find_qmp(caps, row) : NULL;
+            if (!qmp)
+                continue;
+        }
+        if (row->removed != MT_RELEASE_NONE &&
+            row->removed <= MT_RELEASE_FIRST)
+            continue;
+        json_array_add_object_element(
+            array, catalogue_row_to_json(row, release, qmp));
     }
 
     return mt_json_node_new_array(array);
@@ -251,8 +283,8 @@ catalogue_parse_word(const char *word, virTypedParameterPtr param,
 
     spelling = qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS;
     value = mt_value_parse(row, spelling, equals + 1, &cause);
-    /* An empty text is a value in the API, but a mistake on a command line. */
-    if (!equals[1]) {
+    /* An empty text clears a setting in the API, and is a mistake here. */
+    if (!equals[1] && row->type == MT_TYPE_STRING) {
         g_propagate_error(error, g_steal_pointer(&cause));
         return FALSE;
     }

@@ -229,6 +229,14 @@ plan_new_live(MigtuneDomain *domain, const virTypedParameter *params,
     journal = plan_new_journal(domain);
     plan = mt_plan_new(domain->name, domain->qemu, domain->caps, state, params,
                        n_params, policy);
+    if (plan->doubts_caps && mt_domain_get_caps(domain, TRUE, NULL)) {
+        state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
+        mt_plan_unref(plan);
+        if (!state)
+            return NULL;
+        plan = mt_plan_new(domain->name, domain->qemu, domain->caps, state,
+                           params, n_params, policy);
+    }
     plan_warn_interrupted(plan, journal);
     return plan;
 }
@@ -330,11 +338,22 @@ plan_defaults(const MigtuneDomain *domain)
 {
     g_autoptr(MtState) state = mt_state_new_default(domain->caps);
     const MtRow *events = mt_row(MT_PARAM_EVENTS);
+    const MtCaps *caps = domain->caps;
 
     /* libvirt waits for the events of a migration. */
     if ((domain->conn->driver->features & MIGTUNE_DRIVER_LIBVIRT) &&
         mt_set_get(state->values, events))
         mt_set_put(state->values, events, mt_value_from_table(events, "on"));
+
+    /* Also of those that can be set and not be read. */
+    for (guint i = 0; i < mt_caps_size(caps); i++) {
+        const MtCapsEntry *entry = mt_caps_nth(caps, i);
+        const char *def = mt_row_default(entry->row, mt_caps_release(caps));
+
+        if (entry->settable && !entry->readable && def)
+            mt_set_put(state->values, entry->row,
+                       mt_value_from_table(entry->row, def));
+    }
 
     return g_steal_pointer(&state->values);
 }
@@ -741,9 +760,9 @@ migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth, const char **name,
         *asked = wish->asked;
     if (now) {
         *now = NULL;
-        if (wish->now) {
-            char *text = mt_value_format(wish->shown ? wish->shown : wish->row,
-                                         wish->now);
+        if (wish->after) {
+            char *text = mt_value_format(
+                wish->shown ? wish->shown : wish->row, wish->after);
 
             g_ptr_array_add(plan->texts, text);
             *now = text;

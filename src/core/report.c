@@ -293,8 +293,12 @@ report_new_line(const char *name, const MtRow *row, MtSpelling spelling,
     g_autofree char *text = value ? mt_value_format(row, value) : NULL;
 
     json_object_set_string_member(object, "name", name);
-    mt_json_set_text(object, "qmp", entry ? entry->row->qmp : row->qmp);
-    json_object_set_string_member(object, "kind", mt_kind_to_string(row->kind));
+    mt_json_set_text(object, "qmp",
+                     !entry                               ? row->qmp
+                     : entry->access == MT_ACCESS_LEGACY ? entry->row->legacy->set
+                                                          : entry->row->qmp);
+    json_object_set_string_member(object, "kind",
+                                  mt_kind_to_string(row->kind));
     report_set_value(object, "value", row, spelling, value);
     mt_json_set_text(object, "unit", mt_row_unit(row, spelling));
     mt_json_set_text(object, "text", text);

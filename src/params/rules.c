@@ -133,7 +133,8 @@ rule_judge(const MtRow *row, const MtRule *rule, const MtSet *state,
             row->name, other_text);
         return finding;
     case MT_RULE_EFFECT_WITH:
-        if (!row_changed || other_set)
+        /* A row at its default is not expected to have an effect. */
+        if (!row_changed || !row_set || other_set)
             return NULL;
         finding = finding_new(row, other, rule->relation);
         finding->rule = g_strdup_printf("%s takes effect with %s", row->name,

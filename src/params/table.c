@@ -865,7 +865,7 @@ static const MtRow table[MT_N_PARAMS] = {
         .renamed_to = MT_PARAM_NONE,
         .since = MT_RELEASE(8, 2),
         .help = N_("type of migration: normal, or checkpoint and restart "
-                   "(cpr-*)"),
+                   "(the others)"),
     },
     [MT_PARAM_ZERO_PAGE_DETECTION] = {
         .name = "zero_page_detection",

@@ -2,289 +2,175 @@
 /*
  * Applying a plan.
  *
- * Undoing does not replay inverse commands: after a lost answer nobody knows
- * which of them would be due, and some releases keep what they refused.
- * Instead what is in force is read, compared with what was in force before,
- * and the difference is planned and sent like any other.
+ * A failure is not undone by inverse commands: after a lost answer it is not
+ * known which of them are needed, and some releases of QEMU keep a value that
+ * they refused.  Instead the present values are read, compared with the former
+ * values, and the difference is sent like the steps of any other plan.
  */
 #include "config.h"
 
 #include "plan/apply.h"
+#include "plan/undo.h"
 #include "util/i18n.h"
 
 #include "migtune/migtune-error.h"
 
+/* An older plan reads the former values before it sends anything.  A caller may
+ * have looked at such a plan while others changed the guest. */
+#define APPLY_FRESH_US (G_USEC_PER_SEC / 2)
+
 typedef struct {
     MtPlan *plan;
     MtExec *exec;
-    guint n_sent;               /* steps that may have reached QEMU */
-    guint n_done;               /* steps that QEMU carried out */
-    gboolean lost;              /* nobody knows about the last one sent */
+    MtState *former;            /* NULL: not read yet */
+    MtProgress progress;
 } Apply;
 
+/* Refuses the plan if a value of an assigned row has changed since. */
+static gboolean
+apply_check_former(const Apply *apply, GError **error)
+{
+    const MtPlan *plan = apply->plan;
+    g_autoptr(GString) changed = g_string_new(NULL);
+
+    for (guint i = 0; i < plan->assignments->len; i++) {
+        const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
+        const MtValue *planned = mt_set_get(plan->before->values, a->row);
+        const MtValue *found = mt_set_get(apply->former->values, a->row);
+
+        if (planned && found && !mt_value_equal(planned, found)) {
+            g_autofree char *was = mt_value_format(a->row, planned);
+            g_autofree char *is = mt_value_format(a->row, found);
+
+            g_string_append_printf(changed, _("%s%s was %s and is %s"),
+                                   changed->len ? ", " : "", a->row->name,
+                                   was, is);
+        }
+    }
+    if (changed->len == 0)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_BUSY,
+                      _("the guest has been changed since the plan was made: "
+                        "%s"),
+                      changed->str);
+    return FALSE;
+}
+
+/* Takes the former values from the answers at the beginning of @commands. */
+static void
+apply_take_former(Apply *apply, MtCommand *commands, guint n_commands)
+{
+    for (guint i = 0; i < n_commands; i++) {
+        if (!commands[i].result)
+            return;
+    }
+    apply->former = mt_state_from_answers(apply->plan->caps, commands,
+                                          n_commands, NULL);
+}
+
 /*
- * Runs step @nth, the last one with the read-back, which is returned in
- * @ret_after unless QEMU's answer to that could not be understood.
+ * Runs step @nth, the first one after the commands that read the former values,
+ * the last one before those that read the values back.  Those are returned in
+ * @ret_after unless QEMU's answer to them was not understood.
  */
 static gboolean
 apply_step(Apply *apply, guint nth, MtState **ret_after,
            GCancellable *cancellable, GError **error)
 {
-    MtPlan *plan = apply->plan;
+    const MtPlan *plan = apply->plan;
     const MtStep *step = g_ptr_array_index(plan->steps, nth);
-    MtCommand commands[1 + MT_STATE_MAX_COMMANDS];
-    gboolean last = nth == plan->steps->len - 1;
-    guint n = 1;
+    MtCommand commands[1 + 2 * MT_STATE_MAX_COMMANDS];
+    guint n_former = 0, n_after = 0;
+    MtCommand *own;
     gboolean ok;
 
-    mt_command_init(&commands[0], step->execute,
-                    json_object_ref(step->arguments));
-    if (last)
-        n += mt_state_commands(plan->caps, MT_STATE_VALUES, &commands[1]);
+    if (nth == 0 && !apply->former)
+        n_former = mt_state_commands(plan->caps, MT_STATE_VALUES, commands);
+    own = &commands[n_former];
+    mt_command_init(own, step->execute, json_object_ref(step->arguments));
+    if (nth == plan->steps->len - 1)
+        n_after = mt_state_commands(plan->caps, MT_STATE_VALUES, own + 1);
 
-    apply->n_sent = nth + 1;
-    ok = apply->exec->run(apply->exec, commands, n, cancellable, error);
+    apply->progress.n_sent = nth + 1;
+    ok = apply->exec->run(apply->exec, commands, n_former + 1 + n_after,
+                          cancellable, error);
+    if (n_former)
+        apply_take_former(apply, commands, n_former);
+    if (own->answered && !own->error)
+        apply->progress.n_done = nth + 1;
     if (!ok) {
-        apply->lost = !commands[0].answered;
-        if (commands[0].answered && !commands[0].error)
-            apply->n_done = nth + 1;
-    } else if (commands[0].error) {
-        g_propagate_error(error, g_steal_pointer(&commands[0].error));
+        apply->progress.lost = !own->answered;
+    } else if (own->error) {
+        g_propagate_error(error, g_steal_pointer(&own->error));
         ok = FALSE;
-    } else {
-        apply->n_done = nth + 1;
-        if (last)
-            *ret_after = mt_state_from_answers(plan->caps, &commands[1], n - 1,
-                                               NULL);
+    } else if (n_after) {
+        *ret_after = mt_state_from_answers(plan->caps, own + 1, n_after, NULL);
     }
-    mt_commands_clear(commands, n);
+    mt_commands_clear(commands, n_former + 1 + n_after);
 
-    return ok;
+    return ok && (!n_former || !apply->former ||
+                  apply_check_former(apply, error));
 }
 
-/* The former values of what could be different now. */
-static MtSet *
-apply_former_values(const Apply *apply)
+/* Sends all steps and reads back. */
+static gboolean
+apply_steps(Apply *apply, MtState **ret_after, GCancellable *cancellable,
+            GError **error)
 {
-    const MtPlan *plan = apply->plan;
-    MtSet *former = mt_set_new();
-
-    /* Some releases switch other capabilities off along the way. */
-    for (guint i = 0; i < mt_set_size(plan->before->values); i++) {
-        const MtRow *row = mt_set_nth(plan->before->values, i);
-        gboolean touched = row->kind == MT_KIND_CAPABILITY;
-
-        for (guint j = 0; j < apply->n_sent && !touched; j++) {
-            const MtStep *step = g_ptr_array_index(plan->steps, j);
-
-            touched = g_ptr_array_find(step->rows, row, NULL);
+    for (guint i = 0; i < apply->plan->steps->len; i++) {
+        if (g_cancellable_is_cancelled(cancellable)) {
+            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                              _("cancelled before all commands were sent"));
+            return FALSE;
         }
-        if (touched)
-            mt_set_put(former, row,
-                       mt_value_copy(mt_set_get(plan->before->values, row)));
+        if (!apply_step(apply, i, ret_after, cancellable, error))
+            return FALSE;
     }
+    if (!*ret_after)
+        *ret_after = mt_undo_read(apply->exec, apply->plan->caps, error);
 
-    return former;
+    return *ret_after != NULL;
 }
 
-static void
-apply_name(GString *list, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void
-apply_name(GString *list, const char *format, ...)
+/* Reads the former values in a write of their own. */
+static gboolean
+apply_read_former(Apply *apply, GCancellable *cancellable, GError **error)
 {
-    va_list args;
+    apply->former = mt_state_read(apply->exec, apply->plan->caps,
+                                  MT_STATE_VALUES, cancellable, error);
 
-    if (list->len)
-        g_string_append(list, ", ");
-    va_start(args, format);
-    g_string_append_vprintf(list, format, args);
-    va_end(args);
+    return apply->former && apply_check_former(apply, error);
 }
 
-/* Rows that were sent, whose former value nobody knows or can set. */
-static void
-apply_name_unreadable(const Apply *apply, const MtState *now, GString *list)
+static gboolean
+apply_run(Apply *apply, GCancellable *cancellable, GError **error)
 {
-    const MtPlan *plan = apply->plan;
-    guint n = apply->n_done + (apply->lost ? 1 : 0);
+    MtPlan *plan = apply->plan;
+    gint64 age_us = g_get_monotonic_time() - plan->planned_us;
+    g_autoptr(MtState) after = NULL;
+    GError *failure = NULL;
 
-    for (guint i = 0; i < MIN(n, apply->n_sent); i++) {
-        const MtStep *step = g_ptr_array_index(plan->steps, i);
-
-        for (guint j = 0; j < step->rows->len; j++) {
-            const MtRow *row = g_ptr_array_index(step->rows, j);
-            const MtCapsEntry *entry = mt_caps_lookup(plan->caps, row);
-            g_autofree char *text = NULL;
-
-            if (mt_set_get(plan->before->values, row) ||
-                (entry->readable && !mt_set_get(now->values, row)))
-                continue;
-            text = mt_value_format(row, mt_plan_value(plan, row));
-            if (entry->readable)
-                apply_name(list, _("%s is %s and was not set"), row->name,
-                           text);
-            else
-                apply_name(list,
-                           _("%s may be %s, and QEMU does not tell what it "
-                             "was"),
-                           row->name, text);
-        }
+    if (plan->assignments->len == 0) {
+        mt_plan_judge(plan, plan->before);
+        return TRUE;
     }
-}
-
-/* Everything that was sent, when nothing can be read any more. */
-static char *
-apply_name_all(const Apply *apply)
-{
-    g_autoptr(GString) list = g_string_new(NULL);
-
-    for (guint i = 0; i < apply->n_sent; i++) {
-        const MtStep *step = g_ptr_array_index(apply->plan->steps, i);
-
-        for (guint j = 0; j < step->rows->len; j++) {
-            const MtRow *row = g_ptr_array_index(step->rows, j);
-            const MtValue *old = mt_set_get(apply->plan->before->values, row);
-            g_autofree char *was = old ? mt_value_format(row, old)
-                                       : g_strdup("?");
-            g_autofree char *wanted =
-                mt_value_format(row, mt_plan_value(apply->plan, row));
-
-            apply_name(list, _("%s (%s or %s)"), row->name, was, wanted);
-        }
+    if ((plan->steps->len == 0 || age_us > APPLY_FRESH_US) &&
+        !apply_read_former(apply, cancellable, error))
+        return FALSE;
+    if (plan->steps->len == 0) {
+        mt_plan_judge(plan, apply->former);
+        return TRUE;
     }
 
-    return g_string_free(g_steal_pointer(&list), FALSE);
-}
-
-/* Sends what leads back; errors show in what is read afterwards. */
-static void
-apply_send_back(Apply *apply, const MtState *now, const MtSet *former)
-{
-    g_autoptr(GPtrArray) steps =
-        mt_steps_build(apply->plan->caps, now->values, former);
-
-    for (guint i = 0; i < steps->len; i++) {
-        const MtStep *step = g_ptr_array_index(steps, i);
-        g_autoptr(JsonNode) result =
-            mt_exec_one(apply->exec, step->execute,
-                        json_object_ref(step->arguments), NULL, NULL);
-
-        (void)result;
+    if (!apply_steps(apply, &after, cancellable, &failure)) {
+        mt_undo(plan, apply->exec, &apply->progress, apply->former, failure,
+                error);
+        return FALSE;
     }
-}
+    mt_plan_judge(plan, after);
 
-/* Lists how @now differs from @former; empty when it does not. */
-static void
-apply_name_differences(const MtState *now, const MtSet *former, GString *list)
-{
-    for (guint i = 0; i < mt_set_size(former); i++) {
-        const MtRow *row = mt_set_nth(former, i);
-        const MtValue *old = mt_set_get(former, row);
-        const MtValue *new = mt_set_get(now->values, row);
-        g_autofree char *was = mt_value_format(row, old);
-        g_autofree char *is = new ? mt_value_format(row, new) : g_strdup("?");
-
-        if (!mt_value_equal(old, new))
-            apply_name(list, _("%s is %s and was %s"), row->name, is, was);
-    }
-}
-
-/* Reads, over a new connection where the old one is gone. */
-static MtState *
-apply_read(Apply *apply, GError **error)
-{
-    MtState *state = mt_state_read(apply->exec, apply->plan->caps,
-                                   MT_STATE_VALUES, NULL, NULL);
-
-    if (state || !apply->exec->reconnect(apply->exec, NULL, error))
-        return state;
-
-    return mt_state_read(apply->exec, apply->plan->caps, MT_STATE_VALUES, NULL,
-                         error);
-}
-
-static void
-apply_copy_fields(GError *to, const GError *from)
-{
-    for (guint i = 0; i < MIGTUNE_ERROR_N_FIELDS; i++)
-        migtune_error_set_field(to, i, migtune_error_get_field(from, i));
-}
-
-/*
- * Brings back the former state and turns @failure, which is taken, into the
- * error that says how that went.
- */
-static void
-apply_undo(Apply *apply, GError *failure, GError **error)
-{
-    g_autoptr(GError) cause = failure;
-    g_autoptr(GError) read_error = NULL;
-    g_autoptr(GError) outcome = NULL;
-    g_autoptr(GString) unknown = g_string_new(NULL);
-    g_autoptr(GString) differences = g_string_new(NULL);
-    g_autoptr(MtSet) former = apply_former_values(apply);
-    g_autoptr(MtState) now = NULL;
-    gboolean had_changed = FALSE;
-
-    /* What had been changed has ended with the process. */
-    if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING)) {
-        outcome = g_error_copy(cause);
-        goto out;
-    }
-    now = apply_read(apply, &read_error);
-    if (now) {
-        apply_name_differences(now, former, differences);
-        had_changed = differences->len > 0;
-    }
-    if (had_changed) {
-        apply_send_back(apply, now, former);
-        g_clear_pointer(&now, mt_state_free);
-        now = apply_read(apply, &read_error);
-        g_string_truncate(differences, 0);
-        if (now)
-            apply_name_differences(now, former, differences);
-    }
-    if (!now) {
-        g_autofree char *values = apply_name_all(apply);
-
-        migtune_error_set(&outcome, MIGTUNE_ERROR_STATE_UNKNOWN,
-                          _("%s; then QEMU could not be asked any more (%s), "
-                            "so it is not known what is in force: %s"),
-                          cause->message, read_error->message, values);
-        goto out;
-    }
-
-    apply_name_unreadable(apply, now, unknown);
-    if (differences->len || unknown->len) {
-        migtune_error_set(&outcome, MIGTUNE_ERROR_STATE_UNKNOWN,
-                          _("%s; the former state could not be established "
-                            "for: %s%s%s"),
-                          cause->message, differences->str,
-                          differences->len && unknown->len ? ", " : "",
-                          unknown->str);
-    } else if (had_changed) {
-        migtune_error_set(&outcome, MIGTUNE_ERROR_ROLLED_BACK,
-                          _("%s; what had been changed was put back, and all "
-                            "is as it was before"),
-                          cause->message);
-    } else {
-        outcome = g_error_copy(cause);
-        g_free(outcome->message);
-        outcome->message = g_strdup_printf(_("%s; nothing was changed"),
-                                           cause->message);
-    }
-
-out:
-    apply_copy_fields(outcome, cause);
-    g_propagate_error(error, g_steal_pointer(&outcome));
-}
-
-static void
-apply_cancelled(GError **error)
-{
-    migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                      _("it was stopped before all was sent"));
+    return TRUE;
 }
 
 gboolean
@@ -292,8 +178,7 @@ mt_plan_apply(MtPlan *plan, MtExec *exec, GCancellable *cancellable,
               GError **error)
 {
     Apply apply = { .plan = plan, .exec = exec };
-    g_autoptr(MtState) after = NULL;
-    GError *failure = NULL;
+    gboolean ok;
 
     if (!mt_plan_check(plan, error))
         return FALSE;
@@ -303,29 +188,8 @@ mt_plan_apply(MtPlan *plan, MtExec *exec, GCancellable *cancellable,
         return FALSE;
     }
 
-    for (guint i = 0; i < plan->steps->len; i++) {
-        if (g_cancellable_is_cancelled(cancellable))
-            apply_cancelled(&failure);
-        else
-            apply_step(&apply, i, &after, cancellable, &failure);
-        if (failure) {
-            apply_undo(&apply, failure, error);
-            return FALSE;
-        }
-    }
+    ok = apply_run(&apply, cancellable, error);
+    mt_state_free(apply.former);
 
-    if (plan->steps->len == 0) {
-        /* It was read a moment ago, when the plan was made. */
-        mt_plan_judge(plan, plan->before);
-        return TRUE;
-    }
-    if (!after)
-        after = apply_read(&apply, &failure);
-    if (!after) {
-        apply_undo(&apply, failure, error);
-        return FALSE;
-    }
-    mt_plan_judge(plan, after);
-
-    return TRUE;
+    return ok;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Doing what a plan says, all or nothing.
+ * Carrying out a plan, as a whole or not at all.
  */
 
 #include "plan/plan.h"
@@ -11,17 +11,22 @@
 G_BEGIN_DECLS
 
 /*
- * Sends the steps, the last one together with the commands that read back,
- * and judges the wishes by what was read.
+ * Reads the former values, sends the steps, reads the values back and judges the
+ * wishes by them.  The former values are read in the same write as the first
+ * step, and the values are read back in the same write as the last step.  If the
+ * plan is not fresh, the former values are read in a write of their own first.
  *
- * When a step is refused, or its answer is lost, or @cancellable is set
- * between two steps, the former state is established again and read back.
- * The error then says which it is:
+ * The plan is refused with MIGTUNE_ERROR_BUSY if a value of it is no longer what
+ * it was when the plan was made.
  *
- *   the failure itself             nothing had changed
- *   MIGTUNE_ERROR_ROLLED_BACK      it had, and all is as it was before
- *   MIGTUNE_ERROR_STATE_UNKNOWN    that could not be established; the message
- *                                  names the values
+ * If a step is refused, its answer is lost, or @cancellable is set between two
+ * steps, the rows that were touched get their former values again, and these are
+ * read back.  @error then has one of these codes:
+ *
+ *   that of the failure            nothing had been changed
+ *   MIGTUNE_ERROR_ROLLED_BACK      all values are as before
+ *   MIGTUNE_ERROR_STATE_UNKNOWN    the message names the values that are not
+ *                                  known, or not as before
  */
 gboolean mt_plan_apply(MtPlan *plan, MtExec *exec, GCancellable *cancellable,
                        GError **error);

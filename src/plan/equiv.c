@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of equivalences.
+ * The table of equivalents.
  *
- * An entry is only looked at when the probed QEMU lacks the row, or that value
- * of it.  Several entries of one row are tried in order.
+ * An entry is used only if the probed QEMU does not have the row, or not that
+ * value of it.  Several entries of one row are tried in order.
  */
 #include "config.h"
 
@@ -12,6 +12,7 @@
 #include "plan/equiv.h"
 #include "util/i18n.h"
 
+/* For entries that use no other row. */
 #define MT_NOTHING MT_PARAM_NONE
 
 static const MtEquiv equiv_table[] = {
@@ -22,16 +23,16 @@ static const MtEquiv equiv_table[] = {
          "replacement") },
     { MT_PARAM_COMPRESSION, "zlib", MT_EQUIV_BECOMES, MT_PARAM_COMPRESSION,
       "mt", MT_MAP_SAME,
-      N_("multifd compression came with QEMU 5.0; compress uses zlib, too, "
-         "page by page") },
+      N_("multifd compression was added in QEMU 5.0; compress also uses "
+         "zlib, page by page") },
     { MT_PARAM_COMPRESSION, "zstd", MT_EQUIV_BECOMES, MT_PARAM_COMPRESSION,
       "zlib", MT_MAP_SAME,
       N_("this QEMU was built without zstd; zlib compresses less and "
          "slower") },
     { MT_PARAM_COMPRESSION, "zstd", MT_EQUIV_BECOMES, MT_PARAM_COMPRESSION,
       "mt", MT_MAP_SAME,
-      N_("multifd compression came with QEMU 5.0; compress uses zlib, page "
-         "by page") },
+      N_("multifd compression was added in QEMU 5.0; compress uses zlib, "
+         "page by page") },
     { MT_PARAM_COMPRESSION, "qatzip", MT_EQUIV_BECOMES, MT_PARAM_COMPRESSION,
       "zlib", MT_MAP_SAME,
       N_("this QEMU has no QATzip; zlib compresses to the same format "
@@ -54,7 +55,7 @@ static const MtEquiv equiv_table[] = {
       "mt", MT_MAP_SAME,
       N_("this QEMU has no UADK; compress uses zlib, page by page") },
 
-    /* The same for what is behind it. */
+    /* The same methods by the names of their rows. */
     { MT_PARAM_COMPRESS, NULL, MT_EQUIV_BECOMES, MT_PARAM_COMPRESSION, "zlib",
       MT_MAP_SAME,
       N_("compress was removed in QEMU 9.1; multifd zlib is its "
@@ -79,50 +80,51 @@ static const MtEquiv equiv_table[] = {
     /* Levels and threads. */
     { MT_PARAM_COMPRESS_LEVEL, NULL, MT_EQUIV_BECOMES,
       MT_PARAM_MULTIFD_ZLIB_LEVEL, NULL, MT_MAP_SAME,
-      N_("as compression.zlib.level") },
+      N_("set as compression.zlib.level") },
     { MT_PARAM_COMPRESS_THREADS, NULL, MT_EQUIV_BECOMES,
       MT_PARAM_MULTIFD_CHANNELS, NULL, MT_MAP_SAME,
-      N_("as parallel.connections") },
+      N_("set as parallel.connections") },
     { MT_PARAM_DECOMPRESS_THREADS, NULL, MT_EQUIV_DROP, MT_NOTHING, NULL,
-      MT_MAP_SAME, N_("receiving threads follow the connections") },
+      MT_MAP_SAME, N_("the destination uses one thread for each connection") },
     { MT_PARAM_COMPRESS_WAIT_THREAD, NULL, MT_EQUIV_DROP, MT_NOTHING, NULL,
       MT_MAP_SAME,
-      N_("this QEMU lets nobody choose whether to wait for a free thread") },
+      N_("in this QEMU it cannot be chosen whether to wait for a free "
+         "thread") },
     { MT_PARAM_MULTIFD_ZLIB_LEVEL, NULL, MT_EQUIV_BECOMES,
       MT_PARAM_COMPRESS_LEVEL, NULL, MT_MAP_SAME,
-      N_("as compression.mt.level") },
+      N_("set as compression.mt.level") },
     { MT_PARAM_MULTIFD_ZSTD_LEVEL, NULL, MT_EQUIV_BECOMES,
       MT_PARAM_MULTIFD_ZLIB_LEVEL, NULL, MT_MAP_LEVEL,
-      N_("as compression.zlib.level, which ends at 9") },
+      N_("set as compression.zlib.level, of which the maximum is 9") },
     { MT_PARAM_MULTIFD_ZSTD_LEVEL, NULL, MT_EQUIV_BECOMES,
       MT_PARAM_COMPRESS_LEVEL, NULL, MT_MAP_LEVEL,
-      N_("as compression.mt.level, which ends at 9") },
+      N_("set as compression.mt.level, of which the maximum is 9") },
     { MT_PARAM_MULTIFD_QATZIP_LEVEL, NULL, MT_EQUIV_BECOMES,
       MT_PARAM_MULTIFD_ZLIB_LEVEL, NULL, MT_MAP_LEVEL,
-      N_("as compression.zlib.level") },
+      N_("set as compression.zlib.level") },
     { MT_PARAM_MULTIFD_QATZIP_LEVEL, NULL, MT_EQUIV_BECOMES,
       MT_PARAM_COMPRESS_LEVEL, NULL, MT_MAP_LEVEL,
-      N_("as compression.mt.level") },
+      N_("set as compression.mt.level") },
 
-    /* What nobody misses. */
+    /* Settings that can be left out without harm. */
     { MT_PARAM_ZERO_BLOCKS, NULL, MT_EQUIV_DROP, MT_NOTHING, NULL,
       MT_MAP_SAME,
       N_("zero-blocks was removed in QEMU 11.0; it had no effect since 9.1") },
     { MT_PARAM_X_MULTIFD_PAGE_COUNT, NULL, MT_EQUIV_DROP, MT_NOTHING, NULL,
-      MT_MAP_SAME, N_("the size of a packet is fixed in this QEMU") },
+      MT_MAP_SAME, N_("this QEMU has a fixed packet size") },
     { MT_PARAM_POSTCOPY_BLOCKTIME, NULL, MT_EQUIV_DROP, MT_NOTHING, NULL,
       MT_MAP_SAME, N_("it only adds statistics") },
     { MT_PARAM_ZERO_PAGE_DETECTION, NULL, MT_EQUIV_DROP, MT_NOTHING, NULL,
       MT_MAP_SAME,
-      N_("before QEMU 9.0 it is always the migration thread that looks for "
-         "zero pages") },
+      N_("before QEMU 9.0 the migration thread always looks for zero "
+         "pages") },
     { MT_PARAM_MAX_POSTCOPY_BANDWIDTH, "0", MT_EQUIV_DROP, MT_NOTHING, NULL,
-      MT_MAP_SAME, N_("before QEMU 3.0 post-copy has no limit of its own") },
+      MT_MAP_SAME, N_("before QEMU 3.0 post-copy has no separate limit") },
     { MT_PARAM_AVAIL_SWITCHOVER_BANDWIDTH, "0", MT_EQUIV_DROP, MT_NOTHING,
       NULL, MT_MAP_SAME,
       N_("before QEMU 8.2 the bandwidth is always measured") },
 
-    /* What the guest would miss on the other side: see the row. */
+    /* Settings that the guest cannot do without: see .replacement of the row. */
     { MT_PARAM_BLOCK, NULL, MT_EQUIV_KEEP, MT_NOTHING },
     { MT_PARAM_BLOCK_INCREMENTAL, NULL, MT_EQUIV_KEEP, MT_NOTHING },
 };

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * What to use instead of what a QEMU does not have, and what is lost by it.
+ * Equivalents: what to use instead of a setting that a QEMU does not have, and
+ * what is lost by it.
  */
 
 #include "params/value.h"
@@ -10,34 +11,34 @@
 G_BEGIN_DECLS
 
 typedef enum {
-    MT_EQUIV_BECOMES,           /* another row does the same job */
-    MT_EQUIV_DROP,              /* nothing does, and leaving it out is harmless */
-    MT_EQUIV_KEEP,              /* nothing does, and leaving it out is not */
+    MT_EQUIV_BECOMES,           /* another row has the same effect */
+    MT_EQUIV_DROP,              /* the setting can be left out without harm */
+    MT_EQUIV_KEEP,              /* it must not be left out, hence is refused */
 } MtEquivKind;
 
 /* How the value of one row becomes the value of another. */
 typedef enum {
     MT_MAP_SAME,
-    MT_MAP_LEVEL,               /* a level of at least 1 within the bounds */
+    MT_MAP_LEVEL,               /* limited to 1 .. the maximum of the other */
 } MtMap;
 
 typedef struct {
     MtParamId row;
-    const char *value;          /* only for this value; NULL: for all */
+    const char *value;          /* the entry is for this value; NULL: all */
     MtEquivKind kind;
     MtParamId becomes;
-    const char *becomes_value;  /* NULL: the mapped value */
+    const char *becomes_value;  /* value of @becomes; NULL: use @map */
     MtMap map;
     const char *reason;
 } MtEquiv;
 
 /*
- * The @nth equivalence for @value of @row, best first; NULL when there is none
- * left.  @value is a text as on the wire.
+ * The @nth equivalent for @value of @row, best first; NULL if there are no more.
+ * @value is a text as in the table of rows.
  */
 const MtEquiv *mt_equiv_find(const MtRow *row, const char *value, guint nth);
 
-/* The value that the other row gets; NULL unless it becomes another one. */
+/* The value that the other row gets; NULL unless @equiv is MT_EQUIV_BECOMES. */
 MtValue *mt_equiv_map(const MtEquiv *equiv, const MtValue *value);
 
 G_END_DECLS

@@ -2,24 +2,22 @@
 #pragma once
 
 /*
- * Judging the state that the assignments of a plan would lead to.
- *
- * Each returns TRUE when a wish was given up or something was switched off for
- * one, so that all has to be judged again.
+ * Judging the state that the assignments of a plan lead to.
  */
 
 #include "plan/plan.h"
 
 G_BEGIN_DECLS
 
-/* By QEMU's rules between parameters. */
+/*
+ * Judges by QEMU's rules between rows, by a running migration and by a
+ * destination that listens.  Refuses the wishes that stand against them; with
+ * best-effort gives up wishes or switches off capabilities.  Returns FALSE if a
+ * wish was given up: the assignments are then to be resolved without it.
+ */
 gboolean mt_judge(MtPlan *plan);
 
-/* While a migration runs only some parameters take effect. */
-gboolean mt_judge_running(MtPlan *plan);
-
-/* What a destination needs to know before it listens: afterwards it is too
- * late, which QEMU says from 8.1 on. */
-gboolean mt_judge_listening(MtPlan *plan);
+/* Judges only by a running migration and by a destination that listens. */
+void mt_judge_times(MtPlan *plan);
 
 G_END_DECLS

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The question to a libvirt which flags and typed parameters it takes.
+ * Asking a libvirt which flags and typed parameters it supports.
  *
- * Values are not asked about: libvirt looks at them only when it has taken all
- * the names.  So for a method of compression it is asked about the parameter
- * that came with it, which the method's row names.
+ * It cannot be asked about a value such as a method of compression, because it
+ * checks values only after all names.  It is therefore asked about the typed
+ * parameter that was added together with the method.
  */
 #include "config.h"
 
@@ -34,13 +34,13 @@ ask_about(MtLowerAsk *ask, const char *name, int type)
         g_array_append_val(ask->params, asked);
 }
 
-/* Whether the value of @a would be said to libvirt at all. */
+/* Whether the value of @a is passed to libvirt at all. */
 static gboolean
-ask_is_said(const MtAssignment *a, const MtLowerRow *how)
+ask_is_passed(const MtAssignment *a, const MtLowerRow *lower)
 {
     if (a->row->type == MT_TYPE_BOOL)
         return a->value->boolean;
-    if (how->how == MT_LOWER_PARAM && how->type == VIR_TYPED_PARAM_STRING)
+    if (lower->kind == MT_LOWER_PARAM && lower->type == VIR_TYPED_PARAM_STRING)
         return *a->value->text != '\0';
 
     return TRUE;
@@ -49,16 +49,16 @@ ask_is_said(const MtAssignment *a, const MtLowerRow *how)
 static void
 ask_add(MtLowerAsk *ask, const MtAssignment *a)
 {
-    const MtLowerRow *how = mt_lower_assignment(a);
+    const MtLowerRow *lower = mt_lower_assignment(a);
 
-    if (!how || a->rank == MT_RANK_RELEASE || !ask_is_said(a, how))
+    if (!lower || a->rank == MT_RANK_RELEASE || !ask_is_passed(a, lower))
         return;
-    ask->flags |= how->flag;
-    if (how->how == MT_LOWER_PARAM) {
-        ask_about(ask, how->name, how->type);
-    } else if (how->how == MT_LOWER_METHOD) {
+    ask->flags |= lower->flag;
+    if (lower->kind == MT_LOWER_PARAM) {
+        ask_about(ask, lower->name, lower->type);
+    } else if (lower->kind == MT_LOWER_METHOD) {
         ask_about(ask, VIR_MIGRATE_PARAM_COMPRESSION, VIR_TYPED_PARAM_STRING);
-        ask_about(ask, how->witness, how->type);
+        ask_about(ask, lower->witness, lower->type);
     }
 }
 
@@ -94,13 +94,13 @@ ask_is_refused(const MtLowerAsk *ask, const char *name)
 }
 
 gboolean
-mt_lower_ask_took(const MtLowerAsk *ask, const MtLowerRow *how)
+mt_lower_ask_accepts(const MtLowerAsk *ask, const MtLowerRow *lower)
 {
-    if (ask->refused & how->flag)
+    if (ask->refused & lower->flag)
         return FALSE;
-    if (how->how == MT_LOWER_METHOD)
-        return !ask_is_refused(ask, how->witness) &&
+    if (lower->kind == MT_LOWER_METHOD)
+        return !ask_is_refused(ask, lower->witness) &&
                !ask_is_refused(ask, VIR_MIGRATE_PARAM_COMPRESSION);
 
-    return how->how != MT_LOWER_PARAM || !ask_is_refused(ask, how->name);
+    return lower->kind != MT_LOWER_PARAM || !ask_is_refused(ask, lower->name);
 }

@@ -2,11 +2,10 @@
 #pragma once
 
 /*
- * What a lowering would like to give to libvirt's migration call, and what of
- * it the libvirt of a guest says that it takes.
+ * Asking the libvirt of a guest which flags and typed parameters it supports.
  *
- * A release tells what libvirt was written to take; a distribution may have
- * added to that or taken from it.  So where there is a daemon it is asked.
+ * The release number is not enough, because distributions backport and remove
+ * features.
  */
 
 #include "plan/lower.h"
@@ -16,18 +15,18 @@
 G_BEGIN_DECLS
 
 struct _MtLowerAsk {
-    unsigned int flags;         /* asked about */
-    unsigned int refused;       /* of these */
+    unsigned int flags;         /* flags to ask about */
+    unsigned int refused;       /* flags that libvirt does not support */
     GArray *params;             /* MigtuneDriverAsked */
 };
 
-/* All that a lowering of @plan would use, whatever the release; nothing of it
- * is refused as yet. */
+/* Collects all flags and parameters that a lowering of @plan may use.  None of them
+ * is marked as refused. */
 MtLowerAsk *mt_lower_ask_new(const MtPlan *plan);
 void mt_lower_ask_free(MtLowerAsk *ask);
 
-/* Whether what @how says was taken; what was not asked about was. */
-gboolean mt_lower_ask_took(const MtLowerAsk *ask, const MtLowerRow *how);
+/* Whether libvirt supports what @lower needs.  TRUE if it was not asked. */
+gboolean mt_lower_ask_accepts(const MtLowerAsk *ask, const MtLowerRow *lower);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtLowerAsk, mt_lower_ask_free)
 

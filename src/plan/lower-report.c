@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A lowering for people and for programs: as JSON, and as the commands of
- * virsh that do the same.
+ * A lowering as JSON, and as the virsh commands that have the same effect.
  */
 #include "config.h"
 
@@ -64,8 +63,8 @@ report_params(const MtLowering *lowering)
     return array;
 }
 
-/* The commands for the monitor: what is set before the call and has no
- * function of libvirt. */
+/* The monitor commands for settings that are made before the call and for which
+ * libvirt has no function. */
 static GPtrArray *
 report_monitor_steps(const MtLowering *lowering)
 {
@@ -73,9 +72,8 @@ report_monitor_steps(const MtLowering *lowering)
 
     for (guint i = 0; i < mt_set_size(lowering->before); i++) {
         const MtRow *row = mt_set_nth(lowering->before, i);
-        const MtLowerRow *how = mt_lower_row(row);
 
-        if (!how || how->how != MT_LOWER_BEFORE)
+        if (!mt_lower_before(row))
             mt_set_put(rest, row,
                        mt_value_copy(mt_set_get(lowering->before, row)));
     }
@@ -92,13 +90,13 @@ report_before(const MtLowering *lowering)
 
     for (guint i = 0; i < mt_set_size(lowering->before); i++) {
         const MtRow *row = mt_set_nth(lowering->before, i);
-        const MtLowerRow *how = mt_lower_row(row);
+        const MtLowerRow *lower = mt_lower_before(row);
         JsonObject *object;
 
-        if (!how || how->how != MT_LOWER_BEFORE)
+        if (!lower)
             continue;
         object = json_object_new();
-        json_object_set_string_member(object, "function", how->name);
+        json_object_set_string_member(object, "function", lower->name);
         json_object_set_member(
             object, "value",
             mt_value_to_json(row, mt_set_get(lowering->before, row)));
@@ -128,11 +126,32 @@ report_findings(const MtLowering *lowering)
         JsonObject *object = json_object_new();
 
         json_object_set_string_member(object, "name", finding->name);
-        if (finding->rule)
-            json_object_set_string_member(object, "rule", finding->rule);
-        else
-            json_object_set_null_member(object, "rule");
+        mt_json_set_text(object, "rule", finding->rule);
         json_object_set_string_member(object, "text", finding->text);
+        json_array_add_object_element(array, object);
+    }
+
+    return array;
+}
+
+/* What the plan says about its wishes, such as that a setting has no effect. */
+static JsonArray *
+report_notes(const MtLowering *lowering)
+{
+    const GPtrArray *wishes = lowering->plan->wishes;
+    JsonArray *array = json_array_new();
+
+    for (guint i = 0; i < wishes->len; i++) {
+        const MtWish *wish = g_ptr_array_index(wishes, i);
+        JsonObject *object;
+
+        if (wish->error || wish->reason->len == 0)
+            continue;
+        object = json_object_new();
+        json_object_set_string_member(object, "name", wish->name);
+        json_object_set_string_member(
+            object, "verdict", migtune_verdict_to_string(wish->verdict));
+        json_object_set_string_member(object, "text", wish->reason->str);
         json_array_add_object_element(array, object);
     }
 
@@ -153,10 +172,7 @@ mt_lowering_to_json(const MtLowering *lowering)
     json_object_set_string_member(object, "libvirt", libvirt);
     json_object_set_string_member(object, "judged-by",
                                   lowering->asked ? "libvirt" : "release");
-    if (lowering->remark)
-        json_object_set_string_member(object, "remark", lowering->remark);
-    else
-        json_object_set_null_member(object, "remark");
+    mt_json_set_text(object, "remark", lowering->remark);
     json_object_set_array_member(object, "flags", report_flags(lowering));
     json_object_set_int_member(object, "flags-value", lowering->flags);
     json_object_set_array_member(object, "parameters",
@@ -164,26 +180,27 @@ mt_lowering_to_json(const MtLowering *lowering)
     json_object_set_array_member(object, "before", report_before(lowering));
     json_object_set_array_member(object, "findings",
                                  report_findings(lowering));
+    json_object_set_array_member(object, "notes", report_notes(lowering));
     json_object_set_array_member(object, "virsh", commands);
 
     return mt_json_node_new_object(object);
 }
 
-/* The option of virsh for a typed parameter. */
+/* The option of virsh migrate for a typed parameter. */
 static const char *
 report_option(const char *name)
 {
     for (guint i = 0; i < MT_N_PARAMS; i++) {
-        const MtLowerRow *how = mt_lower_row(mt_row(i));
+        const MtLowerRow *lower = mt_lower_row(mt_row(i));
 
-        if (how && how->how == MT_LOWER_PARAM && strcmp(how->name, name) == 0)
-            return how->option;
+        if (lower && lower->kind == MT_LOWER_PARAM && strcmp(lower->name, name) == 0)
+            return lower->option;
     }
 
     return NULL;
 }
 
-/* A word as a shell takes it: quoted only if it must be. */
+/* Appends a word for a shell, quoted if necessary. */
 static void
 report_add_word(GString *line, const char *word)
 {
@@ -241,14 +258,14 @@ report_migrate_line(const MtLowering *lowering, const char *domain,
 
 static char *
 report_before_line(const MtLowering *lowering, const MtRow *row,
-                   const MtLowerRow *how, const char *domain)
+                   const MtLowerRow *lower, const char *domain)
 {
     const MtValue *value = mt_set_get(lowering->before, row);
     g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT,
                                             value->number);
     GString *line = g_string_new("virsh");
 
-    report_add_word(line, how->option);
+    report_add_word(line, lower->option);
     report_add_word(line, domain);
     report_add_word(line, text);
 
@@ -283,11 +300,11 @@ mt_lowering_to_virsh(const MtLowering *lowering, const char *domain,
     destination = destination ? destination : "DESTINATION";
     for (guint i = 0; i < mt_set_size(lowering->before); i++) {
         const MtRow *row = mt_set_nth(lowering->before, i);
-        const MtLowerRow *how = mt_lower_row(row);
+        const MtLowerRow *lower = mt_lower_before(row);
 
-        if (how && how->how == MT_LOWER_BEFORE)
+        if (lower)
             g_ptr_array_add(lines,
-                            report_before_line(lowering, row, how, domain));
+                            report_before_line(lowering, row, lower, domain));
     }
     for (guint i = 0; i < steps->len; i++)
         g_ptr_array_add(lines,

@@ -2,9 +2,8 @@
 /*
  * libvirt's own rules about the flags and parameters of a migration.
  *
- * libvirt checks them when the call has begun, one after the other; here all
- * that is wrong is found before anything is sent.  A rule that came with a
- * release holds from then on.
+ * libvirt checks them one after the other once the call has begun.  Here all
+ * violations are found before anything is sent.
  */
 #include "config.h"
 
@@ -13,7 +12,7 @@
 #include "plan/lower.h"
 #include "util/i18n.h"
 
-/* Something that a call can have: a flag, a parameter or a method. */
+/* A flag, a typed parameter or a method of compression in a call. */
 typedef struct {
     unsigned int flag;
     const char *param;
@@ -25,11 +24,11 @@ typedef struct {
 #define HAS_METHOD(m) { .method = m }
 
 typedef struct {
-    const char *name;           /* the parameter that it is about */
+    const char *name;           /* parameter that the finding is about */
     LowerThing what;
-    gboolean excludes;          /* else it needs the other */
+    gboolean excludes;          /* @what excludes @other, else needs it */
     LowerThing other;
-    MtRelease from;             /* of libvirt; 0: always */
+    MtRelease from;             /* first libvirt with the rule; 0: all */
     const char *rule;
     const char *text;           /* N_() */
 } LowerRule;
@@ -37,7 +36,7 @@ typedef struct {
 #define NEEDS_METHOD(param_, method_) \
     { param_, HAS_PARAM(param_), FALSE, HAS_METHOD(method_), 0, \
       param_ " needs compression=" method_, \
-      N_("libvirt takes it together with its method of compression alone") }
+      N_("libvirt supports it only together with this compression method") }
 
 static const LowerRule lower_rules[] = {
     NEEDS_METHOD("compression.mt.level", "mt"),
@@ -48,44 +47,73 @@ static const LowerRule lower_rules[] = {
     NEEDS_METHOD("compression.zstd.level", "zstd"),
     { "auto_converge.initial", HAS_PARAM("auto_converge.initial"), FALSE,
       HAS_FLAG(AUTO_CONVERGE), 0, "auto_converge.initial needs auto_converge",
-      N_("libvirt takes it together with auto_converge alone") },
+      N_("libvirt supports it only together with auto_converge") },
     { "auto_converge.increment", HAS_PARAM("auto_converge.increment"), FALSE,
       HAS_FLAG(AUTO_CONVERGE), 0,
       "auto_converge.increment needs auto_converge",
-      N_("libvirt takes it together with auto_converge alone") },
+      N_("libvirt supports it only together with auto_converge") },
     { "parallel.connections", HAS_PARAM("parallel.connections"), FALSE,
       HAS_FLAG(PARALLEL), 0, "parallel.connections needs parallel",
-      N_("libvirt takes it together with parallel alone") },
+      N_("libvirt supports it only together with parallel") },
     { "bandwidth.postcopy", HAS_PARAM("bandwidth.postcopy"), FALSE,
       HAS_FLAG(POSTCOPY), 0, "bandwidth.postcopy needs postcopy",
-      N_("libvirt takes it together with postcopy alone") },
+      N_("libvirt supports it only together with postcopy") },
     { "zerocopy", HAS_FLAG(ZEROCOPY), FALSE, HAS_FLAG(PARALLEL), 0,
       "zerocopy needs parallel",
-      N_("libvirt takes it together with parallel alone") },
+      N_("libvirt supports it only together with parallel") },
     { "compression", HAS_METHOD("zlib"), FALSE, HAS_FLAG(PARALLEL), 0,
       "compression=zlib needs parallel",
-      N_("libvirt takes zlib with parallel alone") },
+      N_("libvirt supports zlib only together with parallel") },
     { "compression", HAS_METHOD("zstd"), FALSE, HAS_FLAG(PARALLEL), 0,
       "compression=zstd needs parallel",
-      N_("libvirt takes zstd with parallel alone") },
+      N_("libvirt supports zstd only together with parallel") },
     { "compression", HAS_METHOD("mt"), TRUE, HAS_FLAG(PARALLEL),
       MT_RELEASE(9, 4), "compression=mt excludes parallel",
-      N_("libvirt does not take mt with parallel") },
+      N_("libvirt does not support mt together with parallel") },
     { "compression", HAS_METHOD("xbzrle"), TRUE, HAS_FLAG(PARALLEL),
       MT_RELEASE(9, 4), "compression=xbzrle excludes parallel",
-      N_("libvirt does not take xbzrle with parallel") },
+      N_("libvirt does not support xbzrle together with parallel") },
     { "compression", HAS_METHOD("zlib"), TRUE, HAS_METHOD("zstd"), 0,
       "compression=zlib excludes compression=zstd",
-      N_("libvirt takes one method alone with parallel") },
+      N_("libvirt supports only one method together with parallel") },
 };
 
-static gboolean
-lower_has_param(const MtLowering *lowering, const char *name,
-                const char *text)
+static void
+finding_free(gpointer data)
 {
-    for (guint i = 0; i < lowering->params->len; i++) {
+    MtLowerFinding *finding = data;
+
+    g_free(finding->text);
+    g_free(finding);
+}
+
+GPtrArray *
+mt_lower_findings_new(void)
+{
+    return g_ptr_array_new_with_free_func(finding_free);
+}
+
+void
+mt_lower_findings_add(GPtrArray *findings, const char *name, const char *rule,
+                      const char *format, ...)
+{
+    MtLowerFinding *finding = g_new0(MtLowerFinding, 1);
+    va_list args;
+
+    finding->name = name;
+    finding->rule = rule;
+    va_start(args, format);
+    finding->text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_ptr_array_add(findings, finding);
+}
+
+static gboolean
+rules_have_param(const GArray *params, const char *name, const char *text)
+{
+    for (guint i = 0; i < params->len; i++) {
         const virTypedParameter *param =
-            &g_array_index(lowering->params, virTypedParameter, i);
+            &g_array_index(params, virTypedParameter, i);
 
         if (strcmp(param->field, name) == 0 &&
             (!text || strcmp(param->value.s, text) == 0))
@@ -96,27 +124,27 @@ lower_has_param(const MtLowering *lowering, const char *name,
 }
 
 static gboolean
-lower_has(const MtLowering *lowering, const LowerThing *thing)
+rules_have(unsigned int flags, const GArray *params, const LowerThing *thing)
 {
     if (thing->flag)
-        return (lowering->flags & thing->flag) != 0;
+        return (flags & thing->flag) != 0;
     if (thing->param)
-        return lower_has_param(lowering, thing->param, NULL);
+        return rules_have_param(params, thing->param, NULL);
 
-    return lower_has_param(lowering, VIR_MIGRATE_PARAM_COMPRESSION,
-                           thing->method);
+    return rules_have_param(params, VIR_MIGRATE_PARAM_COMPRESSION,
+                            thing->method);
 }
 
 void
-mt_lowering_judge(MtLowering *lowering)
+mt_lower_findings_judge(GPtrArray *findings, unsigned int flags,
+                        const GArray *params, MtRelease libvirt)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(lower_rules); i++) {
         const LowerRule *rule = &lower_rules[i];
 
-        if (lowering->libvirt >= rule->from &&
-            lower_has(lowering, &rule->what) &&
-            lower_has(lowering, &rule->other) == rule->excludes)
-            mt_lowering_find(lowering, rule->name, rule->rule, "%s",
-                             _(rule->text));
+        if (libvirt >= rule->from && rules_have(flags, params, &rule->what) &&
+            rules_have(flags, params, &rule->other) == rule->excludes)
+            mt_lower_findings_add(findings, rule->name, rule->rule, "%s",
+                                  _(rule->text));
     }
 }

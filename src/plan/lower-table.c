@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How libvirt has QEMU's migration tuning: which flag, typed parameter or
- * function, and since which libvirt.  What is not here is nothing to libvirt.
+ * How libvirt sets QEMU's migration settings: by which flag, typed parameter or
+ * function, and since which libvirt.  libvirt does not know rows that are not
+ * listed here.
  */
 #include "config.h"
 
@@ -10,7 +11,7 @@
 #include "plan/lower.h"
 #include "util/i18n.h"
 
-/* Newer than the oldest header that this is built with. */
+/* Missing in the oldest supported headers of libvirt. */
 #ifndef VIR_MIGRATE_PARAM_COMPRESSION_ZLIB_LEVEL
 #define VIR_MIGRATE_PARAM_COMPRESSION_ZLIB_LEVEL "compression.zlib.level"
 #endif
@@ -23,21 +24,22 @@
 #endif
 
 #define FLAG(id_, flag_, since_) \
-    { .id = MT_PARAM_##id_, .how = MT_LOWER_FLAG, \
+    { .id = MT_PARAM_##id_, .kind = MT_LOWER_FLAG, \
       .flag = VIR_MIGRATE_##flag_, .since = since_ }
 #define PARAM(id_, name_, type_, since_, option_) \
-    { .id = MT_PARAM_##id_, .how = MT_LOWER_PARAM, \
+    { .id = MT_PARAM_##id_, .kind = MT_LOWER_PARAM, \
       .name = VIR_MIGRATE_PARAM_##name_, .type = VIR_TYPED_PARAM_##type_, \
       .since = since_, .option = option_ }
-/* A method of compression, with the typed parameter that came with it. */
+/* A method of compression, with the typed parameter that was added together with
+ * it. */
 #define METHOD(name_, witness_, type_, since_) \
-    .how = MT_LOWER_METHOD, .flag = VIR_MIGRATE_COMPRESSED, .name = name_, \
+    .kind = MT_LOWER_METHOD, .flag = VIR_MIGRATE_COMPRESSED, .name = name_, \
     .witness = VIR_MIGRATE_PARAM_COMPRESSION_##witness_, \
     .type = VIR_TYPED_PARAM_##type_, .since = since_
 #define NEVER(id_, why_) \
-    { .id = MT_PARAM_##id_, .how = MT_LOWER_NEVER, .why = why_ }
+    { .id = MT_PARAM_##id_, .kind = MT_LOWER_NEVER, .why = why_ }
 #define ITSELF(id_, since_, why_) \
-    { .id = MT_PARAM_##id_, .how = MT_LOWER_ITSELF, .since = since_, \
+    { .id = MT_PARAM_##id_, .kind = MT_LOWER_ITSELF, .since = since_, \
       .why = why_ }
 
 static const MtLowerRow lower_rows[] = {
@@ -45,7 +47,7 @@ static const MtLowerRow lower_rows[] = {
       METHOD("xbzrle", XBZRLE_CACHE, ULLONG, MT_RELEASE(1, 3)) },
     { .id = MT_PARAM_COMPRESS,
       METHOD("mt", MT_LEVEL, INT, MT_RELEASE(1, 3)) },
-    { .id = MT_PARAM_MULTIFD_COMPRESSION, .how = MT_LOWER_METHODS,
+    { .id = MT_PARAM_MULTIFD_COMPRESSION, .kind = MT_LOWER_METHODS,
       .since = MT_RELEASE(9, 4) },
     FLAG(MULTIFD, PARALLEL, MT_RELEASE(5, 2)),
     FLAG(AUTO_CONVERGE, AUTO_CONVERGE, MT_RELEASE(1, 2)),
@@ -81,44 +83,44 @@ static const MtLowerRow lower_rows[] = {
     PARAM(TLS_HOSTNAME, TLS_DESTINATION, STRING, MT_RELEASE(6, 0),
           "--tls-destination"),
 
-    { .id = MT_PARAM_DOWNTIME_LIMIT, .how = MT_LOWER_BEFORE,
+    { .id = MT_PARAM_DOWNTIME_LIMIT, .kind = MT_LOWER_BEFORE,
       .name = "virDomainMigrateSetMaxDowntime", .since = MT_RELEASE(0, 8),
       .option = "migrate-setmaxdowntime" },
 
     ITSELF(EVENTS, 0, N_("libvirt needs the events of a migration")),
     ITSELF(PAUSE_BEFORE_SWITCHOVER, 0,
-           N_("libvirt has the guest wait before it moves, and continues it "
+           N_("libvirt pauses the guest before the switchover and continues it "
               "itself")),
     ITSELF(LATE_BLOCK_ACTIVATE, 0,
-           N_("libvirt opens the disks on the destination late")),
+           N_("libvirt needs the late activation of disks on the destination")),
     ITSELF(RETURN_PATH, 0,
-           N_("libvirt lets the destination answer unless the migration is "
+           N_("libvirt uses the return path unless the migration is "
               "tunnelled")),
     ITSELF(POSTCOPY_PREEMPT, MT_RELEASE(10, 0),
-           N_("libvirt switches it on with post-copy where both QEMUs have "
-              "it and it knows of it")),
-    /* 9.0 does not know it, 11.3 does; between them nobody has looked. */
+           N_("this libvirt switches it on together with post-copy if both "
+              "QEMUs have it")),
+    /* Not known to 9.0, known to 11.3; the releases between were not checked. */
     ITSELF(SWITCHOVER_ACK, MT_RELEASE(11, 3),
-           N_("libvirt switches it on, unless the migration is tunnelled, "
-              "where both QEMUs have it and it knows of it")),
+           N_("this libvirt switches it on if both QEMUs have it and the "
+              "migration is not tunnelled")),
 
-    NEVER(DIRTY_BITMAPS, N_("libvirt sends dirty bitmaps itself, with the "
-                            "storage")),
-    NEVER(BLOCK_BITMAP_MAPPING, N_("libvirt sends dirty bitmaps itself, with "
-                                   "the storage")),
-    NEVER(TLS_CREDS, N_("libvirt makes credentials of its own when it is told "
-                        "to use TLS (virsh migrate --tls)")),
-    NEVER(X_COLO, N_("libvirt does not know COLO")),
+    NEVER(DIRTY_BITMAPS, N_("libvirt migrates dirty bitmaps itself, with "
+                            "the storage")),
+    NEVER(BLOCK_BITMAP_MAPPING, N_("libvirt migrates dirty bitmaps itself, "
+                                   "with the storage")),
+    NEVER(TLS_CREDS, N_("libvirt creates its own credentials when it uses TLS "
+                        "(virsh migrate --tls)")),
+    NEVER(X_COLO, N_("libvirt does not support COLO")),
     NEVER(BACKGROUND_SNAPSHOT,
-          N_("that is for saving a guest, not for moving it")),
-    NEVER(MAPPED_RAM, N_("that is for saving a guest in a file, not for "
-                         "moving it")),
-    NEVER(DIRECT_IO, N_("that is for saving a guest in a file, not for "
-                        "moving it")),
-    NEVER(MODE, N_("libvirt migrates in the mode normal alone")),
+          N_("it is for saving a guest, not for migrating it")),
+    NEVER(MAPPED_RAM, N_("it is for saving a guest in a file, not for "
+                         "migrating it")),
+    NEVER(DIRECT_IO, N_("it is for saving a guest in a file, not for "
+                        "migrating it")),
+    NEVER(MODE, N_("libvirt supports only the mode 'normal'")),
 };
 
-/* Methods beside the capabilities: values of multifd-compression. */
+/* Methods that are values of multifd-compression. */
 static const MtLowerRow lower_methods[] = {
     { METHOD("zlib", ZLIB_LEVEL, INT, MT_RELEASE(9, 4)) },
     { METHOD("zstd", ZSTD_LEVEL, INT, MT_RELEASE(9, 4)) },
@@ -143,6 +145,13 @@ static const struct {
 #undef F
 };
 
+/* Functions that set, before the call, what the call cannot express. */
+static const MtLowerRow lower_functions[] = {
+    { .id = MT_PARAM_MAX_BANDWIDTH, .kind = MT_LOWER_BEFORE,
+      .name = "virDomainMigrateSetMaxSpeed", .since = MT_RELEASE(0, 9),
+      .option = "migrate-setspeed" },
+};
+
 const MtLowerRow *
 mt_lower_row(const MtRow *row)
 {
@@ -151,6 +160,22 @@ mt_lower_row(const MtRow *row)
     for (gsize i = 0; i < G_N_ELEMENTS(lower_rows); i++) {
         if (lower_rows[i].id == id)
             return &lower_rows[i];
+    }
+
+    return NULL;
+}
+
+const MtLowerRow *
+mt_lower_before(const MtRow *row)
+{
+    const MtLowerRow *lower = mt_lower_row(row);
+    MtParamId id = mt_row_id(row);
+
+    if (lower && lower->kind == MT_LOWER_BEFORE)
+        return lower;
+    for (gsize i = 0; i < G_N_ELEMENTS(lower_functions); i++) {
+        if (lower_functions[i].id == id)
+            return &lower_functions[i];
     }
 
     return NULL;
@@ -170,20 +195,20 @@ mt_lower_method(const char *name)
 const MtLowerRow *
 mt_lower_assignment(const MtAssignment *a)
 {
-    const MtLowerRow *how = mt_lower_row(a->row);
+    const MtLowerRow *lower = mt_lower_row(a->row);
     const MtLowerRow *method;
 
-    if (!how || how->how != MT_LOWER_METHODS)
-        return how;
+    if (!lower || lower->kind != MT_LOWER_METHODS)
+        return lower;
     method = mt_lower_method(a->value->text);
 
-    return method ? method : how;
+    return method ? method : lower;
 }
 
 unsigned int
 mt_lower_flags_settle(unsigned int flags)
 {
-    /* The topmost layer alone is one of two ways to copy the storage. */
+    /* There are two ways to copy the storage: all of it, or the top layer. */
     return flags & VIR_MIGRATE_NON_SHARED_INC
         ? flags & ~VIR_MIGRATE_NON_SHARED_DISK : flags;
 }

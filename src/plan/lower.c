@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Lowering a plan: every value that it is to bring about becomes a flag or a
- * typed parameter of libvirt's migration call, or is set before that call, or
- * is a finding.
+ * Lowering a plan.  Each value becomes a flag or a typed parameter of libvirt's
+ * migration call, or is set before that call, or becomes a finding.
  *
- * The values are those of the plan's assignments, not its steps: what QEMU has
- * already must be said to libvirt all the same, which would reset it.
+ * The values are those of the assignments, not of the steps.  A value that is in
+ * force already must also be passed to libvirt, which would reset it otherwise.
  */
 #include "config.h"
 
@@ -18,13 +17,6 @@
 #include "migtune/migtune-error.h"
 
 static void
-lower_finding_free(MtLowerFinding *finding)
-{
-    g_free(finding->text);
-    g_free(finding);
-}
-
-static void
 lower_param_clear(gpointer data)
 {
     virTypedParameter *param = data;
@@ -33,19 +25,19 @@ lower_param_clear(gpointer data)
         g_free(param->value.s);
 }
 
-void
-mt_lowering_find(MtLowering *lowering, const char *name, const char *rule,
-                 const char *format, ...)
+static void lower_find(MtLowering *lowering, const char *name,
+                       const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+static void
+lower_find(MtLowering *lowering, const char *name, const char *format, ...)
 {
-    MtLowerFinding *finding = g_new0(MtLowerFinding, 1);
+    g_autofree char *text = NULL;
     va_list args;
 
-    finding->name = name;
-    finding->rule = rule;
     va_start(args, format);
-    finding->text = g_strdup_vprintf(format, args);
+    text = g_strdup_vprintf(format, args);
     va_end(args);
-    g_ptr_array_add(lowering->findings, finding);
+    mt_lower_findings_add(lowering->findings, name, NULL, "%s", text);
 }
 
 static virTypedParameter *
@@ -68,7 +60,7 @@ lower_add_method(MtLowering *lowering, const MtLowerRow *method)
                     VIR_TYPED_PARAM_STRING)->value.s = g_strdup(method->name);
 }
 
-/* The words of a finding: what was wished, not what it is made of. */
+/* The name and value in a finding are those that the user asked for. */
 static const char *
 lower_name(const MtAssignment *a)
 {
@@ -84,90 +76,95 @@ lower_text(const MtAssignment *a)
     return g_strdup(a->wish->asked);
 }
 
-/* Whether libvirt is asked about it: it is a part of the call. */
+/* Whether libvirt was asked about it, which is possible for parts of the call. */
 static gboolean
-lower_is_asked(const MtLowering *lowering, const MtLowerRow *how)
+lower_is_asked(const MtLowering *lowering, const MtLowerRow *lower)
 {
-    return lowering->ask && how &&
-           (how->how == MT_LOWER_FLAG || how->how == MT_LOWER_PARAM ||
-            how->how == MT_LOWER_METHOD);
+    return lowering->ask && lower &&
+           (lower->kind == MT_LOWER_FLAG || lower->kind == MT_LOWER_PARAM ||
+            lower->kind == MT_LOWER_METHOD);
 }
 
-/* Whether libvirt, which does not take @how, knows of the capability all the
- * same: then it switches it off when a migration begins. */
+/* Whether libvirt does not accept the flag but knows the capability.  It switches
+ * such a capability off when a migration begins. */
 static gboolean
 lower_is_switched_off(const MtLowering *lowering, const MtAssignment *a,
-                      const MtLowerRow *how)
+                      const MtLowerRow *lower)
 {
-    return lower_is_asked(lowering, how) &&
-           how->since <= lowering->libvirt &&
+    return lower_is_asked(lowering, lower) &&
+           lower->since <= lowering->libvirt &&
            a->row->kind == MT_KIND_CAPABILITY;
 }
 
 /*
- * What libvirt cannot be told is set before the call, if that lasts: libvirt
- * leaves it alone, and it is the guest's own QEMU that needs it.  That of the
- * destination is started by libvirt in the middle of the call.
+ * Handles a setting that the call cannot express.  If only the source needs it and
+ * libvirt does not reset it, it is set before the call.  On the destination that is
+ * impossible: libvirt starts its QEMU during the call.
  */
 static void
 lower_beside(MtLowering *lowering, const MtAssignment *a,
-             const MtLowerRow *how)
+             const MtLowerRow *lower)
 {
-    g_autofree char *since = how ? mt_release_format(how->since) : NULL;
+    g_autofree char *since = lower ? mt_release_format(lower->since) : NULL;
     g_autofree char *libvirt = mt_release_format(lowering->libvirt);
     g_autofree char *text = lower_text(a);
 
     if (mt_value_is(a->row, a->value,
                     mt_row_default(a->row, mt_caps_release(
                         lowering->plan->caps))))
-        return;                 /* as it is there anyway */
-    if (lower_is_switched_off(lowering, a, how))
-        mt_lowering_find(lowering, lower_name(a), NULL,
-                         _("%s=%s: this libvirt (%s) was asked and does not "
-                           "take it, and it switches off by itself what it "
-                           "is not told"), lower_name(a), text, libvirt);
+        return;                 /* every QEMU begins with this value */
+    if (lower_is_switched_off(lowering, a, lower))
+        lower_find(lowering, lower_name(a),
+                   _("%s=%s: this libvirt (%s) was asked and does not support "
+                     "it; it switches off every capability that the call does "
+                     "not ask for"),
+                   lower_name(a), text, libvirt);
     else if (a->row->sides == MT_SIDE_SOURCE)
         mt_set_put(lowering->before, a->row, mt_value_copy(a->value));
-    else if (lower_is_asked(lowering, how))
-        mt_lowering_find(lowering, lower_name(a), NULL,
-                         _("%s=%s: this libvirt (%s) was asked and does not "
-                           "take it, which came with libvirt %s; the other "
-                           "side's QEMU is started in the middle of the "
-                           "migration, so it cannot be set by hand either"),
-                         lower_name(a), text, libvirt, since);
+    else if (lower_is_asked(lowering, lower))
+        lower_find(lowering, lower_name(a),
+                   _("%s=%s: this libvirt (%s) was asked and does not support "
+                     "it, libvirt %s does; it cannot be set by hand, because "
+                     "libvirt starts the destination's QEMU during the "
+                     "migration"),
+                   lower_name(a), text, libvirt, since);
     else if (since)
-        mt_lowering_find(lowering, lower_name(a), NULL,
-                         _("%s=%s needs libvirt %s on both hosts, and this is "
-                           "%s; the other side's QEMU is started in the "
-                           "middle of the migration, so it cannot be set by "
-                           "hand either"),
-                         lower_name(a), text, since, libvirt);
+        lower_find(lowering, lower_name(a),
+                   _("%s=%s needs libvirt %s on both hosts, and this is %s; it "
+                     "cannot be set by hand, because libvirt starts the "
+                     "destination's QEMU during the migration"),
+                   lower_name(a), text, since, libvirt);
     else
-        mt_lowering_find(lowering, lower_name(a), NULL,
-                         _("libvirt has no parameter for %s=%s, and starts "
-                           "the other side's QEMU in the middle of the "
-                           "migration, so it cannot be set by hand either"),
-                         lower_name(a), text);
+        lower_find(lowering, lower_name(a),
+                   _("libvirt has no parameter for %s=%s; it cannot be set by "
+                     "hand, because libvirt starts the destination's QEMU "
+                     "during the migration"),
+                   lower_name(a), text);
 }
 
 static void
 lower_number(MtLowering *lowering, const MtAssignment *a,
-             const MtLowerRow *how)
+             const MtLowerRow *lower)
 {
     guint64 number = a->value->number;
     virTypedParameter *param;
 
     if (a->row->unit == MT_UNIT_RATE) {
         if (number % (1024 * 1024) != 0) {
-            mt_lowering_find(lowering, a->row->name, NULL,
-                             _("libvirt takes %s in whole MiB/s alone"),
-                             a->row->name);
+            lower_find(lowering, a->row->name,
+                       _("libvirt supports %s only in whole MiB/s"),
+                       a->row->name);
             return;
         }
         number /= 1024 * 1024;
     }
-    param = lower_add_param(lowering, how->name, how->type);
-    if (how->type == VIR_TYPED_PARAM_INT)
+    /* A bandwidth of 0 in the call means the limit of migrate-setspeed. */
+    if (number == 0 && mt_lower_before(a->row)) {
+        mt_set_put(lowering->before, a->row, mt_value_copy(a->value));
+        return;
+    }
+    param = lower_add_param(lowering, lower->name, lower->type);
+    if (lower->type == VIR_TYPED_PARAM_INT)
         param->value.i = number;
     else
         param->value.ul = number;
@@ -175,21 +172,21 @@ lower_number(MtLowering *lowering, const MtAssignment *a,
 
 static void
 lower_param(MtLowering *lowering, const MtAssignment *a,
-            const MtLowerRow *how)
+            const MtLowerRow *lower)
 {
-    if (how->type != VIR_TYPED_PARAM_STRING) {
-        lower_number(lowering, a, how);
+    if (lower->type != VIR_TYPED_PARAM_STRING) {
+        lower_number(lowering, a, lower);
     } else if (*a->value->text) {
-        lower_add_param(lowering, how->name, how->type)->value.s =
+        lower_add_param(lowering, lower->name, lower->type)->value.s =
             g_strdup(a->value->text);
         lowering->flags |= VIR_MIGRATE_TLS;
     }
 }
 
-/* A value of multifd-compression that is no method of libvirt. */
+/* Handles a value of multifd-compression that libvirt does not support. */
 static void
 lower_methods(MtLowering *lowering, const MtAssignment *a,
-              const MtLowerRow *how)
+              const MtLowerRow *lower)
 {
     if (strcmp(a->value->text, "none") != 0)
         lower_beside(lowering, a, NULL);
@@ -197,51 +194,55 @@ lower_methods(MtLowering *lowering, const MtAssignment *a,
 
 static void
 lower_itself(MtLowering *lowering, const MtAssignment *a,
-             const MtLowerRow *how)
+             const MtLowerRow *lower)
 {
     if (!a->value->boolean)
-        mt_lowering_find(lowering, a->row->name, NULL,
-                         _("%s cannot be switched off: %s"), a->row->name,
-                         _(how->why));
+        lower_find(lowering, a->row->name, _("libvirt does not allow %s=off: %s"), a->row->name,
+                         _(lower->why));
 }
 
 static void
 lower_never(MtLowering *lowering, const MtAssignment *a,
-            const MtLowerRow *how)
+            const MtLowerRow *lower)
 {
     if (!mt_value_is(a->row, a->value,
                      mt_row_default(a->row, mt_caps_release(
                          lowering->plan->caps))))
-        mt_lowering_find(lowering, a->row->name, NULL,
-                         _("%s cannot be set: %s"), a->row->name,
-                         _(how->why));
+        lower_find(lowering, a->row->name, _("libvirt does not allow %s to be set: %s"), a->row->name,
+                         _(lower->why));
 }
 
 static void
-lower_flag(MtLowering *lowering, const MtAssignment *a, const MtLowerRow *how)
+lower_flag(MtLowering *lowering, const MtAssignment *a, const MtLowerRow *lower)
 {
     if (a->value->boolean)
-        lowering->flags |= how->flag;
+        lowering->flags |= lower->flag;
 }
 
 static void
 lower_method(MtLowering *lowering, const MtAssignment *a,
-             const MtLowerRow *how)
+             const MtLowerRow *lower)
 {
-    /* The other methods are values of multifd-compression. */
+    /* A method is a capability or a value of multifd-compression. */
     if (a->row->type != MT_TYPE_BOOL || a->value->boolean)
-        lower_add_method(lowering, how);
+        lower_add_method(lowering, lower);
 }
 
 static void
 lower_before(MtLowering *lowering, const MtAssignment *a,
-             const MtLowerRow *how)
+             const MtLowerRow *lower)
 {
+    if (a->value->number == 0) {
+        lower_find(lowering, a->row->name,
+                   _("virsh %s does not accept 0; the smallest value is 1"),
+                   lower->option);
+        return;
+    }
     mt_set_put(lowering->before, a->row, mt_value_copy(a->value));
 }
 
 typedef void (*LowerFunc)(MtLowering *lowering, const MtAssignment *a,
-                          const MtLowerRow *how);
+                          const MtLowerRow *lower);
 
 static const LowerFunc lower_funcs[] = {
     [MT_LOWER_UNKNOWN] = lower_beside,
@@ -254,14 +255,14 @@ static const LowerFunc lower_funcs[] = {
     [MT_LOWER_NEVER] = lower_never,
 };
 
-/* Whether this libvirt has it. */
+/* Whether this libvirt supports it. */
 static gboolean
-lower_is_known(const MtLowering *lowering, const MtLowerRow *how)
+lower_is_known(const MtLowering *lowering, const MtLowerRow *lower)
 {
-    if (lower_is_asked(lowering, how))
-        return mt_lower_ask_took(lowering->ask, how);
+    if (lower_is_asked(lowering, lower))
+        return mt_lower_ask_accepts(lowering->ask, lower);
 
-    return how->since <= lowering->libvirt;
+    return lower->since <= lowering->libvirt;
 }
 
 MtLowering *
@@ -277,21 +278,21 @@ mt_lowering_new(MtPlan *plan, MtRelease libvirt, const MtLowerAsk *ask)
     lowering->params = g_array_new(FALSE, TRUE, sizeof(virTypedParameter));
     g_array_set_clear_func(lowering->params, lower_param_clear);
     lowering->before = mt_set_new();
-    lowering->findings = g_ptr_array_new_with_free_func(
-        (GDestroyNotify)lower_finding_free);
+    lowering->findings = mt_lower_findings_new();
 
     for (guint i = 0; i < plan->assignments->len; i++) {
         const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
-        const MtLowerRow *how = mt_lower_assignment(a);
-        gboolean known = how && lower_is_known(lowering, how);
+        const MtLowerRow *lower = mt_lower_assignment(a);
+        gboolean known = lower && lower_is_known(lowering, lower);
 
-        /* Room is made by libvirt, which switches off what is not asked. */
-        if (a->rank == MT_RANK_RELEASE && how)
+        /* libvirt switches off the capabilities that the call does not ask for. */
+        if (a->rank == MT_RANK_RELEASE && lower)
             continue;
-        lower_funcs[known ? how->how : MT_LOWER_UNKNOWN](lowering, a, how);
+        lower_funcs[known ? lower->kind : MT_LOWER_UNKNOWN](lowering, a, lower);
     }
     lowering->flags = mt_lower_flags_settle(lowering->flags);
-    mt_lowering_judge(lowering);
+    mt_lower_findings_judge(lowering->findings, lowering->flags,
+                            lowering->params, lowering->libvirt);
     lowering->ask = NULL;
 
     return lowering;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The life of a plan, and what became of its wishes.
+ * Making a plan, and judging its wishes by what was read back.
  */
 #include "config.h"
 
@@ -54,48 +54,47 @@ plan_alloc(const char *domain, const char *qemu, MtCaps *caps, MtState *before,
     plan->policy = policy;
     plan->caps = mt_caps_ref(caps);
     plan->before = before;
+    plan->planned_us = g_get_monotonic_time();
     plan->assignments =
         g_ptr_array_new_with_free_func((GDestroyNotify)assignment_free);
     plan->warnings = g_ptr_array_new_with_free_func(g_free);
     return plan;
 }
 
-const MtValue *
-mt_plan_value(const MtPlan *plan, const MtRow *row)
+/* The value of the row that @wish shows, in @values. */
+static MtValue *
+plan_shown_value(const MtWish *wish, const MtSet *values)
 {
-    for (guint i = 0; i < plan->assignments->len; i++) {
-        const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
+    if (wish->shown == mt_row(MT_PARAM_COMPRESSION)) {
+        g_autofree char *text = mt_state_compression(values);
 
-        if (a->row == row)
-            return a->value;
+        return text ? mt_value_new_text(MT_TYPE_STRING, text) : NULL;
     }
 
-    return mt_set_get(plan->before->values, row);
+    return wish->shown ? mt_value_copy(mt_set_get(values, wish->shown))
+                       : NULL;
 }
 
-/* What every wish has in @values. */
+/* Sets the value before and the value after @plan of each wish. */
 static void
-plan_show(MtPlan *plan, const MtSet *values)
+plan_show(MtPlan *plan, const MtSet *after)
 {
     for (guint i = 0; i < plan->wishes->len; i++) {
         MtWish *wish = g_ptr_array_index(plan->wishes, i);
-        const MtRow *row = wish->shown;
 
-        g_clear_pointer(&wish->now, mt_value_free);
+        g_clear_pointer(&wish->before, mt_value_free);
+        g_clear_pointer(&wish->after, mt_value_free);
         if (wish->satisfied) {
-            wish->now = mt_value_copy(wish->value);
-        } else if (row == mt_row(MT_PARAM_COMPRESSION)) {
-            g_autofree char *text = mt_state_compression(values);
-
-            if (text)
-                wish->now = mt_value_new_text(MT_TYPE_STRING, text);
-        } else if (row) {
-            wish->now = mt_value_copy(mt_set_get(values, row));
+            wish->before = mt_value_copy(wish->value);
+            wish->after = mt_value_copy(wish->value);
+        } else {
+            wish->before = plan_shown_value(wish, plan->before->values);
+            wish->after = plan_shown_value(wish, after);
         }
     }
 }
 
-/* Whether every row of @wish has its value already. */
+/* Whether each row of @wish has its value already. */
 static gboolean
 plan_has_already(const MtPlan *plan, const MtWish *wish)
 {
@@ -110,9 +109,10 @@ plan_has_already(const MtPlan *plan, const MtWish *wish)
     return TRUE;
 }
 
-/* One that is refused holds back all others: it is all or nothing. */
+/* Holds back all wishes that would change something, because a plan is carried
+ * out as a whole or not at all. */
 static void
-plan_refuse_others(MtPlan *plan)
+plan_hold_others_back(MtPlan *plan)
 {
     for (guint i = 0; i < plan->wishes->len; i++) {
         MtWish *wish = g_ptr_array_index(plan->wishes, i);
@@ -120,13 +120,16 @@ plan_refuse_others(MtPlan *plan)
         if (wish->error || wish->verdict == MIGTUNE_VERDICT_DROPPED ||
             (plan_has_already(plan, wish) && !plan->later))
             continue;
-        wish->verdict = MIGTUNE_VERDICT_REFUSED;
-        g_string_assign(wish->reason,
-                        _("held back, because another wish was refused"));
+        wish->held_back = TRUE;
+        mt_wish_settle(wish);
+        mt_wish_clear_reason(wish);
+        mt_wish_say(wish, MT_REASON_HELD_BACK,
+                    _("held back because another setting was refused"));
     }
 }
 
-/* Steps, and what is to be expected; nothing is sent if a wish is refused. */
+/* Builds the steps and the values that are expected after them.  There are no
+ * steps if a wish is refused. */
 static void
 plan_finish(MtPlan *plan)
 {
@@ -139,12 +142,11 @@ plan_finish(MtPlan *plan)
             const MtCapsEntry *entry = mt_caps_lookup(plan->caps, a->row);
 
             mt_set_put(wanted, a->row, mt_value_copy(a->value));
-            if (entry->readable &&
-                a->wish->verdict != MIGTUNE_VERDICT_IGNORED)
+            if (entry->readable && !a->wish->ignored)
                 mt_set_put(expected, a->row, mt_value_copy(a->value));
         }
     } else {
-        plan_refuse_others(plan);
+        plan_hold_others_back(plan);
     }
     plan->steps = mt_steps_build(plan->caps, plan->before->values, wanted);
     plan_show(plan, expected);
@@ -208,7 +210,7 @@ void
 mt_plan_hold_back(MtPlan *plan)
 {
     g_ptr_array_set_size(plan->steps, 0);
-    plan_refuse_others(plan);
+    plan_hold_others_back(plan);
     plan_show(plan, plan->before->values);
 }
 
@@ -218,11 +220,12 @@ mt_plan_postpone(MtPlan *plan)
     plan->later = TRUE;
     g_ptr_array_set_size(plan->steps, 0);
     if (!mt_plan_check(plan, NULL))
-        plan_refuse_others(plan);
+        plan_hold_others_back(plan);
     for (guint i = 0; i < plan->wishes->len; i++) {
         MtWish *wish = g_ptr_array_index(plan->wishes, i);
 
-        if (wish->verdict == MIGTUNE_VERDICT_IN_FORCE)
+        if (wish->verdict == MIGTUNE_VERDICT_IN_FORCE ||
+            wish->verdict == MIGTUNE_VERDICT_UNVERIFIED)
             wish->verdict = MIGTUNE_VERDICT_KEPT;
     }
 }
@@ -263,15 +266,28 @@ mt_plan_check(const MtPlan *plan, GError **error)
     return FALSE;
 }
 
-/* Says that a row of @wish did not get its value. */
-static void
-plan_judge_ignored(MtWish *wish, const MtRow *row, const MtValue *now)
+/* Whether each row of @wish that can be read has its value in @after. */
+static gboolean
+plan_judge_wish(const MtPlan *plan, MtWish *wish, const MtState *after)
 {
-    g_autofree char *text = mt_value_format(row, now);
+    gboolean all = TRUE;
 
-    wish->verdict = MIGTUNE_VERDICT_IGNORED;
-    mt_wish_say(wish, _("QEMU accepted %s and reads back %s"), row->name,
-                text);
+    for (guint i = 0; i < wish->rows->len; i++) {
+        const MtRow *row = g_ptr_array_index(wish->rows, i);
+        const MtValue *now = mt_set_get(after->values, row);
+        g_autofree char *text = NULL;
+
+        if (!now || mt_value_equal(now, mt_plan_value(plan, row)))
+            continue;
+        all = FALSE;
+        if (wish->ignored)
+            continue;           /* the plan has said so */
+        text = mt_value_format(row, now);
+        mt_wish_say(wish, MT_REASON_IGNORED_BY_QEMU,
+                    _("QEMU accepted %s and reads back %s"), row->name, text);
+    }
+
+    return all;
 }
 
 void
@@ -280,28 +296,16 @@ mt_plan_judge(MtPlan *plan, const MtState *after)
     plan->applied = TRUE;
     for (guint i = 0; i < plan->wishes->len; i++) {
         MtWish *wish = g_ptr_array_index(plan->wishes, i);
-        gboolean all = TRUE;
+        gboolean all;
 
-        if (!mt_wish_is_alive(wish) ||
-            wish->verdict == MIGTUNE_VERDICT_DROPPED)
+        if (!mt_wish_is_alive(wish) || wish->left_out || wish->forgotten)
             continue;
-        for (guint j = 0; j < wish->rows->len; j++) {
-            const MtRow *row = g_ptr_array_index(wish->rows, j);
-            const MtValue *now = mt_set_get(after->values, row);
-
-            if (!now || mt_value_equal(now, mt_plan_value(plan, row)))
-                continue;
-            all = FALSE;
-            if (wish->verdict != MIGTUNE_VERDICT_IGNORED)
-                plan_judge_ignored(wish, row, now);
-        }
-        /* It was expected to be ignored, and it was not. */
-        if (all && wish->verdict == MIGTUNE_VERDICT_IGNORED) {
-            wish->verdict = wish->shown == wish->row
-                                ? MIGTUNE_VERDICT_IN_FORCE
-                                : MIGTUNE_VERDICT_SUBSTITUTED;
-            g_string_truncate(wish->reason, 0);
-        }
+        all = plan_judge_wish(plan, wish, after);
+        if (all && wish->ignored)
+            mt_wish_clear_reason(wish);
+        wish->ignored = !all;
+        if (wish->verdict != MIGTUNE_VERDICT_KEPT)
+            mt_wish_settle(wish);
     }
     plan_show(plan, after->values);
 }

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * A plan: wishes, what became of each, the values that are to be set and the
- * commands that set them.
+ * A plan: the requests of a caller, what becomes of each of them, and the
+ * commands that bring them into force.
  *
  *   wish         one typed parameter that a caller asks for
- *   assignment   one row that is to get a value, because of a wish
- *   step         one QMP command that brings assignments into force
+ *   assignment   one row of the catalogue that gets a value because of a wish
+ *   step         one QMP command that sets the values of assignments
  */
 
 #include "migtune/migtune-plan.h"
@@ -23,10 +23,10 @@ typedef enum {
     MT_POLICY_BEST_EFFORT,
 } MtPolicy;
 
-/* Why a row gets a value; a higher one wins over a lower one. */
+/* Why a row gets a value.  A higher rank wins over a lower one. */
 typedef enum {
-    MT_RANK_RELEASE,            /* so that it is not in the way of a wish */
-    MT_RANK_NEED,               /* a wish is made of it */
+    MT_RANK_RELEASE,            /* its old value excludes a wish */
+    MT_RANK_NEED,               /* a wish consists of it */
     MT_RANK_WISH,               /* it was asked for by name */
 } MtRank;
 
@@ -36,98 +36,121 @@ typedef struct {
     const MtRow *row;
     MtValue *value;
     MtRank rank;
-    MtWish *wish;               /* the first that led to it */
+    MtWish *wish;               /* the first wish that led to it */
 } MtAssignment;
 
 struct _MtWish {
-    char *name;                 /* as it is shown: ours, or as it was given */
-    const MtRow *row;           /* NULL when nobody knows the name */
+    char *name;                 /* of the row, or as the caller wrote it */
+    const MtRow *row;           /* NULL: unknown name */
     MtSpelling spelling;
-    MtValue *value;             /* NULL when it could not be understood */
-    char *asked;
+    MtValue *value;             /* NULL: not understood */
+    char *asked;                /* the value as text */
 
     MigtuneVerdict verdict;
-    GError *error;              /* of a refused one */
-    GString *reason;
-    GPtrArray *rows;            /* rows that have to have their value */
-    const MtRow *shown;         /* whose value is "now"; NULL: nothing is */
-    gboolean satisfied;         /* by the absence of the row */
-    gboolean given_up;          /* by best-effort, in favour of a later one */
-    MtValue *now;               /* of @shown; NULL when it cannot be told */
+    GError *error;              /* of a refused wish */
+    GString *reason;            /* sentences, separated by "; " */
+    GArray *reasons;            /* MtReason of each sentence: see wish.h */
+    GPtrArray *rows;            /* rows that have to get their value */
+    const MtRow *shown;         /* whose values are shown; NULL: none */
+    MtValue *before;            /* of @shown; NULL: not known */
+    MtValue *after;             /* expected, or read back once applied */
+
+    /* What the verdict is made from: see mt_wish_settle(). */
+    gboolean held_back;         /* another wish was refused */
+    gboolean forgotten;         /* no longer kept for later starts */
+    gboolean given_up;          /* best-effort found no way to do it */
+    gboolean left_out;          /* it is harmless to do without it */
+    gboolean satisfied;         /* this QEMU without the row does the same */
+    gboolean ignored;           /* QEMU reads back another value */
+    gboolean idle;              /* another setting makes it ineffective */
+    gboolean unverified;        /* this QEMU cannot read it back */
+    gboolean substituted;       /* an equivalent is used */
 };
 
 typedef struct {
     const char *execute;
     JsonObject *arguments;
-    GPtrArray *rows;            /* whose value it changes */
+    GPtrArray *rows;            /* whose values it changes */
 } MtStep;
 
 typedef struct {
     gint ref_count;
 
-    char *domain;               /* NULL without one */
+    char *domain;               /* NULL: made without a guest */
     char *qemu;
     MtPolicy policy;
     MtCaps *caps;
     MtState *before;
+    gint64 planned_us;          /* monotonic time at which @before was handed
+                                 * over */
 
     GPtrArray *wishes;          /* MtWish */
     GPtrArray *assignments;     /* MtAssignment */
     GPtrArray *steps;           /* MtStep, in the order they are sent */
     GPtrArray *warnings;        /* texts */
     gboolean applied;
-    gboolean later;             /* about later starts alone: sends nothing */
+    gboolean later;             /* only about later starts: sends nothing */
+    gboolean doubts_caps;       /* a value was missing in caps that come from
+                                 * the cache: probe again, and plan again */
 } MtPlan;
 
 /*
- * Plans @params, of which there may be none.  Never fails: what is wrong with
- * a wish is in the wish.  References @caps, takes @before.
+ * Plans @params, of which there may be none.  Never fails: an error about a
+ * parameter is stored in its wish.  References @caps, takes @before.
  */
 MtPlan *mt_plan_new(const char *domain, const char *qemu, MtCaps *caps,
                     MtState *before, const virTypedParameter *params,
                     int n_params, MtPolicy policy);
 
-/* Plans that the rows of @values get these values, whatever they are. */
+/* Plans that the rows of @values get these values.  Rows that this QEMU does not
+ * have are left out; rows that have their value already, too. */
 MtPlan *mt_plan_new_restore(const char *domain, const char *qemu,
                             MtCaps *caps, MtState *before,
                             const MtSet *values);
 
 /*
- * Checks wishes for a QEMU that is not there: by name, type and range, as the
- * catalogue has them.
+ * Checks wishes for a guest that is not running: by name, type and range, as
+ * the catalogue has them.
  */
 MtPlan *mt_plan_new_unseen(const char *domain,
                            const virTypedParameter *params, int n_params,
                            MtPolicy policy);
 
-/* After a wish was refused: nothing is sent for any of the others. */
+/* After a wish was refused: the plan sends nothing for any other wish. */
 void mt_plan_hold_back(MtPlan *plan);
 
-/* Makes it a plan about later starts alone. */
+/* Turns @plan into one that is only about later starts of the guest. */
 void mt_plan_postpone(MtPlan *plan);
 
-/* Adds that a wish is no longer kept; @row is NULL if nobody knows it. */
+/* Adds a setting that is no longer kept; @row is NULL for an unknown name. */
 void mt_plan_add_forgotten(MtPlan *plan, const char *name, const MtRow *row,
                            const char *value);
 
 MtPlan *mt_plan_ref(MtPlan *plan);
 void mt_plan_unref(MtPlan *plan);
 
-/* FALSE when a wish was refused, with an error that tells of all. */
+/* FALSE if a wish was refused.  @error describes all refused wishes. */
 gboolean mt_plan_check(const MtPlan *plan, GError **error);
 
-/* The value that a row would have when the plan has been applied. */
+/* The wish for @row; NULL if there is none or @row is NULL. */
+MtWish *mt_plan_find_wish(const MtPlan *plan, const MtRow *row);
+MtWish *mt_wishes_find(const GPtrArray *wishes, const MtRow *row);
+
+/* The assignment to @row; NULL if there is none. */
+MtAssignment *mt_plan_find_assignment(const MtPlan *plan, const MtRow *row);
+
+/* The value that @row has once @plan has been applied. */
 const MtValue *mt_plan_value(const MtPlan *plan, const MtRow *row);
 
-/* Fills in what every wish has now, by what was read back. */
+/* Sets the verdict and the values of each wish by what was read back. */
 void mt_plan_judge(MtPlan *plan, const MtState *after);
 
-/* The commands that change @from to have the values of @to. */
+/* The commands that change the values of @from into those of @to. */
 GPtrArray *mt_steps_build(const MtCaps *caps, const MtSet *from,
                           const MtSet *to);
 void mt_step_free(MtStep *step);
 
-/* Forms for people and programs: see migtune_plan_to_json(). */
+/* The forms of migtune_plan_to_json() and migtune_plan_to_text(). */
 JsonNode *mt_plan_to_json(const MtPlan *plan);
 char *mt_plan_to_text(const MtPlan *plan);
 const char *mt_policy_to_string(MtPolicy policy);

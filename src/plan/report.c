@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A plan for people and for programs.
+ * A plan as JSON and as text.
  */
 #include "config.h"
 
 #include "plan/plan.h"
+#include "plan/wish.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
@@ -45,7 +46,7 @@ report_set_release(JsonObject *object, const char *member, MtRelease release)
     mt_json_set_text(object, member, text);
 }
 
-/* What stands for the wish, unless that is the wish itself. */
+/* The settings that are used for the wish, other than the wish itself. */
 static JsonArray *
 report_becomes(const MtPlan *plan, const MtWish *wish)
 {
@@ -60,7 +61,7 @@ report_becomes(const MtPlan *plan, const MtWish *wish)
         if ((a->row == wish->row && mt_value_equal(a->value, wish->value)) ||
             (a->wish != wish && !g_ptr_array_find(wish->rows, a->row, NULL)))
             continue;
-        /* What is made room for matters only where there was something. */
+        /* A row that has its default already was not switched off. */
         if (a->rank == MT_RANK_RELEASE &&
             !mt_set_is_set(plan->before->values, a->row))
             continue;
@@ -75,10 +76,40 @@ report_becomes(const MtPlan *plan, const MtWish *wish)
     return array;
 }
 
+/* Sets @member to a value of the row that @wish shows, or to null. */
+static void
+report_set_value(JsonObject *object, const char *member, const MtWish *wish,
+                 const MtValue *value)
+{
+    if (value)
+        json_object_set_member(
+            object, member,
+            mt_value_to_report(wish->shown ? wish->shown : wish->row,
+                               wish->spelling, value));
+    else
+        json_object_set_null_member(object, member);
+}
+
+static JsonArray *
+report_codes(const MtWish *wish)
+{
+    JsonArray *array = json_array_new();
+
+    for (guint i = 0; i < wish->reasons->len; i++)
+        json_array_add_string_element(
+            array, mt_reason_to_string(
+                       g_array_index(wish->reasons, MtReason, i)));
+
+    return array;
+}
+
 static JsonObject *
 report_verdict(const MtPlan *plan, const MtWish *wish)
 {
     JsonObject *object = json_object_new();
+    const MtValue *read = plan->applied          ? wish->after
+                          : plan->before->assumed ? NULL
+                                                  : wish->before;
 
     json_object_set_string_member(object, "name", wish->name);
     if (wish->value)
@@ -87,21 +118,18 @@ report_verdict(const MtPlan *plan, const MtWish *wish)
                                                   wish->value));
     else
         json_object_set_string_member(object, "asked", wish->asked);
-    if (wish->now)
-        json_object_set_member(object, "now",
-                               mt_value_to_report(wish->shown ? wish->shown
-                                                              : wish->row,
-                                                  wish->spelling, wish->now));
-    else
-        json_object_set_null_member(object, "now");
+    report_set_value(object, "before", wish, wish->before);
+    report_set_value(object, "after", wish, wish->after);
+    report_set_value(object, "now", wish, read);
     json_object_set_string_member(object, "verdict",
                                   migtune_verdict_to_string(wish->verdict));
     json_object_set_array_member(object, "becomes",
                                  report_becomes(plan, wish));
+    json_object_set_array_member(object, "codes", report_codes(wish));
     mt_json_set_text(object, "reason",
-                    wish->reason->len ? wish->reason->str : NULL);
+                     wish->reason->len ? wish->reason->str : NULL);
     report_set_release(object, "since",
-                       wish->row ? wish->row->since : MT_RELEASE_NONE);
+                       wish->row ? mt_row_since(wish->row) : MT_RELEASE_NONE);
     report_set_release(object, "removed",
                        wish->row ? wish->row->removed : MT_RELEASE_NONE);
 
@@ -137,8 +165,17 @@ mt_plan_to_json(const MtPlan *plan)
 const char *
 migtune_verdict_to_string(MigtuneVerdict verdict)
 {
-    static const char *const names[] = { "in-force", "substituted", "ignored",
-                                         "dropped",  "refused",     "kept" };
+    static const char *const names[] = {
+        [MIGTUNE_VERDICT_IN_FORCE] = "in-force",
+        [MIGTUNE_VERDICT_SUBSTITUTED] = "substituted",
+        [MIGTUNE_VERDICT_IGNORED] = "ignored",
+        [MIGTUNE_VERDICT_DROPPED] = "dropped",
+        [MIGTUNE_VERDICT_REFUSED] = "refused",
+        [MIGTUNE_VERDICT_KEPT] = "kept",
+        [MIGTUNE_VERDICT_NO_EFFECT] = "no-effect",
+        [MIGTUNE_VERDICT_UNVERIFIED] = "unverified",
+        [MIGTUNE_VERDICT_FORGOTTEN] = "forgotten",
+    };
 
     if ((guint)verdict >= G_N_ELEMENTS(names))
         return "unknown";
@@ -146,9 +183,9 @@ migtune_verdict_to_string(MigtuneVerdict verdict)
     return names[verdict];
 }
 
-enum { REPORT_COLUMNS = 5 };
+enum { REPORT_COLUMNS = 6 };
 
-/* Appends @text, filled up to @width columns unless it is the last. */
+/* Appends a cell and pads it to @width; the last cell of a line ends the line. */
 static void
 report_cell(GString *table, const char *text, glong width, gboolean last)
 {
@@ -163,12 +200,20 @@ report_cell(GString *table, const char *text, glong width, gboolean last)
         g_string_append_c(table, ' ');
 }
 
+static char *
+report_format(const MtWish *wish, const MtValue *value)
+{
+    return value ? mt_value_format(wish->shown ? wish->shown : wish->row,
+                                   value)
+                 : g_strdup("-");
+}
+
 char *
 mt_plan_to_text(const MtPlan *plan)
 {
     const char *titles[REPORT_COLUMNS] = {
-        _("Parameter"), _("Asked"), plan->later ? _("Later") : _("Now"),
-        _("Verdict"), _("Why")
+        _("Parameter"), _("Asked"), _("Before"),
+        plan->later ? _("Later") : _("After"), _("Verdict"), _("Why")
     };
     guint n_rows = plan->wishes->len + 1;
     g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
@@ -179,12 +224,11 @@ mt_plan_to_text(const MtPlan *plan)
         g_ptr_array_add(cells, g_strdup(titles[i]));
     for (guint i = 0; i < plan->wishes->len; i++) {
         const MtWish *wish = g_ptr_array_index(plan->wishes, i);
-        const MtRow *row = wish->shown ? wish->shown : wish->row;
 
         g_ptr_array_add(cells, g_strdup(wish->name));
         g_ptr_array_add(cells, g_strdup(wish->asked));
-        g_ptr_array_add(cells, wish->now ? mt_value_format(row, wish->now)
-                                         : g_strdup("-"));
+        g_ptr_array_add(cells, report_format(wish, wish->before));
+        g_ptr_array_add(cells, report_format(wish, wish->after));
         g_ptr_array_add(cells,
                         g_strdup(migtune_verdict_to_string(wish->verdict)));
         g_ptr_array_add(cells, g_strdup(wish->reason->str));

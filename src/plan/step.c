@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a difference between two sets of values to the commands that make it.
+ * Building the commands that turn one set of values into another.
  *
- * Capabilities that change go together in one command, since QEMU judges what
- * results, and so do parameters.  Nothing that has its value already is sent.
- * The commands of older releases come last, because some of the values that
- * they set cannot be read and hence not be put back.
+ * All capabilities go into one command, because QEMU checks the result as a
+ * whole, and so do all parameters.  A value that is in force already is not sent.
+ * The commands of older releases come last: some of the values that they set
+ * cannot be read, and therefore cannot be restored after a failure.
  */
 #include "config.h"
 
@@ -71,9 +71,9 @@ step_new_legacy(const MtRow *row, const MtValue *value)
 }
 
 /*
- * Whether a parameter has to make room before the capabilities change.  QEMU
- * checks a new capability against the parameters there are, so one that is
- * being cleared must be gone by then.
+ * Whether the parameters must be set before the capabilities.  QEMU checks a new
+ * capability against the present parameters, so a parameter that excludes the
+ * capability must have been cleared by then.
  */
 static gboolean
 step_parameters_first(const MtCaps *caps, const MtStep *capabilities,
@@ -122,7 +122,7 @@ mt_steps_build(const MtCaps *caps, const MtSet *from, const MtSet *to)
                                    mt_value_to_json(row, value));
             g_ptr_array_add(parameters->rows, (gpointer)row);
         } else {
-            /* What can be read back goes before what cannot. */
+            /* Values that can be read back come first. */
             g_ptr_array_insert(legacy, entry->readable ? 0 : -1,
                                step_new_legacy(row, value));
         }

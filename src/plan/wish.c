@@ -2,9 +2,10 @@
 /*
  * Wishes.
  *
- * A name is looked up in the catalogue and in what this QEMU knows; the value
- * is checked by type, unit and bounds.  `compression` may be given several
- * times, as libvirt does it, and is one wish then; anything else may not.
+ * The name of a parameter is looked up in the catalogue and among the rows that
+ * only this QEMU has.  The value is checked by type, unit and bounds.
+ * `compression` may be given several times, as in libvirt's API, and becomes one
+ * wish.  Any other parameter may be given only once, or with equal values.
  */
 #include "config.h"
 
@@ -12,6 +13,61 @@
 
 #include "plan/wish.h"
 #include "util/i18n.h"
+
+const char *
+mt_reason_to_string(MtReason reason)
+{
+    static const char *const names[] = {
+        [MT_REASON_INVALID_VALUE] = "invalid-value",
+        [MT_REASON_UNKNOWN_PARAMETER] = "unknown-parameter",
+        [MT_REASON_CONFLICT] = "conflict",
+        [MT_REASON_MIGRATION_RUNNING] = "migration-running",
+        [MT_REASON_ALREADY_LISTENING] = "already-listening",
+        [MT_REASON_REMOVED] = "removed",
+        [MT_REASON_NOT_YET_ADDED] = "not-yet-added",
+        [MT_REASON_NOT_BUILT_IN] = "not-built-in",
+        [MT_REASON_NOT_SETTABLE] = "not-settable",
+        [MT_REASON_NEEDS_MONITOR] = "needs-monitor",
+        [MT_REASON_UNSUPPORTED] = "unsupported",
+        [MT_REASON_HELD_BACK] = "held-back",
+        [MT_REASON_OTHER_NAME] = "other-name",
+        [MT_REASON_EQUIVALENT] = "equivalent",
+        [MT_REASON_LEFT_OUT] = "left-out",
+        [MT_REASON_SAME_WITHOUT] = "same-without",
+        [MT_REASON_IGNORED_BY_QEMU] = "ignored-by-qemu",
+        [MT_REASON_LEGACY_COMMAND] = "legacy-command",
+        [MT_REASON_NOT_READABLE] = "not-readable",
+        [MT_REASON_SWITCHES_OFF] = "switches-off",
+        [MT_REASON_NEEDS_OTHER] = "needs-other",
+        [MT_REASON_IDLE_WITH] = "idle-with",
+        [MT_REASON_NOT_KEPT] = "not-kept",
+    };
+
+    G_STATIC_ASSERT(G_N_ELEMENTS(names) == MT_N_REASONS);
+    return names[reason];
+}
+
+/* The reason of a refusal that has no more exact one. */
+static MtReason
+reason_of_error(MigtuneErrorCode code)
+{
+    static const struct {
+        MigtuneErrorCode code;
+        MtReason reason;
+    } reasons[] = {
+        { MIGTUNE_ERROR_INVALID_VALUE, MT_REASON_INVALID_VALUE },
+        { MIGTUNE_ERROR_UNKNOWN_PARAMETER, MT_REASON_UNKNOWN_PARAMETER },
+        { MIGTUNE_ERROR_CONFLICT, MT_REASON_CONFLICT },
+        { MIGTUNE_ERROR_BUSY, MT_REASON_MIGRATION_RUNNING },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(reasons); i++) {
+        if (reasons[i].code == code)
+            return reasons[i].reason;
+    }
+
+    return MT_REASON_UNSUPPORTED;
+}
 
 void
 mt_wish_free(MtWish *wish)
@@ -24,8 +80,10 @@ mt_wish_free(MtWish *wish)
     g_free(wish->asked);
     g_clear_error(&wish->error);
     g_string_free(wish->reason, TRUE);
+    g_array_unref(wish->reasons);
     g_ptr_array_unref(wish->rows);
-    mt_value_free(wish->now);
+    mt_value_free(wish->before);
+    mt_value_free(wish->after);
     g_free(wish);
 }
 
@@ -37,24 +95,25 @@ wish_new(const char *name, const MtRow *row)
     wish->name = g_strdup(name);
     wish->row = row;
     wish->reason = g_string_new(NULL);
+    wish->reasons = g_array_new(FALSE, FALSE, sizeof(MtReason));
     wish->rows = g_ptr_array_new();
     wish->shown = row;
     return wish;
 }
 
 static void
-wish_say_text(MtWish *wish, const char *text)
+wish_say_text(MtWish *wish, MtReason reason, const char *text)
 {
-    /* The same thing is said once. */
     if (strstr(wish->reason->str, text))
         return;
     if (wish->reason->len)
         g_string_append(wish->reason, "; ");
     g_string_append(wish->reason, text);
+    g_array_append_val(wish->reasons, reason);
 }
 
 void
-mt_wish_say(MtWish *wish, const char *format, ...)
+mt_wish_say(MtWish *wish, MtReason reason, const char *format, ...)
 {
     g_autofree char *text = NULL;
     va_list args;
@@ -62,7 +121,51 @@ mt_wish_say(MtWish *wish, const char *format, ...)
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
-    wish_say_text(wish, text);
+    wish_say_text(wish, reason, text);
+}
+
+void
+mt_wish_clear_reason(MtWish *wish)
+{
+    g_string_truncate(wish->reason, 0);
+    g_array_set_size(wish->reasons, 0);
+}
+
+/* Whether @name stands in @text as a word. */
+static gboolean
+text_names(const char *text, const char *name)
+{
+    gsize length = strlen(name);
+
+    for (const char *at = strstr(text, name); at && length;
+         at = strstr(at + 1, name)) {
+        gboolean begins = at == text || !strchr("._-", at[-1]);
+        gboolean ends = !strchr("._-", at[length]) || !at[length];
+
+        if (begins && ends && (at == text || !g_ascii_isalnum(at[-1])) &&
+            !g_ascii_isalnum(at[length]))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+void
+mt_wish_refuse_for(MtWish *wish, MigtuneErrorCode code, MtReason reason,
+                   const char *rule, const char *text)
+{
+    wish->verdict = MIGTUNE_VERDICT_REFUSED;
+    wish_say_text(wish, reason, text);
+    if (wish->error)
+        return;
+
+    if (text_names(text, wish->name))
+        migtune_error_set(&wish->error, code, "%s", text);
+    else
+        migtune_error_set(&wish->error, code, "%s: %s", wish->name, text);
+    migtune_error_set_field(wish->error, MIGTUNE_ERROR_FIELD_PARAMETER,
+                            wish->name);
+    migtune_error_set_field(wish->error, MIGTUNE_ERROR_FIELD_RULE, rule);
 }
 
 void
@@ -75,21 +178,27 @@ mt_wish_refuse(MtWish *wish, MigtuneErrorCode code, const char *rule,
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
-
-    wish->verdict = MIGTUNE_VERDICT_REFUSED;
-    wish_say_text(wish, text);
-    if (wish->error)
-        return;
-    migtune_error_set(&wish->error, code, "%s", text);
-    migtune_error_set_field(wish->error, MIGTUNE_ERROR_FIELD_PARAMETER,
-                            wish->name);
-    migtune_error_set_field(wish->error, MIGTUNE_ERROR_FIELD_RULE, rule);
+    mt_wish_refuse_for(wish, code, reason_of_error(code), rule, text);
 }
 
 gboolean
 mt_wish_is_alive(const MtWish *wish)
 {
     return !wish->error && !wish->given_up;
+}
+
+void
+mt_wish_settle(MtWish *wish)
+{
+    wish->verdict = wish->error || wish->held_back ? MIGTUNE_VERDICT_REFUSED
+                    : wish->forgotten              ? MIGTUNE_VERDICT_FORGOTTEN
+                    : wish->given_up || wish->left_out
+                        ? MIGTUNE_VERDICT_DROPPED
+                    : wish->ignored     ? MIGTUNE_VERDICT_IGNORED
+                    : wish->idle        ? MIGTUNE_VERDICT_NO_EFFECT
+                    : wish->unverified  ? MIGTUNE_VERDICT_UNVERIFIED
+                    : wish->substituted ? MIGTUNE_VERDICT_SUBSTITUTED
+                                        : MIGTUNE_VERDICT_IN_FORCE;
 }
 
 char **
@@ -109,9 +218,10 @@ mt_wish_methods(const MtWish *wish)
     return words;
 }
 
-/* Lower case without blanks, each method once: "XBZRLE, zlib" is accepted. */
+/* Reads a list of methods such as "XBZRLE, zlib".  The value is in lower case and
+ * without blanks. */
 static MtValue *
-wish_parse_methods(const MtRow *row, const char *text, GError **error)
+wish_parse_methods(const char *text, GError **error)
 {
     static const char *const known[] = { "none", "xbzrle", "mt",  "zlib",
                                          "zstd", "qatzip", "qpl", "uadk",
@@ -120,29 +230,34 @@ wish_parse_methods(const MtRow *row, const char *text, GError **error)
     g_auto(GStrv) words = g_strsplit(lower, ",", -1);
     g_autoptr(GString) methods = g_string_new(NULL);
 
+    if (!*g_strstrip(lower)) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
+                          _("the value is empty; 'none' switches compression "
+                            "off"));
+        return NULL;
+    }
     for (char **w = words; *w; w++) {
         g_strstrip(*w);
         if (!g_strv_contains(known, *w)) {
             g_autofree char *list = g_strjoinv(", ", (char **)known);
 
             migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                              _("%s: unknown method '%s'; accepted: %s, or "
-                                "several separated by commas"),
-                              row->name, *w, list);
+                              _("unknown method '%s'; accepted: %s, or several "
+                                "of these separated by commas"),
+                              *w, list);
             return NULL;
         }
         for (char **before = words; before < w; before++) {
             if (strcmp(*before, *w) == 0) {
                 migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                                  _("%s: method '%s' is given twice"),
-                                  row->name, *w);
+                                  _("method '%s' is given twice"), *w);
                 return NULL;
             }
         }
         if (strcmp(*w, "none") == 0 && g_strv_length(words) > 1) {
             migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                              _("%s: 'none' does not go with other methods"),
-                              row->name);
+                              _("'none' cannot be combined with other "
+                                "methods"));
             return NULL;
         }
         g_string_append_printf(methods, "%s%s", methods->len ? "," : "", *w);
@@ -151,14 +266,21 @@ wish_parse_methods(const MtRow *row, const char *text, GError **error)
     return mt_value_new_text(MT_TYPE_STRING, methods->str);
 }
 
+/* Refuses @wish because of @error, which is taken. */
 static void
 wish_take_error(MtWish *wish, GError *error)
 {
-    mt_wish_refuse(wish, error->code, NULL, "%s", error->message);
+    g_autofree char *prefix = g_strdup_printf("%s: ", wish->name);
+    const char *text = error->message;
+
+    if (g_str_has_prefix(text, prefix))
+        text += strlen(prefix);
+    mt_wish_refuse(wish, error->code, NULL, "%s", text);
     g_error_free(error);
 }
 
-/* An enum value that QEMU has in no release is a mistake, not a lack. */
+/* Refuses an enum value that no release of QEMU has.  A value that only this
+ * QEMU lacks may have an equivalent and is handled later. */
 static gboolean
 wish_check_member(const MtCaps *caps, const MtRow *row, const char *value,
                   GError **error)
@@ -181,15 +303,14 @@ wish_check_member(const MtCaps *caps, const MtRow *row, const char *value,
     g_ptr_array_add(names, NULL);
     list = g_strjoinv(", ", (char **)names->pdata);
     migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                      _("%s: unknown value '%s'; accepted: %s"), row->name,
-                      value, list);
+                      _("unknown value '%s'; accepted: %s"), value, list);
     return FALSE;
 }
 
 static MtWish *
 wish_new_typed(const MtCaps *caps, const virTypedParameter *param)
 {
-    /* A field without an end would otherwise be read past. */
+    /* The caller's name need not end with a NUL. */
     g_autofree char *name =
         g_strndup(param->field, VIR_TYPED_PARAM_FIELD_LENGTH);
     g_autofree char *valid = g_utf8_make_valid(name, -1);
@@ -214,7 +335,7 @@ wish_new_typed(const MtCaps *caps, const virTypedParameter *param)
         wish->value = mt_value_from_typed(row, spelling, param, &error);
         if (wish->value) {
             g_clear_pointer(&wish->value, mt_value_free);
-            wish->value = wish_parse_methods(row, text, &error);
+            wish->value = wish_parse_methods(text, &error);
         }
     } else {
         wish->value = mt_value_from_typed(row, spelling, param, &error);
@@ -249,25 +370,15 @@ mt_wish_new_forgotten(const char *name, const MtRow *row, const char *value)
 
     wish->shown = NULL;
     wish->asked = g_strdup("-");
-    wish->verdict = MIGTUNE_VERDICT_KEPT;
-    mt_wish_say(wish, _("nothing is wished about it any more; it was %s"), value);
+    wish->forgotten = TRUE;
+    mt_wish_settle(wish);
+    mt_wish_say(wish, MT_REASON_NOT_KEPT,
+                _("no longer kept for later starts; it was %s"), value);
     return wish;
 }
 
-static MtWish *
-wishes_find(GPtrArray *wishes, const MtRow *row)
-{
-    for (guint i = 0; row && i < wishes->len; i++) {
-        MtWish *wish = g_ptr_array_index(wishes, i);
-
-        if (wish->row == row)
-            return wish;
-    }
-
-    return NULL;
-}
-
-/* Adds the methods of a repeated `compression` to the first. */
+/* Adds the methods of a repeated `compression` to the first wish.  FALSE if @again
+ * is another parameter or is refused. */
 static gboolean
 wish_merge_methods(MtWish *first, MtWish *again)
 {
@@ -280,7 +391,7 @@ wish_merge_methods(MtWish *first, MtWish *again)
         return FALSE;
 
     both = g_strdup_printf("%s,%s", first->value->text, again->value->text);
-    value = wish_parse_methods(first->row, both, &error);
+    value = wish_parse_methods(both, &error);
     if (!value) {
         wish_take_error(first, error);
         return TRUE;
@@ -292,6 +403,19 @@ wish_merge_methods(MtWish *first, MtWish *again)
     return TRUE;
 }
 
+MtWish *
+mt_wishes_find(const GPtrArray *wishes, const MtRow *row)
+{
+    for (guint i = 0; row && i < wishes->len; i++) {
+        MtWish *wish = g_ptr_array_index(wishes, i);
+
+        if (wish->row == row)
+            return wish;
+    }
+
+    return NULL;
+}
+
 GPtrArray *
 mt_wishes_new(const MtCaps *caps, const virTypedParameter *params,
               int n_params)
@@ -301,7 +425,7 @@ mt_wishes_new(const MtCaps *caps, const virTypedParameter *params,
 
     for (int i = 0; i < n_params; i++) {
         MtWish *wish = wish_new_typed(caps, &params[i]);
-        MtWish *first = wishes_find(wishes, wish->row);
+        MtWish *first = mt_wishes_find(wishes, wish->row);
 
         if (first && wish_merge_methods(first, wish)) {
             mt_wish_free(wish);
@@ -310,8 +434,8 @@ mt_wishes_new(const MtCaps *caps, const virTypedParameter *params,
         if (first && wish->value && first->value &&
             !mt_value_equal(first->value, wish->value))
             mt_wish_refuse(wish, MIGTUNE_ERROR_CONFLICT, NULL,
-                           _("%s is wished twice, as %s and as %s"),
-                           wish->name, first->asked, wish->asked);
+                           _("given twice, as %s and as %s"), first->asked,
+                           wish->asked);
         g_ptr_array_add(wishes, wish);
     }
 

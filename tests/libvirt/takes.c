@@ -103,7 +103,7 @@ test_everything(void)
         g_assert_false(has_zstd);
         assert_has(error->message, "compression=zstd: this libvirt");
         assert_has(error->message, "compression.zstd.level=3: this libvirt");
-        assert_has(error->message, "was asked and does not take it");
+        assert_has(error->message, "was asked and does not support it");
         assert_lacks(error->message, "bandwidth");
         assert_lacks(error->message, "converge");
         assert_lacks(error->message, "parallel.connections");

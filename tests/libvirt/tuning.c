@@ -53,7 +53,7 @@ test_set_and_get(void)
     virDomainPtr domain = host_add_guest(alpha, "one", TRUE);
 
     MIGTUNE_HAS("one", "list", "--name");
-    MIGTUNE_HAS("4 in-force", "migrate-setparameters", "--all",
+    MIGTUNE_HAS("3 in-force", "migrate-setparameters", "--all",
                 "downtime=450", "bandwidth=64MiB/s",
                 "compression.xbzrle.cache=128MiB", "bandwidth.postcopy=7");
     /* virsh agrees, because it was told through libvirt. */

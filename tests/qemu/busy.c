@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A guest that migrates, towards somebody who does not read, and a guest that
- * waits for one to come in.
+ * A guest that is migrating to a peer that does not read, and a guest that waits
+ * for an incoming migration.
  */
 #include "config.h"
 
@@ -92,15 +92,16 @@ test_migrating(Case *test)
 {
     static const char *const capability[] = { "xbzrle=on", NULL };
     static const char *const setup[] = { "parallel.connections=4", NULL };
+    static const char *const cache[] = { "compression.xbzrle.cache=128MiB",
+                                         NULL };
     static const char *const running[] = {
-        "downtime=700", "auto_converge.initial=33",
-        "compression.xbzrle.cache=128MiB", NULL,
+        "downtime=700", "auto_converge.initial=33", "bandwidth=64", NULL,
     };
     static const char *const mixed[] = {
         "downtime=800", "xbzrle=on", "parallel.connections=4", NULL,
     };
     static const MigtuneVerdict kept[] = {
-        MIGTUNE_VERDICT_IN_FORCE, MIGTUNE_VERDICT_IN_FORCE,
+        MIGTUNE_VERDICT_IN_FORCE, MIGTUNE_VERDICT_NO_EFFECT,
         MIGTUNE_VERDICT_IN_FORCE,
     };
     static const MigtuneVerdict some[] = {
@@ -123,6 +124,7 @@ test_migrating(Case *test)
     check_refused(&tuned, capability, 0);
     check_refused(&tuned, capability, MIGTUNE_SET_STRICT);
     check_refused(&tuned, setup, 0);
+    check_refused(&tuned, cache, 0);
     check_refused(&tuned, mixed, 0);
     check_refused(&tuned, mixed, MIGTUNE_SET_STRICT);
 
@@ -143,7 +145,7 @@ test_migrating(Case *test)
     tuned_put_back(&tuned, before);
     tuning_count(test, "wishes of a busy guest carried out");
 
-    /* What is on already is no change. */
+    /* A capability that is on already is not a change. */
     {
         static const char *const same[] = { "xbzrle=off", "downtime=300",
                                             NULL };
@@ -201,7 +203,7 @@ test_incoming(Case *test)
     tuned_down(&tuned);
 }
 
-/* It was told where to listen, and nobody has come yet. */
+/* The guest listens, and no migration has arrived yet. */
 static void
 test_listening(Case *test)
 {
@@ -211,7 +213,7 @@ test_listening(Case *test)
                                         "parallel.connections=3", NULL };
     static const MigtuneVerdict all[] = {
         MIGTUNE_VERDICT_IN_FORCE, MIGTUNE_VERDICT_IN_FORCE,
-        MIGTUNE_VERDICT_IN_FORCE,
+        MIGTUNE_VERDICT_NO_EFFECT,
     };
     g_autoptr(Guest) guest = guest_new(test->release, more);
     g_autofree char *before = guest_dump(guest);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What excludes or needs what, by the facts of tests/data: found before
- * anything is sent, with both wished and with one of them on before.  The
- * facts themselves are judged by sending the same to QEMU.
+ * Exclusions and requirements as in tests/data.  migtune finds them before it sends
+ * anything, whether both settings are asked for or one of them is set already.  The
+ * data is checked by sending the same settings to QEMU.
  */
 #include "config.h"
 
@@ -17,14 +17,14 @@ typedef struct {
     JsonObject *rule;
     const char *who;            /* a capability, by QEMU's name */
     const char *other;
-    gboolean parameter;         /* what the other is */
-    gboolean excludes;          /* else who requires other */
+    gboolean parameter;         /* the other is a parameter */
+    gboolean excludes;          /* else @who requires @other */
     char *wire;                 /* of the other, set: "true", "\"zlib\"" */
-    const char *text;           /* the same as people type it */
-    char *unset;                /* wire value that it has by default */
+    const char *text;           /* the same for migtune */
+    char *unset;                /* its default in QMP */
 } Conflict;
 
-/* Values of a parameter that are meant where the facts name one that is not. */
+/* Values to use where the data excludes a value. */
 static const struct {
     const char *name;
     const char *value;
@@ -88,8 +88,7 @@ conflict_clear(Conflict *conflict)
 }
 
 /*
- * Adds what @name, one of the two, needs by itself, all of it capabilities, so
- * that it is this rule that is broken and no other.
+ * Adds the capabilities that @name needs, so that only the tested rule is broken.
  */
 static void
 conflict_add_needs(const Conflict *conflict, const char *name,
@@ -193,8 +192,8 @@ conflict_try(const Conflict *conflict, const char *command,
 }
 
 /*
- * Whether QEMU refuses the pair at the command that the facts name; the guest
- * is left as it was.
+ * Whether QEMU refuses the pair at the command that the data names.  Restores the
+ * guest.
  */
 static gboolean
 conflict_is_refused_raw(const Conflict *conflict)
@@ -217,7 +216,7 @@ conflict_is_refused_raw(const Conflict *conflict)
         conflict_set_parameter(conflict, TRUE);
     accepted = conflict_try(conflict, "migrate-set-capabilities", on);
     if (accepted && json_object_has_member(conflict->rule, "latches")) {
-        /* It is the next such command that is refused. */
+        /* QEMU refuses the next command of this kind. */
         conflict_set_parameter(conflict, TRUE);
         accepted = conflict_try(conflict, "migrate-set-parameters", "{}");
         guest_do(guest, "migrate-set-capabilities", off);
@@ -233,7 +232,7 @@ conflict_is_refused_raw(const Conflict *conflict)
     return !accepted;
 }
 
-/* Both in one call. */
+/* Asks for both in one call. */
 static void
 check_wished_together(const Conflict *conflict, const char *before)
 {
@@ -253,7 +252,8 @@ check_wished_together(const Conflict *conflict, const char *before)
     tuning_count(conflict->tuned->test, "conflicts within the wishes found");
 }
 
-/* One of them is on; the other is wished.  Or what is needed is taken away. */
+/* One of the two is set, and the other is asked for; or a requirement is switched
+ * off. */
 static void
 check_with_one_on(const Conflict *conflict, gboolean who_first)
 {
@@ -370,7 +370,7 @@ test_conflicts(Case *test)
     tuned_down(&tuned);
 }
 
-/* Best-effort keeps the one asked for last, and what results is in force. */
+/* Best-effort keeps the setting that was asked for last. */
 static void
 test_the_last_one_is_kept(Case *test)
 {

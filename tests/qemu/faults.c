@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Failing the nth command for n = 1, 2, 3 … until a run survives: refused,
- * with the link cut before QEMU saw it, and with the link cut before its
- * answer arrived.  After every failure the guest is as it was.
+ * Faults at the nth command, for n = 1, 2, 3 … until a run succeeds: QEMU refuses
+ * the command, the link is cut before QEMU receives it, or the link is cut before
+ * its answer arrives.  After each failure the guest has its former state.
  */
 #include "config.h"
 
@@ -15,9 +15,9 @@
 static const struct {
     const char *name;
     guint since;
-    guint until;                /* last release; 0: it still works */
+    guint until;                /* last release with it; 0: no end */
     guint n_commands;
-    /* What is set beforehand, raw, in this order. */
+    /* QMP commands to send first. */
     const char *parameters;
     const char *capabilities;
     const char *words[FAULTS_MAX_WORDS];
@@ -44,7 +44,7 @@ static const struct {
 
 static const struct {
     const char *option;
-    MigtuneErrorCode first;     /* nothing had changed */
+    MigtuneErrorCode first;     /* expected if nothing had changed */
     MigtuneErrorCode later;
 } faults[] = {
     { "--fail", MIGTUNE_ERROR_QEMU, MIGTUNE_ERROR_ROLLED_BACK },
@@ -83,7 +83,7 @@ check_fault(Case *test, Guest *guest, gsize set, gsize fault, guint nth)
                                        : faults[fault].later));
         tuning_count(test, "failures of the nth command survived");
     }
-    /* The connection is of use again. */
+    /* The connection can be used again. */
     g_clear_error(&error);
     migtune_domain_get_parameters(tuned.domain, NULL, &params, &n, 0, NULL,
                                   &error);
@@ -128,7 +128,7 @@ test_nth_command_fails(Case *test)
     }
 }
 
-/* The way back is refused, too: it says which values are not what they were. */
+/* Undoing is refused as well: the error names the values that are not as before. */
 static void
 test_the_way_back_fails(Case *test)
 {

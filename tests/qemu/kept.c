@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings that stay: kept while one QEMU runs, gone with it, and brought into
- * force in the next, which may need another way to have them.
+ * Kept settings: kept while one QEMU runs, and applied to the next QEMU, which may
+ * need other commands for them.
  */
 #include "config.h"
 
@@ -38,7 +38,7 @@ kept_open(Guest *guest, MigtuneConn **ret_conn)
     return tuned_open(guest_monitor(guest, 0), NULL, ret_conn);
 }
 
-/* Keeps, while a guest runs that stays as it is. */
+/* Keeps settings without changing the running guest. */
 static void
 kept_begin(Case *test)
 {
@@ -88,7 +88,7 @@ test_restart(Case *test)
     kept_apply(plan);
     kept_check(guest, 456, TRUE);
 
-    /* Back, and nothing is kept any more. */
+    /* Resets the guest and the kept settings. */
     reset = migtune_domain_plan_reset(
         domain, MIGTUNE_SET_LIVE | MIGTUNE_SET_CONFIG, NULL, &error);
     g_assert_no_error(error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Values at, inside and outside of their bounds, and of the wrong type.  What
- * is wrong is refused before anything is sent; above all what 2.12 to 5.2
- * would store with its upper bits cut off.
+ * Values at, inside and outside of their bounds, and of the wrong type.  Wrong values
+ * are refused before anything is sent.  QEMU 2.12 to 5.2 would truncate some of
+ * them.
  */
 #include "config.h"
 
@@ -12,7 +12,7 @@
 #include "util/json-peek.h"
 #include "util/json.h"
 
-/* Where a bound depends on another row, what has to go with the value. */
+/* The setting to add if the bound depends on another row. */
 static const struct {
     const char *qmp;
     const char *with;
@@ -72,7 +72,7 @@ check_accepted(Tuned *tuned, const char *qmp, guint64 number,
     g_clear_pointer(&plan, migtune_plan_unref);
     raw = guest_get(tuned->guest, FALSE, qmp);
     g_assert_true(mt_json_node_peek_uint64(raw, &now));
-    if (verdict == MIGTUNE_VERDICT_IN_FORCE) {
+    if (tuning_is_set(verdict)) {
         g_assert_cmpuint(now, ==, number);
     } else {
         g_assert_cmpint(verdict, ==, MIGTUNE_VERDICT_IGNORED);
@@ -104,7 +104,7 @@ check_number(Tuned *tuned, JsonObject *row, const char *before)
     gboolean power = g_str_equal(qmp, "xbzrle-cache-size") ||
                      g_str_equal(qmp, "x-rdma-chunk-size");
     guint64 min = limits_bound(row, "min", 0);
-    /* JSON has no larger number than 2^63 - 1. */
+    /* The catalogue's JSON has no number above 2^63 - 1. */
     guint64 max = limits_bound(row, "max", power ? 1ULL << 63 : G_MAXUINT64);
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++)
@@ -121,7 +121,7 @@ check_number(Tuned *tuned, JsonObject *row, const char *before)
     }
     if (power)
         check_refused_number(tuned, qmp, max - max / 4, before);
-    /* Before 6.0 numbers on the wire are signed. */
+    /* QEMU before 6.0 reads numbers as signed. */
     if (old && max > G_MAXINT64) {
         check_refused_number(tuned, qmp, 1ULL << 63, before);
         max = power ? 1ULL << 62 : G_MAXINT64;
@@ -165,7 +165,7 @@ test_bounds(Case *test)
     tuned_down(&tuned);
 }
 
-/* What QEMU itself does with what is refused here, so that it is known. */
+/* Checks that QEMU itself truncates the values that migtune refuses. */
 static void
 test_truncation_is_real(Case *test)
 {
@@ -186,7 +186,7 @@ test_truncation_is_real(Case *test)
     }
 }
 
-/* Mistakes of one call are all told, not only the first. */
+/* All mistakes of one call are reported. */
 static void
 test_all_mistakes_are_told(Case *test)
 {

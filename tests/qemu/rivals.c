@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two that tune one guest, and one that is stopped between the two commands of
- * a set: a child of this program, told to end or killed while the proxy holds
- * its second command back.  A second is enough for each.
+ * Two programs that tune one guest, and one that is stopped between the two commands
+ * of a set: a child process that is terminated or killed while the proxy delays its
+ * second command.
  */
 #include "config.h"
 
@@ -68,7 +68,7 @@ test_two_monitors(Case *test)
 
     migtune_plan_apply(plan, NULL, &error);
     g_assert_no_error(error);
-    /* It sees what the first has done, and puts that back. */
+    /* The second program sees the change of the first one and undoes it. */
     other_plan = plan_words(other, second, &error);
     g_assert_no_error(error);
     json = migtune_plan_to_json(other_plan);
@@ -88,7 +88,7 @@ test_two_monitors(Case *test)
     tuning_count(test, "rivals kept apart");
 }
 
-/* The monitor itself serves one at a time. */
+/* A monitor serves one client at a time. */
 static void
 test_one_monitor(Case *test)
 {
@@ -117,7 +117,7 @@ typedef struct {
     const char *const *words;
 } Worker;
 
-/* Sets the same again and again, whatever the other one does. */
+/* Sets the same values repeatedly while the other thread sets others. */
 static gpointer
 worker_run(gpointer data)
 {
@@ -158,7 +158,7 @@ test_at_once(Case *test)
 
     worker_run(&workers[1]);
     g_thread_join(thread);
-    /* One of the two, never a mixture. */
+    /* The values are those of one thread, never a mixture. */
     downtime = guest_get(guest, FALSE, "downtime-limit");
     xbzrle = guest_get(guest, TRUE, "xbzrle");
     g_assert_cmpint(json_node_get_int(downtime), ==,
@@ -190,7 +190,7 @@ start_held(const Tuned *tuned, const char *const *words)
         g_autofree char *sent = proxy_record(tuned->proxy);
         char *first = strchr(sent, '\n');
 
-        /* The second is held. */
+        /* The second command is delayed. */
         if (first && strchr(first + 1, '\n'))
             return child;
         g_assert_cmpint(g_get_monotonic_time(), <, end);
@@ -201,7 +201,7 @@ start_held(const Tuned *tuned, const char *const *words)
 static const char *const held_words[] = { "auto_converge=on", "downtime=700",
                                           NULL };
 
-/* A proxy that holds the second command, and nobody connected to it. */
+/* Starts a proxy that delays the second command. */
 static void
 hold_up(Tuned *tuned, Case *test, Guest *guest)
 {
@@ -264,7 +264,7 @@ test_killed(Case *test)
     between = guest_dump(guest);
     g_assert_cmpstr(between, !=, before);
 
-    /* The next one is told, and may go on from there. */
+    /* The next program is warned and can continue. */
     start = g_get_monotonic_time();
     tuned.domain = tuned_open(proxy_path(tuned.proxy), NULL, &tuned.conn);
     plan = plan_words(tuned.domain, more, &error);
@@ -278,7 +278,7 @@ test_killed(Case *test)
     g_assert_no_error(error);
     g_clear_pointer(&plan, migtune_plan_unref);
 
-    /* And the way back leads to before the one that was killed. */
+    /* Reset restores the state before the killed program. */
     tuned_put_back(&tuned, before);
     g_assert_cmpint(g_get_monotonic_time() - start, <, RIVALS_TIME_US);
     tuning_count(test, "signals between two commands survived");

@@ -2,10 +2,9 @@
 /*
  * Tuning real QEMUs.
  *
- * Everything is driven by the catalogue, as the public API gives it, and by
- * the condensed facts of tests/data, so that a new row is covered by being
- * there.  The guest is asked over a monitor of the test's own: what migtune
- * says of a guest is never taken for what the guest is.
+ * The tests use the catalogue of the public API and the data of tests/data, so that
+ * a new row is tested without further code.  They check the guest over a separate
+ * monitor, not through migtune.
  */
 #include "config.h"
 
@@ -21,7 +20,7 @@
 static const char *const releases[] = { "5.2", "7.2", "10.0" };
 
 typedef struct {
-    Case test;                  /* first: a Case is what a test gets */
+    Case test;                  /* first member: tests are passed a Case */
     void (*func)(Case *test);
 } Entry;
 
@@ -114,6 +113,13 @@ tuned_down(Tuned *tuned)
     g_clear_pointer(&tuned->domain, migtune_domain_unref);
     g_clear_pointer(&tuned->conn, migtune_conn_unref);
     g_clear_pointer(&tuned->proxy, proxy_free);
+}
+
+gboolean
+tuning_is_set(MigtuneVerdict verdict)
+{
+    return verdict == MIGTUNE_VERDICT_IN_FORCE ||
+           verdict == MIGTUNE_VERDICT_NO_EFFECT;
 }
 
 MigtunePlan *
@@ -220,7 +226,7 @@ choose_number(JsonObject *row, const char *member, guint64 otherwise)
     return number;
 }
 
-/* Near the default; twice it where only powers of two are legal. */
+/* A number near the default, or twice the default for powers of two. */
 static char *
 choose_among_numbers(JsonObject *row, guint64 factor, const char *present,
                      char **ret_wire)
@@ -260,7 +266,7 @@ choose_among_members(Tuned *tuned, JsonObject *row, const char *present)
     g_error("%s has no second value", name);
 }
 
-/* Lists and objects, which no rule can invent. */
+/* Values of lists and objects. */
 static const struct {
     const char *qmp;
     const char *json;
@@ -343,7 +349,7 @@ tuned_add_needs(Tuned *tuned, JsonObject *row, GPtrArray *words)
                              tuning_release(tuned->test->release)) ||
             needs_has(words, setting[0]))
             continue;
-        /* It can be set all the same. */
+        /* It can be set nevertheless. */
         refusal = tuned_host_refusal(tuned, other);
         if (refusal)
             continue;
@@ -386,7 +392,7 @@ tuning_remove_dir(const char *dir)
     }
 }
 
-/* What was checked how often, one line a release and check. */
+/* Prints the counts, one line for each release and check. */
 static void
 tuning_print_counts(const Tuning *tuning)
 {

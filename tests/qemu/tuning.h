@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the files of the program `tuning` share: real QEMUs that are tuned
- * through the public API, and judged over a monitor of the test's own.
+ * Shared by the files of the program `tuning`: real QEMUs that are tuned through the
+ * public API and checked over a separate monitor.
  */
 
 #include "guest.h"
@@ -34,10 +34,10 @@ void tuning_add_busy(Tuning *tuning);
 void tuning_add_rivals(Tuning *tuning);
 void tuning_add_kept(Tuning *tuning);
 
-/* "tuning --tune PATH WORD...": sets and says "done" or what went wrong. */
+/* "tuning --tune PATH WORD...": sets, and prints "done" or an error. */
 int tuning_child(char **args);
 
-/* Counts one more of @what, for the sum at the end. */
+/* Increments the counter of @what, which is printed at the end. */
 void tuning_count(const Case *test, const char *what);
 
 /* "7.2" as 702, so that releases compare. */
@@ -62,11 +62,14 @@ void tuned_down(Tuned *tuned);
 MigtuneDomain *tuned_open(const char *path, GCancellable *cancellable,
                           MigtuneConn **ret_conn);
 
+/* Whether QEMU has the value, with or without an effect. */
+gboolean tuning_is_set(MigtuneVerdict verdict);
+
 /* Plans @words, NULL-terminated. */
 MigtunePlan *tuned_plan(Tuned *tuned, const char *const *words,
                         unsigned int flags);
 
-/* Plans and applies what leads back to @before, which is then compared. */
+/* Restores the state @before and checks it. */
 void tuned_put_back(Tuned *tuned, const char *before);
 
 /* Checks that @plan is refused with @code and that nothing was sent. */
@@ -76,10 +79,10 @@ void tuned_assert_refused(Tuned *tuned, MigtunePlan *plan,
 /* Whether this QEMU has the row, and with @value that member of an enum. */
 gboolean tuned_has(const Tuned *tuned, const char *name, const char *value);
 
-/* The row of that name, or of QEMU's. */
+/* The row with this name, ours or QEMU's. */
 JsonObject *tuning_row(const Tuning *tuning, const char *name);
 
-/* A setting in the forms that it has. */
+/* A setting in all its forms. */
 typedef struct {
     char *ours;                 /* "bandwidth=256" */
     char *theirs;               /* "max-bandwidth=268435456" */
@@ -89,15 +92,14 @@ typedef struct {
 void setting_clear(Setting *setting);
 
 /*
- * A legal value of @row that differs from the present one, which is asked of
- * the guest.
+ * A legal value of @row that differs from its present value in the guest.
  */
 void tuned_choose(Tuned *tuned, JsonObject *row, Setting *setting);
 
-/* What @row needs to be in force or to take effect: words like "a=on". */
+/* The settings that @row needs to be accepted or to have an effect: "a=on". */
 void tuned_add_needs(Tuned *tuned, JsonObject *row, GPtrArray *words);
 
-/* Why QEMU cannot do @row on this host, in its words; NULL when it can. */
+/* QEMU's reason why @row is not supported on this host; NULL if it is. */
 char *tuned_host_refusal(Tuned *tuned, JsonObject *row);
 
 G_END_DECLS

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Applying plans to monitors without a QEMU: what is sent, what is read back,
- * and that every failure leaves the former state or names what is unknown.
+ * Applying plans to a scripted monitor: the commands that are sent, the values that
+ * are read back, and that each failure either restores the former state or names
+ * the values that are unknown.
  */
 #include "config.h"
 
@@ -30,7 +31,7 @@ probe(FakeQmp *qmp, const char *name)
     return caps;
 }
 
-/* From what is in force now. */
+/* Plans @words for the present state of @qmp. */
 static MtPlan *
 make_plan(FakeQmp *qmp, MtCaps *caps, const char *const *words,
           MtPolicy policy)
@@ -52,7 +53,7 @@ make_plan(FakeQmp *qmp, MtCaps *caps, const char *const *words,
     return plan;
 }
 
-/* Best-effort, so that each set has something for every release. */
+/* Applied with best-effort, so that each set changes something in each release. */
 static const char *const sets[][APPLY_MAX_WORDS] = {
     { "auto_converge=on", "xbzrle=on", "auto_converge.initial=33",
       "compression.xbzrle.cache=128MiB" },
@@ -80,13 +81,33 @@ step_is_unreadable(const MtPlan *plan, guint nth)
     return !mt_caps_lookup(plan->caps, row)->readable;
 }
 
-/* What has to come of a fault at command @nth, counted from 1. */
+/* How many commands read a state. */
+static guint
+count_reads(const MtCaps *caps)
+{
+    MtCommand commands[MT_STATE_MAX_COMMANDS];
+    guint n = mt_state_commands(caps, MT_STATE_VALUES, commands);
+
+    mt_commands_clear(commands, n);
+    return n;
+}
+
+/*
+ * The error after a fault at command @nth, counted from 1.  The first commands
+ * read the former values.
+ */
 static gint
 expected_code(const MtPlan *plan, guint nth, Fault fault)
 {
+    guint n_reads = count_reads(plan->caps);
     guint n_steps = plan->steps->len;
-    guint n_sent = MIN(nth, n_steps);
+    guint n_sent;
 
+    if (nth <= n_reads)
+        return step_is_unreadable(plan, 0) ? MIGTUNE_ERROR_STATE_UNKNOWN
+                                           : MIGTUNE_ERROR_DISCONNECTED;
+    nth -= n_reads;
+    n_sent = MIN(nth, n_steps);
     for (guint i = 0; i < n_sent; i++) {
         if (step_is_unreadable(plan, i) &&
             (i < nth - 1 || fault != FAULT_REFUSED))
@@ -100,7 +121,7 @@ expected_code(const MtPlan *plan, guint nth, Fault fault)
     return MIGTUNE_ERROR_ROLLED_BACK;
 }
 
-/* Without what only legacy commands set and nothing tells. */
+/* Dumps all values except those that cannot be read back. */
 static char *
 dump_readable(FakeQmp *qmp)
 {
@@ -114,7 +135,7 @@ dump_readable(FakeQmp *qmp)
     return g_strdup_printf("%.*s%s", (int)(legacy - dump), dump, rest);
 }
 
-/* FALSE when the fault came too late to be met. */
+/* Returns FALSE if there are fewer than @nth commands. */
 static gboolean
 check_fault(const char *release, gsize set, Fault fault, guint nth)
 {
@@ -142,8 +163,10 @@ check_fault(const char *release, gsize set, Fault fault, guint nth)
         return FALSE;
     }
 
-    /* A read-back that was refused is asked for again. */
-    if (fault == FAULT_REFUSED && nth > plan->steps->len) {
+    /* The plan does without former values, and reads back once more. */
+    if (fault == FAULT_REFUSED &&
+        (nth <= count_reads(caps) ||
+         nth > count_reads(caps) + plan->steps->len)) {
         g_assert_no_error(error);
         g_assert_cmpstr(all_after, !=, all_before);
         return TRUE;
@@ -177,12 +200,12 @@ test_nth_command_fails(void)
     }
 }
 
-/* What is sent, and in which order, for wishes of old and new releases. */
+/* The commands that are sent to old and new releases, in order. */
 static const struct {
     const char *release;
     const char *words[APPLY_MAX_WORDS];
-    const char *log;            /* of what changes something */
-    const char *verdicts;       /* first letters */
+    const char *log;            /* commands that change something */
+    const char *verdicts;       /* first letter of each verdict */
 } sent[] = {
     { "qemu-7.2",
       { "compression=mt", "compression.mt.level=3",
@@ -212,14 +235,14 @@ static const struct {
       "migrate-set-parameters {\"downtime-limit\":500,"
       "\"max-bandwidth\":16777216,\"x-multifd-channels\":4,"
       "\"xbzrle-cache-size\":134217728}\n",
-      "iiii" },
+      "niii" },
     { "made-2.8",
       { "compression.xbzrle.cache=128MiB", "bandwidth=16", "downtime=500",
         "auto_converge.initial=30" },
       "migrate-set-parameters {\"cpu-throttle-initial\":30,"
       "\"downtime-limit\":500,\"max-bandwidth\":16777216}\n"
       "migrate-set-cache-size {\"value\":134217728}\n",
-      "iiii" },
+      "niin" },
     { "made-2.7",
       { "compression.xbzrle.cache=128MiB", "bandwidth=16", "downtime=500",
         "auto_converge.initial=30" },
@@ -227,7 +250,7 @@ static const struct {
       "migrate-set-cache-size {\"value\":134217728}\n"
       "migrate_set_speed {\"value\":16777216}\n"
       "migrate_set_downtime {\"value\":0.5}\n",
-      "iiii" },
+      "nuun" },
     { "made-2.5",
       { "compression.xbzrle.cache=128MiB", "bandwidth=16", "downtime=250",
         "postcopy=on" },
@@ -236,17 +259,17 @@ static const struct {
       "migrate-set-cache-size {\"value\":134217728}\n"
       "migrate_set_speed {\"value\":16777216}\n"
       "migrate_set_downtime {\"value\":0.25}\n",
-      "iiii" },
+      "nuui" },
     { "made-2.4",
       { "compression=zstd", "compression.zstd.level=15", "bandwidth=16" },
       "migrate-set-capabilities {\"capabilities\":"
       "[{\"capability\":\"compress\",\"state\":true}]}\n"
       "migrate-set-parameters {\"compress-level\":9}\n"
       "migrate_set_speed {\"value\":16777216}\n",
-      "ssi" },
+      "ssu" },
 };
 
-/* The lines of the log that are no questions, without blanks. */
+/* The commands in the log that are not queries, without blanks. */
 static char *
 log_of_changes(FakeQmp *qmp)
 {
@@ -290,7 +313,7 @@ test_what_is_sent(void)
             g_assert_cmpint(migtune_verdict_to_string(wish->verdict)[0], ==,
                             sent[i].verdicts[j]);
         }
-        /* A second time there is nothing to do, where it can be told. */
+        /* If all values can be read, a second plan has no steps. */
         if (!strstr(log, "migrate_set_")) {
             g_autoptr(MtPlan) again =
                 make_plan(qmp, caps, sent[i].words, MT_POLICY_SUBSTITUTE);
@@ -298,18 +321,19 @@ test_what_is_sent(void)
             g_assert_cmpuint(again->steps->len, ==, 0);
             g_assert_true(
                 mt_plan_apply(again, fake_qmp_exec(qmp), NULL, &error));
-            g_assert_cmpuint(fake_qmp_n_commands(qmp), ==, 0);
+            /* Only what is in force is read. */
+            g_assert_cmpuint(fake_qmp_n_commands(qmp), ==, count_reads(caps));
         }
     }
 }
 
-/* An exec in front of a fake one that counts, fails and cancels. */
+/* An MtExec in front of a FakeQmp that counts runs, fails and cancels. */
 typedef struct {
     MtExec exec;
     FakeQmp *qmp;
     guint n_runs;
-    guint lost_from;            /* from this run on nothing is answered */
-    guint refuse_from;          /* the first command of each run is refused */
+    guint lost_from;            /* no run is answered from this one on */
+    guint refuse_from;          /* from this run on, the first command is refused */
     guint cancel_after;
     GCancellable *cancellable;
 } Front;
@@ -344,7 +368,7 @@ front_reconnect(MtExec *exec, GCancellable *cancellable, GError **error)
 
     if (!front->lost_from)
         return TRUE;
-    migtune_error_set(error, MIGTUNE_ERROR_CONNECT, "nobody is there");
+    migtune_error_set(error, MIGTUNE_ERROR_CONNECT, "no connection");
     return FALSE;
 }
 
@@ -361,7 +385,7 @@ static const char *const two_steps[] = { "auto_converge=on", "downtime=500",
                                          NULL };
 
 static void
-test_nobody_comes_back(void)
+test_connection_stays_lost(void)
 {
     for (guint lost_from = 1; lost_from <= 2; lost_from++) {
         g_autoptr(FakeQmp) qmp = fake_qmp_new("qemu-7.2");
@@ -375,7 +399,7 @@ test_nobody_comes_back(void)
         front.lost_from = lost_from;
         g_assert_false(mt_plan_apply(plan, &front.exec, NULL, &error));
         g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_STATE_UNKNOWN);
-        g_assert_nonnull(strstr(error->message, "nobody is there"));
+        g_assert_nonnull(strstr(error->message, "no connection"));
         g_assert_nonnull(strstr(error->message, "auto_converge (off or on)"));
         if (lost_from == 2)
             g_assert_nonnull(
@@ -386,7 +410,7 @@ test_nobody_comes_back(void)
 }
 
 static void
-test_the_way_back_is_refused(void)
+test_undoing_is_refused(void)
 {
     g_autoptr(FakeQmp) qmp = fake_qmp_new("qemu-7.2");
     g_autoptr(MtCaps) caps = probe(qmp, "qemu-7.2");
@@ -431,7 +455,7 @@ test_cancelled_in_between(void)
     }
 }
 
-/* 2.10 and 2.11 keep a list of capabilities that they refuse. */
+/* QEMU 2.10 and 2.11 keep a list of capabilities that they refused. */
 static void
 test_refused_and_kept(void)
 {
@@ -439,14 +463,15 @@ test_refused_and_kept(void)
     g_autoptr(FakeQmp) qmp = fake_qmp_new("made-2.11");
     g_autoptr(MtCaps) caps = probe(qmp, "made-2.11");
     g_autoptr(MtPlan) plan = NULL;
-    g_autofree char *before = fake_qmp_dump(qmp);
+    g_autofree char *before = NULL;
     g_autofree char *after = NULL;
     g_autoptr(GError) error = NULL;
 
     plan = make_plan(qmp, caps, words, MT_POLICY_STRICT);
     fake_qmp_set_keeps_refused(qmp, TRUE);
-    /* Somebody else, between planning and applying. */
+    /* Another client makes QEMU refuse the plan. */
     fake_qmp_set_capability(qmp, "compress", TRUE);
+    before = fake_qmp_dump(qmp);
     g_assert_false(
         mt_plan_apply(plan, fake_qmp_exec(qmp), NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_ROLLED_BACK);
@@ -469,7 +494,7 @@ test_ignored_is_said(void)
     g_assert_no_error(error);
     wish = g_ptr_array_index(plan->wishes, 0);
     g_assert_cmpint(wish->verdict, ==, MIGTUNE_VERDICT_IGNORED);
-    g_assert_cmpuint(wish->now->number, ==, 300);
+    g_assert_cmpuint(wish->after->number, ==, 300);
     wish = g_ptr_array_index(plan->wishes, 1);
     g_assert_cmpint(wish->verdict, ==, MIGTUNE_VERDICT_IN_FORCE);
 }
@@ -504,7 +529,7 @@ test_busy(void)
     }
 }
 
-/* It became busy after it had been asked. */
+/* A migration starts between planning and applying. */
 static void
 test_busy_meanwhile(void)
 {
@@ -541,11 +566,96 @@ test_ten_in_two_commands(void)
     mt_plan_apply(plan, &front.exec, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(front.n_runs, ==, 2);
-    g_assert_cmpuint(fake_qmp_n_commands(qmp), ==, 4);
+    g_assert_cmpuint(fake_qmp_n_commands(qmp), ==, 6);
 
-    /* And it is done once. */
+    /* A plan can be applied only once. */
     g_assert_false(mt_plan_apply(plan, &front.exec, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+}
+
+/* What another client does between planning and applying. */
+static const struct {
+    const char *words[3];
+    const char *capability;     /* is switched on; or NULL */
+    const char *parameter;      /* becomes 1234567 */
+    gboolean old;               /* the plan is not fresh */
+    const char *text;           /* of the error */
+    gboolean may_send;          /* and undo it */
+} changed[] = {
+    { { "bandwidth=64", "downtime=300" }, NULL, "max-bandwidth", FALSE,
+      "bandwidth was 128 MiB/s and is 1234567 B/s", TRUE },
+    { { "bandwidth=64", "downtime=300" }, NULL, "max-bandwidth", TRUE,
+      "bandwidth was 128 MiB/s and is 1234567 B/s", FALSE },
+    /* A row of the plan that needs no command. */
+    { { "bandwidth=64", "downtime=300" }, NULL, "downtime-limit", FALSE,
+      "downtime was 300 ms and is 1234567 ms", TRUE },
+    /* A plan without any command. */
+    { { "downtime=300" }, NULL, "downtime-limit", FALSE,
+      "downtime was 300 ms and is 1234567 ms", FALSE },
+    { { "auto_converge=on" }, "auto-converge", NULL, TRUE,
+      "auto_converge was off and is on", FALSE },
+};
+
+static void
+test_changed_since_it_was_planned(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(changed); i++) {
+        g_autoptr(FakeQmp) qmp = fake_qmp_new("qemu-7.2");
+        g_autoptr(MtCaps) caps = probe(qmp, "qemu-7.2");
+        g_autoptr(MtPlan) plan =
+            make_plan(qmp, caps, changed[i].words, MT_POLICY_STRICT);
+        g_autofree char *before = NULL;
+        g_autofree char *after = NULL;
+        g_autofree char *log = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (changed[i].capability)
+            fake_qmp_set_capability(qmp, changed[i].capability, TRUE);
+        else
+            fake_qmp_set_parameter(
+                qmp, changed[i].parameter,
+                json_node_init_int(json_node_alloc(), 1234567));
+        if (changed[i].old)
+            plan->planned_us -= 10 * G_USEC_PER_SEC;
+        before = fake_qmp_dump(qmp);
+
+        g_assert_false(mt_plan_apply(plan, fake_qmp_exec(qmp), NULL, &error));
+        g_test_message("%s", error->message);
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY);
+        g_assert_nonnull(strstr(error->message, changed[i].text));
+        after = fake_qmp_dump(qmp);
+        g_assert_cmpstr(after, ==, before);
+        log = log_of_changes(qmp);
+        if (!changed[i].may_send)
+            g_assert_cmpstr(log, ==, "");
+    }
+}
+
+/* A setting of another client survives the undoing of a plan. */
+static void
+test_only_touched_rows_are_undone(void)
+{
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(FakeQmp) qmp = fake_qmp_new("qemu-7.2");
+        g_autoptr(MtCaps) caps = probe(qmp, "qemu-7.2");
+        g_autoptr(MtPlan) plan =
+            make_plan(qmp, caps, two_steps, MT_POLICY_STRICT);
+        g_autofree char *before = NULL;
+        g_autofree char *after = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (i)
+            plan->planned_us -= 10 * G_USEC_PER_SEC;
+        fake_qmp_set_capability(qmp, "xbzrle", TRUE);
+        fake_qmp_set_parameter(qmp, "max-bandwidth",
+                               json_node_init_int(json_node_alloc(), 4711));
+        before = fake_qmp_dump(qmp);
+        fake_qmp_fail_nth(qmp, count_reads(caps) + 2);
+        g_assert_false(mt_plan_apply(plan, fake_qmp_exec(qmp), NULL, &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_ROLLED_BACK);
+        after = fake_qmp_dump(qmp);
+        g_assert_cmpstr(after, ==, before);
+    }
 }
 
 int
@@ -554,15 +664,19 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/apply/the-nth-command-fails", test_nth_command_fails);
     g_test_add_func("/apply/what-is-sent", test_what_is_sent);
-    g_test_add_func("/apply/nobody-comes-back", test_nobody_comes_back);
-    g_test_add_func("/apply/the-way-back-is-refused",
-                    test_the_way_back_is_refused);
+    g_test_add_func("/apply/connection-stays-lost", test_connection_stays_lost);
+    g_test_add_func("/apply/undoing-is-refused",
+                    test_undoing_is_refused);
     g_test_add_func("/apply/cancelled-in-between", test_cancelled_in_between);
     g_test_add_func("/apply/refused-and-kept", test_refused_and_kept);
     g_test_add_func("/apply/ignored-is-said", test_ignored_is_said);
     g_test_add_func("/apply/a-migration-is-running", test_busy);
     g_test_add_func("/apply/a-migration-starts-meanwhile",
                     test_busy_meanwhile);
+    g_test_add_func("/apply/changed-since-it-was-planned",
+                    test_changed_since_it_was_planned);
+    g_test_add_func("/apply/only-touched-rows-are-undone",
+                    test_only_touched_rows_are_undone);
     g_test_add_func("/apply/ten-in-two-commands", test_ten_in_two_commands);
     return g_test_run();
 }

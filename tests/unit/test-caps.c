@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a probe finds in recorded answers is what that release has; a newer
- * QEMU than the catalogue knows is not invisible; damaged answers and cache
- * files are noticed.
+ * Probing recorded answers finds what the release has.  A QEMU newer than the
+ * catalogue can be probed.  Damaged answers and cache files are detected.
  */
 #include "config.h"
 
 #include <string.h>
+#include <utime.h>
 
 #include <glib/gstdio.h>
 
@@ -34,7 +34,7 @@ static const struct {
     { "qemu-10.0", MT_RELEASE(10, 0), "schema" },
 };
 
-/* What is found by asking is what the catalogue says of that release. */
+/* Probing finds what the catalogue says about the release. */
 static void
 test_recorded_releases_are_recognised(void)
 {
@@ -68,7 +68,7 @@ test_recorded_releases_are_recognised(void)
     }
 }
 
-/* The number that QEMU tells decides only what nothing else does. */
+/* The version number of QEMU counts only if the evidence leaves a choice. */
 static void
 test_evidence_outweighs_the_number(void)
 {
@@ -80,7 +80,7 @@ test_evidence_outweighs_the_number(void)
         { "qemu-7.2", MT_RELEASE(2, 4), MT_RELEASE(7, 1) },
         { "qemu-7.2", MT_RELEASE(7, 1), MT_RELEASE(7, 1) },
         { "qemu-7.2", MT_RELEASE(7, 2), MT_RELEASE(7, 2) },
-        /* What 8.0 added was removed again, so it may be hidden. */
+        /* The mark of 8.0 was removed in a later release. */
         { "qemu-7.2", MT_RELEASE(9, 0), MT_RELEASE(8, 0) },
         { "qemu-10.0", MT_RELEASE(12, 0), MT_RELEASE(10, 0) },
         { "qemu-5.2", MT_RELEASE_NONE, MT_RELEASE(5, 2) },
@@ -101,7 +101,7 @@ typedef struct {
     const char *schema;
 } TextExec;
 
-/* Answers query-qmp-schema with a text, and refuses all else. */
+/* Answers query-qmp-schema with a text, and refuses other commands. */
 static gboolean
 text_run(MtExec *exec, MtCommand *commands, guint n_commands,
          GCancellable *cancellable, GError **error)
@@ -176,7 +176,7 @@ test_odd_schemas_are_survived(void)
 {
     static const struct {
         const char *schema;
-        int code;               /* -1: understood as far as it goes */
+        int code;               /* -1: accepted in part */
     } cases[] = {
         { "{}", MIGTUNE_ERROR_PROTOCOL },
         { "[]", MIGTUNE_ERROR_PROTOCOL },
@@ -240,7 +240,61 @@ test_cache_holds_what_was_found(void)
     }
 }
 
-/* Whatever is cut off or changed, it is a miss or a whole result. */
+/* Another QEMU may be started behind the same address. */
+static void
+test_cache_expires(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("migtune-cache-XXXXXX", NULL);
+    g_autoptr(MtCaps) caps = mt_caps_new_for_release(MT_RELEASE(7, 2));
+    g_autoptr(MtCaps) fresh = NULL;
+    g_autoptr(GDir) opened = NULL;
+    const char *name;
+    guint n = 0;
+
+    mt_cache_save(dir, "a", caps);
+    fresh = mt_cache_load(dir, "a");
+    g_assert_nonnull(fresh);
+    g_assert_true(mt_caps_is_cached(fresh));
+    for (gint days = 2; days <= 60; days += 58) {
+        g_autoptr(GDir) files = g_dir_open(dir, 0, NULL);
+
+        while ((name = g_dir_read_name(files))) {
+            g_autofree char *path = g_build_filename(dir, name, NULL);
+            struct utimbuf times = { 0 };
+
+            times.modtime = g_get_real_time() / G_USEC_PER_SEC - days * 86400;
+            g_assert_cmpint(g_utime(path, &times), ==, 0);
+        }
+        g_assert_null(mt_cache_load(dir, "a"));
+    }
+    /* A file that is two months old is removed. */
+    mt_cache_save(dir, "b", caps);
+    opened = g_dir_open(dir, 0, NULL);
+    while ((name = g_dir_read_name(opened))) {
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+
+        n++;
+        g_unlink(path);
+    }
+    g_assert_cmpuint(n, ==, 1);
+    g_rmdir(dir);
+}
+
+static void
+test_cache_key_is_about_one_qemu(void)
+{
+    g_autoptr(JsonNode) version = mt_json_parse("{\"micro\": 22}", -1, NULL);
+    g_autofree char *one = mt_cache_key(version, NULL, "tcp host1");
+    g_autofree char *two = mt_cache_key(version, NULL, "tcp host2");
+    g_autofree char *same1 = mt_cache_key(version, "inode 7", "socket a");
+    g_autofree char *same2 = mt_cache_key(version, "inode 7", "socket b");
+
+    g_assert_cmpstr(one, !=, two);
+    g_assert_cmpstr(same1, ==, same2);
+    g_assert_null(mt_cache_key(NULL, NULL, "tcp host1"));
+}
+
+/* A damaged file is either ignored or gives a complete result. */
 static void
 test_damaged_cache_is_a_miss(void)
 {
@@ -297,7 +351,7 @@ test_state_is_read_in_one_go(void)
         for (guint j = 0; j < mt_caps_size(caps); j++) {
             const MtCapsEntry *entry = mt_caps_nth(caps, j);
 
-            /* It is not told until it has been set. */
+            /* QEMU does not list it until it has been set. */
             if (!entry->readable ||
                 entry->row == mt_row(MT_PARAM_BLOCK_BITMAP_MAPPING) ||
                 recorded[i].release == MT_RELEASE(2, 8))
@@ -322,6 +376,9 @@ main(int argc, char **argv)
                     test_odd_schemas_are_survived);
     g_test_add_func("/caps/cache-holds-what-was-found",
                     test_cache_holds_what_was_found);
+    g_test_add_func("/caps/cache-expires", test_cache_expires);
+    g_test_add_func("/caps/cache-key-is-about-one-qemu",
+                    test_cache_key_is_about_one_qemu);
     g_test_add_func("/caps/damaged-cache-is-a-miss",
                     test_damaged_cache_is_a_miss);
     g_test_add_func("/caps/state-is-read-in-one-go",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A lowering goes by what a libvirt says that it takes, whatever its release;
- * by the release alone where there is nobody to ask.
+ * A lowering uses the answers of libvirt about what it supports.  Without a daemon
+ * to ask it uses the release number.
  */
 #include "config.h"
 
@@ -31,7 +31,7 @@ plan_of(const char *qemu, const char *words)
     return plan;
 }
 
-/* "FLAGS name:type name:type", as they are asked about. */
+/* Formats what libvirt is asked about: "FLAGS name:type name:type". */
 static char *
 ask_text(const MtLowerAsk *ask)
 {
@@ -96,7 +96,7 @@ static const struct {
     const char *name;
     const char *wishes;
     const char *libvirt;
-    const char *refused;        /* a parameter; NULL: all is taken */
+    const char *refused;        /* a parameter; NULL: all are supported */
     unsigned int refused_flag;
     const char *expected;       /* in the finding; NULL: none */
 } answers[] = {
@@ -112,7 +112,7 @@ static const struct {
     { "no-flag", "parallel=on", "11.3", NULL, VIR_MIGRATE_PARALLEL,
       "parallel=on: this libvirt (11.3) was asked" },
     { "other-flag", "parallel=on", "11.3", NULL, VIR_MIGRATE_ZEROCOPY, NULL },
-    /* Of the sending side alone: by hand, before. */
+    /* Only needed by the source: set by hand before the call. */
     { "by-hand", "bandwidth=5MiB/s", "9.0", "bandwidth", 0, NULL },
 };
 
@@ -138,7 +138,8 @@ test_answer(gconstpointer data)
         g_error("%s", error->message);
 }
 
-/* What is not taken is not given, and is set by hand where that lasts. */
+/* A parameter that libvirt does not support is not passed, but set by hand if
+ * libvirt does not reset it. */
 static void
 test_refused_is_not_given(void)
 {
@@ -152,7 +153,7 @@ test_refused_is_not_given(void)
     g_assert_cmpuint(mt_set_size(lowering->before), ==, 2);
 }
 
-/* What libvirt does by itself it cannot be asked about. */
+/* libvirt cannot be asked about what it does by itself. */
 static void
 test_by_itself(void)
 {

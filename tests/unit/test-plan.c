@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What becomes of wishes: every line of tests/data/plans/cases.txt is planned
- * for that release and policy and compared with explain.txt.
- * MIGTUNE_TEST_REGENERATE=1 writes explain.txt anew; the difference is the
- * review.
+ * Plans: each line of tests/data/plans/cases.txt is planned for its release and
+ * policy, and compared with explain.txt.  MIGTUNE_TEST_REGENERATE=1 rewrites
+ * explain.txt; review the difference.
  */
 #include "config.h"
 
@@ -64,7 +63,7 @@ policy_of(const char *text)
     g_error("no policy %s", text);
 }
 
-/* The plan of one line of the cases. */
+/* Plans one line of cases.txt. */
 static MtPlan *
 plan_case(const char *line)
 {
@@ -145,13 +144,13 @@ test_every_case_becomes_what_is_written(void)
 }
 
 /*
- * Whatever two things are wished of whatever release, planning ends, says
- * something of each, and sends nothing when it refuses one.
+ * For any two settings and any release, planning ends, gives each setting a
+ * verdict with a reason, and has no steps if one of them is refused.
  */
 static void
 test_every_pair_has_its_verdicts(void)
 {
-    /* Under valgrind a sample has to do; 37 shares no factor with anything. */
+    /* Under valgrind only a sample is tested. */
     guint step = g_getenv("MIGTUNE_TEST_SHORT") ? 37 : 1;
 
     for (const MtRelease *r = mt_releases(); *r; r++) {
@@ -192,8 +191,10 @@ test_every_pair_has_its_verdicts(void)
             for (guint j = 0; j < plan->wishes->len; j++) {
                 const MtWish *wish = g_ptr_array_index(plan->wishes, j);
 
-                if (wish->verdict != MIGTUNE_VERDICT_IN_FORCE)
+                if (wish->verdict != MIGTUNE_VERDICT_IN_FORCE) {
                     g_assert_cmpuint(wish->reason->len, >, 0);
+                    g_assert_cmpuint(wish->reasons->len, >, 0);
+                }
                 if (wish->error)
                     g_assert_cmpint(wish->verdict, ==,
                                     MIGTUNE_VERDICT_REFUSED);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The catalogue says what is known of QEMU: every capability and parameter of
- * tests/data/migration-history.json is a row with the same releases, bounds,
- * defaults, enum members, sides and rules, and there is no row beyond them.
+ * The catalogue agrees with tests/data/migration-history.json: each capability and
+ * parameter is a row with the same releases, bounds, defaults, enum members, sides
+ * and rules, and there are no other rows.
  */
 #include "config.h"
 
@@ -39,7 +39,7 @@ get_release(JsonObject *object, const char *member)
     return text ? mt_release_parse(text) : MT_RELEASE_NONE;
 }
 
-/* A number of the history: larger ones than JSON's are texts. */
+/* Reads a number of the history; numbers that do not fit JSON are texts. */
 static gboolean
 get_number(JsonObject *object, const char *member, guint64 *number)
 {
@@ -93,7 +93,7 @@ compare_default(const MtRow *row, JsonObject *known)
     JsonArray *before = mt_json_peek_array(known, "default_before");
     g_autoptr(MtValue) wanted = NULL;
 
-    /* Which one it is depends on the machine type. */
+    /* The default depends on the machine type. */
     if (mt_row_id(row) == MT_PARAM_ZERO_PAGE_DETECTION) {
         g_assert_null(row->def);
         return;
@@ -136,7 +136,7 @@ compare_parameter(const MtRow *row, JsonObject *known)
         g_assert_cmpuint(row->min, ==, number);
     if (get_number(known, "max", &number))
         g_assert_cmpuint(row->max, ==, number);
-    /* libvirt's `compression` is a wish here. */
+    /* libvirt's `compression` is not a parameter of QEMU. */
     if (libvirt && strcmp(libvirt, "compression") != 0)
         g_assert_cmpstr(row->name, ==, libvirt);
     g_assert_cmpint(row->libvirt, ==,
@@ -187,7 +187,7 @@ test_has_what_is_known(void)
 
     compare_rows(history, "capabilities", MT_KIND_CAPABILITY, 27);
     compare_rows(history, "parameters", MT_KIND_PARAMETER, 40);
-    /* And the wish `compression`. */
+    /* One more for `compression`. */
     g_assert_cmpint(MT_N_PARAMS, ==, 27 + 40 + 1);
 }
 
@@ -230,7 +230,7 @@ test_releases_have_what_they_had(void)
     g_assert_cmphex(*next, ==, MT_RELEASE_NONE);
 }
 
-/* What a rule of the history is about that a row can be; else NULL. */
+/* The row that a rule of the history is about; NULL if it is not a row. */
 static const MtRow *
 rule_row(const char *name, const char *kind)
 {
@@ -289,7 +289,7 @@ test_rules_hold_when_they_did(void)
     g_assert_cmpuint(n_checked, >, 300);
 }
 
-/* The only exclusion that is enforced where QEMU does not do it. */
+/* The only exclusion that QEMU does not enforce itself. */
 static void
 test_rules_end_when_they_did(void)
 {
@@ -385,6 +385,39 @@ test_suggests_the_nearest(void)
     g_assert_null(mt_row_suggest(long_name));
 }
 
+/* A setting is older than the QMP parameter that sets it today. */
+static void
+test_settings_are_older_than_their_names(void)
+{
+    static const struct {
+        MtParamId id;
+        MtRelease since;
+    } cases[] = {
+        { MT_PARAM_MAX_BANDWIDTH, MT_RELEASE(0, 14) },
+        { MT_PARAM_DOWNTIME_LIMIT, MT_RELEASE(0, 14) },
+        { MT_PARAM_XBZRLE_CACHE_SIZE, MT_RELEASE(1, 2) },
+        { MT_PARAM_MULTIFD, MT_RELEASE(2, 11) },
+        { MT_PARAM_CPU_THROTTLE_INITIAL, MT_RELEASE(2, 5) },
+        { MT_PARAM_MAX_POSTCOPY_BANDWIDTH, MT_RELEASE(3, 0) },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_assert_cmphex(mt_row_since(mt_row(cases[i].id)), ==,
+                        cases[i].since);
+}
+
+static void
+test_cache_of_a_running_migration(void)
+{
+    const MtRow *row = mt_row(MT_PARAM_XBZRLE_CACHE_SIZE);
+
+    g_assert_cmpint(mt_row_when(row, MT_RELEASE(2, 10)), ==, MT_WHEN_RUNNING);
+    g_assert_cmpint(mt_row_when(row, MT_RELEASE(2, 11)), ==, MT_WHEN_SETUP);
+    g_assert_cmpint(mt_row_when(row, MT_RELEASE(11, 1)), ==, MT_WHEN_SETUP);
+    g_assert_cmpint(mt_row_when(mt_row(MT_PARAM_DOWNTIME_LIMIT),
+                                MT_RELEASE(11, 1)), ==, MT_WHEN_RUNNING);
+}
+
 static void
 test_releases_are_read(void)
 {
@@ -423,6 +456,10 @@ main(int argc, char **argv)
                     test_rules_end_when_they_did);
     g_test_add_func("/table/rows-are-sound", test_rows_are_sound);
     g_test_add_func("/table/suggests-the-nearest", test_suggests_the_nearest);
+    g_test_add_func("/table/settings-are-older-than-their-names",
+                    test_settings_are_older_than_their_names);
+    g_test_add_func("/table/cache-of-a-running-migration",
+                    test_cache_of_a_running_migration);
     g_test_add_func("/table/releases-are-read", test_releases_are_read);
     return g_test_run();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Values: what people type, what libvirt has, what is on the wire. */
+/* Values: text, libvirt's typed parameters, QMP's JSON. */
 #include "config.h"
 
 #include <string.h>
@@ -9,10 +9,10 @@
 #include "migtune/migtune-error.h"
 
 typedef struct {
-    const char *name;           /* QEMU's spelling means QEMU's unit */
+    const char *name;           /* QEMU's name implies QEMU's unit */
     const char *text;
     guint64 number;
-    const char *shown;          /* NULL: it is refused */
+    const char *shown;          /* NULL: refused */
 } NumberCase;
 
 static const NumberCase numbers[] = {
@@ -21,8 +21,16 @@ static const NumberCase numbers[] = {
     { "bandwidth", "64MiB/s", 64ull << 20, "64 MiB/s" },
     { "bandwidth", "1G", 1ull << 30, "1 GiB/s" },
     { "bandwidth", "1.5GiB/s", 3ull << 29, "1536 MiB/s" },
-    { "bandwidth", "1000kB/s", 1000000, "1000000 B/s" },
-    { "bandwidth", "0", 0, "0 B/s" },
+    { "bandwidth", "1000kB/s", 1000000, "1 MB/s" },
+    { "bandwidth", "100MB/s", 100000000, "100 MB/s" },
+    { "bandwidth", "1234567B/s", 1234567, "1234567 B/s" },
+    { "bandwidth", "7000B/s", 7000, "7000 B/s" },
+    { "bandwidth", "0", 0, "no limit" },
+    { "bandwidth", "no limit", 0, "no limit" },
+    { "bandwidth.postcopy", "0B/s", 0, "no limit" },
+    { "bandwidth.avail.switchover", "0", 0, "measured" },
+    { "bandwidth.avail.switchover", "no limit" },
+    { "downtime", "0", 0, "0 ms" },
     { "bandwidth", "17592186044415", 17592186044415ull << 20, "17592186044415 MiB/s" },
     { "bandwidth", "17592186044416" },
     { "bandwidth", "64furlongs" },
@@ -88,6 +96,84 @@ test_numbers_are_read_with_units(void)
         shown = mt_value_format(row, value);
         g_assert_cmpstr(shown, ==, c->shown);
     }
+}
+
+/* Parts of messages, each of which a user needs to correct the value. */
+static const struct {
+    const char *name;
+    const char *text;
+    const char *part;
+} refused[] = {
+    { "bandwidth", "18446744073709551615", "without a unit is in MiB/s" },
+    { "bandwidth", "1Gbit/s", "MiB/s, GiB/s" },
+    { "bandwidth", "", "the value is empty" },
+    { "downtime", "", "the value is empty" },
+    { "parallel", "", "the value is empty" },
+    { "mode", "", "the value is empty" },
+    { "tls.creds", "", "'none' clears the setting" },
+    { "block_bitmap_mapping", "", "the value is empty" },
+    { "block_bitmap_mapping", "{", "line 1, column 1" },
+};
+
+static void
+test_messages_say_what_is_accepted(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
+        const MtRow *row = mt_row_find(refused[i].name, NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(mt_value_parse(row, MT_SPELLING_OURS, refused[i].text,
+                                     &error));
+        g_test_message("%s", error->message);
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_VALUE);
+        g_assert_nonnull(strstr(error->message, refused[i].part));
+    }
+}
+
+/* A typed parameter either holds the value exactly or is not made. */
+static void
+test_nothing_is_truncated(void)
+{
+    static const struct {
+        const char *name;
+        MtSpelling spelling;
+        guint64 number;
+        gboolean fits;
+    } cases[] = {
+        { "bandwidth", MT_SPELLING_OURS, 0, TRUE },
+        { "bandwidth", MT_SPELLING_OURS, 1000, FALSE },
+        { "bandwidth", MT_SPELLING_OURS, 524288, FALSE },
+        { "bandwidth", MT_SPELLING_OURS, 3 << 20, TRUE },
+        { "bandwidth", MT_SPELLING_OURS, G_MAXUINT64, FALSE },
+        { "bandwidth", MT_SPELLING_QMP, 1000, TRUE },
+        { "bandwidth.postcopy", MT_SPELLING_OURS, 1000, FALSE },
+        { "bandwidth.avail.switchover", MT_SPELLING_OURS, 1, FALSE },
+        { "compression.zlib.level", MT_SPELLING_OURS, G_MAXINT, TRUE },
+        { "compression.zlib.level", MT_SPELLING_OURS, 1ull << 31, FALSE },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const MtRow *row = mt_row_find(cases[i].name, NULL);
+        MtValue value = { .type = row->type, .number = cases[i].number };
+        virTypedParameter param;
+
+        g_assert_cmpint(mt_value_to_typed(row, cases[i].spelling, &value,
+                                          row->name, &param), ==,
+                        cases[i].fits);
+        g_assert_cmpint(param.type != 0, ==, cases[i].fits);
+    }
+}
+
+static void
+test_a_text_can_be_cleared(void)
+{
+    const MtRow *row = mt_row(MT_PARAM_TLS_CREDS);
+    g_autoptr(MtValue) none =
+        mt_value_parse(row, MT_SPELLING_OURS, "none", NULL);
+    g_autofree char *shown = mt_value_format(row, none);
+
+    g_assert_cmpstr(none->text, ==, "");
+    g_assert_cmpstr(shown, ==, "none");
 }
 
 static void
@@ -224,6 +310,11 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/value/numbers-are-read-with-units",
                     test_numbers_are_read_with_units);
+    g_test_add_func("/value/messages-say-what-is-accepted",
+                    test_messages_say_what_is_accepted);
+    g_test_add_func("/value/nothing-is-truncated", test_nothing_is_truncated);
+    g_test_add_func("/value/a-text-can-be-cleared",
+                    test_a_text_can_be_cleared);
     g_test_add_func("/value/switches-are-on-or-off",
                     test_switches_are_on_or_off);
     g_test_add_func("/value/every-value-survives-json-and-libvirt",
