@@ -34,6 +34,9 @@ G_DEFINE_TYPE(MigtunePlan, migtune_plan, G_TYPE_OBJECT)
 
 #define PLAN_POLICIES                                                          \
     (MIGTUNE_SET_STRICT | MIGTUNE_SET_BEST_EFFORT | MIGTUNE_SET_SUBSTITUTE)
+/* How often a set plans anew because others have changed the guest. */
+#define SET_ATTEMPTS 10
+
 #define PLAN_TARGETS (MIGTUNE_SET_LIVE | MIGTUNE_SET_CONFIG)
 
 static gboolean
@@ -780,8 +783,21 @@ migtune_domain_set_parameters(MigtuneDomain *domain,
                               unsigned int flags, GCancellable *cancellable,
                               GError **error)
 {
-    g_autoptr(MigtunePlan) plan =
-        migtune_domain_plan(domain, params, nparams, flags, cancellable, error);
+    /* Another thread or program may change the guest in between. */
+    for (guint n_left = SET_ATTEMPTS;; n_left--) {
+        g_autoptr(GError) cause = NULL;
+        g_autoptr(MigtunePlan) plan = migtune_domain_plan(
+            domain, params, nparams, flags, cancellable, error);
 
-    return plan && migtune_plan_apply(plan, cancellable, error);
+        if (!plan)
+            return FALSE;
+        if (migtune_plan_apply(plan, cancellable, &cause))
+            return TRUE;
+        if (n_left == 1 ||
+            g_strcmp0(migtune_error_get_field(cause, MIGTUNE_ERROR_FIELD_RULE),
+                      MT_APPLY_OVERTAKEN) != 0) {
+            g_propagate_error(error, g_steal_pointer(&cause));
+            return FALSE;
+        }
+    }
 }

@@ -54,6 +54,9 @@ apply_check_former(const Apply *apply, GError **error)
                       _("the guest has been changed since the plan was made: "
                         "%s"),
                       changed->str);
+    if (error)
+        migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_RULE,
+                                MT_APPLY_OVERTAKEN);
     return FALSE;
 }
 

@@ -10,6 +10,10 @@
 
 G_BEGIN_DECLS
 
+/* The rule in the error of a plan that others have overtaken: making the plan
+ * again may help. */
+#define MT_APPLY_OVERTAKEN "changed-since-planned"
+
 /*
  * Reads the former values, sends the steps, reads the values back and judges the
  * wishes by them.  The former values are read in the same write as the first

@@ -116,7 +116,7 @@ judge_refuse(const MtFinding *finding, MtAssignment *first,
 /* Adds a remark to the wishes of a finding that is not fatal.  Appends the row
  * that has no effect to @idle. */
 static void
-judge_remark(const MtFinding *finding, MtAssignment *first,
+judge_remark(MtPlan *plan, const MtFinding *finding, MtAssignment *first,
              MtAssignment *second, GPtrArray *idle)
 {
     MtReason reason = finding->relation == MT_RULE_EFFECT_WITH
@@ -124,7 +124,12 @@ judge_remark(const MtFinding *finding, MtAssignment *first,
                           : MT_REASON_IDLE_WITH;
 
     if (first && first->rank > MT_RANK_RELEASE) {
-        mt_wish_say(first->wish, reason, "%s", finding->message);
+        for (guint i = 0; i < plan->wishes->len; i++) {
+            MtWish *wish = g_ptr_array_index(plan->wishes, i);
+
+            if (g_ptr_array_find(wish->rows, finding->row, NULL))
+                mt_wish_say(wish, reason, "%s", finding->message);
+        }
         g_ptr_array_add(idle, (gpointer)finding->row);
     } else if (second && finding->relation == MT_RULE_USELESS_WITH) {
         mt_wish_say(second->wish, reason, "%s", finding->message);
@@ -161,7 +166,7 @@ judge_rules(MtPlan *plan)
         MtAssignment *second = mt_plan_find_assignment(plan, finding->other);
 
         if (!mt_finding_is_fatal(finding)) {
-            judge_remark(finding, first, second, idle);
+            judge_remark(plan, finding, first, second, idle);
         } else if (plan->policy == MT_POLICY_BEST_EFFORT) {
             judge_give_way(plan, finding, first, second);
             return TRUE;

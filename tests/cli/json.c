@@ -36,7 +36,8 @@ cli_members(JsonNode *node, const char *path)
 }
 
 #define PLAN "affects applied domain kept policy qemu steps verdicts warnings"
-#define VERDICT "asked becomes name now reason removed since verdict"
+#define VERDICT \
+    "after asked becomes before codes name now reason removed since verdict"
 #define REPORT "domain findings parameters qemu shows"
 #define PARAMETER \
     "default deprecated differs from kept kind name qmp text unit unstable value " \
@@ -94,7 +95,7 @@ test_json_members(void)
         { "probe web1", "parameters",
           "deprecated kind known name qmp set-by since type unstable values" },
         { "probe web1", "absent", "kind name qmp removed since" },
-        { "-V", "", "drivers library nls readline version" },
+        { "-V", "", "drivers glib library nls readline version" },
     };
     static const char *const peers[] = { WEB1("qemu-7.2"), NULL };
     g_autoptr(Scratch) scratch = scratch_new(peers);

@@ -110,7 +110,8 @@ test_open_and_run(void)
     mt_commands_clear(batch, N_COMMANDS);
     g_assert_nonnull(mt_client_get_greeting(client)->version);
     g_assert_nonnull(mt_client_get_instance(client));
-    g_assert_nonnull(mt_client_get_binary(client));
+    /* The process that listens is no QEMU: it may be a relay. */
+    g_assert_null(mt_client_get_binary(client));
 
     for (guint i = 0; i < 3; i++) {
         batch_init(batch);
@@ -234,7 +235,7 @@ static const struct {
       "in the middle of a message" },
     { FAKE_TRICK_ANSWER_NOT_UTF8, MIGTUNE_ERROR_PROTOCOL, "not UTF-8" },
     { FAKE_TRICK_ANSWER_DEEP, MIGTUNE_ERROR_PROTOCOL, "deeper than 128" },
-    { FAKE_TRICK_ANSWER_GARBAGE, MIGTUNE_ERROR_PROTOCOL, "begins no value" },
+    { FAKE_TRICK_ANSWER_GARBAGE, MIGTUNE_ERROR_PROTOCOL, "no value begins" },
     { FAKE_TRICK_ANSWER_HUGE, MIGTUNE_ERROR_PROTOCOL, "longer than" },
     { FAKE_TRICK_ANSWER_GREETING, MIGTUNE_ERROR_PROTOCOL,
       "second greeting" },

@@ -192,6 +192,11 @@ test_every_pair_has_its_verdicts(void)
                 const MtWish *wish = g_ptr_array_index(plan->wishes, j);
 
                 if (wish->verdict != MIGTUNE_VERDICT_IN_FORCE) {
+                    if (!wish->reason->len)
+                        g_test_message("%s, %s of %s and %s has no reason",
+                                       mt_policy_to_string(policy),
+                                       wish->name, rows[0]->name,
+                                       rows[1]->name);
                     g_assert_cmpuint(wish->reason->len, >, 0);
                     g_assert_cmpuint(wish->reasons->len, >, 0);
                 }

@@ -305,7 +305,7 @@ values_of(const MtRow *row)
         break;
     case MT_TYPE_STRING:
         g_ptr_array_add(values, g_strdup("test"));
-        g_ptr_array_add(values, g_strdup(""));
+        g_ptr_array_add(values, g_strdup("none"));
         break;
     case MT_TYPE_JSON:
         g_ptr_array_add(values, g_strdup(
