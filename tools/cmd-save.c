@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <glib/gi18n.h>
@@ -33,7 +34,7 @@ save_print(Tool *tool, JsonObject *object)
     out_line(_("%s: saved in %.2f s"), out_get_string(object, "domain"),
              json_object_get_double_member(object, "seconds"));
     out_line(_("RAM %s, stream %s (%s/s), file %s"), ram, stream, rate, file);
-    out_line(_("Device state %s; a downtime of %" G_GINT64_FORMAT " ms at "
+    out_line(_("Device state %s; a downtime of %" PRId64 " ms at "
                "this bandwidth is enough for %s"), devices,
              json_object_get_int_member(object, "downtime_ms"), budget);
 }

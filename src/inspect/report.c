@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "inspect/inspect.h"
@@ -741,7 +742,7 @@ text_problems(const MtAccount *account, GString *text)
         if (shown == TEXT_MAX_PROBLEMS)
             break;
         where = problem->has_offset ?
-            g_strdup_printf(_(" at offset %" G_GUINT64_FORMAT),
+            g_strdup_printf(_(" at offset %" PRIu64),
                             problem->offset) : g_strdup("");
         text_row(text, shown++ ? "" : _("Problems"), "%s: %s%s: %s [%s]",
                  mt_problem_severity_to_string(problem->severity),
