@@ -18,7 +18,7 @@
 #include <glib/gstdio.h>
 
 #define PROMPT "migtune # "
-#define WAIT_MS 60000
+#define WAIT_MS 20000
 
 typedef struct {
     const char *type;
@@ -139,7 +139,7 @@ test_completes(void)
     static const Step steps[] = {
         { "", PROMPT },
         { "para\t", "params " },
-        { "downti\t\n", "how long the guest may be stopped" },
+        { "downti\t\n", "maximum time that the guest is stopped" },
         { "", PROMPT },
         { "explain --qemu 10.0 zero_page_det\t", "zero_page_detection=" },
         { "leg\t", "legacy" },
@@ -181,12 +181,12 @@ static void
 test_colours(void)
 {
     static const Step coloured[] = {
-        { "explain --qemu 10.0 events=on\n", "on   \033[32min-force\033[0m" },
+        { "explain --qemu 10.0 events=on\n", "on     \033[32min-force\033[0m" },
         { "quit\n", NULL },
         { NULL }
     };
     static const Step plain[] = {
-        { "explain --qemu 10.0 events=on\n", "on   in-force" },
+        { "explain --qemu 10.0 events=on\n", "on     in-force" },
         { "quit\n", NULL },
         { NULL }
     };
