@@ -89,8 +89,9 @@ static const char *const talks[][24] = {
     { "calc_dirty_rate", "calc_dirty_rate 0", "calc_dirty_rate x",
       "calc_dirty_rate -r -b 1", "calc_dirty_rate -b -r 1",
       "calc_dirty_rate 1 5", "calc_dirty_rate 99", "info dirty_rate",
-      "info dirty_rate x", "calc_dirty_rate 1 2 3", "calc_dirty_rate 2 200",
-      "calc_dirty_rate 1", "calc_dirty_rate -d 1" },
+      "info dirty_rate x", "calc_dirty_rate 1 2 3",
+      /* The last one: whether it has ended depends on the machine. */
+      "calc_dirty_rate 2 200" },
     { "migrate_set_speed 10M", "migrate_set_speed 5", "migrate_set_speed x",
       "migrate_set_downtime 0.5", "migrate_set_downtime x",
       "migrate_set_cache_size 64K", "info migrate_parameters" },
