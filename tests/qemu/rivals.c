@@ -320,7 +320,7 @@ tuning_child(char **args)
                                 cancellable));
     domain = tuned_open(args[0], cancellable, &conn);
     plan = plan_words(domain, (const char *const *)args + 1, &error);
-    if (plan && migtune_plan_apply(plan, NULL, &error))
+    if (plan && migtune_plan_apply(plan, cancellable, &error))
         printf("done\n");
     else
         printf("%s\n", migtune_error_code_to_string(error->code));
