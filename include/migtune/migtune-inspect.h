@@ -57,8 +57,9 @@ typedef enum {
  * with the stream is part of the result: see migtune_inspection_check().
  *
  * Of a single file the kind is recognised: the main channel of a migration, a
- * mapped-ram file, a multifd channel, a libvirt image, or a recording that is
- * encrypted with TLS, into which nobody can look.
+ * mapped-ram file, a multifd channel, or a recording that is encrypted with TLS
+ * and can only be named.  Save files and libvirt images are not supported yet;
+ * convert them to a stream with migtune_image_convert() first.
  *
  * Returns: (transfer full): an inspection; %NULL with
  *   %MIGTUNE_ERROR_INVALID_ARGUMENT for @sources that do not fit together,

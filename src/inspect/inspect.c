@@ -248,8 +248,9 @@ source_recognise(Source *source, MtAccount *account, MtFormat *ret_format,
         mt_account_problem_at(account, MT_PROBLEM_ERROR, "unknown-format",
                               source->name, 0,
                               "the file begins with 0x%08x, which is neither "
-                              "a migration stream ('QEVM'), a multifd "
-                              "channel, a save file nor a libvirt image",
+                              "a migration stream ('QEVM') nor a multifd "
+                              "channel; convert a save file or a libvirt "
+                              "image with image-convert first",
                               mt_get_be32(p));
     }
 
