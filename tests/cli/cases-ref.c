@@ -156,8 +156,11 @@ static const CliCase cases[] = {
         "printf '%s\n' 'migrate-incoming y unix:link' "
             "'migrate x unix:link --incoming-domain y' 'dominfo y' | "
             "migtune -c " MIGRATE_SMALL " | sed -n '/^State/p'",
-        /* It has ended only when the guest has arrived. */
-        "migtune -q -c 'ref://'$PWD'/small.xml?fault=y/kill:at=2' "
+        /* A migration has ended only when the destination says so: here it
+         * closes its monitor at the second query-status, which is sent after
+         * the source has completed. */
+        "migtune -q -c 'ref://'$PWD'/small.xml?fault="
+            "y/hangup:command=query-status,at=2' "
             "'migrate-setparameters x bandwidth=0; migrate x unix:link "
             "--incoming-domain y'",
         /* The action is checked before the start. */
