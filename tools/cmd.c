@@ -22,6 +22,7 @@ const CmdGroup cmd_groups[] = {
     { "tuning", N_("Show and change settings"), cmd_params_commands },
     { "planning", N_("Planning"), cmd_plan_commands },
     { "migration", N_("Migration"), cmd_migrate_commands },
+    { "convergence", N_("Convergence of migrations"), cmd_converge_commands },
     { "saving", N_("Saving and restoring"), cmd_save_commands },
     { "images", N_("Files with the state of a guest"), cmd_image_commands },
     { "streams", N_("Recorded streams"), cmd_inspect_commands },

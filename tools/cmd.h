@@ -29,6 +29,7 @@ typedef enum {
     CMD_WORD_CAPABILITY,    /* a capability, or one with =on or =off */
     CMD_WORD_SETTING,          /* NAME=VALUE */
     CMD_WORD_RELEASE,       /* a QEMU release */
+    CMD_WORD_POLICY,        /* a convergence policy */
     CMD_WORD_COMMAND,       /* a command or a command group */
 } CmdWord;
 
@@ -82,6 +83,7 @@ extern const Cmd cmd_event_commands[];
 extern const Cmd cmd_params_commands[];
 extern const Cmd cmd_plan_commands[];
 extern const Cmd cmd_migrate_commands[];
+extern const Cmd cmd_converge_commands[];
 extern const Cmd cmd_save_commands[];
 extern const Cmd cmd_image_commands[];
 extern const Cmd cmd_inspect_commands[];

@@ -174,6 +174,15 @@ complete_add_releases(Completion *c)
 }
 
 static void
+complete_add_policies(Completion *c)
+{
+    g_auto(GStrv) names = migtune_policy_list();
+
+    for (char **name = names; *name; name++)
+        complete_add(c, g_strdup(*name));
+}
+
+static void
 complete_add_word(Completion *c, Tool *tool, CmdWord word)
 {
     switch (word) {
@@ -191,6 +200,9 @@ complete_add_word(Completion *c, Tool *tool, CmdWord word)
         break;
     case CMD_WORD_RELEASE:
         complete_add_releases(c);
+        break;
+    case CMD_WORD_POLICY:
+        complete_add_policies(c);
         break;
     case CMD_WORD_COMMAND:
         complete_add_commands(c, TRUE);

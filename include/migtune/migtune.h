@@ -5,6 +5,7 @@
 
 #include "migtune/migtune-async.h"
 #include "migtune/migtune-conn.h"
+#include "migtune/migtune-converge.h"
 #include "migtune/migtune-error.h"
 #include "migtune/migtune-event.h"
 #include "migtune/migtune-image.h"

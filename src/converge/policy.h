@@ -24,7 +24,7 @@
  * by one thread at a time.
  */
 
-#include <glib.h>
+#include <json-glib/json-glib.h>
 
 G_BEGIN_DECLS
 
@@ -179,6 +179,9 @@ typedef struct {
         MtSteadyConfig steady;
     };
 } MtPolicyConfig;
+
+/* The settings of a policy, with the names that its program gives them. */
+JsonObject *mt_policy_config_to_json(const MtPolicyConfig *config);
 
 typedef struct MtPolicyRun MtPolicyRun;
 

@@ -50,6 +50,16 @@ mt_sim_outcome_to_string(MtSimOutcome outcome)
     return names[outcome];
 }
 
+/* Bytes on the link for a byte of RAM. */
+static double
+sim_ratio(const Sim *sim)
+{
+    const MtSimScene *scene = sim->scene;
+
+    return sim->result.n_passes && scene->later_ratio > 0 ?
+        scene->later_ratio : scene->ratio;
+}
+
 /* RAM bytes a second. */
 static double
 sim_speed(const Sim *sim)
@@ -57,7 +67,7 @@ sim_speed(const Sim *sim)
     double bandwidth = MIN(sim->scene->links[sim->link].bandwidth,
                            sim->bandwidth_limit);
 
-    return MIN(bandwidth / sim->scene->ratio, sim->scene->speed);
+    return MIN(bandwidth / sim_ratio(sim), sim->scene->speed);
 }
 
 static double
@@ -110,7 +120,7 @@ sim_move(Sim *sim, double to)
     double sent = MIN(sim->left, sim_speed(sim) * seconds);
 
     sim->left -= sent;
-    sim->result.bytes += sent * sim->scene->ratio;
+    sim->result.bytes += sent * sim_ratio(sim);
     if (sim->paused_at < 0) {
         for (guint i = 0; i < model->n_parts; i++)
             sim->written[i] =
@@ -129,7 +139,7 @@ sim_finish(Sim *sim, MtSimOutcome outcome, double bytes)
 
     sim->ended = TRUE;
     sim->result.outcome = outcome;
-    sim->result.bytes += bytes * sim->scene->ratio;
+    sim->result.bytes += bytes * sim_ratio(sim);
     sim->result.seconds = sim->now + sim->scene->device_s;
     if (outcome == MT_SIM_COMPLETED)
         sim->result.seconds += bytes / speed;
@@ -196,7 +206,7 @@ sim_sample(const Sim *sim, gint64 time_ms, MtSample *ret_sample)
         .remaining = sim->left,
         .total = sim->scene->guest.ram_bytes,
         .transferred = sim->result.bytes,
-        .bandwidth = sim_speed(sim) * sim->scene->ratio,
+        .bandwidth = sim_speed(sim) * sim_ratio(sim),
         .dirty_rate = sim->now > sim->pass_start ?
             sim_written(sim) / (sim->now - sim->pass_start) : 0,
     };

@@ -41,6 +41,7 @@ typedef struct {
     MtPolicyGuest guest;
     double data_bytes;      /* of the first pass: pages that are not zero */
     double ratio;           /* bytes on the link for a byte of RAM */
+    double later_ratio;     /* the same after the first pass; 0: as @ratio */
     double speed;           /* bytes of RAM that can be processed a second;
                              * INFINITY: as many as the link takes */
     double device_s;        /* downtime that device state takes */

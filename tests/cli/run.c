@@ -113,6 +113,38 @@ static const CliCase cases[] = {
             "downtime=500 --json",
         "migtune explain --qemu 7.2 --libvirt 9.0 compression=zlib --json",
         NULL } },
+    { "converge", { NULL }, {
+        "cp $MIGTUNE_TEST_DATA/converge/* .",
+        "migtune simulate suite.json",
+        "migtune simulate suite.json --converge steady --max-downtime 5s "
+            "--deadline 10min --allow postcopy,pause --verbose",
+        "migtune simulate suite.json --converge none --json | head -n 24",
+        "migtune simulate suite.json --converge-from nova.conf "
+            "--converge-from ovirt.json --select 'policy=Minimal downtime' "
+            "--converge-from 100.conf",
+        "migtune -q replay busy.jsonl --converge-from kubevirt.yaml "
+            "--select vm.app=db",
+        "migtune replay busy.jsonl --converge vdsm --converge proxmox "
+            "--converge steady",
+        "migtune replay busy.jsonl --converge steady --max-downtime 3200ms",
+        "migtune replay busy.jsonl --converge vdsm --json | head -n 20",
+        "head -c 3000 busy.jsonl > cut; "
+            "migtune replay cut --converge kubevirt-stall",
+        "sed '4s/[0-9][0-9]*/0/' busy.jsonl > back; "
+            "migtune replay back --converge none",
+        "migtune replay busy.jsonl",
+        "migtune replay busy.jsonl --converge novas",
+        "migtune replay busy.jsonl --converge-from bad.conf",
+        "migtune replay busy.jsonl --converge-from bad.conf --json",
+        "migtune replay busy.jsonl --converge-from ovirt.json",
+        "migtune replay nothing --converge nova",
+        "migtune replay suite.json --converge nova",
+        "migtune simulate busy.jsonl",
+        "migtune simulate suite.json --deadline soon",
+        "migtune simulate suite.json --max-downtime 1h",
+        "migtune simulate suite.json --allow everything",
+        "migtune complete -- replay x --converge ku",
+    } },
     { "inspect", { NULL }, {
         "cp -R $MIGTUNE_TEST_DATA/streams streams",
         "migtune inspect streams/pc-11.1.mig",

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Convergence: what is done while a migration runs, so that it ends.
+ *
+ * A policy decides by the samples of a migration: raise the allowed downtime,
+ * throttle the guest, switch to post-copy, pause, abort.  Policies are those of
+ * other programs, read from the files that configure these, and "steady", our
+ * own.  They can act on a running migration, be followed without acting (in
+ * shadow), over a recorded trace, and in a simulator.
+ *
+ * Units: sizes are bytes, rates bytes a second, times milliseconds.
+ */
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct _MigtunePolicy MigtunePolicy;
+
+#define MIGTUNE_TYPE_POLICY (migtune_policy_get_type())
+
+/**
+ * migtune_policy_get_type:
+ *
+ * Returns: the boxed type of policies.
+ * Since: 0.2
+ */
+GType migtune_policy_get_type(void);
+
+/**
+ * MigtunePolicyAllow:
+ * @MIGTUNE_POLICY_ALLOW_POSTCOPY: switch to post-copy
+ * @MIGTUNE_POLICY_ALLOW_THROTTLE: take processor time from the guest
+ * @MIGTUNE_POLICY_ALLOW_PAUSE: stop the guest until the migration has ended
+ *
+ * Steps that disturb a guest more than a longer downtime.
+ *
+ * Since: 0.2
+ */
+typedef enum {
+    MIGTUNE_POLICY_ALLOW_POSTCOPY = 1 << 0,
+    MIGTUNE_POLICY_ALLOW_THROTTLE = 1 << 1,
+    MIGTUNE_POLICY_ALLOW_PAUSE = 1 << 2,
+} MigtunePolicyAllow;
+
+/**
+ * migtune_policy_list:
+ *
+ * Returns: (transfer full) (array zero-terminated=1): the names of all
+ *   policies.
+ * Since: 0.2
+ */
+char **migtune_policy_list(void);
+
+/**
+ * migtune_policy_describe:
+ * @name: the name of a policy
+ *
+ * Returns: (nullable): what the policy does, as one translated line; %NULL if
+ *   there is no such policy.
+ * Since: 0.2
+ */
+const char *migtune_policy_describe(const char *name);
+
+/**
+ * migtune_policy_new:
+ * @name: one of migtune_policy_list()
+ * @error: return location
+ *
+ * Returns: (transfer full): the policy with the defaults of the program that it
+ *   comes from; %NULL with %MIGTUNE_ERROR_INVALID_ARGUMENT for another name.
+ * Since: 0.2
+ */
+MigtunePolicy *migtune_policy_new(const char *name, GError **error);
+
+/**
+ * migtune_policy_import:
+ * @path: a configuration of another program
+ * @select: (nullable) (array zero-terminated=1): what to use of the file:
+ *   "policy=NAME", and the labels of the guest and of its namespace as
+ *   "vm.LABEL=VALUE" and "namespace.LABEL=VALUE"
+ * @error: return location
+ *
+ * Reads a policy from `nova.conf`, `vdsm.conf`, a migration policy of oVirt or a
+ * convergence schedule of VDSM as JSON, objects of kind KubeVirt and
+ * MigrationPolicy as YAML, or a VM configuration of Proxmox.  The format is
+ * recognised by the content.  migtune_policy_to_json() tells what was taken and
+ * what was not.
+ *
+ * Returns: (transfer full): the policy; %NULL with %MIGTUNE_ERROR_IO, or with
+ *   %MIGTUNE_ERROR_INVALID_ARGUMENT for a wrong type, a value out of bounds or
+ *   an impossible schedule, with file and line.
+ * Since: 0.2
+ */
+MigtunePolicy *migtune_policy_import(const char *path,
+                                     const char *const *select,
+                                     GError **error);
+
+/**
+ * migtune_policy_set_limits:
+ * @policy: a policy that is not used yet
+ * @max_downtime_ms: the longest downtime to set; 0 for the policy's own limit
+ * @deadline_ms: since the start of the migration, which is aborted then; 0 for
+ *   the policy's own deadline
+ * @allow: a combination of #MigtunePolicyAllow for "steady"
+ *
+ * Sets limits of the caller.  For "steady" they are all that it knows.  Another
+ * policy decides by its own rules; on a running migration its decisions that
+ * exceed @max_downtime_ms are not carried out, and the deadline applies.
+ *
+ * Since: 0.2
+ */
+void migtune_policy_set_limits(MigtunePolicy *policy, guint64 max_downtime_ms,
+                               guint64 deadline_ms, unsigned int allow);
+
+/**
+ * migtune_policy_ref: (skip)
+ * @policy: a policy
+ *
+ * Returns: @policy.
+ * Since: 0.2
+ */
+MigtunePolicy *migtune_policy_ref(MigtunePolicy *policy);
+
+/**
+ * migtune_policy_unref:
+ * @policy: (nullable): a policy
+ *
+ * Since: 0.2
+ */
+void migtune_policy_unref(MigtunePolicy *policy);
+
+/**
+ * migtune_policy_get_name:
+ * @policy: a policy
+ *
+ * Returns: its name; for one that was read from a file, with that file.
+ * Since: 0.2
+ */
+const char *migtune_policy_get_name(MigtunePolicy *policy);
+
+/**
+ * migtune_policy_to_json:
+ * @policy: a policy
+ *
+ * Returns: (transfer full): a JSON object with the members `name`, `policy`
+ *   (one of migtune_policy_list()), `file` (null without one), `settings` (an
+ *   object) and `findings`, an array of objects with `severity` ("info",
+ *   "warning" or "error"), `code`, `file`, `line` (null for the whole file) and
+ *   `text`.
+ * Since: 0.2
+ */
+JsonNode *migtune_policy_to_json(MigtunePolicy *policy);
+
+/**
+ * migtune_simulate:
+ * @path: a file with scenarios as JSON, as libmigtune(3) describes it
+ * @policies: (array zero-terminated=1): policies
+ * @error: return location
+ *
+ * Simulates each scenario with each policy.
+ *
+ * Returns: (transfer full): a JSON object with the members `file`, `results`,
+ *   an array of objects with `scenario`, `policy`, `outcome` ("completed",
+ *   "post-copy", "aborted" or "endless"), `total_ms`, `downtime_ms`,
+ *   `transferred`, `passes`, `downtime_limit_ms` and `decisions`, and
+ *   `findings`.  Decisions are those of migtune_replay().  %NULL with
+ *   %MIGTUNE_ERROR_IO or %MIGTUNE_ERROR_INVALID_ARGUMENT, with file and line.
+ * Since: 0.2
+ */
+JsonNode *migtune_simulate(const char *path, MigtunePolicy *const *policies,
+                           GError **error);
+
+/**
+ * migtune_replay:
+ * @path: a trace: JSON lines, as libmigtune(3) describes them
+ * @policies: (array zero-terminated=1): policies
+ * @error: return location
+ *
+ * What each policy would have decided at the samples of a trace.  The trace
+ * does not change by it.  Post-copy is taken as available, and what follows an
+ * abort is left out.
+ *
+ * Returns: (transfer full): a JSON object with the members `file`, `samples`
+ *   and `passes` (how many), `decisions`, an array of objects with `policy`,
+ *   `time_ms`, `action` ("set-downtime", "set-bandwidth", "throttle",
+ *   "post-copy", "pause", "abort", "set-deadline" or "note"), `value`
+ *   (milliseconds, bytes a second or percent; null without one), `code` and
+ *   `reason`, and `findings`.  %NULL as for migtune_simulate().
+ * Since: 0.2
+ */
+JsonNode *migtune_replay(const char *path, MigtunePolicy *const *policies,
+                         GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtunePolicy, migtune_policy_unref)
+
+G_END_DECLS

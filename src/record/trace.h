@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Traces of migrations: JSON lines.
+ *
+ * Each line is an object with a "type": "header" (once, first), "sample",
+ * "pass", "decision" and "outcome" (once, last).  Unknown types and members are
+ * ignored, so that a trace can carry more than this version knows.
+ * libmigtune(3) describes all members.
+ */
+
+#include "converge/finding.h"
+#include "converge/policy.h"
+
+G_BEGIN_DECLS
+
+/* Longer lines are refused. */
+#define MT_TRACE_MAX_LINE (1024 * 1024)
+
+/* A sample, with what only a report needs. */
+typedef struct {
+    MtSample sample;
+    guint64 downtime_limit_ms;  /* 0: not known */
+    guint throttle;             /* percent */
+} MtTraceSample;
+
+typedef struct {
+    gint64 time_ms;
+    guint64 pass;
+    guint after;            /* how many samples came before */
+} MtTracePass;
+
+typedef struct {
+    gint64 time_ms;
+    char *policy;
+    char *action;
+    gboolean has_value;
+    guint64 value;
+    char *reason;
+    char *result;           /* "taken", "failed", "shadow" or "refused" */
+} MtTraceDecision;
+
+typedef struct {
+    char *name;             /* of the file */
+    JsonObject *header;     /* NULL if there is none */
+    JsonObject *outcome;    /* NULL if there is none */
+    GArray *samples;        /* MtTraceSample, in time */
+    GArray *passes;         /* MtTracePass, in time */
+    GArray *decisions;      /* MtTraceDecision */
+} MtTrace;
+
+/*
+ * Reads a trace.  Lines that are damaged or go back in time are skipped, with a
+ * finding; a trace without a sample is an error finding.
+ */
+MtTrace *mt_trace_parse(const char *text, gsize length, const char *name,
+                        MtFindings *findings);
+
+/* The same from a file; NULL with @error. */
+MtTrace *mt_trace_read(const char *path, MtFindings *findings,
+                       GError **error);
+void mt_trace_free(MtTrace *trace);
+
+/* Texts of the trace's header and outcome, NULL if absent. */
+const char *mt_trace_get_domain(const MtTrace *trace);
+const char *mt_trace_get_status(const MtTrace *trace);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtTrace, mt_trace_free)
+
+G_END_DECLS

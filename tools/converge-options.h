@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The options of commands that have to do with convergence policies.
+ */
+
+#include "cmd.h"
+
+/* For the table of a command. */
+#define CONVERGE_POLICY_OPTIONS                                         \
+    { "converge", 0, CMD_OPT_TEXT, .many = TRUE,                        \
+      .word = CMD_WORD_POLICY, .metavar = "POLICY",                     \
+      .help = N_("a convergence policy with the defaults of its program; "\
+                 "can be given several times") },                       \
+    { "converge-from", 0, CMD_OPT_TEXT, .many = TRUE, .metavar = "FILE",\
+      .help = N_("a convergence policy from the configuration of Nova, "  \
+                 "oVirt, KubeVirt or Proxmox; can be given several "    \
+                 "times") },                                            \
+    CONVERGE_LIMIT_OPTIONS
+
+#define CONVERGE_LIMIT_OPTIONS                                          \
+    { "select", 0, CMD_OPT_TEXT, .many = TRUE, .metavar = "KEY=VALUE",  \
+      .help = N_("what --converge-from selects: policy=NAME, a label of "\
+                 "the guest as vm.LABEL=VALUE or of its namespace as "  \
+                 "namespace.LABEL=VALUE; can be given several times") },\
+    { "max-downtime", 0, CMD_OPT_TEXT, .metavar = "TIME",               \
+      .help = N_("the longest downtime that a policy may allow, such as " \
+                 "500ms; milliseconds without a unit") },               \
+    { "deadline", 0, CMD_OPT_TEXT, .metavar = "TIME",                   \
+      .help = N_("when the migration is aborted if it has not ended, such "\
+                 "as 10min; seconds without a unit") },                 \
+    { "allow", 0, CMD_OPT_TEXT, .metavar = "LIST",                      \
+      .help = N_("what the policy 'steady' may do beside raising the "  \
+                 "downtime: postcopy, throttle and pause, separated by "\
+                 "commas") }
+
+/* Reads "500ms", "2s", "10min" or "1h"; @unit_ms is that of a bare number. */
+gboolean converge_parse_time(const char *option, const char *text,
+                             guint64 unit_ms, guint64 *ret_ms,
+                             GError **error);
+
+/* Sets the limits that @line gives. */
+gboolean converge_set_limits(MigtunePolicy *policy, const CmdLine *line,
+                             GError **error);
+
+/* The policies of @line, NULL-terminated; all if it names none and @all is
+ * set.  Findings of imported files go to standard error. */
+GPtrArray *converge_get_policies(Tool *tool, const CmdLine *line,
+                                 gboolean all, GError **error);
+
+/* Prints the findings of @document to standard error. */
+void converge_print_findings(Tool *tool, JsonObject *document);
