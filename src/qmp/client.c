@@ -22,13 +22,6 @@
 #include "util/i18n.h"
 #include "util/json.h"
 
-/* The limits of a message, so that a hostile peer cannot exhaust memory or
- * time.  The schema of QEMU 10.0, the largest answer, has 214 KB and 18031
- * nodes. */
-#define CLIENT_MAX_SCHEMA (2 * 1024 * 1024)
-#define CLIENT_MAX_MESSAGE (256 * 1024)
-#define CLIENT_MAX_NODES 200000
-
 #define CLIENT_READ_BYTES (64 * 1024)
 
 /* The id of a command is this prefix and the command's number. */
@@ -166,9 +159,10 @@ client_message(MtClient *client, const char *text, gsize length)
     g_autoptr(MtMessage) message = NULL;
 
     client_log(client, "received", text, length);
-    if (mt_message_count_nodes(text, length) > CLIENT_MAX_NODES) {
+    if (mt_message_count_nodes(text, length) > MT_MESSAGE_MAX_NODES) {
         client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                    _("a message has more than %d values"), CLIENT_MAX_NODES);
+                    _("a message has more than %d values"),
+                    MT_MESSAGE_MAX_NODES);
         return;
     }
     message = mt_message_parse(text, length, &error);
@@ -208,15 +202,16 @@ client_message(MtClient *client, const char *text, gsize length)
 static gsize
 client_max_message(const MtClient *client)
 {
+    gsize max = mt_message_max_answer("");
+
     if (!client->greeted)
         return MT_CLIENT_MAX_GREETING;
     for (guint i = 0; client->commands && i < client->n_commands; i++) {
-        if (!client->commands[i].answered &&
-            strcmp(client->commands[i].name, "query-qmp-schema") == 0)
-            return CLIENT_MAX_SCHEMA;
+        if (!client->commands[i].answered)
+            max = MAX(max, mt_message_max_answer(client->commands[i].name));
     }
 
-    return CLIENT_MAX_MESSAGE;
+    return max;
 }
 
 static gboolean

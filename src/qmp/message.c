@@ -176,6 +176,38 @@ mt_message_count_nodes(const char *text, gsize length)
     return n;
 }
 
+/* The schema of QEMU 10.0, the largest answer, has 214 KB and 18031 nodes. */
+#define MESSAGE_MAX_SCHEMA (2 * 1024 * 1024)
+#define MESSAGE_MAX_ANSWER (256 * 1024)
+
+gsize
+mt_message_max_answer(const char *command)
+{
+    return strcmp(command, "query-qmp-schema") == 0 ? MESSAGE_MAX_SCHEMA
+                                                    : MESSAGE_MAX_ANSWER;
+}
+
+gboolean
+mt_message_check_answer(const char *command, const char *text, gsize length,
+                        GError **error)
+{
+    gsize max = mt_message_max_answer(command);
+
+    if (length > max) {
+        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
+                          _("a message is longer than %u bytes"), (guint)max);
+        return FALSE;
+    }
+    if (mt_message_count_nodes(text, length) > MT_MESSAGE_MAX_NODES) {
+        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
+                          _("a message has more than %d values"),
+                          MT_MESSAGE_MAX_NODES);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
 /* Parts of member names whose values are not logged. */
 static const char *const message_secrets[] = {
     "password", "passwd", "passphrase", "secret", "token", "credential",

@@ -59,6 +59,18 @@ GError *mt_message_refusal(const char *name, const char *error_class,
  */
 gsize mt_message_count_nodes(const char *text, gsize length);
 
+/* The largest number of JSON nodes in a message. */
+#define MT_MESSAGE_MAX_NODES 200000
+
+/* The largest answer to @command, in bytes. */
+gsize mt_message_max_answer(const char *command);
+
+/* FALSE with MIGTUNE_ERROR_PROTOCOL if @text, an answer to @command, exceeds a
+ * limit.  Check this before mt_message_parse(), which allocates memory for
+ * every node. */
+gboolean mt_message_check_answer(const char *command, const char *text,
+                                 gsize length, GError **error);
+
 /*
  * @length bytes of a message as one line for the debug log: cut after
  * MT_MESSAGE_LOG_BYTES, with the values of members that may hold a secret

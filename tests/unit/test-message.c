@@ -157,6 +157,25 @@ test_nodes_are_counted(void)
                          cases[i].n);
 }
 
+static void
+test_answers_are_limited_by_command(void)
+{
+    g_autofree char *padding = g_strnfill(300 * 1024, 'a');
+    g_autofree char *large = g_strdup_printf("{\"return\": \"%s\"}", padding);
+    g_autofree char *commas = g_strnfill(MT_MESSAGE_MAX_NODES, ',');
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(mt_message_check_answer("query-name", large, strlen(large),
+                                           &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
+    g_clear_error(&error);
+    mt_message_check_answer("query-qmp-schema", large, strlen(large), &error);
+    g_assert_no_error(error);
+    g_assert_false(mt_message_check_answer("query-qmp-schema", commas,
+                                           strlen(commas), &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -169,6 +188,8 @@ main(int argc, char **argv)
     g_test_add_func("/message/a-command-is-one-line",
                     test_a_command_is_one_line);
     g_test_add_func("/message/nodes-are-counted", test_nodes_are_counted);
+    g_test_add_func("/message/answers-are-limited-by-command",
+                    test_answers_are_limited_by_command);
     g_test_add_func("/message/secrets-are-not-logged",
                     test_secrets_are_not_logged);
     return g_test_run();
