@@ -35,14 +35,27 @@ bare_list_commands(virDomainPtr domain, GError **error)
     return mt_json_node_new_array(array);
 }
 
+JsonNode *
+lv_bare_version(unsigned long version)
+{
+    JsonObject *numbers = json_object_new();
+    JsonObject *object = json_object_new();
+
+    json_object_set_int_member(numbers, "major", version / 1000000);
+    json_object_set_int_member(numbers, "minor", version / 1000 % 1000);
+    json_object_set_int_member(numbers, "micro", version % 1000);
+    json_object_set_object_member(object, "qemu", numbers);
+    json_object_set_string_member(object, "package", "");
+
+    return mt_json_node_new_object(object);
+}
+
 /* The version of the host's QEMU.  libvirt does not report the version that a
  * guest runs, which is older if QEMU was updated since the guest started. */
 static JsonNode *
 bare_version(virDomainPtr domain, GError **error)
 {
     unsigned long version = 0;
-    JsonObject *numbers;
-    JsonObject *object;
 
     if (g_strcmp0(virConnectGetType(virDomainGetConnect(domain)), "QEMU") !=
         0) {
@@ -54,15 +67,8 @@ bare_version(virDomainPtr domain, GError **error)
         lv_error_take(error, LV_TO_QUERY, _("cannot read the version of QEMU"));
         return NULL;
     }
-    numbers = json_object_new();
-    json_object_set_int_member(numbers, "major", version / 1000000);
-    json_object_set_int_member(numbers, "minor", version / 1000 % 1000);
-    json_object_set_int_member(numbers, "micro", version % 1000);
-    object = json_object_new();
-    json_object_set_object_member(object, "qemu", numbers);
-    json_object_set_string_member(object, "package", "");
 
-    return mt_json_node_new_object(object);
+    return lv_bare_version(version);
 }
 
 /* QEMU's run state for libvirt's; other states are "paused". */

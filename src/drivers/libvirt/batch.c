@@ -98,6 +98,7 @@ typedef struct {
     gboolean only_queries;
     LvItem *items;
     guint n_items;
+    GError *check_failure;
     gint checked;               /* atomic */
     const char *gone;           /* atomic */
     gint n_done;                /* atomic: items that are answered */
@@ -117,6 +118,7 @@ batch_clear(gpointer data)
         g_clear_pointer(&batch->items[i].bare, json_node_unref);
     }
     g_free(batch->items);
+    g_clear_error(&batch->check_failure);
     g_free(batch->name);
     g_free(batch->uuid);
     virDomainFree(batch->domain);
@@ -324,13 +326,25 @@ batch_run_native(LvBatch *batch, LvItem *item, guint nth, GError **error)
                              native->member, native->function, error);
 }
 
+/* NULL with an error if the monitor's reply is too large or not a message. */
+static MtMessage *
+batch_parse_reply(const LvItem *item, GError **error)
+{
+    gsize length = strlen(item->reply);
+
+    if (!mt_message_check_answer(item->command, item->reply, length, error))
+        return NULL;
+
+    return mt_message_parse(item->reply, length, error);
+}
+
 static gboolean
 batch_is_refused_by_qemu(const LvItem *item)
 {
     g_autoptr(MtMessage) message = NULL;
 
     if (item->reply)
-        message = mt_message_parse(item->reply, strlen(item->reply), NULL);
+        message = batch_parse_reply(item, NULL);
 
     return message && message->kind == MT_MESSAGE_ERROR;
 }
@@ -374,27 +388,40 @@ batch_run_item(LvBatch *batch, LvItem *item, GError **error)
     return TRUE;
 }
 
+/* Runs an item, or after the last one the check of the guest's number. */
 static void
 batch_run_nth(guint nth, gpointer data)
 {
     LvBatch *batch = data;
-    LvItem *item = &batch->items[nth];
 
-    if (!g_atomic_int_get(&batch->abandoned))
-        batch_run_item(batch, item, &item->failure);
+    if (g_atomic_int_get(&batch->abandoned))
+        return;
+    if (nth == batch->n_items)
+        batch_check_id(batch, &batch->check_failure);
+    else
+        batch_run_item(batch, &batch->items[nth],
+                       &batch->items[nth].failure);
 }
 
 /* Queries need no order.  Sending them in parallel saves round trips, unless
- * other guests are queried at the same time. */
+ * other guests are queried at the same time.  The check of the guest's number
+ * is sent with them: if it fails, the answers are discarded. */
 static gboolean
 batch_run_queries(LvBatch *batch, GError **error)
 {
+    guint n = batch->n_items + (batch->check_id ? 1 : 0);
+
     if (batch->parallel) {
-        lv_call_each(batch->n_items, batch_run_nth, batch);
+        lv_call_each(n, batch_run_nth, batch);
     } else {
-        for (guint i = 0; i < batch->n_items; i++)
-            batch_run_nth(i, batch);
+        for (guint i = n; i > 0; i--)
+            batch_run_nth(i - 1, batch);
     }
+    if (batch->check_failure) {
+        g_propagate_error(error, g_steal_pointer(&batch->check_failure));
+        return FALSE;
+    }
+    g_atomic_int_set(&batch->checked, TRUE);
     for (guint i = 0; i < batch->n_items; i++) {
         if (g_atomic_int_get(&batch->abandoned))
             return TRUE;
@@ -414,11 +441,11 @@ batch_run(gpointer data, GError **error)
 {
     LvBatch *batch = data;
 
+    if (batch->only_queries)
+        return batch_run_queries(batch, error);
     if (batch->check_id && !batch_check_id(batch, error))
         return FALSE;
     g_atomic_int_set(&batch->checked, TRUE);
-    if (batch->only_queries)
-        return batch_run_queries(batch, error);
 
     for (guint i = 0; i < batch->n_items; i++) {
         if (g_atomic_int_get(&batch->abandoned))
@@ -442,7 +469,7 @@ batch_answer(LvItem *item, MigtuneDriverCommand *command, GError **error)
     } else if (item->bare) {
         command->result = g_steal_pointer(&item->bare);
     } else if (item->reply) {
-        message = mt_message_parse(item->reply, strlen(item->reply), error);
+        message = batch_parse_reply(item, error);
         if (!message)
             return FALSE;
         if (message->kind == MT_MESSAGE_ERROR) {

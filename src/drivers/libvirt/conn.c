@@ -324,6 +324,7 @@ lv_conn_lost(LvConn *conn, virConnectPtr old)
     is_ours = old && conn->conn == old;
     if (is_ours) {
         g_hash_table_remove_all(conn->found);
+        conn->qemu_version = 0;
         callback = conn->callback;
         conn->callback = -1;
         conn->conn = NULL;
@@ -349,6 +350,7 @@ conn_give_up(LvConn *conn)
     old = g_steal_pointer(&conn->conn);
     callback = conn->callback;
     conn->callback = -1;
+    conn->qemu_version = 0;
     g_hash_table_remove_all(conn->found);
     g_mutex_unlock(&conn->lock);
     if (watch)
@@ -538,6 +540,10 @@ lv_conn_take_found(LvConn *conn, const char *name, gint64 *ret_found_us)
 typedef struct {
     virConnectPtr conn;
     char *name;                 /* of the guest to look up */
+    gboolean wants_qemu_version;
+    unsigned long qemu_version; /* 0: not asked, or not known */
+    GError *failure;            /* of the list or the lookup */
+    unsigned int flags;         /* of the list */
     virDomainPtr *domains;      /* the answer, with n_domains */
     guint n_domains;
     unsigned long version;      /* the answer to a query of the version */
@@ -555,6 +561,7 @@ conn_question_clear(gpointer data)
     /* libvirt allocates with malloc(). */
     free(question->domains);
     virConnectClose(question->conn);
+    g_clear_error(&question->failure);
     g_free(question->name);
 }
 
@@ -578,6 +585,12 @@ conn_take_names(LvConn *conn, LvQuestion *question)
 {
     char **names = g_new0(char *, MAX(question->n_domains, 1) + 1);
 
+    if (question->qemu_version) {
+        g_mutex_lock(&conn->lock);
+        if (conn->conn == question->conn)
+            conn->qemu_version = question->qemu_version;
+        g_mutex_unlock(&conn->lock);
+    }
     if (question->version)
         names[0] = conn_format_version(question->version);
     if (question->n_domains == 0)
@@ -587,6 +600,34 @@ conn_take_names(LvConn *conn, LvQuestion *question)
     conn_remember(conn, question->domains, question->n_domains);
 
     return names;
+}
+
+/* Whether the connection leads to QEMU and its version was not asked yet. */
+static gboolean
+conn_wants_qemu_version(LvConn *conn, virConnectPtr ref)
+{
+    g_autofree char *scheme = g_uri_parse_scheme(conn->uri);
+    gboolean is_qemu = scheme && (strcmp(scheme, "qemu") == 0 ||
+                                  g_str_has_prefix(scheme, "qemu+"));
+    gboolean wants;
+
+    g_mutex_lock(&conn->lock);
+    wants = is_qemu && conn->conn == ref && conn->qemu_version == 0;
+    g_mutex_unlock(&conn->lock);
+
+    return wants;
+}
+
+unsigned long
+lv_conn_get_qemu_version(LvConn *conn)
+{
+    unsigned long version;
+
+    g_mutex_lock(&conn->lock);
+    version = conn->conn ? conn->qemu_version : 0;
+    g_mutex_unlock(&conn->lock);
+
+    return version;
 }
 
 /* Runs a query; once more over a new connection if the old one is lost. */
@@ -607,6 +648,7 @@ conn_query(LvConn *conn, LvCallFunc func, const char *name, LvCallPurpose what,
         question = g_atomic_rc_box_new0(LvQuestion);
         question->conn = ref;
         question->name = g_strdup(name);
+        question->wants_qemu_version = conn_wants_qemu_version(conn, ref);
         if (lv_call(func, g_atomic_rc_box_acquire(question),
                     conn_question_unref, what, conn->command_timeout_ms,
                     cancellable, &failure))
@@ -623,31 +665,62 @@ conn_query(LvConn *conn, LvCallFunc func, const char *name, LvCallPurpose what,
     return names;
 }
 
-static gboolean
-conn_list_which(LvQuestion *question, unsigned int flags, GError **error)
+static void
+conn_ask_qemu_version(LvQuestion *question)
 {
-    int n = virConnectListAllDomains(question->conn, &question->domains,
-                                     flags);
+    if (virConnectGetVersion(question->conn, &question->qemu_version) < 0)
+        question->qemu_version = 0;
+}
 
-    if (n < 0) {
-        lv_error_take(error, LV_TO_QUERY, _("cannot list the domains"));
-        return FALSE;
+/* Runs @func, and asks for QEMU's version at the same time if it is wanted:
+ * whoever lists or looks up guests usually opens them next. */
+static gboolean
+conn_question_run(LvQuestion *question, void (*func)(guint nth, gpointer data),
+                  GError **error)
+{
+    lv_call_each(question->wants_qemu_version ? 2 : 1, func, question);
+    if (!question->failure)
+        return TRUE;
+
+    g_propagate_error(error, g_steal_pointer(&question->failure));
+    return FALSE;
+}
+
+static void
+conn_list_part(guint nth, gpointer data)
+{
+    LvQuestion *question = data;
+    int n;
+
+    if (nth == 1) {
+        conn_ask_qemu_version(question);
+        return;
     }
-    question->n_domains = n;
-
-    return TRUE;
+    n = virConnectListAllDomains(question->conn, &question->domains,
+                                 question->flags);
+    if (n < 0)
+        lv_error_take(&question->failure, LV_TO_QUERY,
+                      _("cannot list the domains"));
+    else
+        question->n_domains = n;
 }
 
 static gboolean
-conn_list_run(gpointer question, GError **error)
+conn_list_run(gpointer data, GError **error)
 {
-    return conn_list_which(question, VIR_CONNECT_LIST_DOMAINS_ACTIVE, error);
+    LvQuestion *question = data;
+
+    question->flags = VIR_CONNECT_LIST_DOMAINS_ACTIVE;
+    return conn_question_run(question, conn_list_part, error);
 }
 
 static gboolean
-conn_list_inactive_run(gpointer question, GError **error)
+conn_list_inactive_run(gpointer data, GError **error)
 {
-    return conn_list_which(question, VIR_CONNECT_LIST_DOMAINS_INACTIVE, error);
+    LvQuestion *question = data;
+
+    question->flags = VIR_CONNECT_LIST_DOMAINS_INACTIVE;
+    return conn_question_run(question, conn_list_part, error);
 }
 
 char **
@@ -689,25 +762,35 @@ conn_lookup_any(virConnectPtr conn, const char *name)
     return domain;
 }
 
-static gboolean
-conn_lookup_run(gpointer data, GError **error)
+static void
+conn_lookup_part(guint nth, gpointer data)
 {
     LvQuestion *question = data;
-    virDomainPtr domain = conn_lookup_any(question->conn, question->name);
+    virDomainPtr domain;
 
+    if (nth == 1) {
+        conn_ask_qemu_version(question);
+        return;
+    }
+    domain = conn_lookup_any(question->conn, question->name);
     if (!domain && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
-        migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
+        migtune_error_set(&question->failure, MIGTUNE_ERROR_NOT_FOUND,
                           _("libvirt has no domain with the name, UUID or "
                             "number '%s'"), question->name);
     else if (!domain)
-        lv_error_take(error, LV_TO_QUERY, _("cannot look up the domain"));
+        lv_error_take(&question->failure, LV_TO_QUERY,
+                      _("cannot look up the domain"));
     if (!domain)
-        return FALSE;
+        return;
     question->domains = calloc(1, sizeof(*question->domains));
     question->domains[0] = domain;
     question->n_domains = 1;
+}
 
-    return TRUE;
+static gboolean
+conn_lookup_run(gpointer question, GError **error)
+{
+    return conn_question_run(question, conn_lookup_part, error);
 }
 
 char *

@@ -272,8 +272,11 @@ domain_look_version(LvDomain *domain, GCancellable *cancellable,
                     GError **error)
 {
     MigtuneDriverCommand query = { .name = "query-version" };
+    unsigned long version = lv_conn_get_qemu_version(domain->conn);
     gboolean repeatable;
 
+    if (version)
+        return lv_bare_version(version);
     if (!lv_domain_run(domain, TRUE, &query, 1, &repeatable, cancellable,
                        error))
         return NULL;

@@ -40,6 +40,7 @@ typedef struct {
     guint n_attempts;           /* to open it, that have ended */
     GError *failure;            /* of the last attempt */
     virConnectPtr conn;         /* NULL: lost */
+    unsigned long qemu_version; /* of the host's QEMU; 0: not asked */
     int callback;               /* libvirt's id of the watch; -1: none */
     LvWatch *watch;             /* NULL: no events are wanted */
     GHashTable *found;          /* name to virDomainPtr: recently found */
@@ -155,6 +156,10 @@ virDomainPtr lv_conn_take_found(LvConn *conn, const char *name,
 /* Whether @domain belongs to the present connection. */
 gboolean lv_conn_is_current(LvConn *conn, virDomainPtr domain);
 
+/* The version of the host's QEMU, in libvirt's form, if a list or a lookup over
+ * the present connection has asked for it; else 0. */
+unsigned long lv_conn_get_qemu_version(LvConn *conn);
+
 /* @old is lost: the next lv_conn_get() opens another connection. */
 void lv_conn_lost(LvConn *conn, virConnectPtr old);
 
@@ -170,6 +175,9 @@ gboolean lv_job_is_migrating(virDomainPtr domain);
 /* libvirt's job as the answer to query-migrate; NULL with an error if the
  * connection is lost. */
 JsonNode *lv_job_to_migration(virDomainPtr domain, GError **error);
+
+/* bare.c: what query-version returns, for libvirt's form of a version. */
+JsonNode *lv_bare_version(unsigned long version);
 
 /* bare.c: answers without the monitor, from libvirt's functions, in QEMU's
  * form.  NULL with an error for a command that needs the monitor. */
