@@ -53,7 +53,7 @@ run_line(const char *uri, const char *line)
 static void
 test_no_permission(void)
 {
-    LINE_HAS("be root or a member of the group libvirt",
+    LINE_HAS("run as root or as a member of the group libvirt",
              "setpriv --reuid=" NOBODY " --regid=" NOBODY " --clear-groups "
              "env HOME=/nonexistent $M -c $U list");
     LINE_HAS("exit 1",
@@ -78,14 +78,17 @@ test_read_only(void)
     LINE_HAS("shown", "$M --readonly -c $U list --keys");
     LINE_HAS("300 ms",
              "$M --readonly -c $U migrate-getparameters shown downtime");
-    LINE_HAS("with --readonly", "$M -c $U-ro dominfo shown");
+    /* Over the socket for unprivileged users, but without --readonly. */
+    LINE_HAS("running", "$M -c $U-ro dominfo shown");
+    LINE_HAS("connect without --readonly",
+             "$M -c $U-ro migrate-getparameters shown");
     LINE_HAS("without --readonly",
              "$M --readonly -c $U migrate-setparameters shown downtime=5");
     LINE_HAS("exit 1",
              "$M --readonly -c $U migrate-setparameters shown downtime=5");
     LINE_HAS("exit 1", "$M --readonly -c $U migrate-setparameters shown "
                        "downtime=5 --config");
-    LINE_HAS("Nothing is kept",
+    LINE_HAS("No settings are kept",
              "$M --readonly -c $U migrate-getparameters shown --config");
     LINE_HAS("read-only connections are not supported",
              "$M --readonly -c qmp:///run list");

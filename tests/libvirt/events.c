@@ -432,7 +432,7 @@ test_command(void)
     g_clear_pointer(&text, g_free);
     text = host_migtune(alpha, "event", "seen", "--timeout", "1", NULL);
     assert_has(text, "exit 1");
-    assert_has(text, "nothing happened within 1 s");
+    assert_has(text, "no event within 1 s");
 
     remove_guest(guest);
 }

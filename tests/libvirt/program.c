@@ -235,7 +235,7 @@ test_a_hanging_connect_blocks_nobody(void)
     gint n_events = 0;
 
     g_assert_cmpint(symlink(real, path), ==, 0);
-    conn = migtune_conn_open(uri, 0, 60000, cancellable, &error);
+    conn = migtune_conn_open(uri, 0, 60000, NULL, &error);
     g_assert_no_error(error);
     migtune_conn_watch(conn, on_event, &n_events, &error);
     g_assert_no_error(error);
@@ -249,7 +249,7 @@ test_a_hanging_connect_blocks_nobody(void)
 
     thread = g_thread_new("cancel", cancel_soon, cancellable);
     begin = g_get_monotonic_time();
-    keys = migtune_conn_list(conn, NULL, &error);
+    keys = migtune_conn_list(conn, cancellable, &error);
     g_test_message("cancelled after %.2f s: %s", seconds_since(begin),
                    error->message);
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
