@@ -292,7 +292,7 @@ static void
 test_cut(gconstpointer data)
 {
     guint way = GPOINTER_TO_UINT(data);
-    guint step = g_test_slow() ? 1 : 37;
+    guint step = g_test_slow() ? 1 : 97;
 
     for (int channel = -1; channel < ways[way].n_channels; channel++) {
         guint64 bytes = measure(way, channel);
@@ -314,7 +314,7 @@ static void
 test_corrupt(gconstpointer data)
 {
     guint way = GPOINTER_TO_UINT(data);
-    guint step = g_test_slow() ? 1 : 53;
+    guint step = g_test_slow() ? 1 : 149;
 
     for (int channel = -1; channel < ways[way].n_channels; channel++) {
         guint64 bytes = measure(way, channel);

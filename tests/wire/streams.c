@@ -416,6 +416,13 @@ cut_everywhere(const Recording *rec, MtRam *ram, int channel, GBytes *whole)
     }
 }
 
+/* The channels have the same structure: one is damaged by default. */
+static guint
+n_damaged_channels(const Recording *rec)
+{
+    return g_test_slow() ? rec->n_channels : MIN(rec->n_channels, 1);
+}
+
 static void
 test_cut(gconstpointer data)
 {
@@ -423,7 +430,7 @@ test_cut(gconstpointer data)
     g_autoptr(MtRam) ram = make_ram(rec);
 
     cut_everywhere(rec, ram, -1, rec->main);
-    for (guint i = 0; i < rec->n_channels; i++)
+    for (guint i = 0; i < n_damaged_channels(rec); i++)
         cut_everywhere(rec, ram, i, rec->channels[i]);
 }
 
@@ -462,7 +469,7 @@ test_flip(gconstpointer data)
     g_autoptr(MtRam) ram = make_ram(rec);
 
     flip_everywhere(rec, ram, -1, rec->main);
-    for (guint i = 0; i < rec->n_channels; i++)
+    for (guint i = 0; i < n_damaged_channels(rec); i++)
         flip_everywhere(rec, ram, i, rec->channels[i]);
 }
 
