@@ -9,7 +9,9 @@
 #include <glib/gi18n.h>
 
 #include "cmd.h"
+#include "migrate-pair.h"
 #include "migration.h"
+#include "plans.h"
 
 /* Time limit for a cancelled migration to end. */
 #define MIGRATE_ABORT_MS 30000
@@ -119,49 +121,28 @@ migrate_print_info(Tool *tool, JsonNode *info)
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
-static gboolean
-migrate_take_timeout(Migration *migration, const CmdLine *line,
-                     GError **error)
-{
-    const char *text = cmd_line_get(line, "timeout");
-    guint64 seconds;
-
-    migration->action = cmd_line_get(line, "timeout-action");
-    if (!migration->action && cmd_line_has(line, "timeout-suspend"))
-        migration->action = "suspend";
-    if (!migration->action && cmd_line_has(line, "timeout-postcopy"))
-        migration->action = "postcopy";
-    if (!text && migration->action) {
-        tool_usage_error(error, _("--timeout-action needs --timeout"));
-        return FALSE;
-    }
-    if (!text)
-        return TRUE;
-    if (!g_ascii_string_to_unsigned(text, 10, 1, 1000000, &seconds, NULL)) {
-        tool_usage_error(error, _("--timeout must be a number of seconds "
-                                  "from 1 to 1000000, not '%s'"), text);
-        return FALSE;
-    }
-    migration->timeout_ms = seconds * 1000;
-    if (!migration->action)
-        migration->action = migration_actions[0];
-
-    return TRUE;
-}
-
-/* virsh's first argument after the domain is a libvirt URI. */
+/* Settings and the options of a pair need a destination that migtune reaches. */
 static gboolean
 migrate_check_uri(const char *uri, const CmdLine *line, GError **error)
 {
-    if (!strstr(uri, "://") || g_str_has_prefix(uri, "rdma"))
+    static const char *const pair_options[] = {
+        "dest-domain", "address", "connect-address", "policy", "trust-link",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(pair_options); i++) {
+        if (!cmd_line_has(line, pair_options[i]))
+            continue;
+        tool_usage_error(error, _("--%s needs the connection URI of the "
+                                  "destination instead of '%s'"),
+                         pair_options[i], uri);
+        return FALSE;
+    }
+    if (line->rest->len == 0)
         return TRUE;
 
-    tool_usage_error(error, _("%s: '%s' is a connection URI, but QEMU needs "
-                              "the address of the destination, such as "
-                              "tcp:HOST:PORT; for a guest of libvirt use "
-                              "'virsh migrate', and 'migtune explain DOMAIN "
-                              "--to %s' for its options"),
-                     line->cmd->name, uri, uri);
+    tool_usage_error(error, _("'%s': settings need the connection URI of the "
+                              "destination instead of '%s'"),
+                     (const char *)line->rest->pdata[0], uri);
     return FALSE;
 }
 
@@ -308,8 +289,10 @@ migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
     g_autoptr(Progress) progress = NULL;
     GError *failure = NULL;
 
+    if (migrate_pair_is_uri(migration.uri))
+        return migrate_pair_run(tool, line, error);
     if (!migrate_check_uri(migration.uri, line, error) ||
-        !migrate_take_timeout(&migration, line, error))
+        !migration_take_timeout(&migration, line, error))
         return TOOL_USAGE;
     migration.conn = tool_connect(tool, error);
     migration.source = tool_open_domain(tool, cmd_line_get(line, "domain"),
@@ -526,9 +509,15 @@ migrate_abort(Tool *tool, const CmdLine *line, GError **error)
 
 static const CmdOption migrate_migrate_options[] = {
     MIGRATE_DOMAIN,
-    { "uri", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "URI",
-      .help = N_("the destination in QEMU's syntax, such as tcp:HOST:PORT or "
-                 "unix:PATH") },
+    { "uri", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "DESTINATION",
+      .help = N_("the connection URI of the destination, such as "
+                 "qmp:///run/guests/, or an address in QEMU's syntax, such as "
+                 "tcp:HOST:PORT or unix:PATH") },
+    { "settings", 0, CMD_OPT_REST, .word = CMD_WORD_SETTING,
+      .metavar = "NAME=VALUE",
+      .help = N_("settings of both sides for this migration; with a "
+                 "connection URI") },
+    MIGRATE_PAIR_OPTIONS,
     { "incoming-domain", 0, CMD_OPT_TEXT, .word = CMD_WORD_DOMAIN,
       .metavar = "NAME",
       .help = N_("the guest that waits for the migration; it is told to "
@@ -548,8 +537,7 @@ static const CmdOption migrate_migrate_options[] = {
       .help = N_("send migrate-continue when QEMU waits for it before the "
                  "switchover (pause_before_switchover)") },
     { "unsafe", 0, CMD_OPT_FLAG,
-      .help = N_("start the migration even if settings of the two sides do "
-                 "not match") },
+      .help = N_("start the migration even if the two sides do not match") },
     { "resume", 0, CMD_OPT_FLAG,
       .help = N_("continue a post-copy migration whose connection was lost") },
     { "detach", 0, CMD_OPT_FLAG,
@@ -564,6 +552,17 @@ static const CmdOption migrate_migrate_options[] = {
       .help = "as virsh" },
     { "timeout-postcopy", 0, CMD_OPT_FLAG, .hidden = TRUE,
       .help = "as virsh" },
+    { NULL }
+};
+
+static const CmdOption migrate_check_options[] = {
+    MIGRATE_DOMAIN,
+    { "uri", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "DESTINATION",
+      .help = N_("the connection URI of the destination") },
+    { "settings", 0, CMD_OPT_REST, .word = CMD_WORD_SETTING,
+      .metavar = "NAME=VALUE",
+      .help = N_("settings that the migration would get") },
+    MIGRATE_PAIR_OPTIONS,
     { NULL }
 };
 
@@ -602,8 +601,22 @@ const Cmd cmd_migrate_commands[] = {
          "that libvirt gives them, where it has one. A signal (Ctrl-C) "
          "cancels the migration, and the guest continues to run on the "
          "source.\n\n"
-         "With --incoming-domain the destination is a guest that migtune can "
-         "reach as well and that was started to wait for a migration.") },
+         "If DESTINATION is a connection URI, both guests are compared first, "
+         "and nothing is started if a finding refuses it (see "
+         "migrate-check). Both sides get settings that fit each other, the "
+         "destination first, and their former settings if anything fails "
+         "before the guest moves. The guest is started on the destination "
+         "only after the source is known to have finished, so that it never "
+         "runs on both sides.\n\n"
+         "With an address in QEMU's syntax and --incoming-domain the "
+         "destination is a guest that migtune can reach as well and that was "
+         "started to wait for a migration.") },
+    { "migrate-check", 0, migrate_check_options, migrate_pair_check,
+      N_("compare a guest with the guest that waits for its migration"),
+      N_("Asks both sides, and prints what would make the migration fail, hang "
+         "or lose memory, what would be done differently than asked, and what "
+         "cannot be known from here. Nothing is changed. The exit status is 0 "
+         "only if nothing refuses the migration.") },
     { "migrate-incoming", 0, migrate_incoming_options, migrate_incoming,
       N_("let a waiting guest listen for its migration"),
       N_("Tells a guest that was started to wait for a migration to listen "

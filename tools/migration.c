@@ -95,6 +95,36 @@ migration_get_source(Migration *migration)
     return migration_ask(migration, NULL);
 }
 
+gboolean
+migration_take_timeout(Migration *migration, const CmdLine *line,
+                       GError **error)
+{
+    const char *text = cmd_line_get(line, "timeout");
+    guint64 seconds;
+
+    migration->action = cmd_line_get(line, "timeout-action");
+    if (!migration->action && cmd_line_has(line, "timeout-suspend"))
+        migration->action = "suspend";
+    if (!migration->action && cmd_line_has(line, "timeout-postcopy"))
+        migration->action = "postcopy";
+    if (!text && migration->action) {
+        tool_usage_error(error, _("--timeout-action needs --timeout"));
+        return FALSE;
+    }
+    if (!text)
+        return TRUE;
+    if (!g_ascii_string_to_unsigned(text, 10, 1, 1000000, &seconds, NULL)) {
+        tool_usage_error(error, _("--timeout must be a number of seconds "
+                                  "from 1 to 1000000, not '%s'"), text);
+        return FALSE;
+    }
+    migration->timeout_ms = seconds * 1000;
+    if (!migration->action)
+        migration->action = migration_actions[0];
+
+    return TRUE;
+}
+
 /*
  * Checks before the start
  */

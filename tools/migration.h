@@ -5,8 +5,8 @@
  * One migration of the command `migrate`, from the checks to its end.
  */
 
+#include "cmd.h"
 #include "progress.h"
-#include "tool.h"
 
 typedef struct {
     Tool *tool;
@@ -39,6 +39,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Migration, migration_clear)
 
 /* The values of --timeout-action, NULL-terminated. */
 extern const char *const migration_actions[];
+
+/* Reads --timeout and --timeout-action. */
+gboolean migration_take_timeout(Migration *migration, const CmdLine *line,
+                                GError **error);
 
 /* Checks everything that can be checked before a command is sent: the states
  * of both guests, the settings that must be equal, and the action. */

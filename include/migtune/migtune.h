@@ -12,6 +12,7 @@
 #include "migtune/migtune-inspect.h"
 #include "migtune/migtune-job.h"
 #include "migtune/migtune-libvirt.h"
+#include "migtune/migtune-migration.h"
 #include "migtune/migtune-params.h"
 #include "migtune/migtune-plan.h"
 #include "migtune/migtune-settings.h"

@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "core/job.h"
+#include "core/migration.h"
 #include "util/i18n.h"
 
 typedef struct _AsyncCall AsyncCall;
@@ -904,6 +905,68 @@ migtune_domain_wait_incoming_finish(MigtuneDomain *domain, GAsyncResult *result,
                                     GError **error)
 {
     MT_REQUIRE(async_is_result(domain, result), FALSE);
+
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+static gpointer
+run_migration_check(gpointer object, const AsyncCall *call,
+                    GCancellable *cancellable, GError **error)
+{
+    MigtuneMigration *migration = object;
+
+    migration->context = call->context;
+    return GINT_TO_POINTER(
+        migtune_migration_check(migration, cancellable, error));
+}
+
+void
+migtune_migration_check_async(MigtuneMigration *migration,
+                              GCancellable *cancellable,
+                              GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_return_if_fail(MIGTUNE_IS_MIGRATION(migration));
+
+    async_start(migration, &(AsyncCall) { .run = run_migration_check },
+                cancellable, callback, user_data);
+}
+
+gboolean
+migtune_migration_check_finish(MigtuneMigration *migration,
+                               GAsyncResult *result, GError **error)
+{
+    MT_REQUIRE(async_is_result(migration, result), FALSE);
+
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+static gpointer
+run_migration_run(gpointer object, const AsyncCall *call,
+                  GCancellable *cancellable, GError **error)
+{
+    MigtuneMigration *migration = object;
+
+    migration->context = call->context;
+    return GINT_TO_POINTER(
+        migtune_migration_run(migration, cancellable, error));
+}
+
+void
+migtune_migration_run_async(MigtuneMigration *migration,
+                            GCancellable *cancellable,
+                            GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_return_if_fail(MIGTUNE_IS_MIGRATION(migration));
+
+    async_start(migration, &(AsyncCall) { .run = run_migration_run },
+                cancellable, callback, user_data);
+}
+
+gboolean
+migtune_migration_run_finish(MigtuneMigration *migration,
+                             GAsyncResult *result, GError **error)
+{
+    MT_REQUIRE(async_is_result(migration, result), FALSE);
 
     return g_task_propagate_boolean(G_TASK(result), error);
 }

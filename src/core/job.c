@@ -145,9 +145,8 @@ job_ask(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
     return ok;
 }
 
-/* Asks; if the connection is lost, over a new one. */
-static gboolean
-job_ask_again(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
+gboolean
+mt_job_ask_again(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
               GError **error)
 {
     MtExec *exec = &domain->exec;
@@ -251,7 +250,7 @@ job_wait_resumed(MigtuneDomain *domain, const char *uri, GError **error)
         g_auto(MtJob) job = { NULL };
         const char *why;
 
-        if (!job_ask_again(domain, cancellable, &job, error))
+        if (!mt_job_ask_again(domain, cancellable, &job, error))
             return FALSE;
         if (job.state != MIGTUNE_JOB_PAUSED)
             return TRUE;
@@ -351,8 +350,8 @@ migtune_domain_get_job_stats(MigtuneDomain *domain, MigtuneJobState *state,
     return TRUE;
 }
 
-static JsonNode *
-job_to_json(MigtuneDomain *domain, const MtJob *job)
+JsonNode *
+mt_job_to_json(MigtuneDomain *domain, const MtJob *job)
 {
     const char *why = mt_job_error(job);
     JsonObject *object = json_object_new();
@@ -387,7 +386,7 @@ migtune_domain_get_job_info(MigtuneDomain *domain, GCancellable *cancellable,
     if (!job_ask(domain, domain->cancellable, &job, error))
         return NULL;
 
-    return job_to_json(domain, &job);
+    return mt_job_to_json(domain, &job);
 }
 
 /* Why a migration in post-copy is not cancelled, and what can be done. */
@@ -603,8 +602,8 @@ job_emit(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static GVariant *
-job_to_variant(const MtJob *job)
+GVariant *
+mt_job_to_variant(const MtJob *job)
 {
     g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
     virTypedParameterPtr params;
@@ -634,7 +633,7 @@ job_show_progress(JobWait *wait, const MtJob *job)
 
     progress = g_new0(JobProgress, 1);
     progress->domain = g_object_ref(wait->domain);
-    progress->progress = job_to_variant(job);
+    progress->progress = mt_job_to_variant(job);
     if (!wait->context) {
         job_emit(progress);
         job_progress_free(progress);
@@ -670,14 +669,14 @@ job_poll(JobWait *wait, GCancellable *cancellable, MtJob *job,
     if (!hold)
         return FALSE;
     mt_job_clear(job);
-    ok = job_ask_again(domain, cancellable, job, error);
+    ok = mt_job_ask_again(domain, cancellable, job, error);
     mt_domain_release(hold);
     if (!ok)
         return FALSE;
 
     job_show_progress(wait, job);
     if (wait->func) {
-        g_autoptr(JsonNode) info = job_to_json(domain, job);
+        g_autoptr(JsonNode) info = mt_job_to_json(domain, job);
 
         go_on = wait->func(domain, info, wait->user_data);
     }
@@ -712,7 +711,7 @@ job_send_cancel(MigtuneDomain *domain, GError **error)
     g_autoptr(GError) cause = NULL;
     g_auto(MtJob) job = { NULL };
 
-    if (!hold || !job_ask_again(domain, NULL, &job, error))
+    if (!hold || !mt_job_ask_again(domain, NULL, &job, error))
         return FALSE;
     if (job_is_postcopy(domain, &job)) {
         job_refuse_cancel(&job, MIGTUNE_ERROR_STILL_RUNNING, error);
@@ -813,7 +812,7 @@ migtune_domain_wait_incoming(MigtuneDomain *domain, unsigned int timeout_ms,
 
         if (!hold)
             return FALSE;
-        ok = job_ask_again(domain, cancellable, &job, error);
+        ok = mt_job_ask_again(domain, cancellable, &job, error);
         mt_domain_release(hold);
         if (!ok) {
             g_prefix_error(error,
@@ -848,5 +847,5 @@ migtune_domain_get_job_settings(MigtuneDomain *domain,
     if (!hold || !job_ask(domain, cancellable, &job, error))
         return NULL;
 
-    return job_to_variant(&job);
+    return mt_job_to_variant(&job);
 }

@@ -31,6 +31,15 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MtJob, mt_job_clear)
 /* Why it failed; NULL when nothing is known of that. */
 const char *mt_job_error(const MtJob *job);
 
+/* Asks about the migration; if the connection is lost, over a new one.  The
+ * caller holds @domain. */
+gboolean mt_job_ask_again(MigtuneDomain *domain, GCancellable *cancellable,
+                          MtJob *job, GError **error);
+
+/* What migtune_domain_get_job_info() and ..._job_settings() return. */
+JsonNode *mt_job_to_json(MigtuneDomain *domain, const MtJob *job);
+GVariant *mt_job_to_variant(const MtJob *job);
+
 /* An array of objects, see migtune_domain_get_job_info(). */
 JsonArray *mt_job_stats_to_json(const MtJob *job);
 

@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "params/release.h"
 
 #define R MT_RELEASE
@@ -72,4 +74,37 @@ mt_release_format(MtRelease release)
         return NULL;
 
     return g_strdup_printf("%d.%d", release >> 8, release & 0xff);
+}
+
+MtVersion
+mt_version_parse(const char *text)
+{
+    MtRelease release = mt_release_parse(text);
+    guint64 micro = 0;
+    const char *dot;
+
+    if (release == MT_RELEASE_NONE)
+        return MT_VERSION_NONE;
+    dot = strchr(text, '.');
+    dot += strspn(dot + 1, "0123456789") + 1;
+    if (*dot == '.' && g_ascii_isdigit(dot[1]))
+        micro = g_ascii_strtoull(dot + 1, NULL, 10);
+
+    return MT_VERSION(release >> 8, release & 0xff, MIN(micro, 0xff));
+}
+
+MtRelease
+mt_version_release(MtVersion version)
+{
+    return MT_RELEASE(version >> 16, version >> 8 & 0xff);
+}
+
+char *
+mt_version_format(MtVersion version)
+{
+    if (version == MT_VERSION_NONE)
+        return NULL;
+
+    return g_strdup_printf("%u.%u.%u", version >> 16, version >> 8 & 0xff,
+                           version & 0xff);
 }

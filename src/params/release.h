@@ -35,6 +35,24 @@ MtRelease mt_release_before(MtRelease release);
  */
 MtRelease mt_release_parse(const char *text);
 
+/*
+ * A release with its third number, for rules about a defect that an update
+ * corrected.
+ */
+typedef guint32 MtVersion;
+
+#define MT_VERSION(major, minor, micro) \
+    ((MtVersion)((major) << 16 | (minor) << 8 | (micro)))
+#define MT_VERSION_NONE 0
+
+/* Reads "7.2.22" or "7.2"; the missing number is 0.  MT_VERSION_NONE for any
+ * other text. */
+MtVersion mt_version_parse(const char *text);
+MtRelease mt_version_release(MtVersion version);
+
+/* Returns a new text such as "7.2.22"; NULL for MT_VERSION_NONE. */
+char *mt_version_format(MtVersion version);
+
 /* Whether the catalogue covers @release. */
 gboolean mt_release_exists(MtRelease release);
 

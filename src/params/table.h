@@ -122,6 +122,15 @@ typedef enum {
     MT_SIDE_BOTH = MT_SIDE_SOURCE | MT_SIDE_DESTINATION,
 } MtSide;
 
+/* What the values of the two sides of a migration have to do with each other. */
+typedef enum {
+    MT_PAIR_FREE,               /* nothing */
+    MT_PAIR_EQUAL,              /* the migration fails, hangs or loses memory
+                                 * unless they are equal */
+    MT_PAIR_FOLLOW,             /* the destination takes the value of the
+                                 * source if it has the row */
+} MtPairRelation;
+
 typedef enum {
     MT_WHEN_SETUP,              /* read when a migration starts */
     MT_WHEN_RUNNING,            /* also takes effect while one is running */
@@ -186,6 +195,10 @@ struct _MtRow {
     MtOldDefault old_def;
     const MtEnumMember *members;
     MtSide sides;
+    MtPairRelation pair;
+    MtParamId pair_with;        /* @pair counts only if this capability is on;
+                                 * COMPRESSION: always */
+    gboolean before_listening;  /* the destination needs it before it listens */
     MtWhen when;
     MtRelease setup_from;       /* MT_WHEN_SETUP from this release on, before it
                                  * @when; NONE: always @when */

@@ -166,6 +166,58 @@ mt_caps_new_for_release(MtRelease release)
     return caps;
 }
 
+/* Appends a copy of @entry; of its enum values only those that @other has. */
+static void
+caps_copy_entry(MtCaps *caps, const MtCapsEntry *entry,
+                const MtCapsEntry *other)
+{
+    MtCapsEntry copy = *entry;
+
+    if (entry->members) {
+        g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+        for (char **m = entry->members; *m; m++) {
+            if (!other || !other->members ||
+                g_strv_contains((const char *const *)other->members, *m))
+                g_ptr_array_add(names, g_strdup(*m));
+        }
+        g_ptr_array_add(names, NULL);
+        copy.members =
+            (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+    }
+    g_array_append_val(caps->entries, copy);
+}
+
+MtCaps *
+mt_caps_intersect(const MtCaps *source, const MtCaps *destination)
+{
+    MtCaps *caps = mt_caps_new(source->source);
+
+    caps->release = source->release;
+    caps->partial = source->partial || destination->partial;
+    for (guint i = 0; i < source->entries->len; i++) {
+        const MtCapsEntry *entry = mt_caps_nth(source, i);
+        const MtCapsEntry *other = NULL;
+
+        if (entry->row->sides == MT_SIDE_DESTINATION)
+            continue;
+        if (entry->row->pair == MT_PAIR_EQUAL) {
+            other = mt_caps_lookup(destination, entry->row);
+            if (!other || !other->settable)
+                continue;
+        }
+        caps_copy_entry(caps, entry, other);
+    }
+    for (guint i = 0; i < destination->entries->len; i++) {
+        const MtCapsEntry *entry = mt_caps_nth(destination, i);
+
+        if (entry->row->sides == MT_SIDE_DESTINATION)
+            caps_copy_entry(caps, entry, NULL);
+    }
+
+    return caps;
+}
+
 MtRelease
 mt_caps_release(const MtCaps *caps)
 {

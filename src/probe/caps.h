@@ -41,6 +41,14 @@ MtCaps *mt_caps_probe(MtExec *exec, MtRelease told, GCancellable *cancellable,
 /* A QEMU of @release, built with all options. */
 MtCaps *mt_caps_new_for_release(MtRelease release);
 
+/*
+ * What a migration from a QEMU with @source to one with @destination can use:
+ * rows and enum values that must be equal on both sides only if both have them,
+ * others if the side that uses them has them.  Rows that are not in the
+ * catalogue belong to @source, which must outlive the result.
+ */
+MtCaps *mt_caps_intersect(const MtCaps *source, const MtCaps *destination);
+
 MtCaps *mt_caps_ref(MtCaps *caps);
 void mt_caps_unref(MtCaps *caps);
 

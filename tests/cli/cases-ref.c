@@ -32,6 +32,17 @@
     "until grep -qs ready out; do sleep 0.1; done; "
 #define REF_END "kill $pid; wait $pid; echo $?; ls"
 
+/* One source, and two guests that wait: of its release, and of a later one. */
+#define PAIR_XML                                                       \
+    "printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"        \
+    "<ram size=\"4MiB\" content=\"random\"/></guest>"                  \
+    "<guest name=\"y\"><qemu release=\"7.2\"/>"                        \
+    "<ram size=\"4MiB\"/><state>incoming</state></guest>"              \
+    "<guest name=\"z\"><qemu release=\"10.0\"/>"                       \
+    "<ram size=\"4MiB\"/><state>incoming</state></guest>"              \
+    "</guests>' > pair.xml"
+#define PAIR_X "U=ref://$PWD/pair.xml; migtune -c $U "
+
 static const CliCase cases[] = {
     { "ref", { NULL }, {
         "migtune -c ref:///default list",
@@ -65,6 +76,28 @@ static const CliCase cases[] = {
             "<row name=\"compress\" state=\"removed\"/></qemu></guest>"
             "</guests>' > a.xml; migtune -c ref://$PWD/a.xml "
             "migrate-setparameters a compression=mt --dry-run",
+    } },
+    { "pair", { NULL }, {
+        PAIR_XML,
+        PAIR_X "migrate-check x $U",
+        PAIR_X "migrate-check x $U --dest-domain y | head -n 1",
+        PAIR_X "migrate-check x tcp:host:1",
+        PAIR_X "migrate-check x $U --dest-domain z parallel=on "
+            "compression=mt | sed '/^ /d; /^Not checked/d'",
+        PAIR_X "migrate-check x $U --dest-domain z compression=mt "
+            "--policy strict --json | grep '\"id\" :.*refused'",
+        PAIR_X "migrate-check x $U --dest-domain x | sed -n 1,2p",
+        PAIR_X "migrate x $U --dest-domain y compression=zstd "
+            "parallel.connections=4 --dry-run",
+        PAIR_X "\"migrate x $U --dest-domain y compression=zstd "
+            "parallel.connections=4; list; migrate-getparameters y parallel\" "
+            "| sed '/ ms /d'",
+        PAIR_X "\"migrate x $U --dest-domain z parallel=on; list; "
+            "migrate-getparameters x parallel\"",
+        PAIR_X "\"migrate x $U --dest-domain z --trust-link; list\" "
+            "| sed '/ ms /d'",
+        "migtune migrate x unix:a parallel=on",
+        "migtune migrate x unix:a --dest-domain y",
     } },
     { "migrate", { NULL }, {
         SMALL_XML,

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A migration between two guests that are both known: the source, and a
+ * destination that waits for it.
+ *
+ * The two sides are compared and get settings that fit each other, the
+ * destination first; the destination listens, the source migrates, and the
+ * guest runs on the destination only after the source is known to have
+ * finished.  If anything fails before the guest moves, both sides get their
+ * former settings back.
+ *
+ * A migration object is used by one thread at a time, except for
+ * migtune_migration_abort(), migtune_migration_start_postcopy() and
+ * migtune_migration_get_state(), which any thread may call.
+ */
+
+#include <migtune/migtune-job.h>
+
+G_BEGIN_DECLS
+
+#define MIGTUNE_TYPE_MIGRATION (migtune_migration_get_type())
+G_DECLARE_FINAL_TYPE(MigtuneMigration, migtune_migration, MIGTUNE, MIGRATION,
+                     GObject)
+
+/**
+ * MigtuneMigrationState:
+ * @MIGTUNE_MIGRATION_NEW: nothing has been asked
+ * @MIGTUNE_MIGRATION_CHECKED: the sides have been compared
+ * @MIGTUNE_MIGRATION_TUNING: the settings are being made
+ * @MIGTUNE_MIGRATION_LISTENING: the destination is told to listen
+ * @MIGTUNE_MIGRATION_MIGRATING: the source migrates
+ * @MIGTUNE_MIGRATION_STARTING: the source has finished, and the guest is
+ *   started on the destination
+ * @MIGTUNE_MIGRATION_COMPLETED: the guest is on the destination
+ * @MIGTUNE_MIGRATION_FAILED: the migration failed; the outcome says where the
+ *   guest is
+ * @MIGTUNE_MIGRATION_CANCELLED: it was cancelled; the guest is on the source
+ * @MIGTUNE_MIGRATION_UNKNOWN: it is not known where the guest is, or it is
+ *   stopped on both sides
+ *
+ * The stage of a migration.
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    MIGTUNE_MIGRATION_NEW,
+    MIGTUNE_MIGRATION_CHECKED,
+    MIGTUNE_MIGRATION_TUNING,
+    MIGTUNE_MIGRATION_LISTENING,
+    MIGTUNE_MIGRATION_MIGRATING,
+    MIGTUNE_MIGRATION_STARTING,
+    MIGTUNE_MIGRATION_COMPLETED,
+    MIGTUNE_MIGRATION_FAILED,
+    MIGTUNE_MIGRATION_CANCELLED,
+    MIGTUNE_MIGRATION_UNKNOWN,
+} MigtuneMigrationState;
+
+/**
+ * migtune_migration_state_to_string:
+ * @state: a state
+ *
+ * Returns: its stable name, such as "migrating".
+ * Since: 0.1
+ */
+const char *migtune_migration_state_to_string(MigtuneMigrationState state);
+
+/**
+ * MigtuneMigrationFlags:
+ * @MIGTUNE_MIGRATION_TRUST_LINK: let the destination start the guest by itself.
+ *   The guest is stopped for a shorter time; if the link breaks in the last
+ *   moment, the guest can run on both sides
+ * @MIGTUNE_MIGRATION_UNSAFE: migrate even if a finding refuses it
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    MIGTUNE_MIGRATION_TRUST_LINK = 1 << 8,
+    MIGTUNE_MIGRATION_UNSAFE = 1 << 9,
+} MigtuneMigrationFlags;
+
+/**
+ * migtune_migration_new: (skip)
+ * @source: the guest that is to be migrated
+ * @destination: a guest that was started to wait for it
+ * @params: the requested settings
+ * @nparams: their number
+ * @flags: %MIGTUNE_SET_STRICT, %MIGTUNE_SET_SUBSTITUTE or
+ *   %MIGTUNE_SET_BEST_EFFORT, and #MigtuneMigrationFlags
+ * @error: return location
+ *
+ * Returns: (transfer full): a migration that has not begun; %NULL with
+ *   %MIGTUNE_ERROR_INVALID_ARGUMENT or %MIGTUNE_ERROR_UNSUPPORTED.
+ * Since: 0.1
+ */
+MigtuneMigration *
+migtune_migration_new(MigtuneDomain *source, MigtuneDomain *destination,
+                      virTypedParameterPtr params, int nparams,
+                      unsigned int flags, GError **error);
+
+/**
+ * migtune_migration_new_settings:
+ * @source: the guest that is to be migrated
+ * @destination: a guest that was started to wait for it
+ * @settings: (nullable): the requested settings, an `a{sv}`
+ * @flags: as for migtune_migration_new()
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_migration_new().
+ * Since: 0.1
+ */
+MigtuneMigration *
+migtune_migration_new_settings(MigtuneDomain *source,
+                               MigtuneDomain *destination, GVariant *settings,
+                               unsigned int flags, GError **error);
+
+/**
+ * migtune_migration_find_destination:
+ * @conn: the connection of the destination
+ * @source: the guest that is to be migrated
+ * @name: (nullable): the name, UUID or key of the destination; %NULL for the
+ *   guest that waits for a migration and has the UUID of @source, or else its
+ *   name
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * Returns: (transfer full): the destination; %NULL with
+ *   %MIGTUNE_ERROR_NOT_FOUND or %MIGTUNE_ERROR_AMBIGUOUS.
+ * Since: 0.1
+ */
+MigtuneDomain *
+migtune_migration_find_destination(MigtuneConn *conn, MigtuneDomain *source,
+                                   const char *name, GCancellable *cancellable,
+                                   GError **error);
+
+/**
+ * migtune_migration_set_address:
+ * @migration: a migration that has not begun
+ * @listen: (nullable): a QEMU address at which the destination listens; %NULL
+ *   for a free TCP port, which needs QEMU 4.0
+ * @connect: (nullable): a QEMU address to which the source connects; %NULL for
+ *   that of @listen
+ *
+ * Since: 0.1
+ */
+void migtune_migration_set_address(MigtuneMigration *migration,
+                                   const char *listen, const char *connect);
+
+/**
+ * migtune_migration_set_timeout:
+ * @migration: a migration that has not begun
+ * @timeout_ms: time limit of the migration in milliseconds, after which it is
+ *   cancelled unless it is in post-copy; 0 for none
+ *
+ * Since: 0.1
+ */
+void migtune_migration_set_timeout(MigtuneMigration *migration,
+                                   unsigned int timeout_ms);
+
+/**
+ * MigtuneMigrationFunc:
+ * @migration: the migration
+ * @info: what migtune_domain_get_job_info() returns for the source, with the
+ *   additional member `query-migrate`, QEMU's own answer
+ * @user_data: as given
+ *
+ * Sees each sample of a running migration and may act on it:
+ * migtune_domain_set_parameters() on the source for downtime, bandwidth and
+ * throttling, migtune_migration_start_postcopy(), migtune_domain_suspend() on
+ * the source, or migtune_migration_abort().
+ *
+ * Since: 0.1
+ */
+typedef void (*MigtuneMigrationFunc)(MigtuneMigration *migration,
+                                     JsonNode *info, gpointer user_data);
+
+/**
+ * migtune_migration_set_observer:
+ * @migration: a migration that has not begun
+ * @func: (nullable) (scope notified): called for each sample, in the thread
+ *   that runs the migration
+ * @user_data: for @func
+ * @destroy: (nullable): for @user_data
+ *
+ * Since: 0.1
+ */
+void migtune_migration_set_observer(MigtuneMigration *migration,
+                                    MigtuneMigrationFunc func,
+                                    gpointer user_data,
+                                    GDestroyNotify destroy);
+
+/**
+ * migtune_migration_get_source:
+ * @migration: a migration
+ *
+ * Returns: (transfer none): the source.
+ * Since: 0.1
+ */
+MigtuneDomain *migtune_migration_get_source(MigtuneMigration *migration);
+
+/**
+ * migtune_migration_get_destination:
+ * @migration: a migration
+ *
+ * Returns: (transfer none): the destination.
+ * Since: 0.1
+ */
+MigtuneDomain *migtune_migration_get_destination(MigtuneMigration *migration);
+
+/**
+ * migtune_migration_get_state:
+ * @migration: a migration
+ *
+ * Returns: its state.
+ * Since: 0.1
+ */
+MigtuneMigrationState
+migtune_migration_get_state(MigtuneMigration *migration);
+
+/**
+ * migtune_migration_check:
+ * @migration: a migration that has not begun
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * Asks both sides, compares them, and plans the settings of both.  Nothing is
+ * changed.  migtune_migration_to_json() has the findings.
+ *
+ * Returns: %FALSE with %MIGTUNE_ERROR_CONFLICT if a finding refuses the
+ *   migration, or with another error if a side could not be asked.
+ * Since: 0.1
+ */
+gboolean migtune_migration_check(MigtuneMigration *migration,
+                                 GCancellable *cancellable, GError **error);
+
+/**
+ * migtune_migration_run:
+ * @migration: a migration that has not begun
+ * @cancellable: (nullable): cancels this call; the migration is then cancelled,
+ *   too, unless post-copy has begun
+ * @error: return location
+ *
+ * Checks the migration unless that has been done, and carries it out.  Blocks
+ * until the guest runs on one side.
+ *
+ * Returns: %TRUE if the guest is on the destination.  %FALSE with
+ *   %MIGTUNE_ERROR_CONFLICT if a finding refuses the migration; with
+ *   %MIGTUNE_ERROR_BUSY if another migtune migrates this guest; with
+ *   %MIGTUNE_ERROR_STATE_UNKNOWN if it is not known where the guest is or if it
+ *   is stopped on both sides, and with %MIGTUNE_ERROR_CANCELLED,
+ *   %MIGTUNE_ERROR_TIMEOUT, %MIGTUNE_ERROR_QEMU or another error if it is on
+ *   the source.
+ * Since: 0.1
+ */
+gboolean migtune_migration_run(MigtuneMigration *migration,
+                               GCancellable *cancellable, GError **error);
+
+/**
+ * migtune_migration_abort:
+ * @migration: a migration
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * Cancels the migration, unless post-copy has begun.  migtune_migration_run()
+ * then fails with %MIGTUNE_ERROR_CANCELLED.
+ *
+ * Returns: %FALSE as migtune_domain_abort_job().
+ * Since: 0.1
+ */
+gboolean migtune_migration_abort(MigtuneMigration *migration,
+                                 GCancellable *cancellable, GError **error);
+
+/**
+ * migtune_migration_start_postcopy:
+ * @migration: a running migration with the setting `postcopy`
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * Returns: %FALSE as migtune_domain_start_postcopy().
+ * Since: 0.1
+ */
+gboolean migtune_migration_start_postcopy(MigtuneMigration *migration,
+                                          GCancellable *cancellable,
+                                          GError **error);
+
+/**
+ * migtune_migration_to_json:
+ * @migration: a migration
+ *
+ * Returns: (transfer full): a JSON object with the members `state`, `source`
+ *   and `destination` (objects with `domain`, `uuid`, `qemu`, `machine`),
+ *   `ok`, `findings` (an array of objects with `id`, `rule`, `severity`
+ *   ("refuse", "substitute", "warn" or "info"), `side`, `parameter`,
+ *   `expected`, `found`, `text`, `fix`, `since`, `until` and `origin`),
+ *   `not-checked` (an array of objects with `id`, `text` and `how`),
+ *   `verdicts` (an array of objects with `name`, `asked`, `source`,
+ *   `destination`, `verdict` and `reason`), `steps` (an array of objects with
+ *   `side`, `domain`, `execute` and `arguments`, in the order in which they are
+ *   sent), and after migtune_migration_run() `outcome`, an object with `guest`
+ *   ("source", "destination", "both", "stopped" or "unknown"), `source-state`,
+ *   `destination-state`, `downtime-ms`, `extra-downtime-ms`, `total-ms` and
+ *   `warnings`.
+ * Since: 0.1
+ */
+JsonNode *migtune_migration_to_json(MigtuneMigration *migration);
+
+/**
+ * migtune_migration_check_async:
+ * @migration: as for migtune_migration_check()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_migration_check_async(MigtuneMigration *migration,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer user_data);
+
+/**
+ * migtune_migration_check_finish:
+ * @migration: as for migtune_migration_check_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: as migtune_migration_check().
+ * Since: 0.1
+ */
+gboolean migtune_migration_check_finish(MigtuneMigration *migration,
+                                        GAsyncResult *result, GError **error);
+
+/**
+ * migtune_migration_run_async:
+ * @migration: as for migtune_migration_run()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * The signals are emitted in the main context of the caller.
+ *
+ * Since: 0.1
+ */
+void migtune_migration_run_async(MigtuneMigration *migration,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data);
+
+/**
+ * migtune_migration_run_finish:
+ * @migration: as for migtune_migration_run_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: as migtune_migration_run().
+ * Since: 0.1
+ */
+gboolean migtune_migration_run_finish(MigtuneMigration *migration,
+                                      GAsyncResult *result, GError **error);
+
+G_END_DECLS

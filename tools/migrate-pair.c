@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A migration between two guests that migtune can reach: see migrate-pair.h.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <glib/gi18n.h>
+
+#include "migrate-pair.h"
+#include "migration.h"
+#include "plans.h"
+#include "progress.h"
+
+typedef struct {
+    Tool *tool;
+    MigtuneConn *other;         /* NULL: the connection of the source */
+    MigtuneDomain *source;
+    MigtuneDomain *destination;
+    MigtuneMigration *migration;
+
+    /* Of a run. */
+    Progress *progress;
+    gint64 limit_us;            /* 0: no time limit, or it has been handled */
+    const char *action;
+} Pair;
+
+static void
+pair_clear(Pair *pair)
+{
+    g_clear_object(&pair->migration);
+    g_clear_pointer(&pair->source, migtune_domain_unref);
+    g_clear_pointer(&pair->destination, migtune_domain_unref);
+    g_clear_pointer(&pair->other, migtune_conn_unref);
+    g_clear_pointer(&pair->progress, progress_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Pair, pair_clear)
+
+gboolean
+migrate_pair_is_uri(const char *word)
+{
+    return strstr(word, "://") && !g_str_has_prefix(word, "rdma");
+}
+
+static unsigned int
+pair_get_flags(const CmdLine *line)
+{
+    static const unsigned int policies[] = {
+        MIGTUNE_SET_STRICT, MIGTUNE_SET_SUBSTITUTE, MIGTUNE_SET_BEST_EFFORT
+    };
+    const char *policy = cmd_line_get(line, "policy");
+    unsigned int flags = 0;
+
+    for (guint i = 0; policy && i < G_N_ELEMENTS(policies); i++)
+        if (strcmp(policy, plans_policies[i]) == 0)
+            flags |= policies[i];
+    if (cmd_line_has(line, "trust-link"))
+        flags |= MIGTUNE_MIGRATION_TRUST_LINK;
+    if (cmd_line_has(line, "unsafe"))
+        flags |= MIGTUNE_MIGRATION_UNSAFE;
+
+    return flags;
+}
+
+/* Guests of libvirt are migrated by libvirt. */
+static gboolean
+pair_check_uri(const char *uri, const CmdLine *line, GError **error)
+{
+    static const char *const schemes[] = { "qemu", "test", "xen", "ch", NULL };
+    g_autofree char *scheme = g_strndup(uri, strcspn(uri, "+:"));
+
+    if (!g_strv_contains(schemes, scheme))
+        return TRUE;
+
+    tool_usage_error(error, _("%s: '%s' is a connection to libvirt: use "
+                              "'virsh migrate', and 'migtune explain DOMAIN "
+                              "--to %s' for its options"),
+                     line->cmd->name, uri, uri);
+    return FALSE;
+}
+
+/* Opens both guests and makes the migration object. */
+static gboolean
+pair_open(Pair *pair, const CmdLine *line, GError **error)
+{
+    Tool *tool = pair->tool;
+    const char *uri = cmd_line_get(line, "uri");
+    g_auto(PlansSettings) settings = { NULL, 0 };
+    MigtuneConn *conn;
+
+    if (!pair_check_uri(uri, line, error))
+        return FALSE;
+    if (line->rest->len > 0 && !plans_take_settings(line, &settings, error))
+        return FALSE;
+    if (cmd_line_has(line, "connect-address") &&
+        !cmd_line_has(line, "address")) {
+        tool_usage_error(error, _("--connect-address needs --address"));
+        return FALSE;
+    }
+    conn = tool_connect(tool, error);
+    if (!conn)
+        return FALSE;
+    pair->source = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    if (!pair->source)
+        return FALSE;
+    if (strcmp(migtune_conn_get_uri(conn), uri) != 0) {
+        pair->other =
+            migtune_conn_open(uri, tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0,
+                              tool->timeout_ms, tool->cancellable, error);
+        if (!pair->other)
+            return FALSE;
+        conn = pair->other;
+    }
+    pair->destination = migtune_migration_find_destination(
+        conn, pair->source, cmd_line_get(line, "dest-domain"),
+        tool->cancellable, error);
+    if (!pair->destination)
+        return FALSE;
+    pair->migration = migtune_migration_new(
+        pair->source, pair->destination, settings.params, settings.n_params,
+        pair_get_flags(line), error);
+    if (!pair->migration)
+        return FALSE;
+    migtune_migration_set_address(pair->migration,
+                                  cmd_line_get(line, "address"),
+                                  cmd_line_get(line, "connect-address"));
+
+    return TRUE;
+}
+
+/*
+ * Output
+ */
+
+static OutStyle
+pair_get_style(const char *severity)
+{
+    static const struct {
+        const char *severity;
+        OutStyle style;
+    } styles[] = {
+        { "refuse", OUT_BAD },
+        { "substitute", OUT_FAIR },
+        { "warn", OUT_FAIR },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(styles); i++)
+        if (g_strcmp0(severity, styles[i].severity) == 0)
+            return styles[i].style;
+
+    return OUT_PLAIN;
+}
+
+static void
+pair_print_findings(Tool *tool, JsonObject *document)
+{
+    const char *titles[] = { _("Severity"), _("Finding"), _("Side"), _("Text"),
+                             NULL };
+    g_autoptr(OutTable) table = out_table_new(titles);
+    JsonArray *findings = out_get_array(document, "findings");
+
+    for (guint i = 0; i < json_array_get_length(findings); i++) {
+        JsonObject *one = json_array_get_object_element(findings, i);
+        const char *severity = out_get_string(one, "severity");
+        const char *rule = out_get_string(one, "rule");
+        const char *fix = out_get_string(one, "fix");
+        g_autofree char *id =
+            rule ? g_strdup_printf("%s (%s)", out_get_string(one, "id"), rule)
+                 : g_strdup(out_get_string(one, "id"));
+        g_autofree char *text =
+            fix ? g_strdup_printf(_("%s. What helps: %s"),
+                                  out_get_string(one, "text"), fix)
+                : g_strdup(out_get_string(one, "text"));
+
+        out_table_cell(table, pair_get_style(severity), severity);
+        out_table_cell(table, OUT_PLAIN, id);
+        out_table_cell(table, OUT_FAINT, out_get_string(one, "side"));
+        out_table_cell(table, OUT_PLAIN, text);
+    }
+    if (json_array_get_length(findings) > 0)
+        out_table_print(table, !tool->quiet, tool->colour);
+    else if (!tool->quiet)
+        out_line("%s", _("nothing was found that needs attention"));
+}
+
+static void
+pair_print_verdicts(Tool *tool, JsonObject *document)
+{
+    const char *titles[] = { _("Parameter"),   _("Asked"),   _("Source"),
+                             _("Destination"), _("Verdict"), _("Why"),
+                             NULL };
+    g_autoptr(OutTable) table = out_table_new(titles);
+    JsonArray *verdicts = out_get_array(document, "verdicts");
+
+    if (json_array_get_length(verdicts) == 0)
+        return;
+    for (guint i = 0; i < json_array_get_length(verdicts); i++) {
+        JsonObject *one = json_array_get_object_element(verdicts, i);
+        const char *const members[] = { "name", "asked", "source",
+                                        "destination", "verdict", "reason" };
+
+        for (guint j = 0; j < G_N_ELEMENTS(members); j++)
+            out_table_cell(table, OUT_PLAIN, out_get_string(one, members[j]));
+    }
+    out_text("\n");
+    out_table_print(table, !tool->quiet, tool->colour);
+}
+
+static void
+pair_print_unchecked(Tool *tool, JsonObject *document)
+{
+    JsonArray *all = out_get_array(document, "not-checked");
+
+    if (tool->quiet || json_array_get_length(all) == 0)
+        return;
+    out_text("\n");
+    out_line("%s", _("Not checked, because it cannot be known from here:"));
+    for (guint i = 0; i < json_array_get_length(all); i++) {
+        JsonObject *one = json_array_get_object_element(all, i);
+
+        out_line(_("  %s: %s. By hand: %s"), out_get_string(one, "id"),
+                 out_get_string(one, "text"), out_get_string(one, "how"));
+    }
+}
+
+static void
+pair_print_steps(Tool *tool, JsonObject *document)
+{
+    JsonArray *steps = out_get_array(document, "steps");
+
+    if (json_array_get_length(steps) == 0)
+        return;
+    out_text("\n");
+    if (!tool->quiet)
+        out_line("%s", _("These commands would be sent:"));
+    for (guint i = 0; i < json_array_get_length(steps); i++) {
+        JsonObject *step = json_array_get_object_element(steps, i);
+        g_autoptr(JsonNode) command = json_node_new(JSON_NODE_OBJECT);
+        g_autofree char *text = NULL;
+        JsonObject *inner = json_object_new();
+
+        json_object_set_string_member(inner, "execute",
+                                      out_get_string(step, "execute"));
+        json_object_set_member(
+            inner, "arguments",
+            json_node_copy(json_object_get_member(step, "arguments")));
+        json_node_take_object(command, inner);
+        text = json_to_string(command, FALSE);
+        out_line("%s %s: %s", out_get_string(step, "side"),
+                 out_get_string(step, "domain"), text);
+    }
+}
+
+static void
+pair_print_outcome(Tool *tool, JsonObject *document)
+{
+    JsonObject *outcome = json_object_get_object_member(document, "outcome");
+    JsonObject *there = json_object_get_object_member(document, "destination");
+    JsonArray *warnings = out_get_array(outcome, "warnings");
+
+    for (guint i = 0; i < json_array_get_length(warnings); i++)
+        out_error(_("warning: %s"), json_array_get_string_element(warnings, i));
+    if (tool->quiet || g_strcmp0(out_get_string(outcome, "guest"),
+                                 "destination") != 0)
+        return;
+    out_line(_("%s: the guest is on the destination ('%s')"),
+             out_get_string(there, "domain"),
+             out_get_string(outcome, "destination-state"));
+    if (json_object_has_member(outcome, "downtime-ms") &&
+        !json_object_get_null_member(outcome, "downtime-ms"))
+        out_line(_("downtime %d ms by QEMU's account"),
+                 (int)json_object_get_int_member(outcome, "downtime-ms"));
+    if (!json_object_get_null_member(outcome, "extra-downtime-ms"))
+        out_line(_("%.1f ms more until the destination was told to run, after "
+                   "the source had finished (--trust-link avoids that)"),
+                 json_object_get_double_member(outcome, "extra-downtime-ms"));
+}
+
+/* What is printed beside findings and verdicts. */
+typedef enum {
+    PAIR_STEPS = 1 << 0,
+    PAIR_UNCHECKED = 1 << 1,
+} PairParts;
+
+/* Prints the document of a migration; @failure is reported by the caller unless
+ * the output is JSON. */
+static void
+pair_print(Pair *pair, const GError *failure, PairParts parts)
+{
+    g_autoptr(JsonNode) node = migtune_migration_to_json(pair->migration);
+    JsonObject *document = json_node_get_object(node);
+
+    if (pair->tool->json) {
+        if (failure)
+            json_object_set_member(document, "error",
+                                   out_error_to_json(failure));
+        out_json(node);
+        return;
+    }
+    if (!json_object_get_null_member(document, "outcome")) {
+        pair_print_outcome(pair->tool, document);
+        return;
+    }
+    pair_print_findings(pair->tool, document);
+    pair_print_verdicts(pair->tool, document);
+    if (parts & PAIR_STEPS)
+        pair_print_steps(pair->tool, document);
+    if (parts & PAIR_UNCHECKED)
+        pair_print_unchecked(pair->tool, document);
+}
+
+static gboolean
+pair_was_checked(const Pair *pair)
+{
+    return pair->migration && migtune_migration_get_state(pair->migration) !=
+                                  MIGTUNE_MIGRATION_NEW;
+}
+
+/* Reports the end of a command; takes @failure. */
+static int
+pair_report(Pair *pair, GError *failure, PairParts parts, GError **error)
+{
+    int status = failure ? tool_get_status(failure) : TOOL_DONE;
+
+    if (!pair_was_checked(pair)) {
+        g_propagate_error(error, failure);
+        return status;
+    }
+    pair_print(pair, failure, parts);
+    if (pair->tool->json)
+        g_clear_error(&failure);
+    else if (failure)
+        g_propagate_error(error, failure);
+
+    return status;
+}
+
+int
+migrate_pair_check(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_auto(Pair) pair = { .tool = tool };
+    const char *uri = cmd_line_get(line, "uri");
+    GError *failure = NULL;
+
+    if (!migrate_pair_is_uri(uri)) {
+        tool_usage_error(error, _("migrate-check: '%s' is not a connection "
+                                  "URI such as qmp:///run/guests/"), uri);
+        return TOOL_USAGE;
+    }
+    if (pair_open(&pair, line, &failure))
+        migtune_migration_check(pair.migration, tool->cancellable, &failure);
+
+    return pair_report(&pair, failure, PAIR_UNCHECKED, error);
+}
+
+/* Shows the progress, and takes the action of the time limit. */
+static void
+pair_observe(MigtuneMigration *migration, JsonNode *info, gpointer user_data)
+{
+    Pair *pair = user_data;
+    g_autoptr(GError) error = NULL;
+    gboolean ok = TRUE;
+
+    if (pair->progress)
+        progress_show(info, pair->progress);
+    if (!pair->limit_us || g_get_monotonic_time() < pair->limit_us)
+        return;
+
+    pair->limit_us = 0;
+    if (strcmp(pair->action, "suspend") == 0)
+        ok = migtune_domain_suspend(pair->source, NULL, &error);
+    else if (strcmp(pair->action, "postcopy") == 0)
+        ok = migtune_migration_start_postcopy(migration, NULL, &error);
+    else
+        ok = migtune_migration_abort(migration, NULL, &error);
+    if (ok)
+        out_error(_("the time limit has passed: %s"), pair->action);
+    else
+        out_error(_("the time limit has passed, but the migration "
+                    "continues: %s"), error->message);
+}
+
+int
+migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_auto(Pair) pair = { .tool = tool };
+    Migration limits = { .tool = tool };
+    GError *failure = NULL;
+    g_autofree char *risk = NULL;
+
+    if (!migration_take_timeout(&limits, line, error))
+        return TOOL_USAGE;
+    if (!pair_open(&pair, line, &failure))
+        return pair_report(&pair, failure, 0, error);
+    if (cmd_line_has(line, "dry-run")) {
+        migtune_migration_check(pair.migration, tool->cancellable, &failure);
+        return pair_report(&pair, failure, PAIR_STEPS, error);
+    }
+
+    pair.action = limits.action;
+    if (limits.timeout_ms)
+        pair.limit_us =
+            g_get_monotonic_time() + limits.timeout_ms * (gint64)1000;
+    pair.progress = progress_new(tool, cmd_line_has(line, "verbose"));
+    migtune_migration_set_observer(pair.migration, pair_observe, &pair, NULL);
+    risk = g_strdup_printf(_("the migration of %s may still be running; "
+                             "'migtune recover' finds out where the guest is"),
+                           migtune_domain_get_name(pair.source));
+    tool_signals_set_risk(tool->signals, risk);
+    migtune_migration_run(pair.migration, tool->cancellable, &failure);
+    g_clear_pointer(&pair.progress, progress_free);
+
+    return pair_report(&pair, failure, 0, error);
+}
