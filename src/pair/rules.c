@@ -760,8 +760,7 @@ rule_t5(MtPairing *p, const Rule *rule)
 static void
 rule_t6(MtPairing *p, const Rule *rule)
 {
-    if (mt_pairing_has(p, MT_PARAM_RETURN_PATH) &&
-        strcmp(mt_pair_side_compat(p->source, "send-switchover-start"),
+    if (strcmp(mt_pair_side_compat(p->source, "send-switchover-start"),
                "on") == 0 &&
         mt_pair_side_release(p->destination) < MT_RELEASE(10, 0))
         rule_report(p, rule, NULL, NULL,
@@ -1009,8 +1008,7 @@ static const Rule rules[] = {
       rule_t5, MT_PARAM_SWITCHOVER_ACK, MT_RELEASE(11, 1), MT_RELEASE_NONE,
       "QEMU property switchover-ack-legacy" },
     { "switchover-start", "T6", MT_PAIR_REFUSE, MT_SIDE_BOTH, rule_t6,
-      MT_PARAM_RETURN_PATH, MT_RELEASE(10, 0), MT_RELEASE_NONE,
-      "QEMU property send-switchover-start" },
+      .since = MT_RELEASE(10, 0), .origin = "QEMU property send-switchover-start" },
     { "preempt-dialect", "T7", MT_PAIR_REFUSE, MT_SIDE_BOTH, rule_t7,
       MT_PARAM_POSTCOPY_PREEMPT, MT_RELEASE(7, 1), MT_RELEASE_NONE,
       "QEMU property x-preempt-pre-7-2" },
