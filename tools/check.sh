@@ -3,13 +3,13 @@
 #
 # Installs what is missing, builds and runs the tests:
 #   - every default suite, with address and undefined-behaviour sanitizers;
-#   - the threaded ones once more, with the thread sanitizer;
-#   - the unit tests once more, under valgrind;
-#   - what is installed into an empty prefix, there.
+#   - the tests with threads, with the thread sanitizer;
+#   - the unit tests under valgrind;
+#   - the tests of an installation into an empty prefix.
 # The last line reads "N passed, N failed, N skipped".
 #
-# The builds stay: build/, build-tsan/ and build-plain/ (see BUILD below), so a
-# second run builds only what has changed.  With CI=true warnings are errors
+# The build directories build/, build-tsan/ and build-plain/ (see BUILD below)
+# remain, so that a second run builds only changed files.  With CI=true warnings are errors
 # and a skip that .ci/skips-allowed does not name is a failure.
 set -eu
 
@@ -61,8 +61,8 @@ run_tests() {
     meson test -C "$directory" --no-rebuild --print-errorlogs "$@" || :
 }
 
-# Can the thread sanitizer run here?  It wants an address space laid out in
-# a way that some kernels do not offer.
+# Returns whether the thread sanitizer runs on this machine: it requires a
+# layout of the address space that some kernels do not provide.
 thread_sanitizer_works() {
     scratch=$(mktemp -d)
     echo 'int main(void) { return 0; }' >"$scratch/a.c"

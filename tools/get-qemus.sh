@@ -5,13 +5,13 @@
 #
 #     tools/get-qemus.sh [FILE]
 #
-# The release that is installed is used as it is.  Each other one comes from
-# a Debian release that has it: debootstrap makes a root for it, once, under
-# MIGTUNE_QEMU_ROOTS, which needs root.  Its QEMU runs without chroot, on its
-# own libraries and firmware, so that it sees the same files and sockets as
-# everybody else.
+# The installed QEMU is used directly.  Other releases come from the Debian
+# releases that have them: debootstrap installs each one, once, in a root
+# directory under MIGTUNE_QEMU_ROOTS, as the user root.  These QEMUs run without
+# chroot, with their own libraries and firmware, so that they see the files and
+# sockets of the host.
 #
-# Writes FILE (default: qemus.env in the directory of the roots), to be sourced:
+# Writes FILE (default: qemus.env in MIGTUNE_QEMU_ROOTS), which is to be sourced:
 # a line MIGTUNE_QEMU_7_2=/path/to/command for each release that is available,
 # and the commands in the same directory.
 set -eu
@@ -26,13 +26,13 @@ RELEASES="5.2:bullseye 7.2:bookworm 10.0:trixie 11.1:trixie-backports"
 roots=${MIGTUNE_QEMU_ROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/migtune/qemu}
 file=${1:-$roots/qemus.env}
 
-# "7.2" of a QEMU command; nothing if it does not run.
+# Prints the release of a QEMU command, such as 7.2; nothing if it does not run.
 version_of() {
     "$1" --version 2>/dev/null |
         sed -n 's/^QEMU emulator version \([0-9]*\.[0-9]*\).*/\1/p' || :
 }
 
-# A command that runs the QEMU of a root, from outside.
+# Creates a command that runs the QEMU of a root directory without chroot.
 write_wrapper() {
     root=$1
     command=$2
@@ -86,13 +86,13 @@ install_qemu() {
         $target qemu-system-x86
 }
 
-# A new root with a QEMU.  It gets its name when it is complete.
+# Creates a root directory with a QEMU.  It is renamed when it is complete.
 make_root() {
     suite=$1
     root=$2
 
     [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null 2>&1 || {
-        say "  a root for it cannot be made: that needs root"
+        say "  a root directory for it can only be created as the user root"
         return 1
     }
     # shellcheck disable=SC2086 # a list of words
@@ -102,7 +102,7 @@ make_root() {
     mkdir -p "$roots"
     log=$roots/$suite.log
     remove_root "$root.new"
-    say "  making a root of Debian $suite with a QEMU in $root"
+    say "  installing Debian $suite with a QEMU in $root"
     # shellcheck disable=SC2046 # no mirror, no argument
     if as_root debootstrap --variant=minbase "${suite%-backports}" \
             "$root.new" $(debian_mirror) >"$log" 2>&1 &&

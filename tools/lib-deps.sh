@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# Sourced by the scripts of this folder: the one list of the Debian packages
-# that migtune needs, and a function that installs those that are missing.
-# When none is missing nothing is done and the network is not touched.
+# Sourced by the scripts of this folder: the list of the Debian packages that
+# migtune needs, and a function that installs the missing ones.  If no package is
+# missing, the network is not used.
 
 # To build and install.
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config gettext
@@ -18,7 +18,7 @@ PACKAGES_CHECK="$PACKAGES_BUILD $PACKAGES_QEMU g++ binutils bash-completion
 # To run the tests with a real libvirt.
 PACKAGES_LIBVIRT="$PACKAGES_QEMU libvirt-daemon libvirt-daemon-driver-qemu
     libvirt-clients iproute2 util-linux bsdutils sasl2-bin libsasl2-modules"
-# To get QEMUs of other releases.
+# To install QEMUs of other releases.
 PACKAGES_DEBOOTSTRAP="debootstrap"
 : "$PACKAGES_BUILD" "$PACKAGES_CHECK" "$PACKAGES_LIBVIRT" "$PACKAGES_DEBOOTSTRAP"
 
@@ -31,7 +31,7 @@ die() {
     exit 1
 }
 
-# Run a command as root, or fail if there is no way to.
+# Runs a command as root, or fails if this is not possible.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
@@ -42,7 +42,7 @@ as_root() {
     fi
 }
 
-# The mirror that this machine gets its own packages from, if it is a Debian.
+# Prints the Debian mirror that this machine uses, if any.
 debian_mirror() {
     # shellcheck disable=SC2016 # apt's own variable
     apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' \
@@ -65,11 +65,11 @@ apt_install() {
         -o Dpkg::Use-Pty=0 install --no-install-recommends "$@"
 }
 
-# Install those of the packages that are missing, and say which.
+# Installs the missing packages and prints their names.
 need_packages() {
     if ! command -v dpkg-query >/dev/null 2>&1; then
-        say "This is no Debian: what is needed must be there already." \
-            "(On Debian it is: $(printf '%s ' "$@"))"
+        say "This is not Debian: the packages must be installed already." \
+            "(On Debian they are: $(printf '%s ' "$@"))"
         return 0
     fi
     lacking=$(missing_packages "$@")
@@ -77,7 +77,7 @@ need_packages() {
 
     say "Installing: $lacking"
     log=$(mktemp)
-    # The lists of packages are fetched only if those at hand do not do.
+    # The package lists are updated only if the present ones do not suffice.
     # shellcheck disable=SC2086 # a list of words
     if apt_install $lacking >"$log" 2>&1 ||
         { as_root apt-get -qq update >>"$log" 2>&1 &&
@@ -92,7 +92,7 @@ need_packages() {
 }
 
 # Sanitizers, valgrind and debootstrap need /proc, and a test with a terminal
-# needs /dev/pts; a bare chroot lacks both: mount them until release_proc.
+# needs /dev/pts; a plain chroot has neither: mounts them until release_proc.
 proc_is_ours=false
 pts_is_ours=false
 need_proc() {
@@ -104,7 +104,7 @@ need_proc() {
             -o newinstance,ptmxmode=0666 devpts /dev/pts 2>/dev/null; then
         pts_is_ours=true
     fi
-    say "/proc was not mounted here; it is until this ends"
+    say "/proc is not mounted; it is mounted until this script ends"
 }
 
 release_proc() {

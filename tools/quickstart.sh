@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Installs what is missing, builds, and shows the main job on guests of the
-# reference engine, which are in the command itself: what each QEMU can do, how
-# it is tuned, and a migration.  No QEMU is needed; nothing is left behind.
+# Installs missing packages, builds, and shows the main functions on guests of the
+# reference engine, which run inside the command: the abilities of each QEMU, a
+# change of settings, and a migration.  No QEMU is needed; no files remain.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
@@ -25,7 +25,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-# What is found out about these guests is of no use later.
+# The cached abilities of these guests are not needed later.
 XDG_CACHE_HOME=$scratch/cache
 XDG_RUNTIME_DIR=$scratch
 export XDG_CACHE_HOME XDG_RUNTIME_DIR
@@ -40,12 +40,12 @@ if ! { { [ -f "$BUILD/build.ninja" ] ||
     die "the build failed"
 fi
 
-# Each word after the URI is a command; all run in one process, in which the
-# guests live.
+# Each word after the URI is a command; all run in the process that runs the
+# guests.
 show() {
     printf '\n$ migtune -c %s' "$URI"
     for word in "$@"; do
-        # The scratch directory in place of its long name.
+        # Replaces the name of the scratch directory.
         printf ' "%s"' "$(printf '%s' "$word" | sed "s|$scratch|DIR|")"
     done
     printf '\n'
@@ -56,7 +56,7 @@ show() {
     "$BUILD/run" migtune -c "$URI" "${all#; }"
 }
 
-echo "Guests of the reference engine, as QEMU of several releases has them"
+echo "Guests of the reference engine that behave like several QEMU releases"
 show list
 show "probe web1" | sed -n '1,16p; 17s/.*/.../p'
 show "migrate-getparameters db1 compression bandwidth downtime parallel"

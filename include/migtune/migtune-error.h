@@ -5,7 +5,7 @@
  * Errors.
  *
  * Every function that can fail takes a GError ** as its last argument, and its
- * return value alone says whether it failed.  Programs distinguish errors by
+ * return value shows whether it failed.  Programs distinguish errors by
  * their code.  The parameter, the QMP command, the rule, and QEMU's class and
  * text are fields, which migtune_error_get_field() returns: programs need not
  * parse the message, which is translated.
@@ -118,7 +118,7 @@ GQuark migtune_error_quark(void);
  * @code: a #MigtuneErrorCode
  *
  * Returns: the stable name of @code as it stands in JSON output, such as
- *   "invalid-value"; "internal" for a number that is no code.
+ *   "invalid-value"; "internal" for a number that is not a code.
  * Since: 0.1
  */
 const char *migtune_error_code_to_string(int code);
@@ -152,7 +152,7 @@ void migtune_error_set(GError **error, MigtuneErrorCode code,
 
 /**
  * migtune_error_set_field: (skip)
- * @error: (nullable): an error of %MIGTUNE_ERROR; others are left alone
+ * @error: (nullable): an error of %MIGTUNE_ERROR; others are unchanged
  * @field: which field
  * @value: (nullable): its new text, copied
  *

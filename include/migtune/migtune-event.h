@@ -83,7 +83,7 @@ typedef void (*MigtuneEventFunc)(MigtuneConn *conn, MigtuneEvent event,
  * them for half a minute counts as lost.
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_UNSUPPORTED if the driver has no events,
- *   as that of `qmp:`, or an error of migtune_conn_open().
+ *   such as `qmp:`, or an error of migtune_conn_open().
  * Since: 0.1
  */
 gboolean migtune_conn_watch(MigtuneConn *conn, MigtuneEventFunc func,

@@ -110,7 +110,7 @@ migtune_domain_migrate_incoming(MigtuneDomain *domain, const char *uri,
  * "memory_total", in bytes).  Others have the name of `query-migrate`, with
  * dots between levels ("xbzrle-cache.encoding-rate"), and are a ULLONG, DOUBLE,
  * BOOLEAN or, for texts, lists and objects, a STRING.  @params and @nparams are
- * left alone on failure.
+ * unchanged on failure.
  *
  * Returns: %FALSE if the domain could not be asked.
  * Since: 0.1

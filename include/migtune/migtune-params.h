@@ -45,7 +45,7 @@ void migtune_typed_params_free(virTypedParameterPtr params, int nparams);
  * Converts texts to typed parameters.  Values of parameters in the catalogue
  * get the type of the parameter.  A value or name that is wrong stays a string:
  * a plan refuses it together with everything else that is wrong.  @params and
- * @nparams are left alone on failure.
+ * @nparams are unchanged on failure.
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_INVALID_ARGUMENT for the first word that
  *   is not of that form, or %MIGTUNE_ERROR_UNKNOWN_PARAMETER for a name that
@@ -134,7 +134,7 @@ typedef enum {
  * Parameters whose value QEMU does not report are left out; with
  * %MIGTUNE_GET_CONFIG, parameters without a kept value.  %MIGTUNE_GET_LIVE and
  * %MIGTUNE_GET_CONFIG exclude each other here.  @params and @nparams are left
- * alone on failure.
+ * unchanged on failure.
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_UNKNOWN_PARAMETER,
  *   %MIGTUNE_ERROR_UNSUPPORTED (not in this QEMU),

@@ -21,11 +21,11 @@ G_DECLARE_FINAL_TYPE(MigtunePlan, migtune_plan, MIGTUNE, PLAN, GObject)
 
 /**
  * MigtuneVerdict:
- * @MIGTUNE_VERDICT_IN_FORCE: the wished value is in force
+ * @MIGTUNE_VERDICT_IN_FORCE: the requested value is in force
  * @MIGTUNE_VERDICT_SUBSTITUTED: an equivalent is in force instead
  * @MIGTUNE_VERDICT_IGNORED: QEMU accepted it and reads back another value
- * @MIGTUNE_VERDICT_DROPPED: it cannot be had, and was left out
- * @MIGTUNE_VERDICT_REFUSED: it cannot be had, and nothing was changed
+ * @MIGTUNE_VERDICT_DROPPED: it is not supported, and was left out
+ * @MIGTUNE_VERDICT_REFUSED: it is not supported, and nothing was changed
  * @MIGTUNE_VERDICT_KEPT: it is kept for later starts of the guest, of which
  *   each will say what it makes of it; the one that runs is not changed
  * @MIGTUNE_VERDICT_NO_EFFECT: it is set, but another setting makes it

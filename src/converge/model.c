@@ -89,7 +89,7 @@ mt_model_floor(const MtModel *model, double bandwidth)
         MtModel finite = { 0 };
         double left = bandwidth;
 
-        /* A part without bound that alone exceeds the bandwidth has no
+        /* A part without bound that by itself exceeds the bandwidth has no
          * floor; else it takes its share of the bandwidth. */
         for (guint i = 0; i < model->n_parts; i++) {
             if (isinf(model->parts[i].bytes))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The catalogue for the outside: as JSON, and as what typed parameters are
- * read with.
+ * The public form of the catalogue: as JSON, and as the types of typed
+ * parameters.
  */
 #include "config.h"
 
@@ -37,7 +37,8 @@ catalogue_set_number(JsonObject *object, const char *member, const MtRow *row,
                            mt_value_to_report(row, MT_SPELLING_OURS, value));
 }
 
-/* "parallel", or "parallel (8.2 to 9.0)" where it does not always hold. */
+/* Formats "parallel", or "parallel (8.2 to 9.0)" if the rule applies only to
+ * some releases. */
 static char *
 catalogue_rule_text(const MtRow *other, const MtRule *rule)
 {
@@ -59,7 +60,7 @@ catalogue_rule_text(const MtRow *other, const MtRule *rule)
     return g_steal_pointer(&name);
 }
 
-/* Conflicts stand in one of the two rows; both show them. */
+/* A conflict is stored in one of its two rows and listed for both. */
 static void
 catalogue_add_rules(JsonObject *object, const MtRow *row)
 {
@@ -86,7 +87,7 @@ catalogue_add_rules(JsonObject *object, const MtRow *row)
     json_object_set_array_member(object, "conflicts", conflicts);
 }
 
-/* @qmp is the name or command by which QEMU sets @row. */
+/* Returns the QMP name or the command with which QEMU sets @row. */
 static JsonObject *
 catalogue_row_to_json(const MtRow *row, MtRelease release, const char *qmp)
 {
@@ -103,7 +104,7 @@ catalogue_row_to_json(const MtRow *row, MtRelease release, const char *qmp)
     mt_json_set_text(object, "unit", mt_unit_to_string(row->unit));
     if (row->type == MT_TYPE_INT || row->type == MT_TYPE_ULLONG) {
         catalogue_set_number(object, "min", row, row->min);
-        /* No number in JSON is larger than that. */
+        /* JSON has no larger integers. */
         if (row->max > G_MAXINT64)
             json_object_set_null_member(object, "max");
         else
@@ -145,8 +146,8 @@ catalogue_row_to_json(const MtRow *row, MtRelease release, const char *qmp)
     return object;
 }
 
-/* How the QEMU of @caps sets @row, be it under an older name or by an older
- * command; NULL if it does not have the row. */
+/* Describes how the QEMU of @caps sets @row, also under an older name or
+ * with an older command. NULL if that QEMU does not have the row. */
 static const char *
 catalogue_find_qmp(const MtCaps *caps, const MtRow *row)
 {
@@ -181,7 +182,7 @@ migtune_catalogue_to_json(const char *release_text, GError **error)
         const MtRow *row = mt_row(i);
         const char *qmp = row->qmp;
 
-        /* A release has one name for each setting, today's. */
+        /* A release lists each setting once, under its present name. */
         if (caps && qmp) {
             qmp = row->renamed_to == MT_PARAM_NONE
                       ? catalogue_find_qmp(caps, row) : NULL;
@@ -244,7 +245,7 @@ migtune_typed_param_format(const virTypedParameter *param)
     return value ? mt_value_format(row, value) : mt_typed_to_text(param);
 }
 
-/* One `NAME=VALUE` word. */
+/* Parses one `NAME=VALUE` word. */
 static gboolean
 catalogue_parse_word(const char *word, virTypedParameterPtr param,
                      GError **error)
@@ -283,13 +284,14 @@ catalogue_parse_word(const char *word, virTypedParameterPtr param,
 
     spelling = qmp ? MT_SPELLING_QMP : MT_SPELLING_OURS;
     value = mt_value_parse(row, spelling, equals + 1, &cause);
-    /* An empty text clears a setting in the API, and is a mistake here. */
+    /* In the API an empty text clears a setting; on the command line it is
+     * an error. */
     if (!equals[1] && row->type == MT_TYPE_STRING) {
         g_propagate_error(error, g_steal_pointer(&cause));
         return FALSE;
     }
-    /* A wrong value stays text, so that a plan reports all mistakes at once.  So
-     * does a rate that is not a whole number of MiB/s. */
+    /* A wrong value is kept as text, so that a plan reports all errors at
+     * once, and so is a rate that is not a whole number of MiB/s. */
     if (!value || !mt_value_to_typed(row, spelling, value, name, param)) {
         g_strlcpy(param->field, name, sizeof(param->field));
         param->type = VIR_TYPED_PARAM_STRING;

@@ -424,8 +424,9 @@ mt_domain_check_running(MigtuneDomain *domain, GError **error)
         return TRUE;
 
     migtune_error_set(error, MIGTUNE_ERROR_NOT_RUNNING,
-                      _("%s is not running: start it, or use --config for "
-                        "what is kept for its next start"),
+                      _("%s is not running; start it first "
+                        "('migrate-setparameters --config' keeps settings for "
+                        "its next start)"),
                       domain->name);
     return FALSE;
 }

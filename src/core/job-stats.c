@@ -203,7 +203,7 @@ stats_add(GPtrArray *stats, const char *qmp, JsonNode *node)
     g_ptr_array_add(stats, stat);
 }
 
-/* Every member that is no object, in depth. */
+/* Every member that is not an object, recursively. */
 static void
 stats_walk(GPtrArray *stats, JsonObject *object, const char *prefix,
            guint depth)

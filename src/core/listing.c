@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a domain has, line by line, under the names that people use: something
- * that this QEMU calls by an experimental name is listed as what it is now.
+ * Lists the settings of a domain, one a line, under their present names: a
+ * setting that this QEMU has under an experimental name is listed under its
+ * stable name.
  */
 #include "config.h"
 
@@ -17,7 +18,8 @@ listed_free(MtListed *listed)
     g_free(listed);
 }
 
-/* The entry of @row, be it under an older or a newer name. */
+/* Returns the entry of @row, also if QEMU has it under an older or newer
+ * name. */
 static const MtCapsEntry *
 listing_entry(const MtCaps *caps, const MtRow *row)
 {

@@ -50,7 +50,7 @@ lookup_visit(gpointer data, gpointer user_data)
         domain = mt_domain_open(each->conn, data, each->cancellable, &error);
     else
         migtune_error_set(&error, MIGTUNE_ERROR_CANCELLED,
-                          _("cancelled before this domain was asked"));
+                          _("cancelled before this guest was queried"));
     each->func(data, domain, error, each->user_data);
 }
 
@@ -356,7 +356,7 @@ migtune_conn_lookup(MigtuneConn *conn, const char *name,
         lookup_fail_ambiguous(&lookup, error);
     else if (g_cancellable_is_cancelled(cancellable))
         migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                          _("cancelled while guests were being asked"));
+                          _("cancelled while guests were being queried"));
     else
         lookup_fail(&lookup, n_keys, error);
 

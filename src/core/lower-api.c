@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The public lowering: one of a plan, with the domain of that plan.
+ * The public lowering of a plan for libvirt, with the domain of that plan.
  */
 #include "config.h"
 
@@ -17,7 +17,7 @@ struct _MigtuneLowering {
 
 G_DEFINE_TYPE(MigtuneLowering, migtune_lowering, G_TYPE_OBJECT)
 
-/* The release of libvirt that the guest is to be migrated by. */
+/* The release of libvirt that is to migrate the guest. */
 static MtRelease
 lower_release(MigtunePlan *plan, const char *libvirt, GError **error)
 {
@@ -35,20 +35,22 @@ lower_release(MigtunePlan *plan, const char *libvirt, GError **error)
     }
     if (!version) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          _("for which libvirt? Without a guest of libvirt "
-                            "its release must be given, such as 9.0"));
+                          _("the libvirt release is needed, such as 9.0, "
+                            "because the guest is not managed by libvirt"));
         return MT_RELEASE_NONE;
     }
     release = mt_release_parse(version);
     if (release == MT_RELEASE_NONE)
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
-                          _("'%s' is no release of libvirt; one is 9.0"),
+                          _("'%s' is not a libvirt release; expected a number "
+                            "such as 9.0"),
                           version);
 
     return release;
 }
 
-/* Failures after which it is of no use to go on without an answer. */
+/* Errors after which the lowering fails; all other errors mean that
+ * libvirt's answer is not known. */
 static gboolean
 lower_is_over(const GError *error)
 {
@@ -58,9 +60,9 @@ lower_is_over(const GError *error)
 }
 
 /*
- * Asks the libvirt of the guest what of @ask it takes.  FALSE when it cannot
- * be asked, with the reason if there is somebody to ask; an error if that is
- * the end of it.
+ * Asks the libvirt of the guest which settings of @ask it supports. Returns
+ * FALSE if libvirt cannot be asked, with the reason if there is a libvirt; sets
+ * @error if the lowering has to fail.
  */
 static gboolean
 lower_ask(MigtunePlan *plan, MtLowerAsk *ask, char **ret_why, GError **error)
@@ -86,7 +88,8 @@ lower_ask(MigtunePlan *plan, MtLowerAsk *ask, char **ret_why, GError **error)
     return FALSE;
 }
 
-/* For that release, or for the libvirt of the guest when it is not given. */
+/* Lowers for the given release, or for the libvirt of the guest if there is
+ * none. */
 static MtLowering *
 lower_plan(MigtunePlan *plan, const char *libvirt, MtRelease release,
            GError **error)
@@ -105,8 +108,8 @@ lower_plan(MigtunePlan *plan, const char *libvirt, MtRelease release,
     lowering = mt_lowering_new(inner, release, answered ? ask : NULL);
     if (why)
         lowering->remark = g_strdup_printf(
-            _("libvirt could not be asked what it takes, so its release "
-              "alone was gone by: %s"),
+            _("libvirt could not report what it supports; only its release "
+              "number was used: %s"),
             why);
 
     return lowering;
@@ -132,9 +135,9 @@ migtune_plan_lower(MigtunePlan *plan, const char *libvirt,
     }
     if (domain && domain->identity.inactive) {
         migtune_error_set(error, MIGTUNE_ERROR_NOT_RUNNING,
-                          _("%s is not running, so that nobody knows what its "
-                            "QEMU can do: start it, or give the releases of "
-                            "QEMU and libvirt in place of it"),
+                          _("%s is not running, so the abilities of its QEMU "
+                            "are not known: start the guest, or give the "
+                            "releases of QEMU and libvirt instead"),
                           domain->name);
         return NULL;
     }

@@ -211,9 +211,8 @@ plan_warn_interrupted(MtPlan *plan, MtJournal *journal)
     if (former && interrupted)
         g_ptr_array_add(
             plan->warnings,
-            g_strdup(_("an earlier change of this guest was cut off before it "
-                       "ended; 'reset --previous' leads back to the state "
-                       "before it")));
+            g_strdup(_("an earlier change of this guest was interrupted; "
+                       "'reset --previous' restores the state before it")));
 }
 
 /* Plans for the guest that runs. */
@@ -385,15 +384,13 @@ plan_new_reset(MigtuneDomain *domain, gboolean defaults, GError **error)
         migtune_error_set(
             error, MIGTUNE_ERROR_NOT_FOUND,
             domain->conn->options.no_monitor
-                ? _("no earlier change of %s by this user with "
-                    "--no-monitor is remembered; libvirt has no "
-                    "function of its own for going back on others, "
-                    "and --no-monitor leaves nothing else; QEMU's "
-                    "defaults of what libvirt has functions for are "
-                    "to be had with 'reset --defaults'")
-                : _("no earlier change of %s by this user is "
-                    "remembered; QEMU's defaults are to be had with "
-                    "'reset --defaults'"),
+                ? _("no earlier change of %s by this user with --no-monitor is "
+                    "recorded; changes made through QEMU's monitor cannot be "
+                    "undone with --no-monitor; 'reset --defaults' restores "
+                    "QEMU's defaults of the settings for which libvirt has "
+                    "functions")
+                : _("no earlier change of %s by this user is recorded; use "
+                    "'reset --defaults' to restore QEMU's defaults"),
             domain->name);
         return NULL;
     }
@@ -659,7 +656,8 @@ plan_restore_kept(MigtunePlan *plan, const MtKeptChange *inverse,
     first = g_strdup(error && *error ? (*error)->message : "");
     g_clear_error(error);
     migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
-                      _("%s; and what is kept could not be restored: %s"),
+                      _("%s; the former kept settings could not be restored: "
+                        "%s"),
                       first, cause->message);
 }
 

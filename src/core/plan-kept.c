@@ -65,7 +65,7 @@ mt_plan_new_later(MigtuneDomain *domain, const virTypedParameter *params,
     if (!domain->identity.inactive &&
         mt_domain_get_caps(domain, FALSE, &failure))
         return plan_new_fresh(domain, params, n_params, policy);
-    /* A guest may have ended since it was opened; its definition remains. */
+    /* The guest may have ended after it was opened; its definition remains. */
     if (failure && !g_error_matches(failure, MIGTUNE_ERROR,
                                     MIGTUNE_ERROR_NOT_RUNNING)) {
         g_propagate_error(error, g_steal_pointer(&failure));
@@ -75,9 +75,9 @@ mt_plan_new_later(MigtuneDomain *domain, const virTypedParameter *params,
     plan = mt_plan_new_unseen(domain->name, params, n_params, policy);
     g_ptr_array_add(
         plan->warnings,
-        g_strdup_printf(_("%s is not running: names, types and ranges "
-                          "were checked; what its QEMU makes of the rest "
-                          "is seen when it starts"),
+        g_strdup_printf(_("%s is not running: only names, types and ranges "
+                          "were checked, because the abilities of its QEMU are "
+                          "not known before it starts"),
                         domain->name));
     return plan;
 }
@@ -95,8 +95,8 @@ plan_find_wish(const MtPlan *plan, const MtRow *row)
     return NULL;
 }
 
-/* The kept settings that @plan does not request anew, followed by room for
- * @n_more. */
+/* Returns the kept settings that @plan does not request again, in an array
+ * with room for @n_more. */
 static virTypedParameterPtr
 plan_params_besides(const MtPlan *plan, const MtKept *kept, int n_more,
                     int *ret_n)
@@ -132,7 +132,7 @@ plan_take_refusals(MtPlan *plan, const MtPlan *both)
         mt_wish_refuse(
             wish, refused->error->code,
             migtune_error_get_field(refused->error, MIGTUNE_ERROR_FIELD_RULE),
-            _("together with what is kept already: %s"),
+            _("together with the settings that are already kept: %s"),
             refused->error->message);
         taken = TRUE;
     }
@@ -157,20 +157,22 @@ mt_plan_check_together(MtPlan *plan, MigtuneDomain *domain, const MtKept *kept,
     all = plan_params_besides(plan, kept, n_params, &n);
     if (n > 0) {
         before = plan_new_fresh(domain, all, n, policy);
-        /* The caller owns these: they are not released with the others. */
+        /* These requests belong to the caller and are not freed with the
+         * others. */
         memcpy(all + n, params, n_params * sizeof(*params));
         both = plan_new_fresh(domain, all, n + n_params, policy);
     }
     if (before && !mt_plan_check(before, &older))
         g_ptr_array_add(
             plan->warnings,
-            g_strdup_printf(_("what is kept already cannot be had: %s"),
+            g_strdup_printf(_("the settings that are already kept are not "
+                              "supported: %s"),
                             older->message));
     if (both && !mt_plan_check(both, &cause) &&
         !plan_take_refusals(plan, both) && !older && plan->wishes->len > 0)
         mt_wish_refuse(
             g_ptr_array_index(plan->wishes, plan->wishes->len - 1), cause->code,
-            NULL, _("together with what is kept already: %s"), cause->message);
+            NULL, _("together with the settings that are already kept: %s"), cause->message);
     if (!mt_plan_check(plan, NULL))
         mt_plan_hold_back(plan);
     migtune_typed_params_free(all, n);
@@ -227,8 +229,9 @@ mt_domain_kept_for_plan(MigtuneDomain *domain, MigtuneDriverKept which,
 
     if (which == MIGTUNE_DRIVER_KEPT_LIVE && !mt_domain_keeps_live(domain)) {
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          _("nothing is kept with %s while it runs but what "
-                            "is in force in it; use --config"),
+                          _("settings that are stored with the running guest "
+                            "%s must be in force in it; use --config to keep "
+                            "settings for later starts"),
                           domain->name);
         return NULL;
     }
@@ -258,8 +261,8 @@ record_change(MigtuneDomain *domain, MtPlan *plan, const MtKeptChange *change)
         return;
 
     g_ptr_array_add(plan->warnings,
-                    g_strdup_printf(_("it is in force, but could not be noted "
-                                      "with the guest: %s"),
+                    g_strdup_printf(_("it is in force, but could not be "
+                                      "recorded with the guest: %s"),
                                     error->message));
 }
 
@@ -275,7 +278,7 @@ mt_domain_record_set(MigtuneDomain *domain, MtPlan *plan)
     record_change(domain, plan, change);
 }
 
-/* Whether @entry is not in force any more. */
+/* Returns whether @entry is no longer in force. */
 static gboolean
 record_is_stale(MigtuneDomain *domain, const MtKeptEntry *entry)
 {

@@ -18,16 +18,16 @@
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
-/* The parts of a report. */
+/* The data from which a report is made. */
 typedef struct {
     MigtuneDomain *domain;
     MtTargets shows;
-    MtState *state;      /* NULL: the report is about kept settings only */
-    MtKept *kept;        /* NULL: it cannot be read */
-    MtPlan *kept_plan;   /* NULL: nothing is kept */
-    MtPlan *noted_plan;  /* NULL: nothing is noted with the guest */
-    gboolean noted;      /* it was looked for */
-    GPtrArray *findings; /* of texts */
+    MtState *state;      /* NULL if only kept settings are reported */
+    MtKept *kept;        /* NULL if the kept settings cannot be read */
+    MtPlan *kept_plan;   /* NULL if there are no kept settings */
+    MtPlan *noted_plan;  /* NULL if no settings are recorded with the running guest */
+    gboolean noted;      /* noted_plan has been looked up */
+    GPtrArray *findings; /* strings */
 } Report;
 
 static void
@@ -42,8 +42,8 @@ report_clear(Report *report)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Report, report_clear)
 
-/* Plans without an intention: to see what is so already.  NULL when there is
- * nothing to plan, or the guest could not be asked. */
+/* Plans kept settings for comparison only; the plan is never applied.
+ * Returns NULL if there are no settings or the guest could not be asked. */
 static MtPlan *
 report_plan(const Report *report, const MtKept *kept)
 {
@@ -123,7 +123,8 @@ report_begin(Report *report, MigtuneDomain *domain, unsigned int flags,
     return TRUE;
 }
 
-/* The value that @plan wants for @row, unless only to make room. */
+/* Returns the value that @plan gives to @row; NULL also if the plan only
+ * changes the row because another setting excludes it. */
 static const MtValue *
 report_wanted(const MtPlan *plan, const MtRow *row)
 {
@@ -150,7 +151,7 @@ report_wish(const MtPlan *plan, const MtRow *row)
     return NULL;
 }
 
-/* Whether @wish is as it would be when it is brought into force. */
+/* Returns whether all values that @wish asks for are in force. */
 static gboolean
 report_has(const Report *report, const MtPlan *plan, const MtWish *wish)
 {
@@ -168,7 +169,8 @@ report_has(const Report *report, const MtPlan *plan, const MtWish *wish)
     return TRUE;
 }
 
-/* What was noted with the guest when it was set; looked for when needed. */
+/* Returns the settings that were recorded with the running guest, which are
+ * looked up at the first call. */
 static const MtPlan *
 report_get_noted(Report *report)
 {
@@ -184,8 +186,8 @@ report_get_noted(Report *report)
     return report->noted_plan;
 }
 
-/* Whether it is what something has that nobody has set, where that is not in
- * the catalogue. */
+/* Returns whether @value is an empty one, as QEMU reports for settings that
+ * have no default in the catalogue. */
 static gboolean
 report_is_nothing(const MtValue *value)
 {
@@ -195,8 +197,9 @@ report_is_nothing(const MtValue *value)
 }
 
 /*
- * Whether libvirt has undone what was set by hand: all capabilities that it
- * knows are off after a migration, on both sides and however that ended.
+ * Returns whether libvirt has undone a setting: after a migration, on both
+ * sides and also if it failed, libvirt switches off all capabilities that it
+ * knows.
  */
 static gboolean
 report_is_undone(Report *report, const MtRow *row, const MtValue *value)
@@ -236,7 +239,8 @@ report_row_from(Report *report, const MtRow *row, const MtValue *value)
     return "set";
 }
 
-/* What decides on `compression`; NULL when nothing does. */
+/* Returns the row that determines the value of `compression`; NULL if no
+ * method is in force. */
 static const MtRow *
 report_compression_part(Report *report)
 {
@@ -255,7 +259,7 @@ report_compression_part(Report *report)
     return NULL;
 }
 
-/* Where what makes up `compression` comes from; @part decides on it. */
+/* Returns the origin of the value of `compression`, which @part determines. */
 static const char *
 report_compression_from(Report *report, const MtRow *part)
 {
@@ -281,7 +285,7 @@ report_set_value(JsonObject *object, const char *member, const MtRow *row,
         json_object_set_null_member(object, member);
 }
 
-/* The members that do not depend on what is kept. */
+/* Adds the members that do not depend on kept settings. */
 static JsonObject *
 report_new_line(const char *name, const MtRow *row, MtSpelling spelling,
                 const MtCapsEntry *entry, const MtValue *value,
@@ -311,7 +315,7 @@ report_new_line(const char *name, const MtRow *row, MtSpelling spelling,
     return object;
 }
 
-/* What is kept about @row, beside what is in force. */
+/* Adds the kept value of @row and whether it is in force. */
 static void
 report_add_kept(const Report *report, JsonObject *object, const MtRow *row,
                 const MtValue *value)
@@ -339,13 +343,14 @@ report_why(const MtLowerRow *lower, const MtRow *row, const MtValue *value)
         return _(lower->why);
     if (row->kind == MT_KIND_CAPABILITY && row->def &&
         mt_value_is(row, value, row->def))
-        return _("libvirt has it on only in a migration that asks for it");
+        return _("libvirt switches it on only during a migration that asks for "
+                 "it");
 
-    return _("libvirt sets it for a migration, and puts back what was there "
-             "when that ends");
+    return _("libvirt sets it at the start of a migration and restores the "
+             "former value at its end");
 }
 
-/* Where libvirt has set it: why. */
+/* Adds the reason why libvirt has set the value. */
 static void
 report_add_why(const Report *report, JsonObject *object, const MtRow *row,
                const MtValue *value)
@@ -380,7 +385,7 @@ report_live_line(Report *report, const MtListed *listed)
     return object;
 }
 
-/* Whether a line of @array is about @name. */
+/* Returns whether a line of @array has the name @name. */
 static gboolean
 report_lists(JsonArray *array, const char *name)
 {
@@ -394,7 +399,8 @@ report_lists(JsonArray *array, const char *name)
     return FALSE;
 }
 
-/* What is kept and not in this QEMU, or not in force because there is none. */
+/* Adds the kept settings that this QEMU does not support, or all of them if
+ * the guest does not run. */
 static JsonObject *
 report_kept_line(const Report *report, const MtWish *wish)
 {
@@ -429,7 +435,7 @@ report_kept_line(const Report *report, const MtWish *wish)
     return object;
 }
 
-/* Whether a wish is among @names, or of the kind that @flags wants. */
+/* Returns whether @wish is one of @names, or of a kind that @flags select. */
 static gboolean
 report_wants(const MtWish *wish, const char *const *names, unsigned int flags)
 {
@@ -545,7 +551,7 @@ report_to_typed(const MtRow *row, MtSpelling spelling, const MtValue *value,
            mt_value_to_typed(row, MT_SPELLING_QMP, value, row->qmp, param);
 }
 
-/* What is kept, as typed parameters. */
+/* Returns kept settings as typed parameters. */
 static gboolean
 report_get_kept(MigtuneDomain *domain, const char *const *names,
                 unsigned int flags, virTypedParameterPtr *params, int *nparams,
@@ -596,8 +602,8 @@ migtune_domain_get_parameters(MigtuneDomain *domain, const char *const *names,
         return FALSE;
     if (report.shows == (MT_TARGET_LIVE | MT_TARGET_CONFIG)) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          _("live and config exclude each other here; a "
-                            "report compares them"));
+                          _("live and config exclude each other in this call; "
+                            "migtune_domain_report() compares them"));
         return FALSE;
     }
     if (!report.state)

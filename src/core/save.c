@@ -207,8 +207,7 @@ put_back(MigtuneDomain *domain, Former *former, GError **error)
     g_clear_pointer(&former->capabilities, json_array_unref);
     if (!ok)
         migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
-                          _("%s: migration settings could not be put back: "
-                            "%s"), domain->name, first->message);
+                          _("%s: migration settings could not be restored: %s"), domain->name, first->message);
 
     return ok;
 }
@@ -305,7 +304,7 @@ save_failed(Save *s, const char *status, GError **error)
                       _("%s: the migration into the file is '%s': %s"),
                       s->domain->name, status,
                       why && strcmp(why, "none") != 0 ? why
-                      : _("QEMU says no reason"));
+                      : _("QEMU gives no reason"));
     return FALSE;
 }
 
@@ -584,8 +583,8 @@ migtune_domain_save(MigtuneDomain *domain, const char *path,
         return NULL;
     if (strcmp(state, "inmigrate") == 0 || strcmp(state, "postmigrate") == 0) {
         migtune_error_set(error, MIGTUNE_ERROR_CONFLICT,
-                          _("%s: the guest is in state '%s' and has nothing "
-                            "to save"), domain->name, state);
+                          _("%s: the guest is in state '%s' and cannot be "
+                            "saved"), domain->name, state);
         return NULL;
     }
 
@@ -675,7 +674,7 @@ restore_wait(MigtuneDomain *domain, GError **error)
         g_free(state);
         if (g_get_monotonic_time() > end) {
             migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
-                              _("%s: the guest does not take up its state"),
+                              _("%s: the guest did not load its state"),
                               domain->name);
             return NULL;
         }
@@ -718,7 +717,7 @@ restore_run(Restore *r, MtInput *in, const char *path, const MtFileKind *kind,
     state = restore_wait(r->domain, error);
     if (!state) {
         g_prefix_error(error, "%s",
-                       _("the guest did not take the state in the file: "));
+                       _("the guest could not load the state in the file: "));
         return NULL;
     }
     if (strcmp(state, "paused") == 0 && restore_was_running(kind, image)) {

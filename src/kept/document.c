@@ -2,15 +2,15 @@
 /*
  * Kept settings as a document.
  *
- * The tree that was read is what is changed and written: what is not
- * understood stays in its place.  The schema is built in, so that reading does
- * not depend on where it was installed.  It says whether a document is right,
- * but not in words that help, so the same rules are gone through by hand for
- * findings, each with its line; a document that only the schema faults gets
- * the schema's words.
+ * A change is made in the tree that was read, so that elements of newer
+ * versions are preserved. The schema is built in, so that reading does not
+ * depend on an installed file. Its error messages are of little help, so the
+ * same rules are checked here, with a line and a message for each finding; only
+ * a document that these checks accept and the schema does not gets the message
+ * of the schema.
  *
- * Nothing is loaded for a document: no network, no DTD, no entities.  It is
- * UTF-8, whatever it says of itself.
+ * A document loads nothing: no network, no DTD, no entities. It is read as
+ * UTF-8, whatever its declaration says.
  */
 #include "config.h"
 
@@ -43,8 +43,8 @@ static const char kept_schema[] =
 #include "kept/settings.rng.h"
     ;
 
-/* libxml2 sets up its tables of types when they are used for the first time,
- * without a lock of its own. */
+/* libxml2 initializes its tables of types at their first use, without a
+ * lock. */
 static GMutex document_lock;
 
 static void
@@ -113,7 +113,7 @@ static void G_GNUC_PRINTF(3, 4)
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
-    /* What libxml2 says quotes what it found. */
+    /* Messages of libxml2 contain text of the document. */
     finding->message = g_utf8_make_valid(text, -1);
     finding->line = line;
     g_ptr_array_add(kept->findings, finding);
@@ -127,7 +127,7 @@ kept_is_ours(const xmlNode *node, const char *name)
            strcmp((const char *)node->name, name) == 0;
 }
 
-/* An attribute without a namespace; NULL when it is not there. */
+/* Returns an attribute without a namespace; NULL if there is none. */
 static char *
 kept_get_attribute(xmlNode *node, const char *name)
 {
@@ -149,7 +149,7 @@ kept_is_name(const char *name)
     return *name && strlen(name) <= KEPT_NAME_MAX;
 }
 
-/* Text that is not white is a fault of @parent. */
+/* Text other than white space is an error in @parent. */
 static void
 kept_scan_text(MtKept *kept, const xmlNode *node, const char *parent)
 {
@@ -161,7 +161,7 @@ kept_scan_text(MtKept *kept, const xmlNode *node, const char *parent)
         return;
 
     text = g_strstrip(g_strdup((const char *)node->content));
-    /* libxml2 tells the line in which a text ends. */
+    /* libxml2 stores the line in which a text ends. */
     for (const char *at = strstr((const char *)node->content, text); *at; at++)
         line += *at == '\n';
     line = MAX(xmlGetLineNo(node) - line, 1);
@@ -185,14 +185,14 @@ kept_scan_parameter(MtKept *kept, xmlNode *node)
         kept_find_fault(kept, line, _("<parameter> without a name"));
     else if (!kept_is_name(name))
         kept_find_fault(kept, line,
-                        _("'%s' is no name of a parameter: it has 1 to %d "
-                          "letters of ASCII, and no blanks"),
+                        _("'%s' is not a parameter name; a name has 1 to %d "
+                          "ASCII letters and no spaces"),
                         name, KEPT_NAME_MAX);
     else if (!value)
         kept_find_fault(kept, line, _("<parameter name='%s'> without a value"),
                         name);
     else if (mt_kept_find(kept, name))
-        kept_find_fault(kept, line, _("%s is there twice, first in line %u"),
+        kept_find_fault(kept, line, _("%s occurs twice, first in line %u"),
                         name, mt_kept_find(kept, name)->line);
     for (const xmlNode *at = node->children; at; at = at->next) {
         kept_scan_text(kept, at, "parameter");
@@ -210,7 +210,7 @@ kept_scan_parameter(MtKept *kept, xmlNode *node)
     g_ptr_array_add(kept->entries, entry);
 }
 
-/* Finds wishes, and what is wrong. */
+/* Collects the settings and the findings. */
 static void
 kept_scan(MtKept *kept)
 {
@@ -244,12 +244,12 @@ kept_take_schema_error(void *data, xmlErrorPtr error)
     MtKept *kept = data;
     g_autofree char *message = g_strdup(error->message ? error->message : "");
 
-    /* The first is the cause of the others. */
+    /* Later findings follow from the first one. */
     if (kept->findings->len == 0)
         kept_find_fault(kept, MAX(error->line, 1), "%s", g_strchomp(message));
 }
 
-/* Compares with the schema; of use only where no finding tells it better. */
+/* Compares with the schema if there are no other findings. */
 static void
 kept_validate(MtKept *kept)
 {
@@ -265,7 +265,7 @@ kept_validate(MtKept *kept)
     xmlRelaxNGSetValidStructuredErrors(valid, kept_take_schema_error, kept);
     if (xmlRelaxNGValidateDoc(valid, kept->doc) != 0 &&
         kept->findings->len == 0)
-        kept_find_fault(kept, 1, _("it does not fit the schema"));
+        kept_find_fault(kept, 1, _("it does not match the schema"));
     xmlRelaxNGFreeValidCtxt(valid);
     xmlRelaxNGFree(schema);
     xmlRelaxNGFreeParserCtxt(parser);
@@ -287,7 +287,7 @@ static void G_GNUC_PRINTF(4, 5) kept_refuse(GError **error, const char *where,
                       where, line, valid);
 }
 
-/* A document type is the way to entities and to other files. */
+/* A document type could refer to entities and to other files. */
 static void
 kept_refuse_doctype(void *data, const xmlChar *name, const xmlChar *public_id,
                     const xmlChar *system_id)
@@ -322,10 +322,10 @@ kept_read(const char *text, gsize length, const char *where, GError **error)
     } else if (!doc) {
         const xmlError *cause = xmlCtxtGetLastError(parser);
         g_autofree char *message = g_strdup(
-            cause && cause->message ? cause->message : _("nothing is there"));
+            cause && cause->message ? cause->message : _("the document is empty"));
 
         kept_refuse(error, where, cause ? MAX(cause->line, 1) : 1,
-                    _("this is no XML: %s"), g_strchomp(message));
+                    _("this is not XML: %s"), g_strchomp(message));
     }
     xmlFreeParserCtxt(parser);
 
@@ -342,7 +342,7 @@ mt_kept_parse(const char *text, gsize length, const char *where, GError **error)
 
     if (length > MT_KEPT_MAX_BYTES) {
         kept_refuse(error, where, 1,
-                    _("%zu bytes are too many; accepted: up to %d"), length,
+                    _("%zu bytes; the maximum is %d"), length,
                     MT_KEPT_MAX_BYTES);
         return NULL;
     }
@@ -440,7 +440,7 @@ mt_kept_policy(const MtKept *kept)
     return kept->policy;
 }
 
-/* The element of a wish; NULL when there is none. */
+/* Returns the element of a setting; NULL if there is none. */
 static xmlNode *
 kept_find_node(const MtKept *kept, const char *name)
 {
@@ -458,7 +458,7 @@ kept_find_node(const MtKept *kept, const char *name)
     return NULL;
 }
 
-/* Adds an element as the last one, on a line of its own. */
+/* Appends an element on a line of its own. */
 static xmlNode *
 kept_add_node(const MtKept *kept)
 {
@@ -476,7 +476,7 @@ kept_add_node(const MtKept *kept)
     return node;
 }
 
-/* Whether XML has every character of @text. */
+/* Returns whether every character of @text is allowed in XML. */
 static gboolean
 kept_is_text(const char *text)
 {
@@ -537,7 +537,7 @@ mt_kept_remove(MtKept *kept, const char *name)
     if (!node)
         return FALSE;
 
-    /* Its line goes with it. */
+    /* Removes the line of the element, too. */
     if (before && before->type == XML_TEXT_NODE && xmlIsBlankNode(before)) {
         xmlUnlinkNode(before);
         xmlFreeNode(before);

@@ -2,79 +2,79 @@
 #pragma once
 
 /*
- * Kept settings as a document: wishes, by name and value as people type them,
- * and what to do about those that cannot be had exactly.
+ * Kept settings as a document: settings by name and value, as they are typed,
+ * and the policy for those that a QEMU does not support exactly.
  *
- * The form is described by settings.rng.  What a newer migtune or a person
- * added is left where it is when the document is changed.
+ * settings.rng describes the form. A change leaves all other content of the
+ * document in its place.
  */
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-/* One that is as good as any to read; a real one has some 500 bytes. */
+/* Limit of the size; a typical document has 500 bytes. */
 #define MT_KEPT_MAX_BYTES (256 * 1024)
 
 typedef struct _MtKept MtKept;
 
-/* One wish. */
+/* One setting. */
 typedef struct {
     char *name;
     char *value;
-    guint line;                 /* of the document, from 1 */
+    guint line;                 /* in the document, from 1 */
 } MtKeptEntry;
 
-/* Something that is wrong with a document. */
+/* An error in a document. */
 typedef struct {
     guint line;
     char *message;
 } MtKeptFinding;
 
-/* One with nothing in it. */
+/* Creates an empty document. */
 MtKept *mt_kept_new(void);
 
 /*
- * Reads a document.  NULL with MIGTUNE_ERROR_INVALID_VALUE when it is no XML
- * or something else than kept settings; @where says where it is, as in
+ * Reads a document. Returns NULL with MIGTUNE_ERROR_INVALID_VALUE if it is not
+ * XML or has another root element; @where names its place in messages, as in
  * "FILE" or "the metadata of web1".
  *
- * What is only partly wrong can be read: see mt_kept_findings().
+ * A document with errors in some elements can be read: see mt_kept_findings().
  */
 MtKept *mt_kept_parse(const char *text, gsize length, const char *where,
                       GError **error);
 void mt_kept_free(MtKept *kept);
 
-/* What is wrong with it, an array of MtKeptFinding that is empty if all is
- * well; belongs to @kept. */
+/* The errors in the document, an array of MtKeptFinding, which belongs to
+ * @kept. */
 const GPtrArray *mt_kept_findings(const MtKept *kept);
 
-/* FALSE with one error that tells of all findings. */
+/* Returns FALSE, with an error that lists all findings, if there are any. */
 gboolean mt_kept_check(const MtKept *kept, GError **error);
 
 const char *mt_kept_where(const MtKept *kept);
 
-/* The wishes in their order; what a finding is about is not among them. */
+/* The settings in their order, without those that have a finding. */
 guint mt_kept_size(const MtKept *kept);
 const MtKeptEntry *mt_kept_nth(const MtKept *kept, guint nth);
 const MtKeptEntry *mt_kept_find(const MtKept *kept, const char *name);
 
 /* "strict", "substitute" or "best-effort"; NULL if there is none. */
 const char *mt_kept_policy(const MtKept *kept);
-/* Removes it with NULL. */
+/* NULL removes the policy. */
 void mt_kept_set_policy(MtKept *kept, const char *policy);
 
-/* FALSE with an error for a value that XML cannot hold. */
+/* Returns FALSE with an error if XML cannot contain the value. */
 gboolean mt_kept_put(MtKept *kept, const char *name, const char *value,
                      GError **error);
 
-/* Whether there was one. */
+/* Returns whether the setting existed. */
 gboolean mt_kept_remove(MtKept *kept, const char *name);
 
-/* Whether anything is in it, be it only something of a newer migtune. */
+/* Returns whether the document has any content, also that of newer versions. */
 gboolean mt_kept_is_empty(const MtKept *kept);
 
-/* The text of the whole document, or of its element alone. */
+/* The text of the whole document, or only of its element. */
 char *mt_kept_to_file(const MtKept *kept);
 char *mt_kept_to_element(const MtKept *kept);
 

@@ -185,12 +185,12 @@ mt_store_lock(const char *path, guint timeout_ms, GCancellable *cancellable,
 
     if (!g_path_is_absolute(path)) {
         migtune_error_set(error, MIGTUNE_ERROR_IO,
-                          _("kept settings have no place: neither HOME nor "
-                            "XDG_CONFIG_HOME is an absolute path"));
+                          _("there is no directory for kept settings: neither "
+                            "HOME nor XDG_CONFIG_HOME is an absolute path"));
         return -1;
     }
     if (g_mkdir_with_parents(dir, 0700) < 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot make %s: %s"), dir,
+        migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot create %s: %s"), dir,
                           g_strerror(errno));
         return -1;
     }

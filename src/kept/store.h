@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Kept settings of domains that nobody else keeps anything for: one file a
+ * Kept settings of domains whose driver does not keep them: one file for each
  * domain in $XDG_CONFIG_HOME/migtune.
  */
 
@@ -12,20 +12,20 @@ G_BEGIN_DECLS
 
 /*
  * The file of a domain, by its UUID if it has one, else by @name, which is
- * escaped.  Two domains of the same user that share these share their kept
+ * escaped. Two domains of one user with the same UUID or name share their kept
  * settings.
  */
 char *mt_store_path(const char *uuid, const char *name);
 
-/* What is in it; @ret_text is NULL when there is no such file. */
+/* Reads the file; @ret_text is NULL if it does not exist. */
 gboolean mt_store_read(const char *path, char **ret_text, gsize *ret_length,
                        GError **error);
 
-/* Makes @text what is in it, readable for its owner alone; NULL removes it.
- * Who does so has the lock. */
+/* Replaces the content of the file, which only its owner can read; NULL
+ * removes the file. The caller holds the lock. */
 gboolean mt_store_write(const char *path, const char *text, GError **error);
 
-/* Waits until nobody else changes it, as mt_lock_take(). */
+/* Waits until no other process changes the file, as mt_lock_take(). */
 int mt_store_lock(const char *path, guint timeout_ms,
                   GCancellable *cancellable, GError **error);
 

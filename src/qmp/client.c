@@ -182,7 +182,8 @@ client_message(MtClient *client, const char *text, gsize length)
     switch (message->kind) {
     case MT_MESSAGE_GREETING:
         if (client->greeted) {
-            client_fail(client, MIGTUNE_ERROR_PROTOCOL, _("a second greeting came"));
+            client_fail(client, MIGTUNE_ERROR_PROTOCOL, _("QEMU sent a second "
+                                                          "greeting"));
             break;
         }
         client->greeted = TRUE;
@@ -479,12 +480,12 @@ client_greet(MtClient *client, gint64 deadline_us, GCancellable *cancellable)
 
     if (client->input->len == 0)
         client_fail(client, MIGTUNE_ERROR_BUSY,
-                    _("no greeting came within %u ms: another client holds "
+                    _("no greeting arrived within %u ms: another client holds "
                       "the monitor, and QEMU serves one client at a time"),
                     client->connect_timeout_ms);
     else
         client_fail(client, MIGTUNE_ERROR_TIMEOUT,
-                    _("only %u bytes of a greeting came within %u ms"),
+                    _("only %u bytes of a greeting arrived within %u ms"),
                     client->input->len, client->connect_timeout_ms);
 
     return FALSE;

@@ -390,7 +390,7 @@ devices_walk_json(const guint8 *sections, gsize len, JsonObject *root,
         JsonObject *object = element_object(devices, i);
 
         if (!object)
-            return walk_fail("?", r.pos, "its description is no object",
+            return walk_fail("?", r.pos, "its description is not an object",
                              error);
         if (!walk_device(&walk, &r, object, footers, error))
             return FALSE;

@@ -65,7 +65,7 @@ gboolean mt_json_get_array(JsonObject *object, const char *member,
 gboolean mt_json_get_object(JsonObject *object, const char *member,
                             JsonObject **ret, GError **error);
 
-/* Do the same, but an absent member leaves @ret unchanged and is no error. */
+/* Do the same, but an absent member leaves @ret unchanged and is not an error. */
 gboolean mt_json_opt_string(JsonObject *object, const char *member,
                             const char **ret, GError **error);
 gboolean mt_json_opt_bool(JsonObject *object, const char *member,

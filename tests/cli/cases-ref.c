@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Command lines that are about guests of the reference engine, and about
- * migrations, for which it is used.
+ * Command lines for guests of the reference engine, and for migrations between
+ * them.
  */
 #include "config.h"
 
 #include "scratch.h"
 
-/* Two guests that can migrate to each other in no time. */
+/* Two guests whose migration completes at once. */
 #define SMALL_XML                                                      \
     "printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"        \
     "<ram size=\"4MiB\" content=\"random\"/></guest>"                  \
@@ -19,13 +19,13 @@
     "migtune -c 'ref://'$PWD'/small.xml?fault=x/" fault "' "            \
     "migrate x unix:link --incoming-domain y"
 
-/* One that takes some seconds. */
+/* A guest whose migration takes some seconds. */
 #define SLOW_MIGRATE(how)                                               \
     "migtune -c " MIGRATE_SMALL "'migrate-setparameters x "             \
     "bandwidth=1MiB/s; migrate x " how "' | "                           \
     "sed -n '/^bandw/p; /migration/p; $p'"
 
-/* Guests that are held open in the background. */
+/* Guests that a background process holds open. */
 #define REF_HOLD(options)                                               \
     "export MIGTUNE_DEFAULT_URI=qmp://$PWD/s/; rm -f out; "             \
     "migtune ref --socket-dir s " options " > out & pid=$!; "           \
@@ -147,12 +147,12 @@ static const CliCase cases[] = {
             "--timeout 1' > out 2>&1 & pid=$!; "
             "until grep -qs 'time limit' out; do sleep 0.1; done; "
             "sleep 0.5; kill -TERM $pid; wait $pid; echo $?; tail -n 1 out",
-        /* On a terminal that is too narrow for the bar. */
+        /* On a terminal that is too narrow for the progress bar. */
         "script -qec \"stty cols 40; migtune -c " MIGRATE_SMALL "migrate x "
             "unix:link --incoming-domain y\" /dev/null < /dev/null | "
             "tr '\\r' '\\n' | grep '%' | sed 's/.\\[K//' | "
             "awk 'length($0) > 39 { print } END { print (NR > 0) }'",
-        /* What loses its link when the guest is over there goes on. */
+        /* A post-copy migration that loses its link is resumed. */
         "printf '%s\\n' 'migrate-setparameters x postcopy=on bandwidth=1MiB/s; "
             "migrate-setparameters y postcopy=on' 'migrate x unix:link "
             "--incoming-domain y --timeout 1 --timeout-action postcopy' "
@@ -160,22 +160,24 @@ static const CliCase cases[] = {
             "'dominfo y' | migtune -c 'ref://'$PWD'/small.xml?fault="
             "x/drop:at=2MiB' 2>&1 | sed -n '/^postcopy/p; /^migtune/p; "
             "/^memory_total/p; /^State/p; /^x: /p'",
-        /* What was stopped for it to end runs on when it fails. */
+        /* A guest that was suspended at a timeout runs on if the migration
+         * fails. */
         REF_HOLD("small.xml --fault x/drop:at=3MiB 2> /dev/null")
             "migtune -q migrate-setparameters x bandwidth=1MiB/s; "
             "migtune migrate x unix:link --incoming-domain y --timeout 1; "
             "migtune dominfo x | grep State; " REF_END,
     } },
-    /* Nothing that the command does may lose a guest. */
+    /* Neither a failure nor a signal may lose a guest. */
     { "migrate-guard", { NULL }, {
         SMALL_XML,
-        /* The two sides are compared before anything is sent. */
+        /* Both sides are compared before any command is sent. */
         "migtune -q -c " MIGRATE_SMALL "'migrate-setparameters y parallel=on; "
             "migrate x unix:link --incoming-domain y'",
         "migtune -q -c " MIGRATE_SMALL "'migrate-setparameters x parallel=on "
             "parallel.connections=4; migrate-setparameters y parallel=on; "
             "migrate x unix:link --incoming-domain y --dry-run'",
-        /* A source that cannot migrate leaves no destination listening. */
+        /* If the source cannot migrate, the destination is not told to
+         * listen. */
         "migtune -q -c " MIGRATE_SMALL "'migrate y unix:link "
             "--incoming-domain x'",
         "printf '%s\n' 'migrate-setparameters x bandwidth=1' "
@@ -196,10 +198,10 @@ static const CliCase cases[] = {
             "y/hangup:command=query-status,at=2' "
             "'migrate-setparameters x bandwidth=0; migrate x unix:link "
             "--incoming-domain y'",
-        /* The action is checked before the start. */
+        /* The action is checked before the migration starts. */
         "migtune -c " MIGRATE_SMALL "migrate x unix:link --incoming-domain y "
             "--timeout 1 --timeout-action postcopy",
-        /* QEMU waits before the switchover. */
+        /* The migration waits before the switchover until it is continued. */
         "migtune -q -c " MIGRATE_SMALL "'migrate-setparameters x "
             "pause_before_switchover=on; migrate x unix:link "
             "--incoming-domain y --continue; dominfo y' | sed -n '/^State/p'",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What --json prints: the names of its members, which are a promise to other
- * programs.
+ * The output of --json: its member names, which other programs rely on, and the
+ * schemas that describe it.
  */
 #include "config.h"
 
@@ -11,7 +11,8 @@
 
 #include "scratch.h"
 
-/* Members of the first object of @path below @node, sorted and joined. */
+/* Returns the members of the first object of @path below @node, sorted and
+ * joined. */
 static char *
 cli_members(JsonNode *node, const char *path)
 {
@@ -44,7 +45,7 @@ cli_members(JsonNode *node, const char *path)
     "why"
 #define ERROR "code command message parameter qemu"
 
-/* Names of members are a promise to other programs. */
+/* Other programs rely on the names of members. */
 static void
 test_json_members(void)
 {
@@ -119,14 +120,14 @@ test_json_members(void)
     }
 }
 
-/* What QEMU says reaches the member "qemu" of an error. */
+/* The member "qemu" of an error has QEMU's class and text. */
 static void
 test_json_qemu_error(void)
 {
     gboolean seen = FALSE;
 
-    /* Which command is the first that changes something depends on how many
-     * ask before: any refusal must keep the shape. */
+    /* The number of the first command that changes something depends on the
+     * queries before it: any refused command must give this form. */
     for (guint nth = 1; nth < 16 && !seen; nth++) {
         g_autofree char *peer = g_strdup_printf(
             WEB1("qemu-7.2") " --fail %u --class DeviceNotFound --desc oops",

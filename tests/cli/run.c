@@ -417,7 +417,7 @@ static const CliCase cases[] = {
             "> slow; chmod +x slow; text=$(" HOOK("./slow")
             " web1 started begin - < slow); echo \"$text\"; ls done",
         UNTIL_DONE "migtune -q migrate-getparameters web1 downtime",
-        /* It asks again until the guest answers. */
+        /* The hook repeats its attempt until the guest answers. */
         "rm done; migtune -q reset web1; printf '#!/bin/sh\ncase $* in "
             "*apply-config*) ;; *) exec migtune \"$@\";; esac\n"
             "echo x >> asked; "
@@ -468,7 +468,7 @@ static const CliCase cases[] = {
     } },
 };
 
-/* What is in force, as one word. */
+/* Prints the value in force as one word. */
 static char *
 cli_get_downtime(Scratch *scratch)
 {
@@ -482,8 +482,8 @@ cli_get_downtime(Scratch *scratch)
     return g_strstrip(out);
 }
 
-/* SIGINT at any time leaves the old value or the new one, and the exit status
- * tells which. */
+/* After SIGINT at any time the old or the new value is in force, and the
+ * exit status tells which. */
 static void
 test_interrupt(void)
 {
@@ -514,7 +514,7 @@ test_interrupt(void)
         g_subprocess_wait(process, NULL, NULL);
         after = cli_get_downtime(scratch);
 
-        /* Before it has begun to look after signals it is simply ended. */
+        /* Before the command handles signals, a signal ends it. */
         if (g_subprocess_get_if_exited(process) &&
             g_subprocess_get_exit_status(process) == 0) {
             g_assert_cmpstr(after, ==, number);
@@ -530,8 +530,8 @@ test_interrupt(void)
     g_assert_cmpuint(n_stopped, >, 0);
 }
 
-/* What is set, and stands in nobody's pipe yet, has been done: a signal that
- * comes then does not make it look otherwise. */
+/* The change has been made although its output is not written yet: a signal
+ * now does not change the exit status. */
 static void
 test_interrupt_too_late(void)
 {
@@ -562,7 +562,7 @@ test_interrupt_too_late(void)
             break;
         g_usleep(10000);
     }
-    /* It has nothing left to do but to write. */
+    /* Only the output is left to be written. */
     g_usleep(300000);
     g_subprocess_send_signal(process, SIGINT);
     g_usleep(100000);
@@ -574,8 +574,8 @@ test_interrupt_too_late(void)
     close(ends[0]);
 }
 
-/* Whether a locale shows German when LANGUAGE asks for it; makes one with
- * localedef where the system has none that does. */
+/* Finds a locale in which LANGUAGE selects German; makes one with localedef
+ * if the system has none. */
 static gboolean
 cli_speaks_german(Scratch *scratch, const char **env)
 {
@@ -630,8 +630,8 @@ test_german(void)
     cli_compare("german", text->str);
 }
 
-/* JSON is UTF-8 and in English in every locale; other output has the language
- * and the character set of the locale. */
+/* JSON is UTF-8 and in English in every locale; other output has the
+ * language and the character set of the locale. */
 static void
 test_charset(void)
 {
@@ -649,7 +649,7 @@ test_charset(void)
         return;
     }
 
-    /* The answer is compared byte by byte. */
+    /* The output is compared byte by byte. */
     g_free(out);
     g_free(err);
     scratch_run(scratch, "migtune explain --qemu 9.1 compression=mt "
@@ -670,7 +670,7 @@ test_charset(void)
     g_assert_nonnull(strstr(out, "(Stichwort f#r help"));
 }
 
-/* What bash would offer for a line. */
+/* Prints the completions that bash would offer for a line. */
 static void
 test_bash(void)
 {

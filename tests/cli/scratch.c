@@ -19,7 +19,7 @@ cli_build_root(void)
     return root;
 }
 
-/* The environment of whatever is run in @directory. */
+/* Returns the environment for commands in @directory. */
 GSubprocessLauncher *
 cli_launcher(const char *directory, GSubprocessFlags flags)
 {
@@ -129,7 +129,7 @@ scratch_free(Scratch *scratch)
     g_free(scratch);
 }
 
-/* @text without what differs from one run to the next. */
+/* Returns @text without the parts that differ from run to run. */
 static char *
 scratch_normalise(Scratch *scratch, const char *text)
 {
@@ -166,7 +166,7 @@ scratch_run(Scratch *scratch, const char *command, const char *const *env,
                ? g_subprocess_get_exit_status(process) : -1;
 }
 
-/* Compares with the file of the case, or writes it. */
+/* Compares the output with the file of the case, or writes that file. */
 void
 cli_compare(const char *name, const char *text)
 {

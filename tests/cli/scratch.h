@@ -2,15 +2,14 @@
 #pragma once
 
 /*
- * Command lines in a directory of their own, and the monitors that they find
- * there.
+ * Runs command lines in a scratch directory with scripted monitors.
  */
 
 #include <gio/gio.h>
 
 G_BEGIN_DECLS
 
-/* The guest that most cases are about. */
+/* The guest of most cases. */
 #define NAME_UUID "--name web1 --uuid 11111111-2222-3333-4444-555555555555"
 #define WEB1(replies) "--replies " replies " --unix web1.sock " NAME_UUID
 
@@ -19,21 +18,21 @@ typedef struct {
     GPtrArray *peers;       /* of GSubprocess */
 } Scratch;
 
-/* Where the build is. */
+/* The build directory. */
 const char *cli_build_root(void);
 
-/* The environment of whatever is run in @directory. */
+/* The environment for commands in @directory. */
 GSubprocessLauncher *cli_launcher(const char *directory,
                                   GSubprocessFlags flags);
 
-/* @peers: command lines of fake-qmp, and NULL; or NULL. */
+/* @peers: command lines of fake-qmp, NULL-terminated; or NULL. */
 Scratch *scratch_new(const char *const *peers);
 void scratch_free(Scratch *scratch);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scratch, scratch_free)
 
-/* Runs @command with sh; returns its status, -1 for a signal.  @env: names and
- * values in turn, and NULL; or NULL. */
+/* Runs @command with sh; returns its status, -1 for a signal. @env: names
+ * and values in turn, NULL-terminated; or NULL. */
 int scratch_run(Scratch *scratch, const char *command, const char *const *env,
                 char **out, char **err);
 
@@ -56,7 +55,7 @@ void cli_case_run(gconstpointer cli_case);
 /* Adds the cases as /cli/@group/NAME. */
 void cli_cases_add(const char *group, const CliCase *cases, gsize n_cases);
 
-/* cases-ref.c: guests of the reference engine; json.c: members of --json. */
+/* cases-ref.c: guests of the reference engine; json.c: the output of --json. */
 void cli_add_ref_cases(void);
 void cli_add_json(void);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The interactive shell as somebody at a terminal sees it.
+ * The interactive shell on a terminal.
  *
- * The command runs on a pseudo-terminal; a case types and waits until a text
- * appears.
+ * The command runs on a pseudo-terminal; a case types text and waits until an
+ * expected text appears.
  */
 #include "config.h"
 
@@ -22,10 +22,10 @@
 
 typedef struct {
     const char *type;
-    const char *expect;     /* in what is shown from then on */
+    const char *expect;     /* searched for in the output from then on */
 } Step;
 
-/* Waits until @text is shown; what was shown is taken out of @shown. */
+/* Waits until @text appears in the output and removes it from @shown. */
 static void
 terminal_expect(int fd, GString *shown, const char *text)
 {
@@ -52,8 +52,8 @@ terminal_expect(int fd, GString *shown, const char *text)
     g_string_erase(shown, 0, found + strlen(text) - shown->str);
 }
 
-/* Types all of @steps into a shell, which ends with the last one.  @no_colour
- * is what NO_COLOR says. */
+/* Types all of @steps into a shell, which ends with the last step.
+ * @no_colour is the value of NO_COLOR. */
 static void
 terminal_run_on(const char *terminal, const char *no_colour,
                 const Step *steps, int expected_status)
@@ -88,7 +88,7 @@ terminal_run_on(const char *terminal, const char *no_colour,
             terminal_expect(fd, shown, steps->expect);
     }
 
-    /* What it still says must not hold it up. */
+    /* Reads the remaining output, so that the shell does not block. */
     while (read(fd, shown->str, 1) > 0)
         continue;
     g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
@@ -155,7 +155,7 @@ test_completes(void)
         terminal_run(steps, 0);
 }
 
-/* At the prompt SIGINT drops the line and nothing else. */
+/* At the prompt SIGINT only discards the line. */
 static void
 test_interrupt_drops_line(void)
 {
@@ -176,7 +176,8 @@ test_interrupt_drops_line(void)
         terminal_run(steps, 2);
 }
 
-/* Colours only where a terminal has them and nobody minds. */
+/* Colours are used only if the terminal supports them and NO_COLOR is not
+ * set. */
 static void
 test_colours(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One suite, run on every driver, at the level of its structure: what a
- * driver promises in migtune-driver.h.  A line of the table says how a driver
- * is brought to have two domains.
+ * One suite for every driver, through its struct: the promises of
+ * migtune-driver.h. A line of the table says how two domains are made for a
+ * driver.
  */
 #include "config.h"
 
@@ -22,9 +22,9 @@
 typedef struct {
     char *directory;
     FakeServer *server;
-    Guest *guests[2];           /* of real QEMUs */
+    Guest *guests[2];           /* real QEMUs */
     char *uri;
-    char *absent_uri;           /* nothing is there */
+    char *absent_uri;           /* no domains */
 } Setup;
 
 static const MigtuneDriverOptions options = {
@@ -58,7 +58,7 @@ setup_qmp(Setup *setup, const char *release)
         fake_server_add_unix(setup->server, qmp, path);
     }
     fake_server_start(setup->server);
-    /* What is no socket is no domain. */
+    /* A file that is not a socket is not a domain. */
     file = g_build_filename(setup->directory, "notes.txt", NULL);
     g_assert_true(g_file_set_contents(file, "x", 1, NULL));
     setup->uri = g_strdup_printf("qmp://%s/", setup->directory);
@@ -154,7 +154,7 @@ teardown_ref(Setup *setup)
 #else
 #include "hosts.h"
 
-/* One for all promises: it takes a while to start. */
+/* One libvirt daemon for all tests, because it takes long to start. */
 static Host *libvirt_host;
 
 static void
@@ -180,13 +180,13 @@ teardown_libvirt(Setup *setup)
 
 static const struct {
     const char *name;
-    const char *path;           /* of the test */
-    const char *file;           /* below the build directory's src/drivers */
-    const char *foreign_uri;    /* of a scheme that it serves, and wrong */
+    const char *path;           /* name of the test */
+    const char *file;           /* below src/drivers of the build directory */
+    const char *foreign_uri;    /* a wrong URI of a scheme that the driver serves */
     void (*setup)(Setup *setup, const char *release);
     void (*teardown)(Setup *setup);
-    const char *release;        /* NULL: of no matter */
-    gboolean real;              /* a QEMU is needed */
+    const char *release;        /* NULL: not checked */
+    gboolean real;              /* a real QEMU is required */
 } drivers[] = {
 #ifdef CONFORMANCE_LIBVIRT
     { "libvirt", "libvirt", "libvirt/libvirt.so", "qemu+nonsense:///system",
@@ -367,7 +367,8 @@ test_unknown_key(Fixture *fixture, gconstpointer data)
     g_assert_null(identity.name);
 }
 
-/* Something that a release can set and tell; the first that it has. */
+/* Settings of which each release has at least one; the first supported one
+ * is used. */
 static const struct {
     const char *parameter;
     const char *set;            /* a command */
@@ -378,7 +379,7 @@ static const struct {
     { "decompress-threads", "migrate-set-parameters", 3 },
 };
 
-/* The row of the table above that this guest can do. */
+/* Returns the row of the table above that this guest supports. */
 static gsize
 find_settable(Fixture *fixture, gpointer domain)
 {
@@ -398,8 +399,8 @@ find_settable(Fixture *fixture, gpointer domain)
     return i;
 }
 
-/* The usual pair of commands, a refused one between them, and a change that
- * is read back. */
+/* The usual pair of queries, a refused command between them, and a change
+ * that is read back. */
 static void
 test_execute(Fixture *fixture, gconstpointer data)
 {
@@ -471,8 +472,8 @@ test_cancelled(Fixture *fixture, gconstpointer data)
     migtune_driver_identity_clear(&identity);
 }
 
-/* The same guests through the library: every key, and every name, UUID and
- * key that a user may give, leads to a domain. */
+/* The same guests through the library: every key of the list, and every
+ * name, UUID and key that a user can give, opens the right domain. */
 static void
 test_through_the_library(Fixture *fixture, gconstpointer data)
 {
@@ -512,7 +513,7 @@ test_through_the_library(Fixture *fixture, gconstpointer data)
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
 }
 
-/* The first domain, through the library. */
+/* Opens the first domain through the library. */
 static MigtuneDomain *
 open_through_library(const char *uri)
 {
@@ -531,7 +532,7 @@ open_through_library(const char *uri)
     return domain;
 }
 
-/* A probe succeeds, and finds the release, where that is known. */
+/* A probe succeeds and finds the release, if that is known. */
 static void
 test_release(Fixture *fixture, gconstpointer data)
 {
@@ -552,7 +553,7 @@ test_release(Fixture *fixture, gconstpointer data)
         json_node_get_object(found), "release"), ==, release);
 }
 
-/* What is served at @address is the domain of @identity. */
+/* Checks that the monitor at @address belongs to the domain of @identity. */
 static void
 check_served(const MigtuneDriver *driver, gpointer domain, const char *path,
              const MigtuneDriverIdentity *identity)
@@ -575,8 +576,8 @@ check_served(const MigtuneDriver *driver, gpointer domain, const char *path,
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY);
 }
 
-/* Who offers a monitor to others offers the same guest, for as long as it is
- * open. */
+/* A domain that offers a monitor offers its own guest, as long as the domain
+ * is open. */
 static void
 test_serve(Fixture *fixture, gconstpointer data)
 {
@@ -603,7 +604,8 @@ test_serve(Fixture *fixture, gconstpointer data)
     migtune_driver_identity_clear(&identity);
 }
 
-/* Who knows that a guest has gone without asking it knows it at once. */
+/* A driver that can see without a query that a guest has ended reports it at
+ * once. */
 static void
 test_alive(Fixture *fixture, gconstpointer data)
 {
@@ -651,8 +653,8 @@ static const struct {
     { "alive", test_alive },
 };
 
-/* What the environment asks for: real QEMUs, those that there are, or all that
- * needs none. */
+/* Selects real QEMUs, those that are installed, or the cases without QEMU,
+ * as the environment asks. */
 static gboolean
 is_wanted(gsize i)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the library itself promises, whatever the driver: guests are scripted
- * monitors behind the drivers `qmp` and `keeper`.
+ * The promises of the library for every driver. Guests are scripted monitors
+ * behind the drivers `qmp` and `keeper`.
  */
 #include "config.h"
 
@@ -165,7 +165,7 @@ plan_one(MigtuneDomain *domain, const char *word)
     return plan;
 }
 
-/* Plans that exist do not keep anything from being changed. */
+/* An existing plan does not prevent other changes. */
 static void
 test_plan_holds_nothing(void)
 {
@@ -190,7 +190,7 @@ test_plan_holds_nothing(void)
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
 }
 
-/* Also after it failed. */
+/* Also after a failed attempt. */
 static void
 test_plan_once(void)
 {
@@ -212,7 +212,7 @@ test_plan_once(void)
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
 }
 
-/* Without a place for the lock the change is made, with a warning. */
+/* If the lock cannot be created, the change is made with a warning. */
 static void
 test_no_state_directory(void)
 {
@@ -236,7 +236,7 @@ test_no_state_directory(void)
     g_assert_nonnull(strstr(text, "no lock and no journal"));
 }
 
-/* A wrong argument is an error, not a crash in the code that prints it. */
+/* A wrong argument gives an error with a message. */
 static void
 test_arguments(void)
 {
@@ -266,7 +266,8 @@ test_arguments(void)
 #undef REFUSED
 }
 
-/* Guests of one name: neither is chosen, except by its key or its file. */
+/* If two guests have one name, the look-up by name fails; their keys and
+ * files work. */
 static void
 test_one_name(void)
 {
@@ -306,8 +307,8 @@ test_one_name(void)
     remove_dir(dir);
 }
 
-/* A monitor that another client uses does not delay the look-up of others: far
- * less than the time limit of this connection. */
+/* A monitor that another client uses delays the look-up of other guests far
+ * less than the time limit of the connection. */
 static void
 test_busy_neighbour(void)
 {
@@ -367,7 +368,7 @@ test_cancel_one_call(void)
 
     guest_start(&guest);
     domain = open_qmp(&guest, &conn);
-    /* The probe is done. */
+    /* The probe has completed. */
     info = migtune_domain_get_info(domain, NULL, &error);
     g_assert_no_error(error);
     g_clear_pointer(&info, json_node_unref);
@@ -384,7 +385,7 @@ test_cancel_one_call(void)
     g_assert_nonnull(info);
 }
 
-/* Two threads on one domain: their commands do not mix. */
+/* Commands of two threads on one domain do not mix. */
 static gpointer
 set_often(gpointer data)
 {
@@ -420,7 +421,8 @@ test_threads(void)
         g_thread_join(threads[i]);
 }
 
-/* The type of a value is that of the catalogue, whatever type was given. */
+/* The type of a value is that of the catalogue, whatever type the caller
+ * used. */
 static void
 test_settings(void)
 {
@@ -519,8 +521,8 @@ chain_opened(GObject *object, GAsyncResult *result, gpointer data)
                               chain);
 }
 
-/* Calls back in the context that was the thread's default, which is not the
- * global one here. */
+/* Callbacks run in the context that was the thread's default at the call,
+ * not in the global one. */
 static void
 test_async(void)
 {
@@ -542,7 +544,7 @@ test_async(void)
     g_main_loop_unref(chain.loop);
 }
 
-/* A guest of `keeper` that runs. */
+/* A running guest of `keeper`. */
 static MigtuneDomain *
 open_keeper(const Guest *guest, char **ret_path, MigtuneConn **ret_conn)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Migrations through the library, on guests of the reference engine: what
- * becomes of one that succeeds, fails, is cancelled, takes too long, or loses
- * its monitor, and what its statistics are called.
+ * Migrations of reference guests through the library: those that succeed, fail,
+ * are cancelled, take too long or lose their monitor, and the names of their
+ * statistics.
  */
 #include "config.h"
 
@@ -16,7 +16,7 @@
 typedef struct {
     char *directory;
     char *file;
-    char *link;                 /* where they migrate */
+    char *link;                 /* the address of the migration */
     GCancellable *cancellable;
     MigtuneConn *conn;
     MigtuneDomain *source;
@@ -29,7 +29,7 @@ typedef struct {
     "<guest name=\"y\"><qemu release=\"%s\"/><ram size=\"8MiB\"/>"      \
     "<state>incoming</state></guest></guests>"
 
-/* @more is what the source has besides. */
+/* @more has further members of the source. */
 static void
 fixture_open(Fixture *f, const char *release, const char *more)
 {
@@ -79,7 +79,7 @@ fixture_start(Fixture *f)
     g_assert_no_error(error);
 }
 
-/* @text is one wish, such as "postcopy=on". */
+/* @text is one setting, such as "postcopy=on". */
 static void
 set_wish(MigtuneDomain *domain, const char *text)
 {
@@ -119,7 +119,7 @@ find_param(const virTypedParameter *params, int n, const char *name)
     for (int i = 0; i < n; i++) {
         if (strcmp(params[i].field, name) != 0)
             continue;
-        /* No name is there twice. */
+        /* Each name occurs once. */
         g_assert_null(found);
         found = &params[i];
     }
@@ -127,7 +127,7 @@ find_param(const virTypedParameter *params, int n, const char *name)
     return found;
 }
 
-/* What libvirt tells of a migration of memory that has succeeded. */
+/* The statistics that libvirt has for a completed migration of memory. */
 static const struct {
     const char *name;
     int type;
@@ -150,7 +150,7 @@ static const struct {
     { VIR_DOMAIN_JOB_SUCCESS, VIR_TYPED_PARAM_BOOLEAN },
 };
 
-/* Every statistic of the one form is in the other. */
+/* Both forms have the same statistics. */
 static void
 check_stats(MigtuneDomain *domain)
 {
@@ -303,7 +303,7 @@ test_failed(void)
     fixture_close(&f);
 }
 
-/* The monitor goes away while it is waited for, and comes back. */
+/* The monitor connection is lost while a call waits, and is restored. */
 static void
 test_monitor_lost(void)
 {
@@ -320,7 +320,7 @@ test_monitor_lost(void)
     fixture_close(&f);
 }
 
-/* The answer to the start is lost: QEMU is asked whether there is one. */
+/* The answer to the start is lost: QEMU is asked whether a migration runs. */
 static void
 test_start_lost(void)
 {
@@ -334,7 +334,8 @@ test_start_lost(void)
     fixture_close(&f);
 }
 
-/* The link breaks when the guest is over there; another one gets the rest. */
+/* The link breaks after the guest has moved; the rest is sent over a new
+ * link. */
 static void
 test_resumed(void)
 {
@@ -437,7 +438,7 @@ test_stop_waiting(void)
     g_clear_error(&error);
     check_state(f.source, "active", "running");
 
-    /* The destination has not got its guest. */
+    /* The destination has not received the guest. */
     g_assert_false(
         migtune_domain_wait_incoming(f.destination, 50, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
@@ -475,7 +476,7 @@ test_nothing_sent(void)
 
 #define MANY 100
 
-/* What becomes of many calls that wait in one thread. */
+/* The results of many calls that wait in one thread. */
 typedef struct {
     GMainContext *context;
     GThread *thread;
@@ -552,7 +553,7 @@ test_many(void)
     g_string_append(text, "</guests>");
     g_assert_true(g_file_set_contents(file, text->str, -1, NULL));
 
-    /* Accepts nothing; the little that is sent stays in the sockets. */
+    /* A listener that accepts nothing: the migration does not complete. */
     sink = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, &error);
     g_assert_no_error(error);
     g_socket_set_listen_backlog(sink, 2 * MANY);
@@ -628,7 +629,7 @@ test_wrong(void)
         migtune_domain_wait_job(f.source, 0, 0, NULL, NULL, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
     g_clear_error(&error);
-    /* Without a migration there is nothing to abort, and that is no error. */
+    /* An abort without a migration succeeds and has no effect. */
     g_assert_true(migtune_domain_abort_job(f.source, NULL, &error));
     migtune_domain_suspend(f.source, NULL, &error);
     g_assert_no_error(error);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two processes that set kept values of one domain at the same time: none is
- * lost, and what belongs to others stays as it is, byte for byte.  Children
- * are this program; each round both are told to set, and each sets another
- * parameter.
+ * Two processes that change kept settings of one domain at the same time: no
+ * change is lost, and all other content stays the same, byte for byte.
+ *
+ * The processes are children running this program. In each round both are told
+ * to set a different parameter.
  */
 #include "config.h"
 
@@ -57,7 +58,8 @@ keep(MigtuneDomain *domain, const char *name, guint value, GError **error)
     migtune_typed_params_free(params, n);
 }
 
-/* "--child URI NAME WHICH": sets for each round that it reads. */
+/* "--child URI NAME WHICH": makes one change for each round read from
+ * standard input. */
 static int
 child(char **args)
 {
@@ -125,7 +127,7 @@ child_end(Child *c)
     g_object_unref(c->process);
 }
 
-/* What is kept of a parameter, as a number; 0 for nothing. */
+/* The kept value of a parameter as a number; 0 if there is none. */
 static guint
 get_kept(MigtuneDomain *domain, const char *name)
 {
@@ -170,7 +172,7 @@ run_rounds(const char *const uris[2], const char *name, const char *dir,
     for (guint i = 0; i < 2; i++)
         child_end(&children[i]);
 
-    /* Of each the value of the last round in which it was set. */
+    /* Each parameter has the value of the last round in which it was set. */
     domain = open_domain(uris[0], name, &conn);
     for (guint i = 0; i < 6; i++) {
         guint last = rounds - 1;
@@ -223,7 +225,7 @@ test_file(void)
     remove_dir(dir);
 }
 
-/* What is around the element is as it was. */
+/* The text around the element is unchanged. */
 static void
 check_foreign(const char *dir)
 {
@@ -236,7 +238,7 @@ check_foreign(const char *dir)
         g_str_has_suffix(text, "</migtune:settings>" FOREIGN_AFTER));
 }
 
-/* A domain that does not run, whose driver keeps them. */
+/* A domain that does not run, whose driver keeps the settings. */
 static void
 test_driver(void)
 {
@@ -251,8 +253,8 @@ test_driver(void)
     remove_dir(dir);
 }
 
-/* Somebody who takes no lock writes between reading and writing, and then
- * over what was written. */
+/* Another writer that takes no lock writes between the read and the write,
+ * and then over the written text. */
 static void
 test_rival(void)
 {

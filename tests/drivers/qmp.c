@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What only the qmp driver promises: its URIs, names, and who is who. */
+/* The promises of the qmp driver: its URIs, the names of guests and their
+ * identity. */
 #include "config.h"
 
 #include <string.h>
@@ -82,8 +83,8 @@ test_names_and_order(void)
 {
     static const struct {
         const char *file;
-        const char *given;      /* to QEMU */
-        const char *name;       /* that is shown */
+        const char *given;      /* bytes sent to QEMU */
+        const char *name;       /* the name shown */
         const char *found_by;
     } cases[] = {
         { "web1", NULL, "web1", "web1" },
@@ -142,7 +143,7 @@ test_names_and_order(void)
     g_rmdir(top);
 }
 
-/* After a lost connection only the very same guest will do. */
+/* After a lost connection only the same guest is accepted. */
 static void
 test_reconnect_knows_the_guest(void)
 {
@@ -211,7 +212,7 @@ test_reconnect_knows_the_guest(void)
     }
 }
 
-/* Many monitors: listing talks to none of them. */
+/* A list of many monitors connects to none of them. */
 static void
 test_a_full_directory(void)
 {

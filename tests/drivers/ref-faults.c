@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What goes wrong between two reference guests: whatever it is, the guest runs
- * on one side at most, and can run on exactly one.
+ * Faults between two reference guests: whatever happens, the guest runs on at
+ * most one side and can run on exactly one.
  *
- * A table has each kind of fault at places that matter, and the outcomes that
- * are right; then come faults at random, each from a seed that is printed.
- * MIGTUNE_TEST_SEED=N runs that one again.
+ * A table has each kind of fault at critical places with the allowed outcomes;
+ * random faults follow, each from a seed that is printed. MIGTUNE_TEST_SEED=N
+ * repeats one.
  */
 #include "config.h"
 
@@ -28,7 +28,7 @@
 #define N_DYING 100
 #define N_DYING_SLOW 3000
 
-/* A link that stands still is given up after as long. */
+/* A stalled link is given up after this time. */
 #define STALL_US 250000
 /* A destination that still waits after this time waits for connections. */
 #define CHANNELS_US (2 * G_USEC_PER_SEC)
@@ -36,13 +36,13 @@
  * cannot be cancelled meanwhile. */
 #define WAIT_US (60 * G_USEC_PER_SEC)
 
-/* Where the guest can run afterwards; bits. */
+/* The side on which the guest can run afterwards; bits. */
 enum {
     HERE = 1 << 0,              /* it runs at the source */
     THERE = 1 << 1,             /* it runs at the destination */
-    BY_HAND = 1 << 2,           /* the destination is dead, but the source
-                                 * thinks that all went well: there `cont`
-                                 * starts it */
+    /* the destination has ended, but the source reports success: `cont`
+     * starts the guest at the source */
+    BY_HAND = 1 << 2,
     ANY = HERE | THERE | BY_HAND,
 };
 
@@ -50,9 +50,9 @@ typedef struct {
     MtRelease release;
     const char *capability;     /* NULL: none */
     gboolean return_path;
-    gboolean at_destination;    /* the fault is */
+    gboolean at_destination;    /* the fault belongs to the destination */
     MtRefFault fault;
-    gboolean busy;              /* the guest writes */
+    gboolean busy;              /* the guest writes to its RAM */
 } Scene;
 
 static RefClient *
@@ -96,8 +96,8 @@ scene_arm(const Scene *scene, RefClient *c)
 }
 
 /*
- * A client that tries again: a refusal is not the last word, and a monitor
- * that hangs up is opened anew.  TRUE when the command was carried out.
+ * A client that repeats a refused command once and opens a closed monitor
+ * again. Returns TRUE when the command has run.
  */
 static gboolean
 scene_insist(RefClient **client, RefClient **spare, const char *line)
@@ -127,7 +127,7 @@ scene_is_final(const char *status)
     return g_strv_contains(final, status);
 }
 
-/* How far it has come; -1: it is over. */
+/* Returns the bytes sent so far; -1 if the migration has ended. */
 static gint64
 scene_progress(MtRefGuest *guest)
 {
@@ -198,7 +198,7 @@ scene_wait(const Scene *scene, MtRefGuest *source)
     }
 }
 
-/* A fault may be about this question, too: it is asked again. */
+/* The fault may concern this query, which is then repeated. */
 static char *
 scene_state(MtRefGuest *guest)
 {
@@ -278,7 +278,7 @@ scene_outcome(const Scene *scene, MtRefGuest *source, MtRefGuest *dest,
     return BY_HAND;
 }
 
-/* The whole scene: where the guest can run afterwards. */
+/* Runs one case; returns where the guest can run afterwards. */
 static guint
 scene_play(const Scene *scene)
 {
@@ -315,9 +315,9 @@ scene_play(const Scene *scene)
 #define R7_2 MT_RELEASE(7, 2)
 #define R10_0 MT_RELEASE(10, 0)
 
-/* Of a link, `at` counts bytes; the stream is some 600 KiB, and a channel has
- * about half of that.  Without a return path a source learns that its
- * destination died only as long as it has something to write. */
+/* For a link `at` counts bytes; the stream has about 600 KiB, and a channel
+ * half of that. Without a return path a source notices the end of its
+ * destination only while it has data to send. */
 static const struct {
     const char *name;
     guint outcomes;
@@ -439,7 +439,7 @@ test_random(void)
         play_seed(first + i);
 }
 
-/* ---- post-copy: the guest goes before its RAM ---- */
+/* ---- post-copy: the guest moves before its RAM ---- */
 
 static void
 postcopy_begin(RefClient *from, RefClient *to, const char *path)
@@ -456,7 +456,7 @@ postcopy_begin(RefClient *from, RefClient *to, const char *path)
     ref_client_run(from, "migrate-start-postcopy", "{}");
 }
 
-/* It is over, or waits for another link. */
+/* The migration has ended, or waits for another link. */
 static char *
 postcopy_wait(RefClient *from, gboolean cut)
 {
@@ -479,7 +479,8 @@ postcopy_wait(RefClient *from, gboolean cut)
     }
 }
 
-/* Paused: whoever runs is over there, and gets the rest by another link. */
+/* In a paused post-copy the guest is at the destination, and receives the
+ * rest over another link. */
 static void
 postcopy_recover(RefClient *from, RefClient *to)
 {
@@ -501,8 +502,7 @@ postcopy_recover(RefClient *from, RefClient *to)
 }
 
 /*
- * A link that breaks or goes silent at any byte: the guest can run on one side,
- * whichever.
+ * A link that breaks or stalls at any byte: the guest can run on one side.
  */
 static void
 postcopy_play(guint32 seed)
@@ -566,8 +566,8 @@ test_postcopy(void)
         postcopy_play(first + i);
 }
 
-/* What comes in is no stream, so the guest dies of it, in a thread of its
- * destination: whoever frees the guest at that moment waits for that. */
+/* The input is not a stream, so the guest ends itself in a thread of its
+ * destination: freeing the guest at that moment waits for the thread. */
 static void
 test_free_dying(void)
 {

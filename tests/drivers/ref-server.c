@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A guest's monitor on a socket, with clients of every kind: those that ask
- * and listen, and those that do not.
+ * The monitor of a guest on a socket, with clients of every kind: some read
+ * their answers, others do not.
  */
 #include "config.h"
 
@@ -51,7 +51,7 @@ fixture_down(Fixture *f, gconstpointer data)
 {
     mt_ref_server_free(f->server);
     mt_ref_guest_free(f->guest);
-    /* Nothing is left behind. */
+    /* No files are left. */
     g_assert_cmpint(g_rmdir(f->directory), ==, 0);
     g_free(f->directory);
     g_free(f->path);
@@ -79,7 +79,7 @@ client_send(int fd, const char *text)
     g_assert_cmpint(send(fd, text, length, MSG_NOSIGNAL), ==, length);
 }
 
-/* Reads until @part has come; FALSE at the end of the connection. */
+/* Reads until @part has arrived; FALSE at the end of the connection. */
 static gboolean
 client_expect(int fd, const char *part)
 {
@@ -112,7 +112,7 @@ client_negotiate(const Fixture *f)
     return fd;
 }
 
-/* Whoever comes after a bad client is served. */
+/* Clients that follow a bad client are served. */
 static void
 check_served(const Fixture *f)
 {
@@ -157,7 +157,7 @@ test_garbage(Fixture *f, gconstpointer data)
     check_served(f);
 }
 
-/* The second waits in the queue, until the first has gone. */
+/* The second client waits in the queue until the first has disconnected. */
 static void
 test_one_at_a_time(Fixture *f, gconstpointer data)
 {
@@ -171,7 +171,7 @@ test_one_at_a_time(Fixture *f, gconstpointer data)
     close(second);
 }
 
-/* Answers that were asked for come, though nothing more is asked. */
+/* Answers arrive although the client sends nothing further. */
 static void
 test_half_closed(Fixture *f, gconstpointer data)
 {
@@ -186,8 +186,8 @@ test_half_closed(Fixture *f, gconstpointer data)
     close(fd);
 }
 
-/* Who asks without listening is not read from any more, long before all that
- * he asks for would be in memory. */
+/* Of a client that does not read its answers no more commands are read, long
+ * before all answers would be in memory. */
 static void
 test_deaf(Fixture *f, gconstpointer data)
 {
@@ -205,14 +205,14 @@ test_deaf(Fixture *f, gconstpointer data)
         }
     }
     g_test_message("%u questions went out in a second", n_asked);
-    /* A socket's buffer is full. */
+    /* The buffer of the socket is full. */
     g_assert_cmpint(send(fd, ask, strlen(ask), MSG_DONTWAIT | MSG_NOSIGNAL),
                     ==, -1);
     close(fd);
     check_served(f);
 }
 
-/* The guest goes away from under clients. */
+/* The guest is freed while clients are connected. */
 static void
 test_quit(Fixture *f, gconstpointer data)
 {
@@ -243,7 +243,7 @@ test_freed(Fixture *f, gconstpointer data)
     close(fd);
 }
 
-/* A descriptor comes with a command. */
+/* A command carries a descriptor. */
 static void
 test_descriptor(Fixture *f, gconstpointer data)
 {
@@ -273,7 +273,7 @@ test_descriptor(Fixture *f, gconstpointer data)
     client_send(fd, "{\"execute\": \"closefd\", \"arguments\": "
                 "{\"fdname\": \"out\"}, \"id\": \"closed\"}");
     g_assert_true(client_expect(fd, "\"closed\""));
-    /* The guest held the other end, and does not any more. */
+    /* The guest has closed the other end. */
     g_assert_cmpint(read(fds[0], &byte, 1), ==, 0);
     close(fds[0]);
     close(fd);
@@ -284,7 +284,7 @@ test_addresses(Fixture *f, gconstpointer data)
 {
     static const struct {
         const char *address;
-        int code;               /* -1: good */
+        int code;               /* -1: the address is correct */
     } cases[] = {
         { "tcp:127.0.0.1:0", -1 },
         { "tcp:localhost:0", -1 },
@@ -320,8 +320,8 @@ test_addresses(Fixture *f, gconstpointer data)
     }
 }
 
-/* One that is left over is replaced; one that is alive, or no socket at all,
- * is not touched. */
+/* A socket that no process listens on is replaced; one with a listener, or a
+ * file that is not a socket, is not touched. */
 static void
 test_in_the_way(Fixture *f, gconstpointer data)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guests from XML and from text: what is read, and what is said of what is
- * wrong, with its line.
+ * Guests from XML and from text: the result, and the errors with their line.
  */
 #include "config.h"
 
@@ -41,7 +40,7 @@ spec_load(const char *text, gssize length, char **ret_message)
     g_assert_cmpint(specs != NULL, !=, error != NULL);
     if (error) {
         g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_VALUE);
-        /* File and line stand before the rest. */
+        /* File and line precede the message. */
         g_assert_true(g_str_has_prefix(error->message, path));
         *ret_message = g_strdup(error->message + strlen(path));
     } else {
@@ -56,7 +55,7 @@ spec_load(const char *text, gssize length, char **ret_message)
     "<guests>\n<guest name=\"a\">\n<qemu release=\"7.2\"/>\n" what \
     "\n</guest>\n</guests>\n"
 
-/* One thing is wrong with each. */
+/* Each text has one error. */
 static const struct {
     const char *text;
     const char *message;        /* begins with the line */
@@ -132,7 +131,7 @@ static const struct {
       ":4: fault: 'channel' is not accepted with kind 'refuse'" },
     { GUEST("<fault kind=\"drop\" channel=\"256\"/>"),
       ":4: channel: 256 is out of range" },
-    /* What the schema finds. */
+    /* Errors that the schema finds. */
     { GUEST("<colour>red</colour>"),
       ":4: the schema does not allow this: Element guest has extra" },
     { GUEST("<ram colour=\"red\"/>"),
@@ -159,7 +158,7 @@ test_wrong(void)
     }
 }
 
-/* What would grow without end does not, and is soon refused. */
+/* Texts that would expand without limit are refused early. */
 static void
 test_laughs(void)
 {
@@ -232,7 +231,7 @@ static const char good[] =
     "  <guest name=\"plain\"><qemu release=\"11.1\"/></guest>\n"
     "</guests>\n";
 
-/* Every member, also of a copy. */
+/* Every member, also in a copy. */
 static void
 check_good(const MtRefGuestSpec *spec)
 {
@@ -299,7 +298,7 @@ test_good(void)
     check_good(copy);
 }
 
-/* Whatever is cut off or changed, the reader answers, and does not fall. */
+/* A text that is cut off or changed anywhere gives a result or an error. */
 static void
 test_damaged(void)
 {

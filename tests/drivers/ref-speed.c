@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How fast reference guests are, and what they cost: measured, and held to
- * what is promised.  In suite `bench`: a sanitized or a crowded machine says
- * nothing about it.
+ * The speed of reference guests and their cost, measured and compared with the
+ * promised figures. In suite `bench`, because results on a sanitized build or a
+ * busy machine mean nothing.
  */
 #include "config.h"
 
@@ -31,7 +31,7 @@ compare_times(gconstpointer a, gconstpointer b)
     return (x > y) - (x < y);
 }
 
-/* Median and the one in a hundred; prints them. */
+/* Prints the median and the 99th percentile. */
 static gint64
 median(GArray *us, const char *what)
 {
@@ -55,7 +55,8 @@ make_spec(MtContent content)
     return spec;
 }
 
-/* Ready is when it has answered; the rest of its RAM comes meanwhile. */
+/* A guest is ready when it has answered; the rest of its RAM is filled
+ * later. */
 static void
 test_ready(void)
 {
@@ -117,7 +118,7 @@ test_answers(void)
     mt_ref_guest_get_ram(ref_client_guest(from));
     ask_often(from, "query-migrate", "query-migrate, guest busy");
 
-    /* Flat out, and without end. */
+    /* Writes at full speed, without end. */
     ref_client_run(from, "migrate-set-parameters",
                    "{'max-bandwidth': 0, 'downtime-limit': 0}");
     ref_client_run(to, "migrate-incoming", "{'uri': 'unix:%s'}", path);

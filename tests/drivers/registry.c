@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The registry finds what is right, says what is wrong with the rest, and
- * loads no more than it must. */
+/* The registry finds valid drivers, reports what is wrong with others, and
+ * loads no more modules than necessary. */
 #include "config.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ test_old_and_new_modules_work(void)
 
     g_assert_no_error(error);
     g_assert_nonnull(old->execute);
-    /* The member lies behind the size of the module's struct. */
+    /* The member lies beyond the size of the module's struct. */
     g_assert_cmpuint(old->features, ==, 0);
     g_assert_null(old->reconnect);
     g_assert_true(mt_registry_find("old:///x", NULL) == old);
@@ -60,7 +60,7 @@ test_old_and_new_modules_work(void)
     g_assert_no_error(error);
     g_assert_nonnull(new->reconnect);
 
-    /* Its file has another name. */
+    /* The file of the module has another name. */
     other = mt_registry_find("elsewhere:///", &error);
     g_assert_no_error(error);
     g_assert_nonnull(other);

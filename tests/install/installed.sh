@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What `meson install` puts into an empty prefix works from there: the
+# The files that `meson install` puts into an empty prefix work from there: the
 # command, a program built with pkg-config, a driver, the manual pages.
 #     installed.sh SOURCE-ROOT BUILD-ROOT PREFIX LIBDIR COMPILER...
 set -eu
@@ -10,7 +10,7 @@ shift 4
 rm -rf "$prefix"
 meson install -C "$build" --no-rebuild --quiet >/dev/null
 
-# Nothing of the build tree or of the caller helps.
+# The environment has nothing of the build tree or of the caller.
 unset LD_LIBRARY_PATH MIGTUNE_DRIVER_PATH MIGTUNE_LOCALE_DIR \
     MIGTUNE_DEFAULT_URI || :
 PATH=$prefix/bin:$PATH
@@ -28,7 +28,7 @@ XDG_CACHE_HOME=$scratch/cache
 export XDG_CACHE_HOME
 
 n=0
-# Run a command as one case.
+# Runs a command as one case.
 try() {
     name=$1
     shift

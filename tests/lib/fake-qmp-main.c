@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Scripted monitors as a program of its own, for tests of the command.
+ * Scripted monitors in a program, for tests of the command.
  *
- * Prints one line a monitor, the URI part behind the scheme, when all of them
- * listen, and runs until its standard input ends.
+ * Prints the address of each monitor, one a line, when all of them listen, and
+ * runs until its standard input ends.
  */
 #include "config.h"
 
@@ -45,7 +45,7 @@ main_trick(const char *name)
            strcmp(fake_trick_name(trick), name) != 0)
         trick++;
     if (!fake_trick_name(trick))
-        g_error("there is no trick \"%s\"", name);
+        g_error("unknown fault \"%s\"", name);
 
     return trick;
 }
@@ -105,7 +105,8 @@ main_listen_many(FakeServer *server, FakeQmp *model,
     printf("%s\n", options->directory);
 }
 
-/* A thousand monitors and their clients want more than the usual 1024. */
+/* A thousand monitors and their clients need more than the usual limit of
+ * 1024 descriptors. */
 static void
 main_raise_limit(void)
 {
@@ -128,7 +129,7 @@ main(int argc, char **argv)
           "PATH" },
         { "tcp", 0, 0, G_OPTION_ARG_NONE, &o.tcp, "listen on loopback",
           NULL },
-        { "ipv6", 0, 0, G_OPTION_ARG_NONE, &o.ipv6, "on that of IPv6", NULL },
+        { "ipv6", 0, 0, G_OPTION_ARG_NONE, &o.ipv6, "on the loopback interface of IPv6", NULL },
         { "port", 0, 0, G_OPTION_ARG_INT, &o.port, "TCP port", "N" },
         { "directory", 0, 0, G_OPTION_ARG_FILENAME, &o.directory,
           "listen on guest0.sock, guest1.sock ... in it", "DIR" },

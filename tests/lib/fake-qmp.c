@@ -21,14 +21,14 @@
 #include "util/json.h"
 
 struct _FakeQmp {
-    MtExec exec;                /* first: the two are cast to each other */
+    MtExec exec;                /* first member: tests cast one to the other */
     JsonObject *replies;        /* fixed at creation, shared, never changed */
     guint version;              /* 7.2 is 702 */
 
-    GMutex lock;                /* of all below */
+    GMutex lock;                /* protects all members below */
     JsonObject *capabilities;   /* name: state */
     JsonObject *parameters;
-    JsonObject *legacy;         /* what only legacy commands set */
+    JsonObject *legacy;         /* values that only legacy commands set */
     char *name;
     char *uuid;
     GString *log;
@@ -45,7 +45,8 @@ struct _FakeQmp {
     GHashTable *refused;
 };
 
-/* What excludes or needs what, from which release on (until before). */
+/* Exclusions and requirements, with the first release that has the rule and
+ * the first that does not. */
 static const struct {
     const char *name;
     const char *other;
@@ -72,7 +73,7 @@ static const struct {
     { "x-colo", "return-path", TRUE, 1100, G_MAXUINT },
 };
 
-/* One command on its way; a refusal goes to @error. */
+/* A command that is being run; @error is the refusal, if any. */
 typedef struct {
     FakeQmp *qmp;
     JsonObject *arguments;
@@ -94,7 +95,7 @@ fake_refuse(FakeCall *call, const char *format, ...)
     return NULL;
 }
 
-/* @object is taken. */
+/* Takes @object. */
 static JsonNode *
 fake_take(JsonObject *object)
 {
@@ -119,7 +120,7 @@ fake_query_capabilities(FakeCall *call)
     JsonNode *result = json_node_new(JSON_NODE_ARRAY);
     JsonArray *array = json_array_new();
 
-    /* In the recorded order. */
+    /* Keeps the recorded order. */
     for (guint i = 0; i < json_array_get_length(list); i++) {
         JsonObject *entry = json_object_new();
         const char *name = json_object_get_string_member(
@@ -143,7 +144,7 @@ fake_capability(JsonObject *capabilities, const char *name)
         json_object_get_boolean_member(capabilities, name);
 }
 
-/* NULL when the state is one that this release allows. */
+/* Returns NULL if this release allows the state. */
 static char *
 fake_conflict(FakeQmp *qmp, JsonObject *capabilities)
 {
@@ -196,7 +197,8 @@ fake_set_capabilities(FakeCall *call)
             return fake_refuse(call, "no capability '%s'", name);
         json_object_set_boolean_member(next, name, state);
     }
-    /* Before 2.10 nothing is refused: postcopy is switched off silently. */
+    /* Before 2.10 QEMU refuses nothing here and switches postcopy off
+     * silently. */
     if (call->qmp->version < 210 && fake_capability(next, "compress")) {
         static const char *const off[] = { "postcopy-ram", "x-postcopy-ram" };
 
@@ -220,7 +222,7 @@ fake_query_parameters(FakeCall *call)
     return fake_take(fake_copy_object(call->qmp->parameters));
 }
 
-/* Parameters that a release has and does not show until they are set. */
+/* Parameters that a release has and does not list before they are set. */
 static gboolean
 fake_hidden_parameter(FakeQmp *qmp, const char *name)
 {
@@ -280,7 +282,7 @@ fake_set_parameters(FakeCall *call)
     return fake_nothing();
 }
 
-/* Into the parameter, where the release has it, else beside them. */
+/* Stores the value as the parameter if the release has it, else separately. */
 static void
 fake_store(FakeQmp *qmp, const char *parameter, gint64 value)
 {
@@ -303,7 +305,7 @@ fake_set_cache_size(FakeCall *call)
     while (rounded <= value / 2)
         rounded *= 2;
     if (rounded != value && call->qmp->version >= 211)
-        return fake_refuse(call, "the cache is no power of two");
+        return fake_refuse(call, "the cache is not a power of two");
     fake_store(call->qmp, "xbzrle-cache-size", rounded);
 
     return fake_nothing();
@@ -412,7 +414,7 @@ fake_has_command(FakeQmp *qmp, const char *name)
     return FALSE;
 }
 
-/* Carries out one command; the lock is held.  Text of the error only. */
+/* Runs one command with the lock held. Returns the text of the error. */
 static JsonNode *
 fake_run(FakeQmp *qmp, const char *name, JsonObject *arguments,
          GError **error)
@@ -454,7 +456,7 @@ fake_error_reply(const char *error_class, const char *error_desc)
     return reply;
 }
 
-/* The lock is held. */
+/* Call with the lock held. */
 static FakeOutcome
 fake_answer(FakeQmp *qmp, const char *name, JsonObject *arguments,
             JsonObject **ret_reply)
@@ -598,7 +600,7 @@ fake_version(JsonObject *replies)
         json_object_get_int_member(qemu, "minor");
 }
 
-/* What only the "fake" part of the file knows. */
+/* Reads the member "fake" of the file. */
 static void
 fake_read_extra(FakeQmp *qmp)
 {

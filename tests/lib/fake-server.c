@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Monitors that listen on sockets.
+ * Scripted monitors that listen on sockets.
  *
- * One thread polls all of them.  A monitor with a client is polled for that
- * client only, so the next one waits in the queue of the listener, as it does
- * with QEMU.  Answers are written with blocking calls: a test reads them.
+ * One thread polls all of them. Of a monitor with a client only that client is
+ * polled, so that the next one waits in the queue of the listener, as with
+ * QEMU. Answers are written with blocking calls, because a test always reads
+ * them.
  */
 #include "config.h"
 
@@ -22,13 +23,13 @@
 typedef struct {
     FakeQmp *qmp;
     GSocket *listener;
-    GSocket *client;            /* NULL: nobody is connected */
-    char *path;                 /* NULL: TCP */
+    GSocket *client;            /* NULL if no client is connected */
+    char *path;                 /* NULL for TCP */
     GString *input;
     FakeTrick trick;
     guint nth;
-    guint n_commands;           /* of this connection */
-    GPtrArray *held;            /* answers kept back, to be reversed */
+    guint n_commands;           /* commands of this connection */
+    GPtrArray *held;            /* answers to send in reverse order */
 } FakeMonitor;
 
 struct _FakeServer {
@@ -179,7 +180,7 @@ monitor_send_events(FakeMonitor *monitor)
     monitor_send(monitor, text->str, text->len);
 }
 
-/* Sends the answer to the nth command with the trick that belongs to it. */
+/* Sends the answer to the nth command with the fault that was asked for. */
 static void
 monitor_answer_badly(FakeMonitor *monitor, JsonObject *reply,
                      const char *line)
@@ -410,7 +411,7 @@ server_add(FakeServer *server, FakeQmp *qmp, GSocketAddress *address)
                                      G_SOCKET_PROTOCOL_DEFAULT, &error);
     if (!monitor->listener)
         g_error("%s", error->message);
-    /* QEMU's own length of the queue. */
+    /* The backlog that QEMU uses. */
     g_socket_set_listen_backlog(monitor->listener, 1);
     if (!g_socket_bind(monitor->listener, address, TRUE, &error) ||
         !g_socket_listen(monitor->listener, &error))

@@ -2,18 +2,18 @@
 #pragma once
 
 /*
- * Monitors that listen on sockets, as many as wanted in one thread.  As a
- * true one does, each serves one client and lets the next one wait.
+ * Scripted monitors that listen on sockets, any number of them in one thread.
+ * Each serves one client at a time, as QEMU does.
  */
 
 #include "fake-qmp.h"
 
 G_BEGIN_DECLS
 
-/* Ways of behaving badly. */
+/* Faults of a monitor. */
 typedef enum {
     FAKE_TRICK_NONE,
-    /* Instead of the greeting. */
+    /* Sent instead of the greeting. */
     FAKE_TRICK_SILENT,
     FAKE_TRICK_HALF_GREETING,
     FAKE_TRICK_HALF_GREETING_CLOSE,
@@ -24,7 +24,7 @@ typedef enum {
     FAKE_TRICK_LONG_GREETING,
     FAKE_TRICK_NOT_UTF8,
     FAKE_TRICK_DEEP,
-    /* In the answer to the nth command. */
+    /* Applied to the answer to the nth command. */
     FAKE_TRICK_ANSWER_FIRST,
     FAKE_TRICK_ANSWER_TWICE = FAKE_TRICK_ANSWER_FIRST,
     FAKE_TRICK_ANSWER_WRONG_ID,
@@ -37,13 +37,13 @@ typedef enum {
     FAKE_TRICK_ANSWER_GARBAGE,
     FAKE_TRICK_ANSWER_HUGE,
     FAKE_TRICK_ANSWER_GREETING,
-    FAKE_TRICK_ANSWER_EVENTS,   /* a thousand events first: no misbehaviour */
-    FAKE_TRICK_ANSWER_SPLIT,    /* byte by byte: no misbehaviour */
-    FAKE_TRICK_ANSWER_REVERSED, /* with those after it: no misbehaviour */
+    FAKE_TRICK_ANSWER_EVENTS,   /* a thousand events first, which is legal */
+    FAKE_TRICK_ANSWER_SPLIT,    /* byte by byte, which is legal */
+    FAKE_TRICK_ANSWER_REVERSED, /* with the answers after it, which is legal */
     FAKE_N_TRICKS
 } FakeTrick;
 
-/* The name of a trick on a command line; NULL beyond the last. */
+/* The name of a fault on a command line; NULL after the last one. */
 const char *fake_trick_name(FakeTrick trick);
 
 typedef struct _FakeServer FakeServer;
@@ -55,20 +55,21 @@ void fake_server_free(FakeServer *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FakeServer, fake_server_free)
 
 /*
- * Adds a monitor; @qmp is taken.  A socket that cannot be made ends the
- * program.  All are added before the server starts.
+ * Adds a monitor; @qmp is taken. Ends the program if the socket cannot be made.
+ * All monitors are added before the server starts.
  */
 void fake_server_add_unix(FakeServer *server, FakeQmp *qmp, const char *path);
-/* On the loopback interface; returns the port that was chosen for 0. */
+/* Listens on the loopback interface; returns the port, which is chosen if it
+ * is 0. */
 guint16 fake_server_add_tcp(FakeServer *server, FakeQmp *qmp, guint16 port,
                             gboolean ipv6);
 
-/* The monitor added last behaves like this; @nth counts its commands. */
+/* Gives a fault to the monitor added last; @nth counts its commands. */
 void fake_server_set_trick(FakeServer *server, FakeTrick trick, guint nth);
 
 void fake_server_start(FakeServer *server);
 
-/* Connections that have been accepted so far, and reads that brought data. */
+/* The number of accepted connections, and of reads that returned data. */
 guint fake_server_n_accepted(FakeServer *server);
 guint fake_server_n_reads(FakeServer *server);
 

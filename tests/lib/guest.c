@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A real QEMU for a test: machine `none`, which is ready in a twentieth of a
- * second, below a directory that goes away with it.  It cannot outlive the
- * test, whatever becomes of that.
+ * A real QEMU for a test: machine `none`, which starts in 50 ms, with its files
+ * in a temporary directory. It is ended with the test, also if the test is
+ * killed.
  */
 #include "config.h"
 
@@ -21,7 +21,7 @@
 
 struct _Guest {
     char *dir;
-    char *monitors[GUEST_N_MONITORS + 1]; /* the last is the test's own */
+    char *monitors[GUEST_N_MONITORS + 1]; /* the last monitor belongs to the test */
     GSubprocess *process;
     MtClient *own;
 };
@@ -68,9 +68,9 @@ guest_spawn(GPtrArray *argv, GSubprocessFlags flags)
 }
 
 /*
- * The socket is there as soon as QEMU has come so far.  FALSE when it then
- * does not answer: 5.2 sometimes loses the first command that it is sent
- * while it starts.
+ * The socket exists before QEMU answers on it. Returns FALSE if QEMU does not
+ * answer: 5.2 sometimes loses the first command that it receives while it
+ * starts.
  */
 static gboolean
 guest_connect(Guest *guest, const char *path)
@@ -208,7 +208,7 @@ guest_ask(Guest *guest, const char *command, const char *arguments,
     if (arguments) {
         object = mt_json_parse_object(arguments, -1, error);
         if (!object)
-            g_error("%s is no JSON", arguments);
+            g_error("%s is not JSON", arguments);
     }
 
     return mt_exec_one(mt_client_exec(guest->own), command, object, NULL,
@@ -302,7 +302,7 @@ proxy_new(Guest *guest, const char *const *more)
     g_ptr_array_add(argv, NULL);
     proxy->process = guest_spawn(argv, G_SUBPROCESS_FLAGS_STDIN_PIPE |
                                            G_SUBPROCESS_FLAGS_STDOUT_PIPE);
-    /* It says so when it listens. */
+    /* The proxy prints its path when it listens. */
     if (g_input_stream_read(g_subprocess_get_stdout_pipe(proxy->process),
                             &ready, 1, NULL, NULL) != 1)
         g_error("qmp-proxy did not start");

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * A real QEMU with an empty machine and several monitors: some for what is
- * tested, and one of the test's own that tells the truth about the guest.  A
- * proxy may be put before a monitor.
+ * A real QEMU with an empty machine and several monitors: some for the code
+ * under test, and one for the test itself, which reads the state of the guest
+ * independently. A proxy can be put before a monitor.
  *
- * Which QEMUs there are is said by MIGTUNE_QEMU_7_2 and the like; see
+ * The environment variables MIGTUNE_QEMU_7_2 and the like name the QEMUs; see
  * tools/get-qemus.sh.
  */
 
@@ -18,12 +18,12 @@ G_BEGIN_DECLS
 typedef struct _Guest Guest;
 typedef struct _Proxy Proxy;
 
-/* The command that starts QEMU of @release, "7.2"; NULL if none is named. */
+/* The command that starts QEMU of @release, "7.2"; NULL if there is none. */
 const char *guest_command(const char *release);
 
 /*
- * Starts it; @more has further arguments, NULL-terminated, or is NULL.  What
- * cannot be started ends the program: it was named, so it is expected.
+ * Starts QEMU; @more has further arguments, NULL-terminated, or is NULL. A
+ * failure ends the program, because the environment named this QEMU.
  */
 Guest *guest_new(const char *release, const char *const *more);
 void guest_free(Guest *guest);
@@ -31,38 +31,38 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Guest, guest_free)
 
 #define GUEST_N_MONITORS 2
 
-/* The socket of a monitor that nobody uses yet. */
+/* The socket of an unused monitor. */
 const char *guest_monitor(const Guest *guest, guint nth);
 
-/* A directory of its own; what is in it goes away with the guest. */
+/* A temporary directory that is removed with the guest. */
 const char *guest_dir(const Guest *guest);
 
 /*
- * Runs @command with @arguments, a JSON text or NULL, over the test's own
- * monitor.  NULL with QEMU's own words in @error when it was refused.
+ * Runs @command with @arguments, a JSON text or NULL, over the monitor of the
+ * test. Returns NULL with QEMU's text in @error if it is refused.
  */
 JsonNode *guest_ask(Guest *guest, const char *command, const char *arguments,
                     GError **error);
 
-/* The same where a refusal ends the program. */
+/* The same; a refusal ends the program. */
 void guest_do(Guest *guest, const char *command, const char *arguments);
 
 /* All capabilities and parameters, as canonical text. */
 char *guest_dump(Guest *guest);
 
-/* One of them; NULL when QEMU does not tell it. */
+/* One setting; NULL if QEMU does not list it. */
 JsonNode *guest_get(Guest *guest, gboolean capability, const char *qmp);
 
 /*
- * Starts qmp-proxy before the first monitor; @more has its options, see
- * qmp-proxy.c.
+ * Starts qmp-proxy before the first monitor; @more has its options, see qmp-
+ * proxy.c.
  */
 Proxy *proxy_new(Guest *guest, const char *const *more);
 void proxy_free(Proxy *proxy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Proxy, proxy_free)
 const char *proxy_path(const Proxy *proxy);
 
-/* The commands that are no questions, a line each, so far. */
+/* The commands so far that are not queries, one a line. */
 char *proxy_record(const Proxy *proxy);
 
 G_END_DECLS

@@ -2,10 +2,10 @@
 /*
  * A real QEMU for a test.
  *
- * The machine is `none`: no devices, no processor, ready in a twentieth of a
- * second.  With a machine that has a processor, which stands still, guest
- * memory can be written through QEMU's test protocol while it migrates, which
- * marks pages dirty as a guest would.
+ * The machine is `none`: no devices, no processor, and it starts in 50 ms. With
+ * a machine that has a processor, which is stopped, guest memory can be written
+ * through QEMU's test protocol during a migration, which marks pages dirty as a
+ * guest would.
  */
 #include "config.h"
 
@@ -20,8 +20,8 @@
 
 #define ANSWER_SECONDS 30
 
-/* QEMU 5.2 now and then never answers on a monitor that was connected to while
- * it started: a start is given up sooner, and tried again. */
+/* QEMU 5.2 sometimes never answers on a monitor that was connected to during
+ * its start: the start is given up early and repeated. */
 #define START_SECONDS 10
 #define START_TRIES 3
 
@@ -33,8 +33,8 @@ typedef struct {
 struct QemuGuest {
     GSubprocess *process;
     char *ram_path;
-    gboolean has_file;  /* its RAM is there */
-    gboolean keep_file; /* and is somebody else's */
+    gboolean has_file;  /* the file that holds its RAM */
+    gboolean keep_file; /* the file belongs to the caller */
     char *log_path;
     char *qmp_path;
     char *qtest_path;
@@ -67,7 +67,7 @@ line_set_patience(Line *line, guint seconds)
                          seconds);
 }
 
-/* Connects to the socket at @path as soon as it is there. */
+/* Connects to the socket at @path as soon as it exists. */
 static gboolean
 line_connect(Line *line, const char *path, GError **error)
 {
@@ -270,7 +270,7 @@ qemu_guest_ram_path(const QemuGuest *guest)
     return guest->has_file ? guest->ram_path : NULL;
 }
 
-/* The answer in @text: TRUE when it is one, with *@ret_node or @error. */
+/* Parses the line @text: TRUE if it is an answer, with *@ret_node or @error. */
 static gboolean
 guest_parse_answer(const char *text, const char *command, JsonNode **ret_node,
                    GError **error)

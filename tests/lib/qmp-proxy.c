@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Stands between a client and the monitor of a real QEMU, and breaks one
- * command: forges a refusal without passing it on, or cuts the link before or
- * after QEMU has carried it out.  Commands that only ask (query-*) and
- * qmp_capabilities are not counted, the others from 1 on, over all
- * connections; so a client that connects again finds all in order.  Or it holds
- * one back until the client hangs up, so that something can be done to a
- * client between two commands.
+ * A proxy between a client and the monitor of a real QEMU that disturbs one
+ * command: it refuses the command without passing it on, breaks the connection
+ * before or after QEMU has run it, or delays it until the client disconnects,
+ * so that a test can act between two commands of a client.
  *
- * Prints the path when it listens and runs until its standard input ends.
+ * Queries (query-*) and qmp_capabilities are not counted, other commands are,
+ * from 1, over all connections; so a client that connects again is not
+ * disturbed again.
+ *
+ * Prints its path when it listens and runs until its standard input ends.
  */
 #include "config.h"
 
@@ -38,8 +39,8 @@ typedef struct {
     GString *from_client;
     GString *from_qemu;
     int n_changing;
-    char *cut_id;               /* its answer is where the link is cut */
-    int n_unanswered;           /* of what has been passed on */
+    char *cut_id;               /* the connection breaks instead of its answer */
+    int n_unanswered;           /* number of lines passed on */
     gboolean cut_when_answered;
 } Proxy;
 
@@ -65,7 +66,7 @@ proxy_send(GSocket *socket, const char *data, gsize length)
     while (length > 0) {
         gssize n = g_socket_send(socket, data, length, NULL, NULL);
 
-        /* The end is noticed when it is read. */
+        /* A closed connection is noticed by the next read. */
         if (n <= 0)
             return;
         data += n;
@@ -86,7 +87,7 @@ proxy_forge(Proxy *proxy, JsonObject *command)
     proxy_send(proxy->client, line, strlen(line));
 }
 
-/* Appends to the record, which is whole as soon as the line is answered. */
+/* Appends to the log, which is complete before the line is answered. */
 static void
 proxy_note(const Proxy *proxy, const char *line, gsize length)
 {
@@ -119,11 +120,11 @@ proxy_command(Proxy *proxy, const char *line, gsize length)
         proxy_forge(proxy, command);
         return;
     }
-    /* What follows the last command is lost with the link. */
+    /* Commands after the last one are lost with the connection. */
     if (proxy->cut_id)
         return;
-    /* Those before it shall have been carried out: QEMU drops what is still
-     * queued when the link goes. */
+    /* Earlier commands must have run: QEMU drops commands that are still
+     * queued when the connection closes. */
     if (nth > 0 && nth == proxy->cut_before)
         proxy->cut_when_answered = TRUE;
     if (proxy->cut_when_answered) {
@@ -160,7 +161,7 @@ proxy_answer(Proxy *proxy, const char *line, gsize length)
         proxy_hang_up(proxy);
 }
 
-/* FALSE at the end of the connection. */
+/* Returns FALSE at the end of the connection. */
 static gboolean
 proxy_read(Proxy *proxy, GSocket *from, GString *input,
            void (*func)(Proxy *, const char *, gsize))

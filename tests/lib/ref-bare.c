@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A profile and its tunables behind the calls that a monitor would make.
+ * A profile and its tunables behind the functions that a monitor calls.
  */
 #include "config.h"
 

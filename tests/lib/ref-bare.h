@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a reference guest's release accepts, without a guest: a profile, its
- * tunables and a situation that the test chooses.
+ * The settings that a release accepts, without a guest: a profile, its tunables
+ * and a situation that the test chooses.
  */
 
 #include "drivers/ref/tunables/tunables.h"
@@ -26,30 +26,30 @@ void ref_bare_free(RefBare *bare);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RefBare, ref_bare_free)
 
-/* Every build option that there is, NULL-terminated. */
+/* All build options, NULL-terminated. */
 extern const char *const ref_bare_all_options[];
 
 /*
- * Runs a command that sets or tells tunables, or asks what there is; any other
- * has its arguments checked and returns an empty object.  @arguments may be
- * NULL.  NULL with @refusal filled in.
+ * Runs a command that sets or queries tunables or the schema; for other
+ * commands only the arguments are checked, and an empty object is returned.
+ * @arguments may be NULL. Returns NULL with @refusal filled in on failure.
  */
 JsonNode *ref_bare_execute(RefBare *bare, const char *command,
                            JsonObject *arguments, MtRefRefusal *refusal);
 
-/* The same for arguments as text, in which quotes may be single.  FALSE: it
- * was refused, and *@ret_desc, unless NULL, is why. */
+/* The same for arguments as text, in which quotes may be single. Returns
+ * FALSE if it is refused, with the text in *@ret_desc unless that is NULL. */
 gboolean ref_bare_run(RefBare *bare, const char *command,
                       const char *arguments, char **ret_desc);
 
-/* migrate-incoming at an address of @scheme, which must be taken. */
+/* Runs migrate-incoming at an address of @scheme, which must succeed. */
 void ref_bare_start_incoming(RefBare *bare, const char *scheme);
 
-/* What a query tells of one parameter or capability, as text; NULL if it does
- * not. */
+/* The value of one parameter or capability in a query, as text; NULL if it
+ * is not listed. */
 char *ref_bare_dup_value(RefBare *bare, const char *name);
 
-/* For probing it; freed with @bare. */
+/* The interface for a probe; freed with @bare. */
 typedef struct {
     MtExec exec;
     RefBare *bare;

@@ -19,10 +19,10 @@ struct RefClient {
     MtRefMonitor *monitor;
 
     GMutex lock;
-    /* Under it. */
-    GString *text;              /* answers, or everything */
+    /* Protected by the lock. */
+    GString *text;              /* answers, or all lines */
     GString *events;
-    gboolean split;             /* events apart from answers */
+    gboolean split;             /* events, if they are collected separately */
     gboolean closed;
 };
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A reference guest and a client of its monitor, without a socket between
- * them.  What is wrong ends the test.
+ * A reference guest and a client of its monitor, without a socket between them.
+ * Every failure ends the test.
  */
 
 #include "drivers/ref/monitor/monitor.h"
@@ -14,10 +14,10 @@ typedef struct RefClient RefClient;
  * The client has negotiated. */
 RefClient *ref_client_new(const MtRefGuestSpec *spec);
 
-/* One that has not said anything yet. */
+/* A client that has not negotiated yet. */
 RefClient *ref_client_new_silent(const MtRefGuestSpec *spec);
 
-/* One more client of the same guest, which must go first. */
+/* Another client of the same guest, which must be freed first. */
 RefClient *ref_client_new_second(RefClient *first);
 void ref_client_free(RefClient *client);
 
@@ -25,53 +25,53 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RefClient, ref_client_free)
 
 MtRefGuest *ref_client_guest(RefClient *client);
 
-/* Says @text as it is; everything that came back meanwhile, lines ended by
- * "\r\n".  To be freed. */
+/* Sends @text unchanged; returns all lines received meanwhile, each ended by
+ * "\r\n". To be freed. */
 char *ref_client_say(RefClient *client, const char *text, gssize length);
 
 /* The same with a descriptor, which is taken. */
 char *ref_client_say_fd(RefClient *client, const char *text, int fd);
 
-/* What came since the last look. */
+/* The lines received since the last call. */
 char *ref_client_take(RefClient *client);
 gboolean ref_client_is_closed(RefClient *client);
 
 /*
  * Runs a command; @arguments is JSON whose quotes may be single, or NULL.
- * Returns the whole answer, to be unreffed; events go to the list below.
+ * Returns the whole answer, to be unreffed; events are added to the list below.
  */
 JsonObject *ref_client_ask(RefClient *client, const char *command,
                            const char *arguments);
 
-/* What it returned: the command must succeed.  To be unreffed. */
+/* The result of a command that must succeed. To be unreffed. */
 JsonNode *ref_client_get(RefClient *client, const char *command,
                          const char *arguments);
 
-/* It must succeed. */
+/* Runs a command that must succeed. */
 void ref_client_run(RefClient *client, const char *command,
                     const char *arguments_format, ...) G_GNUC_PRINTF(3, 4);
 
-/* The text that it was refused with: it must be.  To be freed. */
+/* The error text of a command that must be refused. To be freed. */
 char *ref_client_refused(RefClient *client, const char *command,
                          const char *arguments);
 
-/* Names of events so far, with the status or pass of those that have one, in
- * one line: "MIGRATION:setup STOP".  To be freed. */
+/* The names of the events so far, with the status or pass of those that have
+ * one, in one line: "MIGRATION:setup STOP". To be freed. */
 char *ref_client_events(RefClient *client);
 
-/* query-migrate's status, "none" if there is none; to be freed. */
+/* The status of query-migrate, "none" if there is none; to be freed. */
 char *ref_client_status(RefClient *client);
 
-/* Until it is @status; the test fails when it is final and another, or after
- * a minute. */
+/* Waits for @status; the test fails at another final status or after a
+ * minute. */
 void ref_client_wait(RefClient *client, const char *status);
 
-/* query-status. */
+/* The status of query-status. */
 char *ref_client_run_state(RefClient *client);
 
-/* A path that nobody uses yet. */
+/* An unused path. */
 char *ref_client_path(const char *name);
 
-/* From one to the other, through @scheme, "tcp" or "unix". */
+/* Migrates from one guest to the other through @scheme, "tcp" or "unix". */
 void ref_client_migrate(RefClient *from, RefClient *to, const char *scheme);
 void ref_client_assert_same_ram(RefClient *a, RefClient *b);

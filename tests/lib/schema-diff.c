@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The walk.  A pair of types is compared once, wherever it is first met.
+ * Compares two schemas. A pair of types is compared once, at its first use.
  */
 #include "config.h"
 
@@ -33,7 +33,7 @@ diff_report(SchemaDiff *diff, const char *path, const char *format, ...)
     g_ptr_array_add(diff->found, g_strdup_printf("%s: %s", path, text));
 }
 
-/* The member @name of an entity as text: "" when it is not there. */
+/* Returns the member @name of an entity as text, "" if it is missing. */
 static char *
 member_text(JsonObject *object, const char *name)
 {
@@ -53,7 +53,7 @@ diff_member_text(SchemaDiff *diff, const char *path, const char *name,
         diff_report(diff, path, "%s %s instead of %s", name, b, a);
 }
 
-/* The entry of @array whose @key is @name. */
+/* Returns the entry of @array whose @key is @name. */
 static JsonObject *
 array_find(JsonArray *array, const char *key, const char *name)
 {
@@ -67,7 +67,7 @@ array_find(JsonArray *array, const char *key, const char *name)
     return NULL;
 }
 
-/* Members of objects, or variants of unions. */
+/* Compares the members of objects or the variants of unions. */
 static void
 diff_list(SchemaDiff *diff, const char *path, const char *list, const char *key,
           JsonObject *theirs, JsonObject *ours)

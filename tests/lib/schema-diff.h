@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Two schemas side by side: from each command and event of one down to the
- * last member, whatever the types are called.
+ * Compares two schemas, from each command and event of one down to the last
+ * member. The names of types are ignored.
  */
 
 #include <json-glib/json-glib.h>
@@ -11,9 +11,9 @@
 G_BEGIN_DECLS
 
 /*
- * Every difference of what @ours has from @theirs, as texts such as
- * "migrate(uri: optional here".  What only @theirs has is none, unless it is
- * inside of what both have.
+ * Lists the differences of @ours from @theirs, as texts such as "migrate(uri:
+ * optional here". Commands and events that only @theirs has are no difference,
+ * but members of common types are.
  */
 GPtrArray *schema_diff(JsonNode *theirs, JsonNode *ours);
 

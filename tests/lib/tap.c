@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Records, delays, refuses or loses commands on their way.
+ * Records, delays, refuses or loses commands.
  *
- * A batch stays a batch: what stands before the command that is interfered
- * with is run in one go, and so is what stands behind it.
+ * Commands that arrive together are run together: those before the disturbed
+ * command in one call, and those after it in another.
  */
 #include "config.h"
 
@@ -13,7 +13,7 @@
 #include "util/json.h"
 
 struct _MtTap {
-    MtExec exec;                /* first: the two are cast to each other */
+    MtExec exec;                /* first member: callers cast one to the other */
     MtExec *inner;              /* NULL: replay */
     JsonArray *replay;
     guint n_replayed;
@@ -117,7 +117,7 @@ tap_replay_one(MtTap *tap, MtCommand *command, GError **error)
     return TRUE;
 }
 
-/* Runs commands that are not interfered with. */
+/* Runs commands that are not disturbed. */
 static gboolean
 tap_pass(MtTap *tap, MtCommand *commands, guint n_commands,
          GCancellable *cancellable, GError **error)
@@ -138,7 +138,7 @@ tap_pass(MtTap *tap, MtCommand *commands, guint n_commands,
     return ok;
 }
 
-/* The command whose turn it is; what follows it in the batch is left. */
+/* Runs the disturbed command; later commands of the batch are not run. */
 static gboolean
 tap_interfere(MtTap *tap, MtCommand *command, GCancellable *cancellable,
               GError **error)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tells the thread sanitizer what GLib's locks order.
+ * Tells the thread sanitizer about the order that GLib's locks create.
  *
- * GLib makes its mutexes and conditions of futexes itself and is not built
- * with the sanitizer, which therefore sees two threads at the same data and
- * nothing between them.  A test program linked with this file calls the
- * functions below in place of GLib's; they call GLib's and say "what happened
- * before is known here".  Only builds with b_sanitize=thread link it.
+ * GLib implements its mutexes and conditions with futexes and is not built with
+ * the sanitizer, which would report races on data that these locks protect. A
+ * test program linked with this file calls the functions below instead of
+ * GLib's; they call GLib's and announce the order to the sanitizer. Only builds
+ * with b_sanitize=thread link this file.
  */
 #include <dlfcn.h>
 #include <glib.h>
@@ -17,8 +17,8 @@ void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 
 /*
- * GLib's own functions, found at the first call of any: GObject locks before
- * the constructors of a program have run, when there is one thread yet.
+ * GLib's own functions, looked up at the first call: GObject uses locks before
+ * the constructors of a program run, when there is only one thread.
  */
 static struct real {
     void (*mutex_lock)(GMutex *mutex);
@@ -66,7 +66,7 @@ tsan_glib(void)
     return &real;
 }
 
-/* Where nothing has locked before main(), not in two threads at once. */
+/* Without a call before main(), the first calls may come from two threads. */
 static void __attribute__((constructor))
 tsan_glib_init(void)
 {
@@ -150,8 +150,8 @@ g_async_queue_timeout_pop(GAsyncQueue *queue, guint64 timeout_us)
     return data;
 }
 
-/* A pool's work begins after it was pushed, and has ended when the pool is
- * freed with @wait. */
+/* The function of a pool starts after the push of its data, and has ended
+ * when the pool is freed with @wait. */
 typedef struct {
     GFunc func;
     gpointer user_data;
@@ -193,12 +193,12 @@ g_thread_pool_free(GThreadPool *pool, gboolean immediate, gboolean wait)
 
     tsan_glib()->pool_free(pool, immediate, wait);
     if (!wait)
-        return;             /* some of it may run yet */
+        return;             /* some functions may still run */
     __tsan_acquire(ours);
     g_free(ours);
 }
 
-/* GLib builds the first error of a domain without a lock that is seen here. */
+/* GLib creates the first error of a domain without a lock that is seen here. */
 __attribute__((constructor)) static void
 tsan_make_first_error(void)
 {

@@ -273,12 +273,12 @@ transient() {
     virsh destroy passing
 }
 
-# A definition that goes while somebody is at it.
+# A definition that is removed while a command uses it.
 undefined() {
     sed 's/web1/leaving/; /<uuid>/d' "$scratch/web1.xml" >"$scratch/leaving.xml"
     virsh define "$scratch/leaving.xml"
     refuses explain leaving --for-libvirt downtime=3
-    said '^migtune: leaving is not running, so that nobody knows'
+    said '^migtune: leaving is not running, so the abilities'
     mkfifo "$scratch/lines"
     migtune <"$scratch/lines" >"$scratch/said" 2>&1 &
     shell=$!
@@ -348,7 +348,7 @@ try 'virsh agrees' virsh_agrees
 try 'what is set by hand is noted with the guest that runs' set_by_hand
 try 'a restart loses what was in force and not what is kept' restarted
 try 'the hook brings it into force' by_the_hook
-try 'nonsense is told with its line and left alone' edited_into_nonsense
+try 'nonsense is reported with its line and not changed' edited_into_nonsense
 try 'reset forgets it' reset_all
 try 'reset takes a capability back' reset_capability
 try 'a transient guest keeps nothing, and it is said' transient

@@ -488,12 +488,14 @@ test_kept(void)
 
     undone = SHOW(beta, "xbzrle");
     g_test_message("%s", undone);
-    assert_has(undone, "libvirt has it on only in a migration that asks for it");
+    assert_has(undone, "libvirt switches it on only during a migration that "
+                       "asks for it");
     /* What is made of it has the same reason. */
     composed = SHOW(beta, "compression");
     g_test_message("%s", composed);
     assert_has(composed,
-               "libvirt has it on only in a migration that asks for it");
+               "libvirt switches it on only during a migration that asks for "
+               "it");
     itself = SHOW(beta, "events");
     g_test_message("%s", itself);
     assert_has(itself, "libvirt needs the events of a migration");

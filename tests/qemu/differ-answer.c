@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One answer of a monitor, and how two of them differ.
+ * One answer of a monitor, and the differences between two answers.
  *
- * Of what a query returns, the names and types are always compared.  Values
- * are where they are settings or a state; a count of bytes sent never is.
+ * The names and types of a result are always compared. Values are compared if
+ * they are settings or a state, but not if they count, for example, bytes sent.
  */
 #include "config.h"
 
@@ -26,8 +26,8 @@ answer_free(Answer *answer)
     g_free(answer);
 }
 
-/* Integers from 2^63 on, which no reader here tells from negative ones, as
- * strings; with them all others of that many digits. */
+/* Quotes integers from 2^63 on, which the JSON reader would confuse with
+ * negative ones, and all others with as many digits. */
 #define MANY_DIGITS 19
 
 /* The end of the string that begins at @text. */
@@ -49,7 +49,7 @@ answer_exact(const char *text)
     while (*text) {
         gsize n = *text == '"' ? string_end(text) - text
                                : strspn(text, "0123456789");
-        /* Behind a point they are of a fraction. */
+        /* Digits after a point belong to a fraction. */
         gboolean large = *text != '"' && n >= MANY_DIGITS && out->len > 0 &&
                          out->str[out->len - 1] != '.';
         const char *quote = large ? "\"" : "";
@@ -129,7 +129,7 @@ shape_append_object(GString *out, JsonObject *object)
     g_string_append_c(out, '}');
 }
 
-/* The shapes that its elements have, each once. */
+/* The shapes of its elements, each once. */
 static void
 shape_append_array(GString *out, JsonArray *array)
 {
@@ -163,7 +163,7 @@ shape_append(GString *out, JsonNode *node)
         g_string_append(out, "null");
     } else {
         type = json_node_get_value_type(node);
-        /* QEMU prints a fraction of zero like an integer. */
+        /* QEMU prints a fraction of zero as an integer. */
         g_string_append(out, type == G_TYPE_STRING    ? "string"
                              : type == G_TYPE_BOOLEAN ? "bool"
                                                       : "number");
@@ -241,7 +241,7 @@ values_of_status(JsonNode *node)
     return values;
 }
 
-/* The lines of a text for people.  What is wrong is said in other words. */
+/* The lines of a text for people; other wording of an error is not compared. */
 static GHashTable *
 values_of_text(JsonNode *node)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Each command without arguments, with each argument of each type, with some
- * missing and some that it has not; and what is no command at all.
+ * Each command without arguments, with each argument of each type, with missing
+ * and with unknown arguments; and input that is no command.
  */
 #include "config.h"
 
@@ -10,7 +10,8 @@
 #include "differ.h"
 #include "util/json-peek.h"
 
-/* What fits an argument, so that the others of the command are looked at. */
+/* Valid values of arguments, so that the other arguments of the command are
+ * checked. */
 static const struct {
     const char *name;
     const char *value;
@@ -31,7 +32,7 @@ static const struct {
     { "value", "65536" },
 };
 
-/* Instead of arguments. */
+/* Sent instead of the object of arguments. */
 static const char *const forms[] = {
     "{}", "{\"nonsense\": 1}", "{\"nonsense\": null, \"more\": []}", "[]",
     "[1]", "null", "5", "\"x\"", "true",
@@ -48,7 +49,7 @@ argument_fitting(const char *name)
     return NULL;
 }
 
-/* All that @command requires, without @except; then @more. */
+/* All arguments that @command requires, except @except; then @more. */
 static char *
 command_with(JsonArray *arguments, const char *except, const char *more)
 {
@@ -71,7 +72,7 @@ command_with(JsonArray *arguments, const char *except, const char *more)
     return g_string_free(out, FALSE);
 }
 
-/* The two that take settings have sequences of their own. */
+/* The two commands that take settings have sequences of their own. */
 static gboolean
 command_is_elsewhere(const char *command)
 {
@@ -79,15 +80,16 @@ command_is_elsewhere(const char *command)
            g_str_has_prefix(command, "migrate-set-capabilities");
 }
 
-/* Goes on in the background, which the next command would notice or not. */
+/* These continue in the background, so the result of the next command
+ * depends on timing. */
 static gboolean
 command_lasts(const char *command)
 {
     return g_str_equal(command, "calc-dirty-rate");
 }
 
-/* What leaves traces that no query of a guest's state shows: who comes next
- * gets another guest. */
+/* These change a state that no query shows: the next sequence gets a new
+ * guest. */
 static void
 command_finish(Differ *differ, const char *command, Sequence *sequence)
 {
@@ -152,7 +154,7 @@ command_forms(Differ *differ, const char *command, PeerFlags flags)
                          flags);
 }
 
-/* Short ones, of one step or a few, each with its own guest. */
+/* Short sequences, each with its own guest. */
 static const char *const single[] = {
     "nonsense",
     "nonsense {'a': 1}",
@@ -249,7 +251,7 @@ command_singles(Differ *differ, PeerFlags flags)
     }
 }
 
-/* One after the other, so that the order shows. */
+/* Run in this order. */
 static const char *const chains[][8] = {
     { "stop", "query-status", "stop", "cont", "query-status", "cont" },
     { "migrate_cancel", "query-migrate", "migrate_cancel" },

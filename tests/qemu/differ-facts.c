@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What sequences are made from: the names that a real guest tells, those that
- * tests/data knows of other releases, and the schema.
+ * The data from which sequences are made: the names that a real guest lists,
+ * those of other releases from tests/data, and the schema.
  */
 #include "config.h"
 
@@ -11,8 +11,8 @@
 #include "util/json-peek.h"
 #include "util/json.h"
 
-/* Asked of every release, whether it has them or not.  query-block and the
- * like are not here: a reference guest is no machine. */
+/* Queried in every release, whether it has them or not. query-block and the
+ * like are missing: a reference guest has no devices. */
 static const char *const commands[] = {
     "announce-self",
     "calc-dirty-rate",
@@ -153,8 +153,8 @@ names_have(GPtrArray *names, const char *name)
     return g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL);
 }
 
-/* A parameter of this release that is not told before it has been set is its
- * own nevertheless. */
+/* A parameter that is not listed before it is set still belongs to this
+ * release. */
 static void
 facts_learn_strangers(Facts *facts, const char *kind, GPtrArray *known)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The other monitor, by human-monitor-command: its lines are compared with
- * those of QEMU, but for the words behind "Error".
+ * The human monitor, by human-monitor-command: its lines are compared with
+ * those of QEMU, except for the text after "Error".
  */
 #include "config.h"
 
 #include "differ.h"
 
-/* One after the other, to a guest of their own. */
+/* Run in this order on one guest. */
 static const char *const talks[][24] = {
     { "info migrate", "info  migrate", " info migrate ", "info migrate x",
       "info migrate_parameters", "info migrate_parameters x",
@@ -90,7 +90,8 @@ static const char *const talks[][24] = {
       "calc_dirty_rate -r -b 1", "calc_dirty_rate -b -r 1",
       "calc_dirty_rate 1 5", "calc_dirty_rate 99", "info dirty_rate",
       "info dirty_rate x", "calc_dirty_rate 1 2 3",
-      /* The last one: whether it has ended depends on the machine. */
+      /* The last one: whether the migration has ended depends on the
+       * machine. */
       "calc_dirty_rate 2 200" },
     { "migrate_set_speed 10M", "migrate_set_speed 5", "migrate_set_speed x",
       "migrate_set_downtime 0.5", "migrate_set_downtime x",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where a guest of drivers/ref answers otherwise than QEMU, and will.  A line
- * that explains nothing any more fails the test, so none of them outlives its
+ * Known and permanent differences between guests of drivers/ref and QEMU. A
+ * line that matches no difference fails the test, so that no line outlives its
  * reason.
  */
 #include "config.h"

@@ -2,10 +2,10 @@
 /*
  * The two kinds of guest.
  *
- * A real QEMU gets its monitor as one end of a socket pair, so there is
- * nothing to connect to and nothing to wait for: commands are written before
- * it has read its own command line, and answered when it comes to them.  A
- * guest of drivers/ref is asked in this process.
+ * A real QEMU gets one end of a socket pair as its monitor, so that no
+ * connection has to be made: commands are written before QEMU has read its
+ * command line, and answered when it reads them. A guest of drivers/ref is
+ * called in this process.
  */
 #include "config.h"
 
@@ -24,10 +24,10 @@
 #include "differ.h"
 #include "lib/qemu-guest.h"
 
-/* Longer silence is taken for death. */
+/* A guest that is silent for longer is considered dead. */
 #define SILENCE_MS 120000
 
-/* More than a socket takes unread. */
+/* More than a socket buffers. */
 #define CONTENT_BYTES (12u << 20)
 
 struct Peer {
@@ -35,7 +35,7 @@ struct Peer {
     char *dir;
     GPtrArray *events;
     guint n_due;                /* answers */
-    guint n_skip;               /* of them those to the negotiation */
+    guint n_skip;               /* of which to the negotiation */
 
     RefPeer *ref;
 
@@ -53,7 +53,7 @@ peer_child_setup(gpointer data)
     static const struct rlimit none = { 0, 0 };
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    setrlimit(RLIMIT_CORE, &none);  /* some commands kill it */
+    setrlimit(RLIMIT_CORE, &none);  /* some commands end it */
 }
 
 static GPtrArray *
@@ -207,7 +207,7 @@ peer_events(Peer *peer)
     return peer->events;
 }
 
-/* As much as goes without waiting. */
+/* Writes as much as possible without blocking. */
 static void
 peer_write(Peer *peer)
 {
@@ -218,7 +218,8 @@ peer_write(Peer *peer)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            break;              /* full; or gone, as reading will tell */
+            /* full; a closed connection is noticed by the next read */
+            break;
         peer->n_sent += n;
     }
     if (peer->n_sent == peer->out->len) {
@@ -239,7 +240,7 @@ peer_read(Peer *peer)
         peer->gone = TRUE;
 }
 
-/* The next whole line that has come, NULL if there is none. */
+/* The next complete line that has arrived; NULL if there is none. */
 static char *
 peer_line(Peer *peer)
 {
@@ -255,7 +256,7 @@ peer_line(Peer *peer)
     return line;
 }
 
-/* The next line of either kind; NULL when there will be none. */
+/* The next line of either kind of guest; NULL at the end. */
 static char *
 peer_next(Peer *peer)
 {
@@ -290,7 +291,7 @@ peer_begin(Peer *peer, GPtrArray *lines)
 static gboolean
 line_is_event(const char *line)
 {
-    /* Inside of a string the quotes would have a backslash. */
+    /* Quotes inside a string have a backslash. */
     return strstr(line, "\"event\"") && strstr(line, "\"timestamp\"");
 }
 

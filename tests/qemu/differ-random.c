@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sequences at random, each from a seed that its name tells.
+ * Random sequences; the name of each contains its seed.
  */
 #include "config.h"
 
@@ -8,7 +8,7 @@
 
 #define N_STEPS 30
 #define N_SEEDS 150             /* the same in every run */
-#define N_NEW_SEEDS 30          /* others in every run */
+#define N_NEW_SEEDS 30          /* different in every run */
 
 typedef struct {
     GRand *rand;
@@ -28,7 +28,7 @@ random_of(Random *random, GPtrArray *names)
     return names->pdata[random_below(random, names->len)];
 }
 
-/* Now and then one that this release has not. */
+/* Sometimes a name that this release does not have. */
 static const char *
 random_name(Random *random, GPtrArray *names)
 {

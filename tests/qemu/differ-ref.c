@@ -13,7 +13,7 @@ struct RefPeer {
     MtRefGuest *guest;
     MtRefMonitor *monitor;
     GAsyncQueue *lines;         /* events come from any thread */
-    GString *rest;              /* of the one thread at a time that prints */
+    GString *rest;              /* used by one thread at a time */
 };
 
 static void
@@ -22,7 +22,7 @@ ref_output(const char *text, gsize length, gpointer user_data)
     RefPeer *ref = user_data;
 
     if (!text)
-        return;                 /* no more lines: that shows */
+        return;                 /* a line that is missing shows the end */
     for (gsize i = 0; i < length; i++) {
         if (text[i] != '\n') {
             g_string_append_c(ref->rest, text[i]);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What was found: counts, differences, and error texts that are not the same.
+ * The results: counts, differences, and error texts that differ.
  *
- * One cause shows in hundreds of commands, so differences that look alike are
- * printed once, with their number and the first that was met.
+ * One cause shows in hundreds of commands, so similar differences are printed
+ * once, with their number and the first of them.
  */
 #include "config.h"
 
@@ -21,15 +21,15 @@ typedef struct {
 struct Report {
     char *release;
     guint counts[N_COUNTS];
-    GHashTable *open;           /* what is alike -> Group */
+    GHashTable *open;           /* text with equal digits -> Group */
     guint n_open;
     GHashTable *texts;          /* "real" newline "ref" -> Group */
-    guint *limits;              /* how often each explained something */
+    guint *limits;              /* how many differences each line explained */
     gboolean holding;
     GPtrArray *held;            /* of Held */
 };
 
-/* A difference that may be forgotten yet. */
+/* A difference that may be discarded later. */
 typedef struct {
     char *key;
     char *text;
@@ -112,7 +112,8 @@ report_get(const Report *report, Count count)
     return report->counts[count];
 }
 
-/* Its digits are all the same, so that texts about numbers are alike. */
+/* Makes all digits equal, so that texts that differ only in numbers are
+ * grouped. */
 static char *
 report_alike(const char *text)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs sequences on two guests and compares what they answer, step by step.
+ * Runs sequences on two guests and compares their answers, step by step.
  *
- * After each command the settings that it may have touched are asked for, so
- * a difference is seen where it arises.  What comes after two guests have
- * fallen apart says nothing, and is left out.
+ * After each command the settings that it can change are queried, so that a
+ * difference is seen where it arises. After a difference in state the rest of
+ * the sequence is skipped.
  *
- * A sequence that only sets and asks shares its guests with the next one: they
- * are set back, and replaced if that does not bring back every answer that
- * they gave in the beginning.  Guests are started ahead of their use.
+ * Sequences that only set and query share their guests: these are reset, and
+ * replaced if that does not restore all answers that they gave at the start.
+ * Guests are started before they are needed.
  */
 #include "config.h"
 
@@ -40,8 +40,8 @@ struct Differ {
     Report *report;
     Facts *facts;
     Pair *shared[PEER_N_FLAGS];
-    GQueue spare[PEER_N_FLAGS]; /* real ones */
-    GHashTable *same;           /* pairs of texts that say the same */
+    GQueue spare[PEER_N_FLAGS]; /* real guests */
+    GHashTable *same;           /* pairs of texts with one meaning */
 };
 
 struct Sequence {
@@ -60,8 +60,8 @@ static const char *const states[] = {
 };
 #define N_STATES (G_N_ELEMENTS(states) - 1)
 
-/* What a command may touch.  What a migration does when it likes is not asked
- * for right after the command that made it do so. */
+/* The queries that show what a command changes. Changes that a migration
+ * makes at any time are not queried right after the command that started it. */
 static const struct {
     const char *command;
     const char *queries[4];
@@ -80,7 +80,7 @@ static const struct {
             "query-status" } },
 };
 
-/* Whose results differ by what is built in, and are compared elsewhere. */
+/* Their results depend on the build options, and are compared elsewhere. */
 static const char *const incomparable[] = {
     "query-commands", "query-events", "query-qmp-schema", "query-version",
     NULL,
@@ -172,9 +172,9 @@ pair_free(Pair *pair)
     g_free(pair);
 }
 
-/* ---- talking ---- */
+/* ---- communication ---- */
 
-/* What both answered to the same lines. */
+/* The answers of both to the same lines. */
 typedef struct {
     GPtrArray *texts[N_PEERS];
 } Answers;
@@ -186,13 +186,13 @@ answers_clear(Answers *answers)
         g_clear_pointer(&answers->texts[i], g_ptr_array_unref);
 }
 
-/* @lines of each; they differ in paths. */
+/* The lines for each guest, which differ in paths. */
 static void
 pair_talk(Pair *pair, GPtrArray *const lines[N_PEERS], Answers *ret)
 {
     for (guint i = 0; i < N_PEERS; i++)
         peer_begin(pair->peers[i], lines[i]);
-    /* The real one works while the other is asked. */
+    /* The real guest works while the other one is called. */
     for (guint i = N_PEERS; i-- > 0;)
         ret->texts[i] = peer_end(pair->peers[i]);
 }
@@ -211,7 +211,7 @@ text_replace(const char *text, const char *what, const char *with)
     return g_strjoinv(with, parts);
 }
 
-/* What stands for paths, as @peer has them; @dir is the source's. */
+/* Replaces the variables for paths; @dir is the directory of the source. */
 static char *
 step_expand(Differ *differ, const char *step, const char *dir)
 {
@@ -262,18 +262,18 @@ step_queries(const char *step)
     g_assert_not_reached();
 }
 
-/* ---- comparing ---- */
+/* ---- comparison ---- */
 
 typedef struct {
     Differ *differ;
     Pair *pair;
     const Sequence *sequence;
     const char *dirs[N_PEERS];
-    guint step;                 /* that is compared */
+    guint step;                 /* the step that is compared */
     const char *command;        /* its text */
-    int class_step;             /* the last whose answers were of different
-                                 * classes */
-    gboolean apart;             /* nothing to compare any more */
+    /* the last step whose answers were of different classes */
+    int class_step;
+    gboolean apart;             /* the rest of the sequence is skipped */
     gboolean gone;              /* one of them has ended */
 } Run;
 
@@ -289,7 +289,7 @@ run_differ(Run *run, DiffKind kind, const char *query, const char *real,
     report_difference(run->differ->report, &difference);
 }
 
-/* Their directories are not the guests' fault. */
+/* Directories always differ. */
 static char *
 run_desc(const Run *run, guint nth, const Answer *answer)
 {
@@ -317,7 +317,7 @@ run_compare_results(Run *run, const char *command, const char *query,
     g_autofree char *ref = NULL;
 
     if (!answer_same_value(command, one, other, &real, &ref)) {
-        /* That one took what the other refused has been told. */
+        /* A difference of class was already reported. */
         if (run->class_step != run->step)
             run_differ(run, DIFF_VALUE, query, real, ref);
         run->apart = TRUE;
@@ -371,7 +371,7 @@ run_compare(Run *run, const char *query, const char *real, const char *ref)
     g_hash_table_add(run->differ->same, g_steal_pointer(&key));
 }
 
-/* ---- a batch: steps that need no waiting between them ---- */
+/* ---- a batch: steps without waiting between them ---- */
 
 typedef struct {
     guint step;                 /* of the sequence */
@@ -444,7 +444,7 @@ batch_add_queries(Batch *batch, Run *run, guint step,
         batch_add(batch, run, step, NULL, *queries);
 }
 
-/* ---- sequences of their own guests ---- */
+/* ---- sequences with guests of their own ---- */
 
 static char *
 peer_status(Peer *peer)
@@ -467,8 +467,8 @@ peer_status(Peer *peer)
                         : "none");
 }
 
-/* The status of the @nth guest once it is among @awaited, or when it was
- * waited for long enough. */
+/* Waits until the status of the @nth guest is among @awaited, or for the
+ * time limit; returns the status. */
 static char *
 run_wait_one(Run *run, guint nth, const char *const *awaited)
 {
@@ -494,7 +494,7 @@ run_wait_both(Run *run, const char *const *awaited)
     if (g_str_equal(real, expected))
         return;
 
-    /* If the real one never comes there, it is the sequence that is wrong. */
+    /* If the real guest never reaches the status, the sequence is wrong. */
     run_differ(run, DIFF_VALUE, "query-migrate", real, expected);
     run->apart = TRUE;
 }
@@ -516,7 +516,7 @@ run_settle(Run *run, const char *argument)
     run_wait_both(run, settled);
 }
 
-/* The name and the status in it, if it has one. */
+/* The name of the event and its status, if it has one. */
 static char *
 event_text(const char *line)
 {
@@ -529,8 +529,8 @@ event_text(const char *line)
                            status ? status : "");
 }
 
-/* How many passes there are depends on how fast they are: each migration
- * shows the first. */
+/* The number of passes depends on the speed: only the first event of each
+ * migration is compared. */
 static char *
 events_text(GPtrArray *events)
 {
@@ -581,7 +581,7 @@ run_direct(Run *run, const char *step)
     g_error("%s: what is \"%s\"?", run->sequence->name, step);
 }
 
-/* A step without the mark of who it is for. */
+/* The step without the mark for the destination. */
 static const char *
 step_text(const char *step, gboolean *ret_dst)
 {
@@ -599,8 +599,8 @@ sequence_has_dst(const Sequence *sequence)
     return dst;
 }
 
-/* Steps from @first on, as long as they go to the same guest without waiting;
- * the number of the first that has not been run. */
+/* Runs the steps from @first on, as long as they are for the same guest and
+ * need no waiting; returns the number of the next step. */
 static guint
 run_stretch(Run *run, Pair *const pairs[2], guint first)
 {
@@ -651,7 +651,7 @@ differ_run_fresh(Differ *differ, Sequence *sequence)
     pair_free(pairs[1]);
 }
 
-/* ---- sequences that share ---- */
+/* ---- sequences that share guests ---- */
 
 static char *
 answers_join(GPtrArray *texts, guint first)
@@ -664,8 +664,8 @@ answers_join(GPtrArray *texts, guint first)
     return g_string_free(out, FALSE);
 }
 
-/* Asks @pair for its state, after setting it back if it was used; TRUE if it
- * is as in its beginning. */
+/* Queries the state of @pair, after a reset if it was used; TRUE if it is
+ * the state at the start. */
 static gboolean
 pair_is_initial(Differ *differ, Pair *pair)
 {
@@ -712,7 +712,7 @@ differ_get_shared(Differ *differ, PeerFlags flags, gboolean *ret_new)
 static void
 differ_run_shared(Differ *differ, Sequence *sequence)
 {
-    /* The settings have been asked for all along. */
+    /* The settings were queried after each step. */
     static const char *const others[] = { "query-status", "query-migrate",
                                           NULL };
     Run run = { .differ = differ, .sequence = sequence, .class_step = -1 };
@@ -749,7 +749,7 @@ differ_run(Differ *differ, Sequence *sequence)
     sequence_free(sequence);
 }
 
-/* ---- all of it ---- */
+/* ---- the whole run ---- */
 
 Differ *
 differ_new(const char *release, const char *self)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sequences around a migration: what may be set before, while and after it
- * runs, and what query-migrate and query-status tell in each status.
+ * Sequences around a migration: the settings that are allowed before, during
+ * and after it, and the results of query-migrate and query-status in each
+ * status.
  *
- * A migration to one who connects and reads nothing stays as it is for as long
- * as the test likes, whatever is set meanwhile.
+ * A migration to a peer that connects and reads nothing stays in its status for
+ * any length of time, whatever is set meanwhile.
  */
 #include "config.h"
 
@@ -126,7 +127,7 @@ static const Story stories[] = {
         "migrate {'uri': '$DST'}", "@wait completed", "> @wait completed",
         QUERIES, "> query-migrate", "> query-status",
     } },
-    { "received, and nobody asked for events", PEER_FILLED, {
+    { "received, without the events capability", PEER_FILLED, {
         "> migrate-incoming {'uri': '$DST'}",
         "migrate {'uri': '$DST'}", "@wait completed", "> @wait completed",
         "@events", "> @events",
@@ -255,7 +256,7 @@ static const Story stories[] = {
         "migrate-set-parameters {'max-postcopy-bandwidth': 0}", "@settle",
         "query-migrate", "query-status",
     } },
-    { "post-copy that nobody asked for", PEER_FILLED, {
+    { "post-copy requested before the migration", PEER_FILLED, {
         POSTCOPY_ON, "migrate-start-postcopy",
         "> migrate-incoming {'uri': '$DST'}", "migrate {'uri': '$DST'}",
         "@wait completed", "> @wait completed", QUERIES, "> query-migrate",
@@ -313,7 +314,7 @@ static const Story stories[] = {
         "{'capability': 'postcopy-ram', 'state': true}, "
         "{'capability': 'postcopy-preempt', 'state': true}]}",
     } },
-    { "multifd after what is no address", 0, {
+    { "multifd after an invalid address", 0, {
         "migrate {'uri': 'nonsense'}", "@settle",
         "migrate-set-capabilities {'capabilities': "
         "[{'capability': 'multifd', 'state': true}]}",
@@ -386,10 +387,10 @@ story_run_once(Differ *differ, const Story *story)
 }
 
 /*
- * A real QEMU is not the same each time: what it tells just after a status has
- * changed depends on which of its threads was faster, and up to 7.2 a
- * migration by multifd fails when a channel overtakes main.  What does not
- * show with other guests is no difference between the two.
+ * A real QEMU differs from run to run: right after a change of status its
+ * answers depend on its threads, and up to 7.2 a multifd migration fails if a
+ * channel connects before the main one. A difference that does not occur with
+ * new guests is discarded.
  */
 static void
 story_run(Differ *differ, const Story *story)
@@ -416,7 +417,7 @@ differ_story_sequences(Differ *differ)
         story_run(differ, &stories[i]);
 }
 
-/* ---- everything that can be set, in each status that lasts ---- */
+/* ---- all settings in each lasting status ---- */
 
 typedef struct {
     const char *name;
@@ -452,7 +453,7 @@ situation_begin(const Situation *situation, const char *what)
     return sequence;
 }
 
-/* So many names share a sequence, and its guests. */
+/* The number of names that share a sequence and its guests. */
 #define TOGETHER 4
 
 static void
@@ -480,7 +481,7 @@ situation_capabilities(Differ *differ, const Situation *situation)
     }
 }
 
-/* All values that are right, and some that are not. */
+/* All valid values, and some invalid ones. */
 static void
 situation_parameter(Sequence *sequence, const Facts *facts, const char *name)
 {
@@ -512,7 +513,7 @@ situation_parameters(Differ *differ, const Situation *situation)
     }
 }
 
-/* What would end the status, or leave it for one that does not last. */
+/* Commands that would end the status, or start one that does not last. */
 static const char *const leaving[] = {
     "migrate", "migrate_cancel", "migrate-incoming", "calc-dirty-rate", NULL,
 };

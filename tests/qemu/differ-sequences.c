@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Systematic sequences of a guest that does not migrate: each pair of
- * capabilities in every order, each parameter at and around its bounds and of
- * every wrong type, parameters beside capabilities and beside each other.
+ * Systematic sequences for a guest that does not migrate: each pair of
+ * capabilities in every order, each parameter at and around its bounds and with
+ * every wrong type, and parameters together with capabilities and with each
+ * other.
  */
 #include "config.h"
 
@@ -11,7 +12,8 @@
 #include "differ.h"
 #include "util/json-peek.h"
 
-/* Steps of one sequence: what comes after a difference is lost, so few. */
+/* Steps of one sequence: few, because the steps after a difference are
+ * skipped. */
 #define FEW 12
 
 const char *const differ_any_values[] = {
@@ -26,7 +28,7 @@ const char *const differ_any_values[] = {
     "[\"a\"]", "[{}]", "{}", "{\"a\": 1}", NULL,
 };
 
-/* Right as to their form for the list of bitmaps, or nearly so. */
+/* Values with a valid or nearly valid form for the list of bitmaps. */
 static const char *const mappings[] = {
     "[]",
     "[{\"node-name\": \"n\", \"alias\": \"a\", \"bitmaps\": []}]",
@@ -103,7 +105,8 @@ values_add_number(GPtrArray *values, guint64 number)
     values_add(values, text);
 }
 
-/* What would be right once its upper bits are gone, and the like. */
+/* Values that are valid after their upper bits are cut off, and similar
+ * ones. */
 static void
 values_add_cut(GPtrArray *values, guint64 number)
 {
@@ -228,7 +231,7 @@ capability_pair(Differ *differ, const char *one, const char *other,
     differ_run(differ, sequence);
 }
 
-/* What stands in the list, each alone and before and after a right one. */
+/* Elements of the list, each alone and before and after a valid one. */
 static const char *const entries[] = {
     "{'capability': 'xbzrle'}",
     "{'state': true}",
@@ -361,7 +364,7 @@ parameter_values(Differ *differ, const char *name, PeerFlags flags)
     }
 }
 
-/* Members and forms that are nobody's value. */
+/* Members and forms that are valid for no parameter. */
 static const char *const odd_sets[] = {
     "migrate-set-parameters",
     "migrate-set-parameters {}",
@@ -419,7 +422,7 @@ differ_parameter_sequences(Differ *differ)
     }
 }
 
-/* ---- parameters beside capabilities, and beside each other ---- */
+/* ---- parameters with capabilities, and with each other ---- */
 
 static const char *
 value_at(GPtrArray *values, guint nth)
@@ -464,7 +467,8 @@ mix_parameters(Differ *differ, const char *one, const char *other)
     g_autoptr(GPtrArray) second = differ_values(facts, other, &n_second);
 
     for (guint i = 0; i < 5; i++) {
-        /* Right and right, twice; wrong and right; right and wrong; both. */
+        /* Valid and valid, twice; invalid and valid; valid and invalid; both
+         * invalid. */
         guint a = i == 2 || i == 4 ? n_first + 5 * i : MIN(i, n_first - 1);
         guint b = i >= 3 ? n_second + 7 * i : MIN(i, n_second - 1);
 
@@ -485,7 +489,7 @@ differ_mixed_sequences(Differ *differ)
             mix_capability(differ, facts->capabilities->pdata[j],
                            facts->parameters->pdata[i]);
         for (guint j = 0; j < facts->parameters->len; j++) {
-            /* In either order, in turn. */
+            /* The two orders alternate. */
             if ((i < j) != ((i + j) % 2 == 0) && i != j)
                 mix_parameters(differ, facts->parameters->pdata[i],
                                facts->parameters->pdata[j]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two listeners for migrations that nobody receives: one swallows whatever
- * comes, so that a migration completes; the other accepts and never reads, so
- * that it stays as it is, whatever bandwidth or downtime it is allowed.
+ * Two listeners for migrations: one reads and discards all data, so that a
+ * migration completes; the other accepts and never reads, so that a migration
+ * stays in its status with any bandwidth or downtime.
  */
 #include "config.h"
 
@@ -47,7 +47,7 @@ sink_accept(Sink *sink, int listener, gboolean reads)
 {
     struct pollfd client = {
         .fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC),
-        /* Without POLLIN only its hanging up is told. */
+        /* Without POLLIN only the end of the connection is reported. */
         .events = reads ? POLLIN : 0,
     };
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A guest of drivers/ref answers as a QEMU of its release does.
+ * A guest of drivers/ref answers as QEMU of its release does.
  *
- * The judge is that QEMU: it is sent the same commands, some twenty thousand
- * a release, and class of answer, names and types of what is returned, and the
- * settings afterwards have to be the same.  The words of errors are counted,
- * not required.
+ * That QEMU is sent the same commands, about twenty thousand for a release. The
+ * class of each answer, the names and types of its members, and the settings
+ * afterwards must be equal. Error texts that differ are counted, but allowed.
  *
- * That the program finds differences is tested, too: two guests of the same
- * release have none, guests of different releases many.
+ * The comparison itself is tested, too: two guests of one release have no
+ * differences, guests of different releases have many.
  */
 #include "config.h"
 
@@ -22,7 +21,7 @@
 typedef struct {
     const char *release;
     const char *self;           /* NULL: drivers/ref */
-    Differ *differ;             /* once it is needed */
+    Differ *differ;             /* started at the first use */
 } World;
 
 typedef struct {
@@ -75,7 +74,7 @@ static const struct {
     { "situations", differ_situation_sequences },
 };
 
-/* After the others: they were many, and each limit is still needed. */
+/* Runs last: by then every limit must have explained a difference. */
 static void
 test_sum(gconstpointer data)
 {
@@ -92,7 +91,7 @@ test_sum(gconstpointer data)
     g_assert_cmpuint(report_print_idle_limits(report), ==, 0);
 }
 
-/* Some of everything, without what takes long. */
+/* A selection of all kinds, without slow sequences. */
 static void
 differ_sample(Differ *differ)
 {
@@ -101,7 +100,7 @@ differ_sample(Differ *differ)
     differ_story_sequences(differ);
 }
 
-/* A real guest is as another of its release. */
+/* Two real guests of one release have no differences. */
 static void
 test_same(gconstpointer data)
 {
@@ -113,7 +112,7 @@ test_same(gconstpointer data)
     g_assert_cmpuint(report_print_open(differ_report(world->differ)), ==, 0);
 }
 
-/* And is told from one of another. */
+/* Real guests of two releases have differences. */
 static void
 test_other(gconstpointer data)
 {

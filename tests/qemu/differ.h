@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the files of the program `differ` share: the same commands go to two
- * guests, and what they answer is compared.  One is a real QEMU; the other is
- * a guest of drivers/ref that says it is of the same release.
+ * Shared by the files of the program `differ`: the same commands are sent to
+ * two guests, and the answers are compared. One guest is a real QEMU, the other
+ * a guest of drivers/ref of the same release.
  */
 
 #include <gio/gio.h>
@@ -30,38 +30,38 @@ typedef struct {
 
 typedef struct Peer Peer;
 
-/* Makes what guests of @dir need, the file PEER_CONTENT. */
+/* Creates the file PEER_CONTENT, which guests of @dir use. */
 #define PEER_CONTENT "content"
 void peer_prepare(const char *dir);
 
 /* Removes @dir and the files in it. */
 void peer_clean(const char *dir);
 
-/* Starts a guest whose files are in a directory of its own in @dir; does not
- * wait for it. */
+/* Starts a guest with files in its own directory in @dir; does not wait for
+ * it. */
 Peer *peer_new(const PeerKind *kind, PeerFlags flags, const char *dir);
 void peer_free(Peer *peer);
 
 /*
- * Sends @lines; end() then gives as many answers, texts or NULL from the first
- * one on that did not come because the guest has gone.
+ * Sends @lines; end() returns as many answers. If the guest has ended, the
+ * missing answers are NULL.
  */
 void peer_begin(Peer *peer, GPtrArray *lines);
 GPtrArray *peer_end(Peer *peer);
 
 const char *peer_dir(const Peer *peer);
 
-/* Its events so far, texts. */
+/* The events so far, as texts. */
 GPtrArray *peer_events(Peer *peer);
 
-/* A guest of drivers/ref: text in, text out. */
+/* A guest of drivers/ref with text as input and output. */
 typedef struct RefPeer RefPeer;
 
 RefPeer *ref_peer_new(const char *release, PeerFlags flags);
 void ref_peer_free(RefPeer *ref);
 void ref_peer_feed(RefPeer *ref, const char *text);
 
-/* The next line that it said, NULL if there is none. */
+/* The next line of output, NULL if there is none. */
 char *ref_peer_take(RefPeer *ref);
 
 /* ---- answers: differ-answer.c ---- */
@@ -70,7 +70,7 @@ typedef enum {
     ANSWER_RETURN,
     ANSWER_ERROR,
     ANSWER_DIED,                /* instead of an answer */
-    ANSWER_STRANGE,             /* no answer of QMP */
+    ANSWER_STRANGE,             /* not an answer of QMP */
 } AnswerKind;
 
 typedef struct {
@@ -81,30 +81,30 @@ typedef struct {
     char *text;
 } Answer;
 
-/* @text may be NULL: the guest has gone. */
+/* @text may be NULL: the guest has ended. */
 Answer *answer_new(const char *text);
 void answer_free(Answer *answer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Answer, answer_free)
 
-/* "return" or the class of the error, or what else became of it. */
+/* "return", or the class of the error, or another outcome. */
 const char *answer_class(const Answer *answer);
 
 /* Member names and types, as "{a:number,b:[string]}". */
 char *answer_shape(JsonNode *node);
 
 /*
- * How the results of @command differ: lines of "name: one | other" each in
- * *@ret_one and *@ret_other.  TRUE if they do not.
+ * Compares the results of @command: lines of "name: one | other" in *@ret_one
+ * and *@ret_other. Returns TRUE if they are equal.
  */
 gboolean answer_same_value(const char *command, JsonNode *one,
                            JsonNode *other, char **ret_one, char **ret_other);
 
-/* ---- what has been found: differ-report.c ---- */
+/* ---- results: differ-report.c ---- */
 
 typedef enum {
-    DIFF_CLASS = 1 << 0,        /* one returns and the other does not, or
-                                 * another class of error */
-    DIFF_SHAPE = 1 << 1,        /* names or types of what is returned */
+    /* one returns and the other does not, or the class of the error differs */
+    DIFF_CLASS = 1 << 0,
+    DIFF_SHAPE = 1 << 1,        /* names or types of the result */
     DIFF_VALUE = 1 << 2,        /* capabilities, parameters, status */
     DIFF_EVENTS = 1 << 3,       /* events of a migration */
 } DiffKind;
@@ -113,8 +113,8 @@ typedef struct {
     DiffKind kind;
     const char *sequence;
     guint step;
-    const char *command;        /* as the sequence has it */
-    const char *query;          /* what told, NULL: the command itself */
+    const char *command;        /* the step as written in the sequence */
+    const char *query;          /* the query that showed it, NULL: the command itself */
     const char *real;
     const char *ref;
 } Difference;
@@ -128,9 +128,9 @@ typedef enum {
     COUNT_COMMANDS,
     COUNT_SEQUENCES,
     COUNT_ERRORS,               /* both answered with an error */
-    COUNT_SAME_TEXT,            /* in the same words */
-    COUNT_DIED,                 /* commands that a real one did not survive */
-    COUNT_UNCOMPARED,           /* came after a difference of state */
+    COUNT_SAME_TEXT,            /* with the same text */
+    COUNT_DIED,                 /* commands that ended a real guest */
+    COUNT_UNCOMPARED,           /* skipped after a difference in state */
     COUNT_LIMITED,              /* differences that a limit explains */
     N_COUNTS
 } Count;
@@ -140,32 +140,33 @@ guint report_get(const Report *report, Count count);
 void report_text(Report *report, const char *command, const char *real,
                  const char *ref);
 
-/* Notes it; TRUE if a limit explains it. */
+/* Reports the difference; TRUE if a limit explains it. */
 gboolean report_difference(Report *report, const Difference *difference);
 
 /*
- * Until _release, what has no explanation is held back; how many are.  It is
- * then noted, or forgotten.
+ * Until _release, unexplained differences are held back; their number is
+ * returned. They are then reported or discarded.
  */
 void report_hold(Report *report);
 guint report_n_held(const Report *report);
 void report_release(Report *report, gboolean note);
 
-/* Of all so far: those without an explanation. */
+/* The number of unexplained differences so far. */
 guint report_n_open(const Report *report);
 
-/* Prints what is open and has not been printed, and forgets it. */
+/* Prints the differences that have not been printed yet. */
 guint report_print_open(Report *report);
 
-/* Prints the limits that explained nothing; how many. */
+/* Prints the limits that explained no difference; returns their number. */
 guint report_print_idle_limits(const Report *report);
 
-/* Prints the counts, and with MIGTUNE_DIFFER_TEXTS the texts that differ. */
+/* Prints the counts, and with MIGTUNE_DIFFER_TEXTS the error texts that
+ * differ. */
 void report_print_sum(const Report *report);
 
 /* ---- limits: differ-limits.c ---- */
 
-/* A difference that there is and will be, and why. */
+/* A permanent difference and its reason. */
 typedef struct {
     const char *name;
     const char *releases;       /* "5.2 7.2"; NULL: all */
@@ -178,42 +179,42 @@ typedef struct {
 extern const Limit differ_limits[];
 extern const gsize differ_n_limits;
 
-/* The index of the limit that explains it, -1 if there is none. */
+/* Returns the index of the limit that explains it, -1 if there is none. */
 int limit_find(const char *release, const Difference *difference);
 gboolean limit_concerns(const Limit *limit, const char *release);
 
-/* ---- what is known of a release: differ-facts.c ---- */
+/* ---- data about a release: differ-facts.c ---- */
 
 typedef struct {
     char *release;
     GPtrArray *capabilities;    /* names */
     GPtrArray *parameters;
     GPtrArray *strangers;       /* of either kind, of other releases only */
-    GPtrArray *commands;        /* all of the interface, of any release */
-    char *set_back[3];          /* the steps that set a guest back, and NULL */
+    GPtrArray *commands;        /* all of the migration interface, of any release */
+    char *set_back[3];          /* the steps that reset a guest, NULL-terminated */
     JsonNode *history;          /* of tests/data */
-    JsonNode *schema;           /* that the real one tells */
+    JsonNode *schema;           /* that the real guest lists */
 } Facts;
 
-/* From a real guest, and from tests/data. */
+/* Reads them from a real guest and from tests/data. */
 Facts *facts_new(const char *release, const char *dir);
 void facts_free(Facts *facts);
 
 /* The record of a parameter in tests/data, NULL if there is none. */
 JsonObject *facts_parameter(const Facts *facts, const char *name);
 
-/* The members of the argument of @command as the schema has them; NULL if
- * there is no such command, or it takes none. */
+/* The members of the argument of @command in the schema; NULL if there is no
+ * such command, or it takes no arguments. */
 JsonArray *facts_arguments(const Facts *facts, const char *command);
 
-/* ---- running: differ-run.c ---- */
+/* ---- running sequences: differ-run.c ---- */
 
 typedef struct Differ Differ;
 
-/* @self: another release in place of drivers/ref; NULL otherwise. */
+/* @self: another release instead of drivers/ref, or NULL. */
 Differ *differ_new(const char *release, const char *self);
 void differ_free(Differ *differ);
-/* Else differences are what is expected. */
+/* If not set, differences are expected. */
 gboolean differ_is_of_one_release(const Differ *differ);
 
 Report *differ_report(Differ *differ);
@@ -242,12 +243,12 @@ Sequence *sequence_new(const char *name, PeerFlags flags);
 void sequence_add(Sequence *sequence, const char *format, ...)
     G_GNUC_PRINTF(2, 3);
 
-/* A guest of its own, thrown away afterwards.  A sequence with @ or > has that
- * anyway. */
+/* Uses guests of its own, which are freed afterwards. Sequences with @ or >
+ * always do. */
 void sequence_set_fresh(Sequence *sequence);
 gsize sequence_length(const Sequence *sequence);
 
-/* Runs and frees it. */
+/* Runs and frees the sequence. */
 void differ_run(Differ *differ, Sequence *sequence);
 
 /* ---- sequences ---- */
@@ -261,21 +262,21 @@ void differ_random_sequences(Differ *differ);
 void differ_story_sequences(Differ *differ);
 void differ_situation_sequences(Differ *differ);
 
-/* One random sequence of @seed. */
+/* A random sequence from @seed. */
 void differ_random_sequence(Differ *differ, guint32 seed);
 
 /* A capability list of one: "migrate-set-capabilities {...}". */
 char *step_capability(const char *name, gboolean on);
 
-/* "migrate-set-parameters {"NAME": VALUE}", @value being JSON. */
+/* "migrate-set-parameters {"NAME": VALUE}", where @value is JSON. */
 char *step_parameter(const char *name, const char *value);
 
-/* JSON texts worth trying for parameter @name: first those that are right as
- * far as tests/data knows, their number in *@ret_n_right, then others. */
+/* JSON texts for parameter @name: first the valid ones according to
+ * tests/data, whose number is in *@ret_n_right, then others. */
 GPtrArray *differ_values(const Facts *facts, const char *name,
                          guint *ret_n_right);
 
-/* JSON texts of all types, for what has none in particular. */
+/* JSON texts of all types, for parameters without special ones. */
 extern const char *const differ_any_values[];
 
 /* ---- listeners: differ-sink.c ---- */

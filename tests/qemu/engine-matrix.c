@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The engine at one end, a real QEMU at the other: both directions, all
- * methods, several releases; RAM must be the same to the last byte.
+ * methods, several releases; RAM must be identical.
  *
- * A case is a method out of the table below, a release, a direction, a
- * transport, and whether there is a return path.  The guest that sends is busy:
- * the engine's writers dirty their RAM between passes; a QEMU's RAM is written
- * through its test protocol where the method needs several passes to show
- * itself.
+ * A case is a method of the table below, a release, a direction, a transport,
+ * and whether there is a return path. The sending guest is busy: the engine's
+ * writers dirty their RAM between passes; the RAM of QEMU is written through
+ * its test protocol if the method needs several passes to have an effect.
  */
 #include "config.h"
 
@@ -44,13 +43,13 @@ static const struct {
 typedef struct {
     const char *name;
     guint releases;
-    const char *multifd; /* the channels' codec, or NULL: no channels */
+    const char *multifd; /* the codec of the channels, or NULL: no channels */
     guint channels;
-    const char *zero; /* zero-page-detection, where it can be told */
+    const char *zero; /* zero-page-detection, if QEMU has it */
     gboolean xbzrle;
     gboolean compress;
     gboolean mapped; /* through a file, once, without a return path */
-    gboolean no_wait; /* compress: a page that finds no thread goes plain */
+    gboolean no_wait; /* compress: without a free thread a page is sent plain */
     const char *global; /* a property of QEMU's migration object */
     gboolean busy;   /* from QEMU only: its RAM is written in several passes */
 } Method;
@@ -91,11 +90,11 @@ typedef struct {
     gboolean to_qemu;
 } Case;
 
-/* What one run needs; freed whatever happens. */
+/* The resources of one run, which are always freed. */
 typedef struct {
     const Case *c;
     char *dir;
-    char *address; /* what both sides are told */
+    char *address; /* the settings of both sides */
     QemuGuest *qemu;
     MtRam *ram;
     MtDirty *dirty;
@@ -161,8 +160,8 @@ run_settings(Run *run)
     s->timeout_ms = TIMEOUT_MS;
 }
 
-/* Tells the QEMU of @run the same.  FALSE with a skipped test when its build
- * does not have the method. */
+/* Gives the same settings to the QEMU of @run. Returns FALSE with a skipped
+ * test if its build does not have the method. */
 static gboolean
 run_tell_qemu(Run *run)
 {
@@ -209,9 +208,8 @@ run_tell_qemu(Run *run)
     return TRUE;
 }
 
-/* Only a machine with a processor, which stands still, lets its RAM be written
- * while it migrates: what xbzrle needs to show itself, and what makes passes
- * after the first. */
+/* Only the RAM of a machine with a processor, which is stopped, can be
+ * written while it migrates, which xbzrle and further passes require. */
 static gboolean
 run_has_pc(const Run *run)
 {
@@ -249,7 +247,7 @@ run_start_qemu(Run *run)
     return run_tell_qemu(run);
 }
 
-/* When something went wrong QEMU's own words help. */
+/* Adds QEMU's standard error to the message of a failure. */
 static void
 run_check(Run *run, GError *error)
 {
@@ -261,9 +259,8 @@ run_check(Run *run, GError *error)
     g_assert_no_error(error);
 }
 
-/* Writers are threads; but deltas need the same pages to be written in pass
- * after pass, which must not depend on when a thread runs: there the listener
- * writes. */
+/* Writers are threads; but deltas require the same pages to be written in
+ * each pass, whatever the scheduling: then the listener writes. */
 static void
 run_stop_writers(gpointer data)
 {
@@ -296,7 +293,7 @@ run_listen(MtEngine *engine, MtEngineEvent event, guint64 value, gpointer data)
         mt_workload_step(run->load, 256);
 }
 
-/* A busy guest of ours. */
+/* A guest of the engine that writes. */
 static void
 run_make_guest(Run *run)
 {
@@ -370,7 +367,7 @@ run_compare_with_qemu(Run *run)
     run_compare(ours, saved, n);
 }
 
-/* What the method promises must have happened. */
+/* Checks that the method had its effect. */
 static void
 run_check_our_stats(Run *run)
 {
@@ -413,7 +410,7 @@ run_to_qemu(Run *run)
     run->link = mt_transport_new(run->address, &error);
     g_assert_no_error(error);
     run->settings.max_passes = 6;
-    run->settings.downtime_limit_ns = 1000; /* so there are several passes */
+    run->settings.downtime_limit_ns = 1000; /* so that there are several passes */
     run_start_writers(run);
     mt_engine_migrate(run->engine, &run->settings, run->link, &error);
     g_assert_no_error(error);
@@ -432,8 +429,8 @@ run_to_qemu(Run *run)
     run_compare_with_qemu(run);
 }
 
-/* Fills the source's RAM through its file, before it migrates.  Where several
- * slow passes are wanted there is less of it. */
+/* Fills the RAM of the source through its file, before it migrates. For
+ * several slow passes less RAM is filled. */
 static void
 run_fill_qemu(Run *run)
 {
@@ -449,9 +446,9 @@ run_fill_qemu(Run *run)
         mt_content_fill(MT_CONTENT_MIXED, 12, p, mt_ram_page(file, p, NULL));
 }
 
-/* Changes a byte of each of some pages, over and over, until QEMU has sent
- * enough deltas or made enough passes, and then lets it switch over.  The bandwidth is so small that
- * all of these pages are dirty again after each pass. */
+/* Changes a byte in each of some pages repeatedly until QEMU has sent enough
+ * deltas or made enough passes, and then lets it switch over. The bandwidth
+ * is so small that all of these pages are dirty again after each pass. */
 static void
 run_dirty_qemu(Run *run)
 {
@@ -485,7 +482,7 @@ run_dirty_qemu(Run *run)
     run_check(run, error);
 }
 
-/* The same blocks as QEMU's machine has. */
+/* The blocks of QEMU's machine. */
 static MtRam *
 run_dest_ram(const Run *run)
 {
@@ -502,7 +499,7 @@ run_dest_ram(const Run *run)
     for (guint i = 0; run_has_pc(run) && i < G_N_ELEMENTS(pc_blocks); i++)
         mt_ram_add(ram, &pc_blocks[i], &error);
     g_assert_no_error(error);
-    /* A destination may not rely on fresh memory. */
+    /* A destination may be given RAM that is not zero. */
     memset(mt_ram_block(ram, 0)->host, 0xa5, RAM_BYTES);
     return ram;
 }

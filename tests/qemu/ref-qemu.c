@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A reference guest at one end, a real QEMU of the same release at the other,
- * both directions, and nothing but QMP at either: what a client sets and says
- * to one it says to the other.  RAM must be the same to the last byte.
+ * both directions, with QMP only: a client sends the same commands to both. RAM
+ * must be identical.
  */
 #include "config.h"
 
@@ -20,7 +20,7 @@ static const char *const releases[] = { "5.2", "7.2", "10.0" };
 
 enum { V5_2 = 1, V7_2 = 2, V10_0 = 4, OLD = V5_2 | V7_2, ALL = OLD | V10_0 };
 
-/* So that there is time to switch, and to see or interrupt what follows. */
+/* Slow enough to switch to post-copy, and to observe or interrupt it. */
 #define SLOW "{'max-bandwidth': 4194304, 'max-postcopy-bandwidth': 33554432}"
 #define SLOWER "{'max-bandwidth': 4194304, 'max-postcopy-bandwidth': 8388608}"
 
@@ -100,7 +100,7 @@ run_check(Run *run, GError *error)
     g_assert_no_error(error);
 }
 
-/* Both are told the same. */
+/* Both get the same settings. */
 static void
 run_set_up(Run *run)
 {
@@ -138,7 +138,7 @@ run_start(Run *run)
         .dir = run->dir,
         .ram_bytes = RAM_BYTES,
         .incoming = run->c->to_qemu,
-        /* The kernel hands out missing pages of that alone. */
+        /* userfaultfd works with this kind of memory only. */
         .private_ram = run->c->to_qemu && methods[run->c->method].postcopy,
     };
 
@@ -152,7 +152,7 @@ run_start(Run *run)
         spec->workload.kind = MT_WORKLOAD_HOT;
         spec->workload.pages_per_s = 20000;
     } else {
-        /* Seen from outside. */
+        /* Reads the RAM through the file. */
         spec->ram_file = g_strdup(ram_file);
     }
     run->ref = ref_client_new(spec);
@@ -169,7 +169,7 @@ run_compare(const guint8 *a, const char *b, gsize n)
     }
 }
 
-/* The source, or the destination, is told something. */
+/* Sends a command to the source or to the destination. */
 static void
 run_say(Run *run, gboolean source, const char *command, const char *arguments)
 {
@@ -196,7 +196,7 @@ run_wait(Run *run, gboolean source, const char *status)
     run_check(run, error);
 }
 
-/* The guest goes over before its RAM, and the rest possibly by another link. */
+/* The guest moves before its RAM; the rest may use another link. */
 static void
 run_postcopy(Run *run)
 {
@@ -298,7 +298,8 @@ run_from_qemu(Run *run)
         g_autofree char *state = ref_client_run_state(run->ref);
 
         if (strcmp(state, "inmigrate") != 0) {
-            /* As it was over there, where nobody ever started it. */
+            /* As it was at the destination, where the guest was never
+             * started. */
             g_assert_cmpstr(state, ==, "prelaunch");
             break;
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The schema, the commands and the defaults of a reference guest are those of
- * a real QEMU of its release, from every command and event that it has down
- * to the last member of their types.
+ * The schema, the commands and the defaults of a reference guest are those of a
+ * real QEMU of its release, from every command and event that it has down to
+ * the last member of their types.
  */
 #include "config.h"
 
@@ -18,7 +18,7 @@
 
 static const struct {
     const char *path, *release;
-    gboolean hide;              /* what is deprecated: QEMU's -compat */
+    gboolean hide;              /* QEMU's -compat option for deprecated members */
 } cases[] = {
     { "/ref-schema/5.2", "5.2", FALSE },
     { "/ref-schema/7.2", "7.2", FALSE },
@@ -27,7 +27,7 @@ static const struct {
     { "/ref-schema/10.0-hiding", "10.0", TRUE },
 };
 
-/* Differences that are there for a reason. */
+/* Intended differences. */
 static const struct {
     const char *prefix, *why;
 } explained[] = {
@@ -91,7 +91,7 @@ compare_schemas(QemuGuest *guest, RefBare *bare)
     g_assert_cmpuint(n, ==, 0);
 }
 
-/* Every command of the migration interface that QEMU lists is there. */
+/* Every command of the migration interface that QEMU lists exists. */
 static void
 compare_commands(QemuGuest *guest, RefBare *bare)
 {
@@ -104,7 +104,7 @@ compare_commands(QemuGuest *guest, RefBare *bare)
         const char *name = mt_json_peek_string(entry, "name");
 
         for (guint j = 0; j < G_N_ELEMENTS(about); j++) {
-            /* Those of disks and of Xen are not offered. */
+            /* Commands for disks and Xen are not offered. */
             if (!strstr(name, about[j]) || strstr(name, "block-") ||
                 strstr(name, "xen-"))
                 continue;

@@ -122,7 +122,7 @@ make_options(guint threads)
     return g_variant_dict_end(&dict);
 }
 
-/* What would make another stream, or wait for an answer. */
+/* Settings that would change the stream, or wait for an answer. */
 static void
 tune(Guest *guest)
 {
@@ -212,7 +212,7 @@ test_round_trip(gconstpointer data)
     restore_by_qemu(test, file, ram);
 }
 
-/* A guest that ran runs again. */
+/* A guest that ran before the save runs again. */
 static void
 test_running(gconstpointer data)
 {
@@ -236,7 +236,7 @@ test_running(gconstpointer data)
     wait_status(other, "running");
 }
 
-/* Whether there is a file of a save, whole or partial; removes it. */
+/* Returns whether there is a save file, complete or partial; removes it. */
 static gboolean
 remove_saves(const Case *test)
 {
@@ -300,8 +300,8 @@ test_disk_full(gconstpointer data)
     wait_status(guest, "running");
 }
 
-/* Killed at moments all over a save: a file with its name is complete, and the
- * guest can go on. */
+/* Killed at any moment of a save: a file with its name is complete, and the
+ * guest can continue. */
 static void
 test_killed(gconstpointer data)
 {
@@ -337,7 +337,7 @@ test_killed(gconstpointer data)
             g_assert_no_error(error);
             n_complete++;
         }
-        /* Its migration, if it had begun, has failed or is complete. */
+        /* Its migration, if it had started, has failed or is complete. */
         for (guint tries = 0; tries < 500; tries++) {
             g_autoptr(JsonNode) ok = guest_ask(guest, "cont", NULL, NULL);
             g_autofree char *now = status(guest);

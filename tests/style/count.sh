@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# tools/count-tests.py, by which CI goes, counts what it is given.
+# tools/count-tests.py, whose result decides about CI, counts correctly.
 #     count.sh SOURCE-ROOT
 set -eu
 source=$1
@@ -9,7 +9,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 bad=0
 
-# EXPECTED LOG-LINE...: what comes out last, and the exit status.
+# EXPECTED LOG-LINE...: the last line of output, and the exit status.
 expect() {
     expected=$1
     shift

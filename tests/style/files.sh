@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Every file names its licence in its first five lines, and none is larger than
+# Every file states its licence in its first five lines, and none is larger than
 # 300 KiB.  Data and formats without comments need no licence line.
 #     files.sh SOURCE-ROOT
 set -eu
 cd "$1"
 
-# What git knows or would add; without git, all but build directories.
+# The files that git tracks or would add; without git, all but build directories.
 list_files() {
     git ls-files -co --exclude-standard 2>/dev/null ||
         find . -name .git -prune -o -type d -name 'build*' -prune -o \
@@ -28,7 +28,7 @@ tr '\n' '\0' <"$scratch/all" | xargs -0 stat -c '%s %n' |
 grep -vE '^(COPYING|tests/data/|tests/fuzz/seeds/)|\.(json|gz)$' \
     "$scratch/all" | grep -vE '(^|/)\.(gitignore|editorconfig|clang-format)$' \
     >"$scratch/licensed"
-# Scripts among the data are programs like others.
+# Scripts among the test data need a licence line, too.
 grep -E '^tests/(data|fuzz/seeds)/.*\.(py|sh)$' "$scratch/all" \
     >>"$scratch/licensed" || :
 tr '\n' '\0' <"$scratch/licensed" | xargs -0 awk '

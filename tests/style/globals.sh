@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# No object of src/ has a writable global, but for those that globals.allow
-# names.  Tables that only the loader writes (.data.rel.ro) are constant.
+# No object file of src/ has a writable global, except those that globals.allow
+# lists.  Tables that only the loader writes (.data.rel.ro) are constant.
 #     globals.sh SOURCE-ROOT BUILD-ROOT
 set -eu
 source=$1 build=$2

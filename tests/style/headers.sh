@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Each public header compiles alone, in C or in C++.
+# Each public header compiles without other headers, in C and in C++.
 #     headers.sh SOURCE-ROOT BUILD-ROOT c|c++ COMPILER [ARGUMENT...]
 set -eu
 source=$1 build=$2 language=$3
@@ -22,7 +22,7 @@ for header in "$source"/include/migtune/*.h; do
     echo "#include <migtune/$(basename "$header")>" |
         "$@" -x "$language" -std=$standard -fsyntax-only -Wall -Wextra \
             -Werror -I "$source/include" -I "$build/include" $flags - || {
-        echo "$header does not compile alone as $language"
+        echo "$header does not compile by itself as $language"
         bad=1
     }
 done

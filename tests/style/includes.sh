@@ -12,7 +12,7 @@ function complain(what) {
     printf "%s:%d: %s: %s\n", FILENAME, FNR, $0, what
     bad = 1
 }
-# Is there a word in the list that the text starts with?
+# Returns whether the text starts with a word of the list.
 function begins(text, list,    words, n, i) {
     n = split(list, words, " ")
     for (i = 1; i <= n; i++)
@@ -69,7 +69,7 @@ FNR == 1 {
     header = $0
     sub(/^[^<]*</, "", header)
     sub(/>.*/, "", header)
-    # What only some may see.
+    # Libraries that only some folders may include.
     if (begins(header, "libvirt/ gmodule zlib zstd libxml/ readline/ lzma bz") \
             && !begins(header, libraries[rule]))
         complain(rule " may not use " header)

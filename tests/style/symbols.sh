@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What libmigtune.so exports is what libmigtune.syms lists, what the public
-# headers declare and what libmigtune(3) describes; a driver exports exactly
-# one symbol.
+# libmigtune.so exports exactly the functions that libmigtune.syms lists, the public
+# headers declare and libmigtune(3) describes; a driver exports exactly one
+# symbol.
 #     symbols.sh SOURCE-ROOT BUILD-ROOT
 set -eu
 source=$1 build=$2
@@ -64,7 +64,7 @@ same exported declared
 
 page=$source/docs/man/libmigtune.rst
 if [ -f "$page" ]; then
-    # The driver's side has a page of its own.
+    # The header for drivers has a manual page of its own.
     cat "$page" "$source"/docs/man/migtune-driver.rst 2>/dev/null |
         grep -o '\bmigtune_[a-z0-9_]*\\\{0,1\}(' | tr -d '\\(' |
         sort -u >"$scratch/described"
@@ -77,7 +77,7 @@ for driver in "$build"/src/drivers/*/*.so; do
     n_drivers=$((n_drivers + 1))
     exported "$driver" >"$scratch/driver"
     if [ "$(wc -l <"$scratch/driver")" -ne 1 ]; then
-        echo "$driver exports other than one symbol:"
+        echo "$driver does not export exactly one symbol:"
         cat "$scratch/driver"
         bad=1
     fi

@@ -370,7 +370,7 @@ main(int argc, char **argv)
                     test_recorded_releases_are_recognised);
     g_test_add_func("/caps/evidence-outweighs-the-number",
                     test_evidence_outweighs_the_number);
-    g_test_add_func("/caps/what-nobody-knows-is-there",
+    g_test_add_func("/caps/unknown-names-are-listed",
                     test_what_nobody_knows_is_there);
     g_test_add_func("/caps/odd-schemas-are-survived",
                     test_odd_schemas_are_survived);

@@ -110,7 +110,7 @@ test_open_and_run(void)
     mt_commands_clear(batch, N_COMMANDS);
     g_assert_nonnull(mt_client_get_greeting(client)->version);
     g_assert_nonnull(mt_client_get_instance(client));
-    /* The process that listens is no QEMU: it may be a relay. */
+    /* The process that listens is not QEMU: it may be a relay. */
     g_assert_null(mt_client_get_binary(client));
 
     for (guint i = 0; i < 3; i++) {

@@ -51,7 +51,7 @@ test_integers_are_exact(void)
     }
 }
 
-/* json-glib holds -1 and 2^64 - 1 alike; their texts differ all the same. */
+/* json-glib stores -1 and 2^64 - 1 in the same way; their texts differ. */
 static void
 test_integers_are_written_as_they_were_read(void)
 {

@@ -88,10 +88,10 @@ test_what_is_no_document_is_refused(void)
         const char *text;
         const char *why;
     } cases[] = {
-        { "", "line 1: this is no XML" },
-        { "downtime=300\n", "line 1: this is no XML" },
-        { OPEN ">\n<migtune:parameter\n" CLOSE, "line 3: this is no XML" },
-        { OPEN ">\n\n</migtune:setting>", "line 3: this is no XML" },
+        { "", "line 1: this is not XML" },
+        { "downtime=300\n", "line 1: this is not XML" },
+        { OPEN ">\n<migtune:parameter\n" CLOSE, "line 3: this is not XML" },
+        { OPEN ">\n\n</migtune:setting>", "line 3: this is not XML" },
         { "<settings/>", "line 1: this is <settings> of the namespace ''" },
         { "\n<x xmlns='urn:x'/>", "line 2: this is <x> of the namespace "
           "'urn:x'; expected: <settings>" },
@@ -100,7 +100,7 @@ test_what_is_no_document_is_refused(void)
         { "<!DOCTYPE x SYSTEM 'file:///etc/passwd'>\n" OPEN "/>",
           "line 1: a document type is not accepted" },
         { OPEN "><migtune:parameter name='a' value='&a;'/>" CLOSE,
-          "line 1: this is no XML" },
+          "line 1: this is not XML" },
         { "<?xml version='1.0' encoding='ISO-8859-1'?>\n<!-- \xfc -->" OPEN
           "/>", "line 2: this is not UTF-8" },
     };
@@ -143,7 +143,7 @@ test_findings_have_lines(void)
         { OPEN ">\n<migtune:parameter name='b'>3</migtune:parameter>\n" CLOSE,
           { "2: without a value", "2: text in <parameter>" }, "" },
         { OPEN ">\n" PARAMETER("", "1") PARAMETER("a b", "1") CLOSE,
-          { "2: no name of a parameter", "3: 'a b' is no name" }, "" },
+          { "2: no name of a parameter", "3: 'a b' is not a parameter name" }, "" },
         { OPEN ">\n" PARAMETER("a", "1") PARAMETER("a", "2") CLOSE,
           { "3: a is there twice, first in line 2" }, "a=1" },
         { OPEN " policy='lax'>\n" PARAMETER("a", "1") CLOSE,
@@ -367,7 +367,7 @@ test_files(void)
     g_unlink(fifo);
 }
 
-/* What somebody left behind who was killed while he wrote is written over, and
+/* The scratch file of a process that was killed is written over, and
  * nothing else is touched. */
 static void
 test_left_behind(void)

@@ -172,7 +172,7 @@ test_by_itself(void)
 }
 
 static void
-test_nobody_to_ask(void)
+test_no_libvirt_to_ask(void)
 {
     g_autoptr(MtPlan) plan = plan_of("7.2", "compression=zstd");
     g_autoptr(MtLowering) older = mt_lowering_new(plan, MT_RELEASE(9, 3), NULL);
@@ -202,7 +202,7 @@ main(int argc, char **argv)
     }
     g_test_add_func("/lower/refused-is-not-given", test_refused_is_not_given);
     g_test_add_func("/lower/by-itself", test_by_itself);
-    g_test_add_func("/lower/nobody-to-ask", test_nobody_to_ask);
+    g_test_add_func("/lower/no-libvirt-to-ask", test_no_libvirt_to_ask);
 
     return g_test_run();
 }

@@ -240,7 +240,7 @@ test_nova_timeout(void)
     scene_expect(&scene, 9500, "0.5:50 9:pause 9.5:pause");
     scene_clear(&scene);
 
-    /* 0 is no limit. */
+    /* 0 means no limit. */
     scene_init(&scene, "nova");
     scene.config.nova.completion_s = 0;
     scene_start(&scene);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What goes wrong between reference guests: a release that does not know what
- * a newer one sends, and an address where nobody can be waited for.
+ * Failures between reference guests: a release that does not support what a
+ * newer one sends, and an address that cannot be listened on.
  */
 #include "config.h"
 
@@ -17,7 +17,7 @@ assert_state(RefClient *c, const char *wanted)
     g_assert_cmpstr(state, ==, wanted);
 }
 
-/* From a release to an older one, with the machine of one. */
+/* A migration to an older release, with that release's machine type. */
 static const struct {
     const char *name;
     MtRelease from, to;
@@ -57,7 +57,7 @@ make_machine(guint i, MtRelease release, gboolean incoming)
     return c;
 }
 
-/* What an older release does not know ends it, as it ends QEMU. */
+/* An unknown section ends an older release, as it ends QEMU. */
 static void
 test_backwards(gconstpointer data)
 {
@@ -88,12 +88,12 @@ make_waiting(MtRelease release)
     return ref_client_new(spec);
 }
 
-/* What a migrate-incoming that failed leaves behind. */
+/* The state after a migrate-incoming that failed. */
 static const struct {
     MtRelease release;
-    const char *again;          /* the next is refused so; NULL: it is not */
+    const char *again;          /* the error of the next one; NULL: it succeeds */
     const char *status;
-    const char *events;         /* of both, nobody having asked for any */
+    const char *events;         /* state of both sides without a query in between */
 } bad_incoming[] = {
     { MT_RELEASE(7, 2), NULL, "none", "MIGRATION:setup MIGRATION:setup" },
     { MT_RELEASE(8, 1), NULL, "none", "MIGRATION:setup MIGRATION:setup" },
@@ -130,7 +130,7 @@ test_bad_incoming(void)
     }
 }
 
-/* A file that is not there is no reason to die. */
+/* A missing file does not end the guest. */
 static void
 test_incoming_no_file(void)
 {

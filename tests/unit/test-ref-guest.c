@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A reference guest behind its monitor: states, migrations from one to another,
- * and what query-migrate says of them.
+ * A reference guest behind its monitor: its states, migrations between guests,
+ * and the results of query-migrate.
  */
 #include "config.h"
 
@@ -15,7 +15,7 @@
 
 #define RAM_BYTES (4 << 20)
 
-/* A guest with something in its RAM, or one that waits for it. */
+/* A guest with data in its RAM, or one that waits for it. */
 static RefClient *
 make_guest(MtRelease release, gboolean incoming)
 {
@@ -40,7 +40,8 @@ assert_state(RefClient *c, const char *wanted)
     g_assert_cmpstr(state, ==, wanted);
 }
 
-/* What a migration that is over tells as its speed is that of all of it. */
+/* After a migration the reported throughput is the average of the whole
+ * migration. */
 static void
 assert_average(RefClient *c)
 {
@@ -53,7 +54,7 @@ assert_average(RefClient *c)
     mt_json_peek_int(ram, "transferred", &bytes);
     mt_json_peek_int(json_node_get_object(info), "total-time", &ms);
     g_assert_cmpfloat(mbps, >, 0);
-    /* The time that it took to begin with is not in it. */
+    /* The setup time is not counted. */
     g_assert_cmpfloat(mbps * 1000 * (ms + 1), >=, bytes * 8);
 }
 
@@ -62,7 +63,7 @@ static const MtRelease releases[] = {
     MT_RELEASE(7, 2), MT_RELEASE(9, 0), MT_RELEASE(10, 0), MT_RELEASE(11, 1),
 };
 
-/* Every release moves a guest to one of its own kind. */
+/* A guest of each release migrates to another one of that release. */
 static void
 test_migrate(gconstpointer data)
 {
@@ -106,14 +107,14 @@ test_tcp(void)
     ref_client_assert_same_ram(from, to);
 }
 
-/* Ways to send, as a client sets them on both sides. */
+/* Migration methods, which a client sets on both sides. */
 static const struct {
     const char *name;
     MtRelease release;
     const char *capabilities[4];
     const char *parameters;
     const char *scheme;         /* NULL: unix */
-    const char *told;           /* a member that is above zero afterwards */
+    const char *told;           /* a member that must be greater than 0 afterwards */
 } methods[] = {
     { "return-path", MT_RELEASE(7, 2), { "return-path" } },
     { "xbzrle-2.4", MT_RELEASE(2, 4), { "xbzrle" } },
@@ -180,7 +181,8 @@ info_number(RefClient *c, const char *path)
     return number;
 }
 
-/* Until it is no longer waiting; @wanted NULL: as what does not matter. */
+/* Waits until the destination has left 'inmigrate'; with @wanted NULL any
+ * other state will do. */
 static void
 wait_come_in(RefClient *c, const char *wanted)
 {
@@ -226,7 +228,7 @@ test_method(gconstpointer data)
     g_unlink(path);
 }
 
-/* A guest that never ends migrating, because little is sent at a time. */
+/* A guest whose migration does not end, because its bandwidth is small. */
 static RefClient *
 make_slow(MtRelease release, const char *bandwidth)
 {
@@ -264,7 +266,7 @@ test_cancel(void)
     g_assert_true(g_str_has_suffix(events, "MIGRATION:cancelling "
                                    "MIGRATION:cancelled"));
 
-    /* The destination is gone, as QEMU's is. */
+    /* The destination has ended, as QEMU does. */
     for (guint i = 0; i < 5000 && !ref_client_is_closed(to); i++)
         g_usleep(1000);
     g_assert_true(mt_ref_guest_has_quit(ref_client_guest(to)));
@@ -285,7 +287,7 @@ test_cancel(void)
     assert_state(from, "running");
 }
 
-/* Up to 5.2 a guest that went may go again. */
+/* Up to 5.2 a guest can migrate again after a completed migration. */
 static void
 test_again(void)
 {
@@ -300,7 +302,7 @@ test_again(void)
     ref_client_migrate(from, next, "unix");
     ref_client_wait(from, "completed");
     wait_come_in(next, "postmigrate");
-    /* And one that came goes on. */
+    /* A guest that arrived can migrate on. */
     ref_client_migrate(to, last, "unix");
     ref_client_wait(to, "completed");
     wait_come_in(last, "running");
@@ -399,8 +401,8 @@ test_pause_before_switchover(void)
     g_assert_cmpstr(events, ==, "MIGRATION:setup");
 }
 
-/* A guest that was paused is paused over there, and one that should not start
- * by itself does not. */
+/* A guest that was paused is paused at the destination, and so is a guest
+ * started with -S. */
 static void
 test_paused(void)
 {
@@ -467,7 +469,8 @@ make_busy(MtRelease release, MtWorkloadKind kind, guint64 pages_per_s)
     return c;
 }
 
-/* A guest that writes faster than can be sent is slowed until it can go. */
+/* A guest that writes faster than the link sends is throttled until the
+ * migration converges. */
 static void
 test_auto_converge(void)
 {
@@ -496,7 +499,7 @@ test_auto_converge(void)
     ref_client_wait(from, "cancelled");
 }
 
-/* The throttle of a running migration; 0 while it is not throttled. */
+/* The throttle of a running migration; 0 if there is none. */
 static gint64
 throttle_of(RefClient *c)
 {
@@ -508,7 +511,7 @@ throttle_of(RefClient *c)
     return percent;
 }
 
-/* Waits until the throttle is no longer @before; returns the new value. */
+/* Waits until the throttle differs from @before; returns the new value. */
 static gint64
 throttle_after(RefClient *c, gint64 before)
 {
@@ -809,7 +812,7 @@ test_fault_command(void)
                                                   bad[i]);
     }
 
-    /* The second of its name, and no other. */
+    /* The guest is found by its UUID, though another one has its name. */
     ref_client_run(c, "query-name", NULL);
     ref_client_run(c, "query-uuid", NULL);
     second = ref_client_refused(c, "query-name", NULL);
@@ -826,7 +829,7 @@ test_fault_command(void)
     ref_client_run(c, "query-name", NULL);
 }
 
-/* A side that ends ends the migration, too. */
+/* The end of one side ends the migration. */
 static void
 test_quit(void)
 {
@@ -868,7 +871,7 @@ file_sha256(const char *path, GChecksum *sum)
     return g_checksum_get_string(sum);
 }
 
-/* A recorded stream comes in by @how, into RAM that is a file. */
+/* Loads a recorded stream by the method @how into RAM that is a file. */
 static void
 load_stream(JsonObject *entry, const char *path, const char *how)
 {
@@ -910,7 +913,7 @@ load_stream(JsonObject *entry, const char *path, const char *how)
     g_unlink(ram_file);
 }
 
-/* What a real QEMU sent once. */
+/* Loads streams recorded from real QEMUs. */
 static void
 test_recorded(void)
 {
@@ -958,7 +961,7 @@ test_recorded(void)
     g_assert_cmpuint(n, >=, 5);
 }
 
-/* A link has a speed and a length, and both can be measured. */
+/* A link has a bandwidth and a latency, and both are measured. */
 static void
 test_link(void)
 {
@@ -970,7 +973,7 @@ test_link(void)
     } links[] = {
         { 8 << 20, 0, FALSE, 400 },
         { 8 << 20, 0, TRUE, 400 },
-        /* The answer of the destination takes the way there and back. */
+        /* The answer of the destination takes one round trip. */
         { 0, 120, FALSE, 240 },
         { 8 << 20, 100, FALSE, 600 },
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What any client may say to a reference guest's monitor, and what it hears.
+ * Input of any kind to the monitor of a reference guest, and its answers.
  */
 #include "config.h"
 
@@ -13,8 +13,8 @@
 #include "lib/ref-client.h"
 #include "util/json.h"
 
-/* Answers of a monitor that real ones gave, as far as a client may rely on
- * them: class, and what the text must begin with. */
+/* Answers of real monitors as far as a client may rely on them: the class,
+ * and the beginning of the text. */
 typedef struct {
     const char *said;
     const char *heard[5];
@@ -120,7 +120,7 @@ test_talk(void)
         check_talk(c, &after[i]);
 }
 
-/* The same a byte at a time. */
+/* The same input one byte at a time. */
 static void
 test_slowly(void)
 {
@@ -191,7 +191,7 @@ test_out_of_band(void)
     g_assert_nonnull(strstr(run, "postcopy-active"));
 }
 
-/* Neither depth nor length makes it use more than there is. */
+/* Deep nesting and long input use a bounded amount of memory. */
 static void
 test_bounds(void)
 {
@@ -238,7 +238,7 @@ test_events(void)
     g_assert_cmpstr(there, ==, "STOP RESUME");
 }
 
-/* Nobody hears of anything before it has negotiated, and then with a time. */
+/* Events are sent only after the negotiation, with a time stamp. */
 static void
 test_events_wait(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A profile has what its release had: by the history, by what QEMUs have told
- * of themselves, and by what migtune's own prober finds in it.
+ * A profile has the interface of its release: by the history, by the recordings
+ * of real QEMUs, and by migtune's own probe.
  */
 #include "config.h"
 
@@ -53,7 +53,7 @@ span_release(JsonObject *known, const char *member)
     return text ? mt_release_parse(text) : MT_RELEASE_NONE;
 }
 
-/* Whether the names of @array, of @kind, are what @profile has of them. */
+/* Compares the names of @array, of kind @kind, with those of @profile. */
 static void
 compare_names(MtRefProfile *profile, JsonArray *array, MtKind kind)
 {
@@ -94,7 +94,8 @@ test_history_agrees(void)
         for (guint j = 0; j < json_array_get_length(commands); j++) {
             const char *command = json_array_get_string_element(commands, j);
 
-            /* Of what a reference guest has none: devices, disks, Xen. */
+            /* Features that reference guests do not have: devices, disks,
+             * Xen. */
             if (g_str_has_prefix(command, "snapshot-") ||
                 strstr(command, "xen"))
                 continue;
@@ -105,7 +106,7 @@ test_history_agrees(void)
     }
 }
 
-/* Whether @name of @kind is there in @release, by the @known span. */
+/* Returns whether @release has @name of kind @kind, by the span @known. */
 static void
 compare_span(MtRelease release, JsonObject *known, gboolean has)
 {
@@ -143,7 +144,7 @@ test_history_of_query_migrate_agrees(void)
     }
 }
 
-/* When each of these was there: the first release, and the first without. */
+/* The first release with each of these, and the first one without it. */
 static void
 test_commands_come_and_go(void)
 {
@@ -238,7 +239,7 @@ test_names_come_and_go(void)
     }
 }
 
-/* What the prober finds is what the catalogue says, entry by entry. */
+/* The probe finds what the catalogue lists, entry by entry. */
 static void
 compare_caps(const MtCaps *found, const MtCaps *known)
 {
@@ -285,11 +286,11 @@ test_prober_sees_the_catalogue(void)
     }
 }
 
-/* Differences that are there for a reason. */
+/* Intended differences. */
 static const char *const explained[] = {
-    /* Faults are no business of QEMU. */
+    /* QEMU has no faults. */
     "command x-migtune-fault: ",
-    /* About disks that are not in a monitor's hands. */
+    /* Disks are not part of a reference guest. */
     "command human-monitor-command: features",
     NULL,
 };
@@ -330,7 +331,7 @@ test_recorded_schemas_agree(void)
         for (guint j = 0; j < differences->len; j++) {
             const char *text = differences->pdata[j];
 
-            /* The record is of migration alone. */
+            /* The recording has only migration commands. */
             if (is_explained(text) || g_str_has_suffix(text, ": only here"))
                 continue;
             g_test_message("%s: %s", cases[i].file, text);
@@ -375,7 +376,7 @@ test_lists_are_those_of_the_release(void)
     g_assert_false(array_has(hidden, "name", "migrate_set_speed"));
 }
 
-/* The next release may be tried before it is there. */
+/* A release is accepted before it is published. */
 static void
 test_overrides(void)
 {
@@ -416,7 +417,7 @@ test_overrides(void)
     block = ref_bare_dup_value(bare, "block");
     g_assert_cmpstr(block, ==, "false");
 
-    /* Kept and told, and without any effect. */
+    /* Stored and listed, without any effect. */
     g_assert_true(ref_bare_run(bare, "migrate-set-capabilities",
                                "{'capabilities': [{'capability': "
                                "'auto-converge', 'state': true}]}",
@@ -465,7 +466,7 @@ test_what_there_is_not_is_refused(void)
     g_assert_false(mt_ref_state_from_string("gone", &state));
 }
 
-/* Two hundred guests of releases of their own are made in no time. */
+/* Two hundred guests of different releases are created in a short time. */
 static void
 test_a_profile_is_cheap(void)
 {
@@ -477,7 +478,7 @@ test_a_profile_is_cheap(void)
         g_assert_cmphex(mt_ref_profile_release(profile), ==, MT_RELEASE(11, 1));
     }
     g_test_message("%.0f us each", (g_get_monotonic_time() - start) / 200.0);
-    /* Sanitizers and valgrind included. */
+    /* The limit allows for sanitizers and valgrind. */
     g_assert_cmpint(g_get_monotonic_time() - start, <, 10 * G_USEC_PER_SEC);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a release refuses, ignores and makes of values, a reference guest of it
- * does, too: by answers that QEMUs gave, and by every rule of the history from
- * its first release to its last.
+ * A reference guest refuses, ignores and converts values as its release does:
+ * compared with recorded answers of QEMU, and with every rule of the history
+ * from its first release to its last.
  */
 #include "config.h"
 
@@ -37,7 +37,7 @@ release_member(JsonObject *object, const char *member)
     return text ? mt_release_parse(text) : MT_RELEASE_NONE;
 }
 
-/* Everything that can be set, as text. */
+/* All settings, as text. */
 static char *
 dump(RefBare *bare)
 {
@@ -104,7 +104,7 @@ check_observed(MtRelease release, JsonObject *answer)
     mt_ref_refusal_clear(&refusal);
 }
 
-/* The very words, and nothing has changed. */
+/* The error text is equal, and no setting has changed. */
 static void
 test_refusals_are_those_observed(void)
 {
@@ -159,7 +159,7 @@ test_values_are_stored_as_observed(void)
     }
 }
 
-/* Switches on what @name needs first in its release. */
+/* Switches on the requirements of @name in its release. */
 static void
 set_capabilities(RefBare *bare, const char *const *names, gboolean *ret_taken)
 {
@@ -197,7 +197,7 @@ is_stage(JsonObject *rule, const char *stage)
     return FALSE;
 }
 
-/* Both on in one command, and the other one's own needs met. */
+/* Sets both in one command, with the requirements of the second. */
 static gboolean
 pair_is_taken(MtRelease release, const char *who, const char *other)
 {
@@ -225,14 +225,15 @@ pair_is_taken(MtRelease release, const char *who, const char *other)
     return taken;
 }
 
-/* The pairs that some other rule forbids in all of a rule's releases, or in
- * those around it, so that its end does not show. */
+/* Pairs that another rule forbids in all releases of a rule, or in the
+ * releases before and after them, so that the end of the rule cannot be
+ * seen. */
 static gboolean
 is_masked(const char *who, const char *other)
 {
     static const char *const masked[][2] = {
         { "background-snapshot", "zero-copy-send" }, /* multifd */
-        { "dirty-limit", "auto-converge" },          /* needs KVM anyway */
+        { "dirty-limit", "auto-converge" },          /* requires KVM in any case */
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(masked); i++) {
@@ -256,7 +257,7 @@ both_are_in(MtRelease release, const char *who, const char *other)
            mt_row_in_release(b, release);
 }
 
-/* Whether some rule has QEMU of @release refuse the two together. */
+/* Returns whether a rule lets QEMU of @release refuse the pair. */
 static gboolean
 pair_is_forbidden(JsonArray *rules, MtRelease release, const char *who,
                   const char *other)
@@ -319,7 +320,7 @@ test_capability_rules_begin_and_end(void)
     g_assert_cmpuint(n, >, 25);
 }
 
-/* A bound holds in every release that has the parameter and heeds it. */
+/* A bound holds in every release that has the parameter and checks it. */
 static void
 test_bounds_hold_in_every_release(void)
 {
@@ -348,7 +349,8 @@ test_bounds_hold_in_every_release(void)
                     ref_bare_run(bare, "migrate-set-parameters", below, NULL),
                     ==, ignored);
             }
-            /* 256 is 0 where only eight bits are kept, and 0 too little. */
+            /* If only eight bits are stored, 256 is stored as 0, which is
+             * too small. */
             if (row->max < G_MAXINT32) {
                 above = g_strdup_printf("{'%s': %" G_GUINT64_FORMAT "}",
                                         row->qmp, row->max + 1);
@@ -360,7 +362,7 @@ test_bounds_hold_in_every_release(void)
     }
 }
 
-/* What single releases do of their own. */
+/* Behaviour of single releases. */
 static void
 test_quirks(void)
 {
@@ -371,7 +373,7 @@ test_quirks(void)
         gboolean taken;
         const char *name, *value;
     } cases[] = {
-        /* refused, and yet on */
+        /* refused, but it stays on */
         { MT_RELEASE(2, 11), NULL, NULL, "migrate-set-capabilities",
           "{'capabilities': [{'capability': 'compress', 'state': true},"
           " {'capability': 'postcopy-ram', 'state': true}]}",
@@ -380,7 +382,7 @@ test_quirks(void)
           "{'capabilities': [{'capability': 'compress', 'state': true},"
           " {'capability': 'postcopy-ram', 'state': true}]}",
           FALSE, "postcopy-ram", "false" },
-        /* taken, and yet off */
+        /* accepted, but it stays off */
         { MT_RELEASE(2, 5), NULL, NULL, "migrate-set-capabilities",
           "{'capabilities': [{'capability': 'x-postcopy-ram', 'state': true},"
           " {'capability': 'compress', 'state': true}]}",
@@ -389,14 +391,14 @@ test_quirks(void)
           "{'capabilities': [{'capability': 'postcopy-ram', 'state': true},"
           " {'capability': 'compress', 'state': true}]}",
           TRUE, "postcopy-ram", "false" },
-        /* the error comes once it is stored */
+        /* the error is reported after the value was stored */
         { MT_RELEASE(2, 7), NULL, NULL, "migrate-set-parameters",
           "{'cpu-throttle-initial': 120}", FALSE, "cpu-throttle-initial",
           "120" },
         { MT_RELEASE(2, 8), NULL, NULL, "migrate-set-parameters",
           "{'cpu-throttle-initial': 120}", FALSE, "cpu-throttle-initial",
           "20" },
-        /* listed and not to be set */
+        /* listed, but it cannot be set */
         { MT_RELEASE(2, 5), NULL, NULL, "migrate-set-parameters",
           "{'x-cpu-throttle-initial': 30}", FALSE, "x-cpu-throttle-initial",
           "20" },
@@ -414,7 +416,7 @@ test_quirks(void)
           "{'tls-authz': null}", FALSE, "tls-authz", "\"\"" },
         { MT_RELEASE(8, 2), NULL, NULL, "migrate-set-parameters",
           "{'tls-authz': null}", TRUE, "tls-authz", "\"\"" },
-        /* only the lower bits count */
+        /* only the lower bits are stored */
         { MT_RELEASE(2, 11), NULL, NULL, "migrate-set-parameters",
           "{'compress-level': 256}", FALSE, "compress-level", "1" },
         { MT_RELEASE(2, 12), NULL, NULL, "migrate-set-parameters",
@@ -433,12 +435,12 @@ test_quirks(void)
           "{'multifd-zlib-level': 99}", TRUE, "multifd-zlib-level", "1" },
         { MT_RELEASE(9, 0), NULL, NULL, "migrate-set-parameters",
           "{'multifd-zlib-level': 9}", TRUE, "multifd-zlib-level", "9" },
-        /* the latch, and how it opens */
+        /* a refused command lets the next one fail */
         { MT_RELEASE(9, 0), "migrate-set-capabilities",
           "{'capabilities': [{'capability': 'mapped-ram', 'state': true}]}",
           "migrate-set-parameters", "{'tls-creds': 'tls0'}", TRUE, "tls-creds",
           "\"tls0\"" },
-        /* single knobs */
+        /* legacy commands */
         { MT_RELEASE(2, 7), NULL, NULL, "migrate_set_downtime", "{'value': -1}",
           TRUE, "downtime-limit", NULL },
         { MT_RELEASE(2, 8), NULL, NULL, "migrate_set_downtime",
@@ -472,7 +474,7 @@ test_quirks(void)
     }
 }
 
-/* What the engine is told, whatever the release calls it. */
+/* The settings that the engine receives, whatever their name in the release. */
 static void
 test_what_is_in_force(void)
 {
@@ -517,7 +519,7 @@ test_what_is_in_force(void)
         "zstd");
 }
 
-/* Rules that only show when a migration is to start. */
+/* Rules that are checked when a migration starts. */
 static void
 test_rules_of_the_start(void)
 {
@@ -571,7 +573,8 @@ test_rules_of_the_start(void)
     }
 }
 
-/* What was listened at decides what may still be switched on. */
+/* The address that was listened on limits the capabilities that can be
+ * switched on. */
 static void
 test_capabilities_after_the_start(void)
 {
@@ -646,7 +649,8 @@ test_policy_on_deprecated_things(void)
     g_assert_true(ref_bare_run(bare, "migrate", "{'uri': 'tcp:a:1'}", NULL));
 }
 
-/* It is taken back where it stands in what is told, and nowhere else. */
+/* The address is removed from the list of listening addresses, and only
+ * there. */
 static void
 test_policy_on_unstable_things(void)
 {

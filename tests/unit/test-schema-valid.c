@@ -271,7 +271,7 @@ judge_step(const Judge *judge, const MtStep *step)
     }
 }
 
-/* Values that a row is wished to have, as text. */
+/* Values to request for a row, as text. */
 static GPtrArray *
 values_of(const MtRow *row)
 {

@@ -38,7 +38,7 @@ void bench_print_ratio(const char *name, const Series *series,
 /*
  * Processor time that the whole machine has used, and what it waited for a
  * processor (/proc/stat, /proc/pressure/cpu), in seconds.  Interrupts are left
- * out: nobody knows for whom they work.
+ * out, because they cannot be attributed to a program.
  */
 typedef struct {
     double when;
@@ -72,6 +72,6 @@ typedef struct {
 /* Ends with an entry without a name. */
 extern const Scenario bench_scenarios[];
 
-/* Seconds since some moment, and those that the calling thread has run. */
+/* Wall clock time, and processor time of the calling thread, in seconds. */
 double bench_now(void);
 double bench_cpu_now(void);

@@ -10,21 +10,21 @@
 #include "util/clock.h"
 
 /*
- * 2013: pages enter the XBZRLE cache only after the bulk stage.  QEMU's commit
+ * 2013: pages enter the XBZRLE cache only after the bulk stage. QEMU's commit
  * 5cc11c46 gives the figures of one migration with that rule and one without,
  * of a guest that ran the load generator of QEMU's XBZRLE document.
  *
- * Known are the guest's size, the cache, the bandwidth and the downtime (the
- * defaults of that QEMU).  What is not told follows from the figures; see
- * docs/internals/measurements.rst:
- * - the share of zero pages;
- * - how often the generator went through its buffer after the bulk stage, in
- *   all passes of which deltas can be: the xbzrle pages in units of the buffer.
- *   It is not the same in both migrations, and the rule cannot have changed it;
- * - what else the guest wrote during the bulk stage: the misses with the rule
- *   that are not of the generator.
- * Here the generator pauses after so many passes, as it must have done there, and
- * the migration then converges.
+ * The size of the guest, the cache, the bandwidth and the downtime are known
+ * (the defaults of that QEMU). The figures determine the rest; see
+ * docs/internals/measurements.rst: the share of zero pages; how often the
+ * generator wrote its whole buffer after the bulk stage, in all passes that can
+ * send deltas (the xbzrle pages in units of the buffer), which differs between
+ * the two migrations and does not depend on the rule; and the other pages that
+ * the guest wrote during the bulk stage (the misses with the rule that the
+ * generator did not cause).
+ *
+ * Here the generator pauses after that many passes, as it must have done there,
+ * and the migration then converges.
  */
 #define BULK_BANDWIDTH (32 << 20)
 #define BULK_DOWNTIME_NS (30 * MT_NS_PER_MS)
@@ -52,7 +52,7 @@ static const BulkRow bulk_rows[] = {
     { "in it, more passes", TRUE, 29, NULL },
 };
 
-/* As much of zero pages and of others as the guest had; in runs. */
+/* As many zero and other pages as the guest had; in runs. */
 static void
 bulk_fill(MtRam *ram)
 {
@@ -79,8 +79,8 @@ bulk_move(Move *move, const BulkRow *row, guint64 n_pages)
     move->load.kind = MT_WORKLOAD_RW;
     move->load.first_page = n_pages / 3;
     move->steps_per_pass = BULK_BUFFER_PAGES;
-    /* Written during the first pass it misses in the second, and from the
-     * third on there are deltas. */
+    /* Pages written during the first pass miss the cache in the second one;
+     * from the third pass on there are deltas. */
     move->last_pass = row->rounds + 1;
     move->background.kind = MT_WORKLOAD_UNIFORM;
     move->background.pages_per_s = BULK_BACKGROUND_PER_S;
@@ -174,7 +174,7 @@ threads_move(Move *move, const ThreadsRow *row)
     s->compress_wait_thread = TRUE;
 }
 
-/* All rows, by the engine or by @qemu. */
+/* Runs all rows, with the engine or with @qemu. */
 static gboolean
 threads_run(Bench *bench, const char *qemu, Image *image, GError **error)
 {
@@ -201,7 +201,7 @@ threads_run(Bench *bench, const char *qemu, Image *image, GError **error)
         }
         first_s = i ? first_s : series_median(&seconds);
         first_cpu = i ? first_cpu : series_median(&cpu);
-        /* That QEMU counts what its channels had to compress. */
+        /* QEMU does not count the bytes before compression of its channels. */
         bytes = qemu ? g_strdup("-")
                      : g_strdup_printf("%.0f", series_median(&sent) *
                                        MT_MULTIFD_PAGES * MT_PAGE_SIZE /

@@ -1,14 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# How long `list` and `migrate-getparameters --all` take with many guests of
-# libvirt: a daemon of its own, as the tests have it, with GUESTS paused guests
-# of 64 MiB.  Needs root, libvirtd, virsh and a QEMU.
+# Measures `list` and `migrate-getparameters --all` with many libvirt guests: a
+# daemon of its own, as in the tests, with GUESTS paused guests of 64 MiB.  Needs root, libvirtd, virsh and a QEMU.
 #
 #     tools/bench/libvirt.sh BUILD [GUESTS [REPEATS]]
 #
-# BUILD is to be without sanitizers.  "cold" is without a cache of what the
-# QEMU can do, "warm" with it.  Prints median, least and greatest, in seconds.
+# BUILD is a build without sanitizers.  "cold" is without cached abilities of the
+# QEMU, "warm" with them.  Prints median, minimum and maximum in seconds.
 set -eu
 build=$(readlink -f "$1")
 n=${2:-100}
@@ -20,7 +19,7 @@ scratch=$(mktemp -d)
 "$here/../../tests/libvirt/host.sh" "$scratch/" bench 10.99.99.1 \
     >"$scratch/log.host" 2>&1 &
 host=$!
-# unshare(1) leaves SIGTERM to its child.
+# unshare(1) ignores SIGTERM; its child ends.
 trap 'kill -9 "$host" 2>/dev/null || :; sleep 1; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -47,7 +46,7 @@ END
     i=$((i + 1))
 done | virsh -q -c "$uri" >"$scratch/log.start" 2>&1
 
-# Seconds, of one run.
+# The time of one run in seconds.
 once() {
     begin=$(date +%s%N)
     "$build/tools/migtune" -c "$uri" "$@" >"$scratch/out" 2>&1

@@ -45,7 +45,7 @@ figures_clear(Figures *figures)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Figures, figures_clear)
 
-/* What a QEMU that runs on has used so far; 0 for none. */
+/* What a running QEMU has used so far; 0 without one. */
 static double
 running_seconds(const Move *move)
 {
@@ -119,8 +119,8 @@ migrate_table(const char *ours, const char *theirs)
     return table;
 }
 
-/* Whether the ratios of the pairs, widened by a tenth, contain 1: so close do
- * two runs of the same program come on a machine that is shared. */
+/* Returns whether the ratios of the pairs, widened by a tenth, contain 1:
+ * two runs of one program on a shared machine differ by that much. */
 static gboolean
 pairs_are_alike(const Series *pairs)
 {

@@ -153,8 +153,7 @@ lv_bare_answer(virDomainPtr domain, const char *command, GError **error)
     }
     /* QEMU's error class for an unknown command. */
     migtune_error_set(error, MIGTUNE_ERROR_QEMU,
-                      _("%s needs QEMU's monitor, which --no-monitor "
-                        "excludes"),
+                      _("%s needs QEMU's monitor, which --no-monitor forbids"),
                       command);
     if (error) {
         migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_COMMAND, command);

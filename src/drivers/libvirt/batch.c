@@ -158,8 +158,8 @@ static void
 batch_refuse(LvItem *item, const char *name)
 {
     migtune_error_set(&item->refusal, MIGTUNE_ERROR_UNSUPPORTED,
-                      _("%s is not sent to a guest of libvirt, because "
-                        "libvirt would not know of it: use 'virsh migrate'; "
+                      _("%s is not sent to a libvirt guest, because libvirt "
+                        "would not know about it: use 'virsh migrate'; "
                         "'migtune explain --for-libvirt' shows its options"),
                       name);
     migtune_error_set_field(item->refusal, MIGTUNE_ERROR_FIELD_COMMAND, name);

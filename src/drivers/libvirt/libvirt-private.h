@@ -25,7 +25,7 @@ typedef struct {
     gboolean no_monitor;
     gboolean read_only;
     gboolean manages_libvirt;   /* sets up libvirt for the process */
-    MigtuneAuthFunc auth;       /* NULL: nobody can be asked */
+    MigtuneAuthFunc auth;       /* NULL: passwords cannot be asked for */
     gpointer auth_data;
 
     gint n_querying;            /* atomic: batches that run now */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Modules that have one fault each, and an older one without a fault.  The
- * macros MODULE_* say which one is built. */
+/* Modules with one fault each, and an older one without a fault. The macros
+ * MODULE_* select the module. */
 #include <stddef.h>
 
 #include "migtune/migtune-driver.h"
@@ -61,7 +61,7 @@ static const MigtuneDriver broken_driver = {
 #if defined(MODULE_TINY)
     .size = offsetof(MigtuneDriver, list),
 #elif defined(MODULE_OLD)
-    /* Of a time before there was `reconnect'. */
+    /* From before `reconnect' was added. */
     .size = offsetof(MigtuneDriver, reconnect),
 #elif defined(MODULE_NEW)
     .size = sizeof(MigtuneDriver) + 64,

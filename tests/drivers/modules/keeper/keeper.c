@@ -3,14 +3,14 @@
  * A driver that keeps settings with its domains, as libvirt does, and has
  * domains that do not run.
  *
- * keeper:///DIRECTORY/ has a domain for each NAME.domain in it, a text of
- * which the element of kept settings is a part.  It runs while there is a
- * socket NAME.sock, which is left to the driver qmp; what is kept with it
- * while it runs is then in NAME.live.
+ * keeper:///DIRECTORY/ has a domain for each file NAME.domain, a text that
+ * contains the element of kept settings. The domain runs while there is a
+ * socket NAME.sock, which the driver qmp opens; the settings recorded with the
+ * running domain are in NAME.live.
  *
- * With KEEPER_RIVAL=between in the environment somebody else adds a parameter
- * right after it was read, with KEEPER_RIVAL=over also puts back what was
- * there before it was written, once each.
+ * With KEEPER_RIVAL=between in the environment a parameter is added right after
+ * a read, as another program would do; with KEEPER_RIVAL=over the former text
+ * is also written back after a write; once each.
  *
  * With KEEPER_FAIL_GET=N the Nth read of kept settings fails, with
  * KEEPER_FAIL_GET=N+ every read from then on.
@@ -163,8 +163,8 @@ keeper_reconnect(gpointer handle, GCancellable *cancellable, GError **error)
     return domain->conn->qmp->reconnect(domain->inner, cancellable, error);
 }
 
-/* The file of @which, which is there before it is used for the first time;
- * `transient` domains have no definition. */
+/* Returns the file of @which, which exists before its first use; domains
+ * named `transient` have no definition. */
 static char *
 keeper_path(KeeperDomain *domain, MigtuneDriverKept which, GError **error)
 {
@@ -182,7 +182,7 @@ keeper_path(KeeperDomain *domain, MigtuneDriverKept which, GError **error)
     return g_build_filename(domain->conn->directory, file, NULL);
 }
 
-/* Where the element is in @text; NULL when there is none. */
+/* Finds the element in @text; NULL if there is none. */
 static char *
 keeper_find(char *text, char **ret_end)
 {
@@ -218,7 +218,7 @@ keeper_interfere(const char *path)
     g_assert_true(g_file_set_contents(path, all, -1, NULL));
 }
 
-/* Whether this read fails. */
+/* Returns whether this read has to fail. */
 static gboolean
 keeper_get_fails(void)
 {
