@@ -83,56 +83,6 @@ const CmdOption cmd_common_options[] = {
     { NULL }
 };
 
-/* How many letters must be changed to make @b of @a. */
-static guint
-cmd_distance(const char *a, const char *b)
-{
-    gsize n = strlen(b);
-    g_autofree guint *row = g_new(guint, n + 1);
-
-    for (gsize j = 0; j <= n; j++)
-        row[j] = j;
-    for (gsize i = 0; a[i]; i++) {
-        guint diagonal = row[0];
-
-        row[0] = i + 1;
-        for (gsize j = 0; j < n; j++) {
-            guint up = row[j + 1];
-            guint change = diagonal + (a[i] == b[j] ? 0 : 1);
-
-            row[j + 1] = MIN(change, MIN(up, row[j]) + 1);
-            diagonal = up;
-        }
-    }
-
-    return row[n];
-}
-
-/* Replaces @nearest by @candidate if @candidate is nearer to @name. */
-static void
-cmd_nearer(const char *name, const char *candidate, const char **nearest,
-           guint *distance)
-{
-    guint d = cmd_distance(name, candidate);
-
-    if (d < *distance && d <= strlen(candidate) / 2) {
-        *distance = d;
-        *nearest = candidate;
-    }
-}
-
-const char *
-cmd_find_nearest(const char *name, const char *const *candidates)
-{
-    const char *nearest = NULL;
-    guint distance = 4;
-
-    for (; *candidates; candidates++)
-        cmd_nearer(name, *candidates, &nearest, &distance);
-
-    return nearest;
-}
-
 const Cmd *
 cmd_find(const char *name)
 {
@@ -175,20 +125,33 @@ cmd_find_prefix(const char *name, const char **nearest)
         *nearest = found;
 }
 
-static const Cmd *
-cmd_find_or_suggest(const char *name, GError **error)
+/* Returns the names of all commands, which belong to the table. */
+static GPtrArray *
+cmd_names(void)
 {
-    const Cmd *found = cmd_find(name);
-    const char *nearest = NULL;
-    guint distance = MAX(4, strlen(name) / 3 + 1);
-
-    if (found)
-        return found;
+    GPtrArray *names = g_ptr_array_new();
 
     for (const CmdGroup *group = cmd_groups; group->name; group++)
         for (const Cmd *cmd = group->commands; cmd->name; cmd++)
             if (!(cmd->flags & CMD_HIDDEN))
-                cmd_nearer(name, cmd->name, &nearest, &distance);
+                g_ptr_array_add(names, (char *)cmd->name);
+    g_ptr_array_add(names, NULL);
+
+    return names;
+}
+
+static const Cmd *
+cmd_find_or_suggest(const char *name, GError **error)
+{
+    const Cmd *found = cmd_find(name);
+    g_autoptr(GPtrArray) names = NULL;
+    const char *nearest;
+
+    if (found)
+        return found;
+
+    names = cmd_names();
+    nearest = migtune_suggest(name, (const char *const *)names->pdata);
     /* The beginning of a single command is a better suggestion. */
     cmd_find_prefix(name, &nearest);
 
@@ -397,13 +360,15 @@ static void
 cmd_unknown_option(const Cmd *cmd, const char *name, GError **error)
 {
     const CmdOption *tables[] = { cmd->options, cmd_common_options };
-    const char *nearest = NULL;
-    guint distance = 3;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    const char *nearest;
 
     for (guint i = 0; i < G_N_ELEMENTS(tables); i++)
         for (const CmdOption *o = tables[i]; o && o->name; o++)
             if (o->type != CMD_OPT_REST)
-                cmd_nearer(name, o->name, &nearest, &distance);
+                g_ptr_array_add(names, (char *)o->name);
+    g_ptr_array_add(names, NULL);
+    nearest = migtune_suggest(name, (const char *const *)names->pdata);
     if (!nearest && (cmd->flags & CMD_SETTINGS))
         nearest = migtune_param_suggest(name);
 

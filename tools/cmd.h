@@ -132,9 +132,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CmdLine, cmd_line_free)
  * terminal each output replaces the last one. */
 int tool_watch(Tool *tool, const CmdLine *line, CmdRun run, GError **error);
 
-/* Returns the candidate that is most similar to @name; NULL if none is. */
-const char *cmd_find_nearest(const char *name, const char *const *candidates);
-
 /* Finds an option of @cmd or a common one, by name or by letter. */
 const CmdOption *cmd_find_option(const Cmd *cmd, const char *name, gsize len);
 

@@ -386,6 +386,7 @@ out_error_to_json(const GError *error)
     json_object_set_string_member(object, "code",
                                   migtune_error_code_to_string(code));
     json_object_set_string_member(object, "message", message);
+    out_error_add_field(object, "reason", error, MIGTUNE_ERROR_FIELD_REASON);
     out_error_add_field(object, "parameter", error,
                         MIGTUNE_ERROR_FIELD_PARAMETER);
     out_error_add_field(object, "command", error,

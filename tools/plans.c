@@ -230,20 +230,6 @@ plans_check_targets(const CmdLine *line, GError **error)
     return FALSE;
 }
 
-/* Returns whether @document affects @target, "live" or "config". */
-static gboolean
-plans_affects(JsonObject *document, const char *target)
-{
-    JsonArray *affects = out_get_array(document, "affects");
-
-    for (guint i = 0; affects && i < json_array_get_length(affects); i++)
-        if (g_strcmp0(json_array_get_string_element(affects, i),
-                      target) == 0)
-            return TRUE;
-
-    return FALSE;
-}
-
 static const OutStyle plans_styles[] = {
     [MIGTUNE_VERDICT_IN_FORCE] = OUT_GOOD,
     [MIGTUNE_VERDICT_SUBSTITUTED] = OUT_FAIR,
@@ -256,42 +242,23 @@ static const OutStyle plans_styles[] = {
     [MIGTUNE_VERDICT_FORGOTTEN] = OUT_GOOD,
 };
 
-/* Returns @reason without the name of the parameter, which is in the same row
- * of the table. */
-static const char *
-plans_skip_name(const char *reason, const char *name)
-{
-    gsize length = strlen(name);
-
-    if (reason && strncmp(reason, name, length) == 0 &&
-        strncmp(reason + length, ": ", 2) == 0)
-        return reason + length + 2;
-
-    return reason;
-}
-
 static void
-plans_print_verdicts(Tool *tool, MigtunePlan *plan, gboolean later)
+plans_print_verdicts(Tool *tool, MigtunePlan *plan)
 {
-    const char *titles[] = {
-        _("Parameter"), _("Asked"), _("Before"),
-        later ? _("Later") : _("After"), _("Verdict"), _("Why"), NULL
-    };
-    g_autoptr(OutTable) table = out_table_new(titles);
+    enum { COLUMN_VERDICT = 4 };
+    g_auto(GStrv) titles = migtune_plan_dup_row(plan, -1);
+    g_autoptr(OutTable) table = out_table_new((const char *const *)titles);
 
     for (guint i = 0; i < migtune_plan_get_n_verdicts(plan); i++) {
-        const char *name, *asked, *now, *reason;
         MigtuneVerdict verdict =
-            migtune_plan_get_verdict(plan, i, &name, &asked, &now, &reason);
-        g_autofree char *before = migtune_plan_dup_before(plan, i);
+            migtune_plan_get_verdict(plan, i, NULL, NULL, NULL, NULL);
+        g_auto(GStrv) row = migtune_plan_dup_row(plan, i);
 
-        out_table_cell(table, OUT_PLAIN, name);
-        out_table_cell(table, OUT_PLAIN, asked);
-        out_table_cell(table, OUT_PLAIN, before ? before : "-");
-        out_table_cell(table, OUT_PLAIN, now ? now : "-");
-        out_table_cell(table, plans_styles[verdict],
-                       migtune_verdict_to_string(verdict));
-        out_table_cell(table, OUT_PLAIN, plans_skip_name(reason, name));
+        for (guint j = 0; row[j]; j++)
+            out_table_cell(table,
+                           j == COLUMN_VERDICT ? plans_styles[verdict]
+                                               : OUT_PLAIN,
+                           row[j]);
     }
 
     out_table_print(table, !tool->quiet, tool->colour);
@@ -439,9 +406,7 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     /* After a failed command the verdicts are not known; the error states what
      * is in force. */
     if (!failure || refused)
-        plans_print_verdicts(tool, plan,
-                             plans_affects(object, "config") &&
-                                 !plans_affects(object, "live"));
+        plans_print_verdicts(tool, plan);
     if (!failure && dry_run) {
         plans_print_steps(tool, object);
         plans_print_kept(tool, object);
@@ -478,7 +443,7 @@ plans_print_lowering(Tool *tool, MigtunePlan *plan,
         migtune_lowering_get_params(lowering, &n_params);
 
     if (!plans_is_exact(plan)) {
-        plans_print_verdicts(tool, plan, FALSE);
+        plans_print_verdicts(tool, plan);
         out_text("\n");
     }
     for (guint i = 0; i < json_array_get_length(flags); i++) {

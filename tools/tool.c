@@ -248,7 +248,7 @@ tool_suggest_domain(MigtuneConn *conn, const char *name, GError *error)
         g_free(keys[i]);
         keys[i] = base;
     }
-    nearest = keys ? cmd_find_nearest(name, (const char *const *)keys) : NULL;
+    nearest = keys ? migtune_suggest(name, (const char *const *)keys) : NULL;
     if (nearest) {
         g_autofree char *hint = g_strdup_printf(_("; did you mean '%s'?"),
                                                 nearest);

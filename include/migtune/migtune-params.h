@@ -85,6 +85,20 @@ const char *migtune_param_canonical_name(const char *name);
 const char *migtune_param_suggest(const char *name);
 
 /**
+ * migtune_suggest:
+ * @name: a name that does not exist
+ * @candidates: (array zero-terminated=1): the names that exist
+ *
+ * Compares names of any kind.  Characters that are swapped with their neighbour
+ * count as one error, and `-` and `_` are equal.
+ *
+ * Returns: (nullable) (transfer none): the element of @candidates that is nearest
+ *   to @name; %NULL if none has errors in at most a third of the characters.
+ * Since: 0.1
+ */
+const char *migtune_suggest(const char *name, const char *const *candidates);
+
+/**
  * migtune_catalogue_to_json:
  * @release: (nullable): only what QEMU of this release has, such as "7.2";
  *   %NULL for everything

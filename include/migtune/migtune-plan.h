@@ -229,8 +229,8 @@ gboolean migtune_plan_apply(MigtunePlan *plan, GCancellable *cancellable,
  *   was read last; null if none was read), `verdict`, `becomes` (an array of
  *   objects with `name` and `value`), `codes` (an array of stable words, one for
  *   each sentence of `reason`), `reason` (null if there is nothing to say),
- *   `since` and `removed` (QEMU releases or null); and `warnings`, an array of
- *   texts.
+ *   `since` and `removed` (QEMU releases or null); `warnings`, an array of
+ *   texts; and `warning-codes`, a stable word for each of them.
  * Since: 0.1
  */
 JsonNode *migtune_plan_to_json(MigtunePlan *plan);
@@ -244,6 +244,21 @@ JsonNode *migtune_plan_to_json(MigtunePlan *plan);
  * Since: 0.1
  */
 char *migtune_plan_to_text(MigtunePlan *plan);
+
+/**
+ * migtune_plan_dup_row:
+ * @plan: a plan, applied or not
+ * @nth: the verdict, from 0; -1 for the headings of the columns
+ *
+ * The rows of migtune_plan_to_text(), for programs that lay out the table
+ * themselves.  The texts are translated.
+ *
+ * Returns: (transfer full) (array zero-terminated=1): the cells: parameter,
+ *   requested value, value before, value after, verdict and reason; a value that
+ *   is not known is "-".
+ * Since: 0.1
+ */
+char **migtune_plan_dup_row(MigtunePlan *plan, int nth);
 
 /**
  * migtune_plan_get_n_verdicts:

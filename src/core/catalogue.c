@@ -218,6 +218,14 @@ migtune_param_suggest(const char *name)
     return mt_row_suggest(name);
 }
 
+const char *
+migtune_suggest(const char *name, const char *const *candidates)
+{
+    g_return_val_if_fail(name != NULL && candidates != NULL, NULL);
+
+    return mt_name_nearest(name, candidates);
+}
+
 void
 migtune_typed_params_free(virTypedParameterPtr params, int nparams)
 {

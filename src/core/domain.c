@@ -46,6 +46,8 @@ domain_refuse_read_only(const MigtuneDomain *domain, MtCommand *commands,
                           domain->name);
         migtune_error_set_field(commands[i].error, MIGTUNE_ERROR_FIELD_COMMAND,
                                 commands[i].name);
+        migtune_error_set_field(commands[i].error, MIGTUNE_ERROR_FIELD_REASON,
+                                "read-only");
     }
 }
 

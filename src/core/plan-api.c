@@ -77,7 +77,7 @@ plan_add_remarks(MtPlan *plan, MigtuneDomain *domain)
 
         if (text && !g_ptr_array_find_with_equal_func(plan->warnings, text,
                                                       g_str_equal, NULL))
-            g_ptr_array_add(plan->warnings, text);
+            mt_plan_warn(plan, "driver-remark", text);
         else
             g_free(text);
     }
@@ -209,8 +209,8 @@ plan_warn_interrupted(MtPlan *plan, MtJournal *journal)
         mt_journal_load(journal, plan->caps, &interrupted);
 
     if (former && interrupted)
-        g_ptr_array_add(
-            plan->warnings,
+        mt_plan_warn(
+            plan, "earlier-change-interrupted",
             g_strdup(_("an earlier change of this guest was interrupted; "
                        "'reset --previous' restores the state before it")));
 }
@@ -392,6 +392,9 @@ plan_new_reset(MigtuneDomain *domain, gboolean defaults, GError **error)
                 : _("no earlier change of %s by this user is recorded; use "
                     "'reset --defaults' to restore QEMU's defaults"),
             domain->name);
+        if (error)
+            migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON,
+                                    "no-earlier-change");
         return NULL;
     }
 
@@ -636,7 +639,7 @@ plan_lock(MigtunePlan *plan, MtJournal *journal, GError **error)
                          plan->domain->cancellable, &warning, error))
         return FALSE;
     if (warning)
-        g_ptr_array_add(plan->plan->warnings, g_steal_pointer(&warning));
+        mt_plan_warn(plan->plan, "no-lock", g_steal_pointer(&warning));
 
     return TRUE;
 }
@@ -735,6 +738,15 @@ migtune_plan_to_text(MigtunePlan *plan)
     return mt_plan_to_text(plan->plan);
 }
 
+char **
+migtune_plan_dup_row(MigtunePlan *plan, int nth)
+{
+    g_return_val_if_fail(plan != NULL, NULL);
+    g_return_val_if_fail(nth < (int)plan->plan->wishes->len, NULL);
+
+    return mt_plan_dup_row(plan->plan, nth);
+}
+
 unsigned int
 migtune_plan_get_n_verdicts(MigtunePlan *plan)
 {
@@ -792,7 +804,8 @@ migtune_domain_set_parameters(MigtuneDomain *domain,
         if (migtune_plan_apply(plan, cancellable, &cause))
             return TRUE;
         if (n_left == 1 ||
-            g_strcmp0(migtune_error_get_field(cause, MIGTUNE_ERROR_FIELD_RULE),
+            g_strcmp0(migtune_error_get_field(cause,
+                                              MIGTUNE_ERROR_FIELD_REASON),
                       MT_APPLY_OVERTAKEN) != 0) {
             g_propagate_error(error, g_steal_pointer(&cause));
             return FALSE;

@@ -73,26 +73,13 @@ mt_plan_new_later(MigtuneDomain *domain, const virTypedParameter *params,
     }
 
     plan = mt_plan_new_unseen(domain->name, params, n_params, policy);
-    g_ptr_array_add(
-        plan->warnings,
+    mt_plan_warn(
+        plan, "not-running",
         g_strdup_printf(_("%s is not running: only names, types and ranges "
                           "were checked, because the abilities of its QEMU are "
                           "not known before it starts"),
                         domain->name));
     return plan;
-}
-
-static MtWish *
-plan_find_wish(const MtPlan *plan, const MtRow *row)
-{
-    for (guint i = 0; row && i < plan->wishes->len; i++) {
-        MtWish *wish = g_ptr_array_index(plan->wishes, i);
-
-        if (wish->row == row)
-            return wish;
-    }
-
-    return NULL;
 }
 
 /* Returns the kept settings that @plan does not request again, in an array
@@ -106,7 +93,7 @@ plan_params_besides(const MtPlan *plan, const MtKept *kept, int n_more,
     int n = 0;
 
     for (int i = 0; i < *ret_n; i++) {
-        if (plan_find_wish(plan, mt_kept_row(all[i].field)))
+        if (mt_plan_find_wish(plan, mt_kept_row(all[i].field)))
             g_free(all[i].value.s);
         else
             left[n++] = all[i];
@@ -125,7 +112,7 @@ plan_take_refusals(MtPlan *plan, const MtPlan *both)
 
     for (guint i = 0; i < both->wishes->len; i++) {
         const MtWish *refused = g_ptr_array_index(both->wishes, i);
-        MtWish *wish = plan_find_wish(plan, refused->row);
+        MtWish *wish = mt_plan_find_wish(plan, refused->row);
 
         if (!refused->error || !wish || wish->error)
             continue;
@@ -163,8 +150,8 @@ mt_plan_check_together(MtPlan *plan, MigtuneDomain *domain, const MtKept *kept,
         both = plan_new_fresh(domain, all, n + n_params, policy);
     }
     if (before && !mt_plan_check(before, &older))
-        g_ptr_array_add(
-            plan->warnings,
+        mt_plan_warn(
+            plan, "kept-not-supported",
             g_strdup_printf(_("the settings that are already kept are not "
                               "supported: %s"),
                             older->message));
@@ -260,7 +247,7 @@ record_change(MigtuneDomain *domain, MtPlan *plan, const MtKeptChange *change)
                               &error))
         return;
 
-    g_ptr_array_add(plan->warnings,
+    mt_plan_warn(plan, "not-recorded",
                     g_strdup_printf(_("it is in force, but could not be "
                                       "recorded with the guest: %s"),
                                     error->message));

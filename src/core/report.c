@@ -128,27 +128,15 @@ report_begin(Report *report, MigtuneDomain *domain, unsigned int flags,
 static const MtValue *
 report_wanted(const MtPlan *plan, const MtRow *row)
 {
-    for (guint i = 0; plan && i < plan->assignments->len; i++) {
-        const MtAssignment *a = g_ptr_array_index(plan->assignments, i);
+    const MtAssignment *a = plan ? mt_plan_find_assignment(plan, row) : NULL;
 
-        if (a->row == row && a->rank > MT_RANK_RELEASE)
-            return a->value;
-    }
-
-    return NULL;
+    return a && a->rank > MT_RANK_RELEASE ? a->value : NULL;
 }
 
 static const MtWish *
-report_wish(const MtPlan *plan, const MtRow *row)
+report_wish(const Report *report, const MtRow *row)
 {
-    for (guint i = 0; plan && i < plan->wishes->len; i++) {
-        const MtWish *wish = g_ptr_array_index(plan->wishes, i);
-
-        if (wish->row == row)
-            return wish;
-    }
-
-    return NULL;
+    return report->kept_plan ? mt_plan_find_wish(report->kept_plan, row) : NULL;
 }
 
 /* Returns whether all values that @wish asks for are in force. */
@@ -264,7 +252,7 @@ static const char *
 report_compression_from(Report *report, const MtRow *part)
 {
     const MtWish *wish =
-        report_wish(report->kept_plan, mt_row(MT_PARAM_COMPRESSION));
+        report_wish(report, mt_row(MT_PARAM_COMPRESSION));
 
     if (wish && report_has(report, report->kept_plan, wish))
         return "kept";
@@ -320,7 +308,7 @@ static void
 report_add_kept(const Report *report, JsonObject *object, const MtRow *row,
                 const MtValue *value)
 {
-    const MtWish *wish = report_wish(report->kept_plan, row);
+    const MtWish *wish = report_wish(report, row);
     const MtValue *wanted = report_wanted(report->kept_plan, row);
     g_autofree char *text = NULL;
     gboolean differs = FALSE;
@@ -336,33 +324,40 @@ report_add_kept(const Report *report, JsonObject *object, const MtRow *row,
     json_object_set_boolean_member(object, "differs", differs);
 }
 
-static const char *
-report_why(const MtLowerRow *lower, const MtRow *row, const MtValue *value)
+/* Sets the reason why libvirt has set the value, and its stable code. */
+static void
+report_set_why(JsonObject *object, const MtLowerRow *lower, const MtRow *row,
+               const MtValue *value)
 {
-    if (lower->kind == MT_LOWER_ITSELF)
-        return _(lower->why);
-    if (row->kind == MT_KIND_CAPABILITY && row->def &&
-        mt_value_is(row, value, row->def))
-        return _("libvirt switches it on only during a migration that asks for "
-                 "it");
+    const char *code = "restored-by-manager";
+    const char *why = _("libvirt sets it at the start of a migration and restores "
+                        "the former value at its end");
 
-    return _("libvirt sets it at the start of a migration and restores the "
-             "former value at its end");
+    if (lower->kind == MT_LOWER_ITSELF) {
+        code = "set-by-manager";
+        why = _(lower->why);
+    } else if (row->kind == MT_KIND_CAPABILITY && row->def &&
+               mt_value_is(row, value, row->def)) {
+        code = "only-during-migration";
+        why = _("libvirt switches it on only during a migration that asks for "
+                "it");
+    }
+    json_object_set_string_member(object, "why", why);
+    json_object_set_string_member(object, "why-code", code);
 }
 
-/* Adds the reason why libvirt has set the value. */
 static void
 report_add_why(const Report *report, JsonObject *object, const MtRow *row,
                const MtValue *value)
 {
     const MigtuneDriver *driver = report->domain->conn->driver;
     const MtLowerRow *lower = mt_lower_row(row);
-    const char *why = NULL;
 
+    json_object_set_null_member(object, "why");
+    json_object_set_null_member(object, "why-code");
     if (driver->manager && driver->features & MIGTUNE_DRIVER_LIBVIRT && lower &&
         g_strcmp0(mt_json_peek_string(object, "from"), driver->manager) == 0)
-        why = report_why(lower, row, value);
-    mt_json_set_text(object, "why", why);
+        report_set_why(object, lower, row, value);
 }
 
 static JsonObject *
@@ -426,7 +421,8 @@ report_kept_line(const Report *report, const MtWish *wish)
         json_object_set_boolean_member(object, "unstable", FALSE);
     }
     mt_json_set_text(object, "from", report->state ? NULL : "kept");
-    mt_json_set_text(object, "why", NULL);
+    json_object_set_null_member(object, "why");
+    json_object_set_null_member(object, "why-code");
     json_object_set_string_member(object, "kept", wish->asked);
     json_object_set_boolean_member(
         object, "differs",

@@ -41,8 +41,13 @@ mt_row_find_qmp(MtKind kind, const char *qmp)
     return NULL;
 }
 
-guint
-mt_name_distance(const char *a, const char *b)
+/*
+ * How many characters must be inserted, removed, replaced or swapped with their
+ * neighbour to turn @a into @b.  '-' and '_' are equal.  G_MAXUINT for texts of
+ * more than 40 characters.
+ */
+static guint
+row_name_distance(const char *a, const char *b)
 {
     enum { MAX_LENGTH = 40 };
     guint rows[3][MAX_LENGTH + 1];
@@ -76,29 +81,39 @@ mt_name_distance(const char *a, const char *b)
 }
 
 const char *
-mt_row_suggest(const char *name)
+mt_name_nearest(const char *name, const char *const *candidates)
 {
     const char *best = NULL;
     guint best_distance = G_MAXUINT;
-    gsize length = strlen(name);
 
-    for (guint i = 0; i < MT_N_PARAMS; i++) {
-        const char *names[] = { mt_row(i)->name, mt_row(i)->qmp };
+    for (; *candidates; candidates++) {
+        guint distance = row_name_distance(name, *candidates);
 
-        for (guint j = 0; j < G_N_ELEMENTS(names); j++) {
-            guint distance;
-
-            if (!names[j])
-                continue;
-            distance = mt_name_distance(name, names[j]);
-            if (distance < best_distance) {
-                best_distance = distance;
-                best = names[j];
-            }
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = *candidates;
         }
     }
-    /* Accept errors in up to a third of the characters. */
-    if (best_distance <= MAX(1, length / 3))
+
+    return best_distance <= MAX(1, strlen(name) / 3) ? best : NULL;
+}
+
+const char *
+mt_row_suggest(const char *name)
+{
+    const char *names[2 * MT_N_PARAMS + 1];
+    gsize length = strlen(name);
+    const char *best;
+    guint n = 0;
+
+    for (guint i = 0; i < MT_N_PARAMS; i++) {
+        names[n++] = mt_row(i)->name;
+        if (mt_row(i)->qmp)
+            names[n++] = mt_row(i)->qmp;
+    }
+    names[n] = NULL;
+    best = mt_name_nearest(name, names);
+    if (best)
         return best;
 
     /* Accept the last part of a name: "threads" for "compression.mt.threads". */

@@ -233,12 +233,9 @@ const MtRow *mt_row_find_qmp(MtKind kind, const char *qmp);
 /* The name of a row that is most similar to @name, NULL if none is similar. */
 const char *mt_row_suggest(const char *name);
 
-/*
- * How many characters must be inserted, removed, replaced or swapped with their
- * neighbour to turn @a into @b.  '-' and '_' are equal.  G_MAXUINT for texts of
- * more than 40 characters.
- */
-guint mt_name_distance(const char *a, const char *b);
+/* The name of the NULL-terminated @candidates that is most similar to @name, with
+ * errors in up to a third of its characters; NULL if none is. */
+const char *mt_name_nearest(const char *name, const char *const *candidates);
 
 /* The row of the older name of @row, NULL if it had none. */
 const MtRow *mt_row_renamed_from(const MtRow *row);

@@ -55,7 +55,7 @@ apply_check_former(const Apply *apply, GError **error)
                         "%s"),
                       changed->str);
     if (error)
-        migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_RULE,
+        migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON,
                                 MT_APPLY_OVERTAKEN);
     return FALSE;
 }

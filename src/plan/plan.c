@@ -37,6 +37,7 @@ mt_plan_unref(MtPlan *plan)
     g_clear_pointer(&plan->assignments, g_ptr_array_unref);
     g_clear_pointer(&plan->steps, g_ptr_array_unref);
     g_clear_pointer(&plan->warnings, g_ptr_array_unref);
+    g_clear_pointer(&plan->warning_codes, g_ptr_array_unref);
     g_clear_pointer(&plan->before, mt_state_free);
     g_clear_pointer(&plan->caps, mt_caps_unref);
     g_free(plan);
@@ -58,6 +59,7 @@ plan_alloc(const char *domain, const char *qemu, MtCaps *caps, MtState *before,
     plan->assignments =
         g_ptr_array_new_with_free_func((GDestroyNotify)assignment_free);
     plan->warnings = g_ptr_array_new_with_free_func(g_free);
+    plan->warning_codes = g_ptr_array_new();
     return plan;
 }
 
@@ -228,6 +230,13 @@ mt_plan_postpone(MtPlan *plan)
             wish->verdict == MIGTUNE_VERDICT_UNVERIFIED)
             wish->verdict = MIGTUNE_VERDICT_KEPT;
     }
+}
+
+void
+mt_plan_warn(MtPlan *plan, const char *code, char *text)
+{
+    g_ptr_array_add(plan->warnings, text);
+    g_ptr_array_add(plan->warning_codes, (char *)code);
 }
 
 void

@@ -88,6 +88,7 @@ typedef struct {
     GPtrArray *assignments;     /* MtAssignment */
     GPtrArray *steps;           /* MtStep, in the order they are sent */
     GPtrArray *warnings;        /* texts */
+    GPtrArray *warning_codes;   /* a stable word for each of them */
     gboolean applied;
     gboolean later;             /* only about later starts: sends nothing */
     gboolean doubts_caps;       /* a value was missing in caps that come from
@@ -126,6 +127,9 @@ void mt_plan_postpone(MtPlan *plan);
 void mt_plan_add_forgotten(MtPlan *plan, const char *name, const MtRow *row,
                            const char *value);
 
+/* Adds a warning, of which @text is taken; @code is a constant. */
+void mt_plan_warn(MtPlan *plan, const char *code, char *text);
+
 MtPlan *mt_plan_ref(MtPlan *plan);
 void mt_plan_unref(MtPlan *plan);
 
@@ -150,9 +154,10 @@ GPtrArray *mt_steps_build(const MtCaps *caps, const MtSet *from,
                           const MtSet *to);
 void mt_step_free(MtStep *step);
 
-/* The forms of migtune_plan_to_json() and migtune_plan_to_text(). */
+/* migtune_plan_to_json(), migtune_plan_to_text() and migtune_plan_dup_row(). */
 JsonNode *mt_plan_to_json(const MtPlan *plan);
 char *mt_plan_to_text(const MtPlan *plan);
+char **mt_plan_dup_row(const MtPlan *plan, int nth);
 const char *mt_policy_to_string(MtPolicy policy);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtPlan, mt_plan_unref)

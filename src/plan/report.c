@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "plan/plan.h"
 #include "plan/wish.h"
 #include "util/i18n.h"
@@ -142,6 +144,7 @@ mt_plan_to_json(const MtPlan *plan)
     JsonObject *root = json_object_new();
     JsonArray *verdicts = json_array_new();
     JsonArray *warnings = json_array_new();
+    JsonArray *codes = json_array_new();
 
     mt_json_set_text(root, "domain", plan->domain);
     json_object_set_string_member(root, "qemu", plan->qemu);
@@ -154,10 +157,14 @@ mt_plan_to_json(const MtPlan *plan)
             verdicts,
             report_verdict(plan, g_ptr_array_index(plan->wishes, i)));
     json_object_set_array_member(root, "verdicts", verdicts);
-    for (guint i = 0; i < plan->warnings->len; i++)
+    for (guint i = 0; i < plan->warnings->len; i++) {
         json_array_add_string_element(warnings,
                                       g_ptr_array_index(plan->warnings, i));
+        json_array_add_string_element(
+            codes, g_ptr_array_index(plan->warning_codes, i));
+    }
     json_object_set_array_member(root, "warnings", warnings);
+    json_object_set_array_member(root, "warning-codes", codes);
 
     return mt_json_node_new_object(root);
 }
@@ -208,40 +215,70 @@ report_format(const MtWish *wish, const MtValue *value)
                  : g_strdup("-");
 }
 
+/* The reason without the name of the parameter, which is in the same row. */
+static const char *
+report_reason(const MtWish *wish)
+{
+    const char *reason = wish->reason->str;
+    gsize length = strlen(wish->name);
+
+    if (strncmp(reason, wish->name, length) == 0 &&
+        strncmp(reason + length, ": ", 2) == 0)
+        return reason + length + 2;
+
+    return reason;
+}
+
+char **
+mt_plan_dup_row(const MtPlan *plan, int nth)
+{
+    char **row = g_new0(char *, REPORT_COLUMNS + 1);
+
+    if (nth < 0) {
+        const char *titles[] = {
+            _("Parameter"), _("Asked"), _("Before"),
+            plan->later ? _("Later") : _("After"), _("Verdict"), _("Why")
+        };
+
+        G_STATIC_ASSERT(G_N_ELEMENTS(titles) == REPORT_COLUMNS);
+        for (guint i = 0; i < REPORT_COLUMNS; i++)
+            row[i] = g_strdup(titles[i]);
+    } else {
+        const MtWish *wish = g_ptr_array_index(plan->wishes, nth);
+
+        row[0] = g_strdup(wish->name);
+        row[1] = g_strdup(wish->asked);
+        row[2] = report_format(wish, wish->before);
+        row[3] = report_format(wish, wish->after);
+        row[4] = g_strdup(migtune_verdict_to_string(wish->verdict));
+        row[5] = g_strdup(report_reason(wish));
+    }
+
+    return row;
+}
+
 char *
 mt_plan_to_text(const MtPlan *plan)
 {
-    const char *titles[REPORT_COLUMNS] = {
-        _("Parameter"), _("Asked"), _("Before"),
-        plan->later ? _("Later") : _("After"), _("Verdict"), _("Why")
-    };
-    guint n_rows = plan->wishes->len + 1;
-    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) rows =
+        g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
     glong widths[REPORT_COLUMNS] = { 0 };
     GString *table = g_string_new(NULL);
 
-    for (guint i = 0; i < REPORT_COLUMNS; i++)
-        g_ptr_array_add(cells, g_strdup(titles[i]));
-    for (guint i = 0; i < plan->wishes->len; i++) {
-        const MtWish *wish = g_ptr_array_index(plan->wishes, i);
+    for (int nth = -1; nth < (int)plan->wishes->len; nth++)
+        g_ptr_array_add(rows, mt_plan_dup_row(plan, nth));
+    for (guint i = 0; i < rows->len; i++) {
+        char **row = g_ptr_array_index(rows, i);
 
-        g_ptr_array_add(cells, g_strdup(wish->name));
-        g_ptr_array_add(cells, g_strdup(wish->asked));
-        g_ptr_array_add(cells, report_format(wish, wish->before));
-        g_ptr_array_add(cells, report_format(wish, wish->after));
-        g_ptr_array_add(cells,
-                        g_strdup(migtune_verdict_to_string(wish->verdict)));
-        g_ptr_array_add(cells, g_strdup(wish->reason->str));
+        for (guint j = 0; j < REPORT_COLUMNS; j++)
+            widths[j] = MAX(widths[j], g_utf8_strlen(row[j], -1));
     }
-    for (guint i = 0; i < cells->len; i++) {
-        glong width = g_utf8_strlen(g_ptr_array_index(cells, i), -1);
+    for (guint i = 0; i < rows->len; i++) {
+        char **row = g_ptr_array_index(rows, i);
 
-        widths[i % REPORT_COLUMNS] = MAX(widths[i % REPORT_COLUMNS], width);
+        for (guint j = 0; j < REPORT_COLUMNS; j++)
+            report_cell(table, row[j], widths[j], j == REPORT_COLUMNS - 1);
     }
-    for (guint i = 0; i < n_rows * REPORT_COLUMNS; i++)
-        report_cell(table, g_ptr_array_index(cells, i),
-                    widths[i % REPORT_COLUMNS],
-                    i % REPORT_COLUMNS == REPORT_COLUMNS - 1);
 
     return g_string_free(table, FALSE);
 }

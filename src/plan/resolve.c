@@ -173,15 +173,12 @@ resolve_warn_deprecated(MtPlan *plan, const MtRow *row)
 {
     g_autofree char *removed = mt_release_format(row->removed);
 
-    if (removed)
-        g_ptr_array_add(plan->warnings,
-                        g_strdup_printf(_("%s is deprecated in this QEMU and "
-                                          "was removed in QEMU %s"),
-                                        row->name, removed));
-    else
-        g_ptr_array_add(plan->warnings,
-                        g_strdup_printf(_("%s is deprecated in this QEMU"),
-                                        row->name));
+    mt_plan_warn(plan, "deprecated",
+                 removed ? g_strdup_printf(_("%s is deprecated in this QEMU and "
+                                             "was removed in QEMU %s"),
+                                           row->name, removed)
+                         : g_strdup_printf(_("%s is deprecated in this QEMU"),
+                                           row->name));
 }
 
 /* Adds what is to be said about setting @row, which this QEMU has. */
@@ -596,6 +593,7 @@ resolve_begin(MtPlan *plan)
 {
     g_ptr_array_set_size(plan->assignments, 0);
     g_ptr_array_set_size(plan->warnings, 0);
+    g_ptr_array_set_size(plan->warning_codes, 0);
     for (guint i = 0; i < plan->wishes->len; i++) {
         MtWish *wish = g_ptr_array_index(plan->wishes, i);
 

@@ -166,6 +166,8 @@ mt_wish_refuse_for(MtWish *wish, MigtuneErrorCode code, MtReason reason,
     migtune_error_set_field(wish->error, MIGTUNE_ERROR_FIELD_PARAMETER,
                             wish->name);
     migtune_error_set_field(wish->error, MIGTUNE_ERROR_FIELD_RULE, rule);
+    migtune_error_set_field(wish->error, MIGTUNE_ERROR_FIELD_REASON,
+                            mt_reason_to_string(reason));
 }
 
 void

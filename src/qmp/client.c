@@ -478,15 +478,19 @@ client_greet(MtClient *client, gint64 deadline_us, GCancellable *cancellable)
     if (client_wait(client, client_has_greeting, deadline_us, cancellable))
         return TRUE;
 
-    if (client->input->len == 0)
+    if (client->input->len == 0) {
         client_fail(client, MIGTUNE_ERROR_BUSY,
                     _("no greeting arrived within %u ms: another client holds "
                       "the monitor, and QEMU serves one client at a time"),
                     client->connect_timeout_ms);
-    else
+        if (g_error_matches(client->failure, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY))
+            migtune_error_set_field(client->failure, MIGTUNE_ERROR_FIELD_REASON,
+                                    MT_QMP_MONITOR_HELD);
+    } else {
         client_fail(client, MIGTUNE_ERROR_TIMEOUT,
                     _("only %u bytes of a greeting arrived within %u ms"),
                     client->input->len, client->connect_timeout_ms);
+    }
 
     return FALSE;
 }

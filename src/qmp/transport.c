@@ -107,6 +107,9 @@ transport_explain(const MtAddress *address, const MtConnectFailure *failure,
                           _("%s accepts no more connections: another client "
                             "holds the monitor, and QEMU serves one client "
                             "at a time"), where);
+        if (error)
+            migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON,
+                                    MT_QMP_MONITOR_HELD);
     } else if (failure->reason == MT_CONNECT_TIMEOUT) {
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
                           _("cannot connect to %s: no answer in time"), where);

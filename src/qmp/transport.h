@@ -9,6 +9,9 @@
 
 G_BEGIN_DECLS
 
+/* MIGTUNE_ERROR_FIELD_REASON of MIGTUNE_ERROR_BUSY: another client is connected. */
+#define MT_QMP_MONITOR_HELD "monitor-held"
+
 /* Where a monitor listens: either @path, or @host and @port. */
 typedef struct {
     char *path;

@@ -56,6 +56,9 @@ lock_wait(int fd, guint timeout_ms, GCancellable *cancellable, GError **error)
                               _("another migtune is changing this guest and "
                                 "did not finish within %u ms"),
                               timeout_ms);
+            if (error)
+                migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON,
+                                        "guest-locked");
             return FALSE;
         }
         g_usleep(LOCK_RETRY_MS * 1000);

@@ -36,14 +36,16 @@ cli_members(JsonNode *node, const char *path)
     return g_string_free(text, FALSE);
 }
 
-#define PLAN "affects applied domain kept policy qemu steps verdicts warnings"
+#define PLAN                                                                   \
+    "affects applied domain kept policy qemu steps verdicts warning-codes "    \
+    "warnings"
 #define VERDICT \
     "after asked becomes before codes name now reason removed since verdict"
 #define REPORT "domain findings parameters qemu shows"
 #define PARAMETER \
     "default deprecated differs from kept kind name qmp text unit unstable value " \
-    "why"
-#define ERROR "code command message parameter qemu"
+    "why why-code"
+#define ERROR "code command message parameter qemu reason"
 
 /* Other programs rely on the names of members. */
 static void
@@ -82,7 +84,7 @@ test_json_members(void)
           "name value" },
         { "explain --qemu 9.1 compression=mt --policy strict", "",
           "affects applied domain error kept policy qemu steps verdicts "
-          "warnings" },
+          "warning-codes warnings" },
         { "explain --qemu 9.1 compression=mt --policy strict", "error",
           ERROR },
         { "migrate-setparameters web1 nothing=3", "error", ERROR },
