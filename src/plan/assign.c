@@ -7,6 +7,13 @@
 #include "plan/assign.h"
 #include "util/i18n.h"
 
+void
+mt_plan_warn(MtPlan *plan, const char *code, char *text)
+{
+    g_ptr_array_add(plan->warnings, text);
+    g_ptr_array_add(plan->warning_codes, (char *)code);
+}
+
 MtAssignment *
 mt_plan_find_assignment(const MtPlan *plan, const MtRow *row)
 {

@@ -233,13 +233,6 @@ mt_plan_postpone(MtPlan *plan)
 }
 
 void
-mt_plan_warn(MtPlan *plan, const char *code, char *text)
-{
-    g_ptr_array_add(plan->warnings, text);
-    g_ptr_array_add(plan->warning_codes, (char *)code);
-}
-
-void
 mt_plan_add_forgotten(MtPlan *plan, const char *name, const MtRow *row,
                       const char *value)
 {
