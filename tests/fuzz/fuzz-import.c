@@ -65,7 +65,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     g_autofree char *text = g_malloc0(size + 1);
 
-    memcpy(text, data, size);
+    if (size > 0)
+        memcpy(text, data, size);
     for (guint i = 0; i < 2; i++) {
         g_autoptr(MtFindings) findings = mt_findings_new();
         MtPolicyConfig config = { 0 };
