@@ -8,6 +8,7 @@
 
 #include <glib/gi18n.h>
 
+#include "binary.h"
 #include "can.h"
 #include "cmd.h"
 #include "each.h"
@@ -297,11 +298,18 @@ host_print_absent(Tool *tool, JsonArray *rows)
 static int
 host_probe(Tool *tool, const CmdLine *line, GError **error)
 {
-    g_autoptr(MigtuneDomain) domain =
-        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    g_autoptr(Binary) binary = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(JsonNode) found = NULL;
     JsonObject *object;
 
+    if (cmd_line_has(line, "binary")) {
+        binary = binary_start(tool, cmd_line_get(line, "binary"), error);
+        if (binary)
+            domain = migtune_domain_ref(binary_get_domain(binary));
+    } else {
+        domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    }
     if (!domain)
         return TOOL_FAILED;
 
@@ -374,6 +382,10 @@ static const CmdOption host_dominfo_options[] = {
 
 static const CmdOption host_probe_options[] = {
     HOST_DOMAIN,
+    { "binary", 0, CMD_OPT_TEXT, .replaces_data = TRUE, .word = CMD_WORD_ANY,
+      .metavar = "PATH",
+      .help = N_("a QEMU binary instead of a guest: it is started without a "
+                 "machine, queried and ended") },
     { "refresh", 0, CMD_OPT_FLAG,
       .help = N_("ask QEMU again instead of using the cached answer") },
     HOST_CAN,
@@ -400,6 +412,7 @@ const Cmd cmd_host_commands[] = {
       N_("Asks the QEMU of a guest which migration parameters and "
          "capabilities it has and prints them. A second table lists the "
          "parameters of other QEMU releases that this QEMU does not have. "
-         "The answer is cached on disk for this QEMU binary.") },
+         "The answer is cached on disk for this QEMU binary. With --binary no "
+         "guest and no connection is needed.") },
     { NULL }
 };

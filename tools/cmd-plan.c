@@ -6,20 +6,34 @@
 
 #include <glib/gi18n.h>
 
+#include "binary.h"
 #include "can.h"
 #include "cmd.h"
 #include "plans.h"
+
+/* Opens the guest, or the binary, which must live as long as the domain. */
+static MigtuneDomain *
+plan_open(Tool *tool, const CmdLine *line, Binary **ret_binary, GError **error)
+{
+    if (!cmd_line_has(line, "binary"))
+        return tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+
+    *ret_binary = binary_start(tool, cmd_line_get(line, "binary"), error);
+    return *ret_binary ? migtune_domain_ref(binary_get_domain(*ret_binary))
+                       : NULL;
+}
 
 static int
 plan_explain_can(Tool *tool, const CmdLine *line, GError **error)
 {
     const char *what = cmd_line_get(line, "can");
+    g_autoptr(Binary) binary = NULL;
     g_autoptr(MigtuneDomain) domain = NULL;
 
     if (cmd_line_has(line, "qemu"))
         return can_release(cmd_line_get(line, "qemu"), what, error);
 
-    domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    domain = plan_open(tool, line, &binary, error);
     return domain ? can_domain(domain, what, tool->cancellable, error)
                   : TOOL_FAILED;
 }
@@ -71,12 +85,19 @@ plan_explain(Tool *tool, const CmdLine *line, GError **error)
                            cmd_line_has(line, "to");
     const char *release = cmd_line_get(line, "qemu");
     g_auto(PlansSettings) settings = { NULL, 0 };
+    g_autoptr(Binary) binary = NULL;
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
 
-    if (!release && !cmd_line_has(line, "domain")) {
-        tool_usage_error(error, _("%s: DOMAIN or --qemu RELEASE is "
-                                  "required"), line->cmd->name);
+    if (!release && !cmd_line_has(line, "domain") &&
+        !cmd_line_has(line, "binary")) {
+        tool_usage_error(error, _("%s: DOMAIN, --qemu RELEASE or --binary PATH "
+                                  "is required"), line->cmd->name);
+        return TOOL_USAGE;
+    }
+    if (release && cmd_line_has(line, "binary")) {
+        tool_usage_error(error, _("%s: --qemu and --binary exclude each other"),
+                         line->cmd->name);
         return TOOL_USAGE;
     }
     if (cmd_line_has(line, "can"))
@@ -90,7 +111,7 @@ plan_explain(Tool *tool, const CmdLine *line, GError **error)
         if (!plan)
             return TOOL_USAGE;
     } else {
-        domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+        domain = plan_open(tool, line, &binary, error);
         if (!domain)
             return TOOL_FAILED;
         plan = migtune_domain_plan(domain, settings.params, settings.n_params,
@@ -116,6 +137,10 @@ static const CmdOption plan_explain_options[] = {
       .word = CMD_WORD_RELEASE, .metavar = "RELEASE",
       .help = N_("a newly started QEMU of that release instead of a guest, "
                  "such as 9.1") },
+    { "binary", 0, CMD_OPT_TEXT, .replaces_data = TRUE, .word = CMD_WORD_ANY,
+      .metavar = "PATH",
+      .help = N_("a QEMU binary instead of a guest: it is started without a "
+                 "machine, queried and ended") },
     { "level", 0, CMD_OPT_NUMBER, .metavar = "N",
       .help = N_("the same as for migrate-setparameters") },
     { "threads", 0, CMD_OPT_NUMBER, .metavar = "N",
@@ -153,7 +178,8 @@ const Cmd cmd_plan_commands[] = {
       N_("Prints the verdict that each setting would get and the commands "
          "that would be sent, and changes nothing. With --qemu no guest is "
          "needed: the plan is made for a newly started QEMU of that release "
-         "with all build options enabled, according to the catalogue.\n\n"
+         "with all build options enabled, according to the catalogue. With "
+         "--binary it is made for this QEMU binary, newly started.\n\n"
          "With --for-libvirt it prints the flags and typed parameters of a "
          "migration that libvirt runs. libvirt sets capabilities and "
          "parameters itself at the start of each migration, so these "

@@ -17,6 +17,9 @@
 #include "cmd.h"
 #include "tool.h"
 
+/* The version of schema/migtune-json-1.schema.json. */
+#define MAIN_JSON_VERSION 1
+
 static void
 main_init_locale(void)
 {
@@ -92,6 +95,7 @@ main_print_version(gboolean json)
         JsonObject *object = json_object_new();
 
         json_object_set_string_member(object, "version", PACKAGE_VERSION);
+        json_object_set_int_member(object, "json", MAIN_JSON_VERSION);
         json_object_set_string_member(object, "library",
                                       migtune_get_version());
         json_object_set_string_member(object, "glib", glib);

@@ -178,8 +178,8 @@ tool_find_default_uri(void)
     return uri ? uri : g_strdup(tool_get_libvirt_uri());
 }
 
-static MigtuneConn *
-tool_open(Tool *tool, const char *uri, GError **error)
+MigtuneConn *
+tool_open_uri(Tool *tool, const char *uri, GError **error)
 {
     return migtune_conn_open_auth(
         uri,
@@ -212,7 +212,7 @@ tool_connect(Tool *tool, GError **error)
         return NULL;
     }
 
-    tool->conn = tool_open(tool, tool->uri, error);
+    tool->conn = tool_open_uri(tool, tool->uri, error);
     return tool->conn;
 }
 
@@ -224,7 +224,7 @@ tool_reconnect(Tool *tool, const char *uri, GError **error)
     if (!uri && !tool->uri)
         return tool_connect(tool, error) != NULL;
 
-    conn = tool_open(tool, uri ? uri : tool->uri, error);
+    conn = tool_open_uri(tool, uri ? uri : tool->uri, error);
     if (!conn)
         return FALSE;
 

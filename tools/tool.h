@@ -70,6 +70,9 @@ void tool_set_uri(Tool *tool, const char *uri);
 /* Returns the connection, which is opened on first use. Do not unref it. */
 MigtuneConn *tool_connect(Tool *tool, GError **error);
 
+/* Opens another connection with the options of the command line. */
+MigtuneConn *tool_open_uri(Tool *tool, const char *uri, GError **error);
+
 /* Opens the domain with this name, UUID or key. */
 MigtuneDomain *tool_open_domain(Tool *tool, const char *name, GError **error);
 

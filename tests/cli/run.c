@@ -404,6 +404,26 @@ static const CliCase cases[] = {
         "migtune -c keeper://$PWD/ reset transient --defaults; "
             "cat transient.live",
     } },
+    /* The binary is a script that starts a scripted monitor at the address of
+     * -qmp; its standard input ends with the process. */
+    { "binary", { NULL }, {
+        "printf '#!/bin/sh\nwhile [ \"$1\" != -qmp ]; do shift; done\n"
+            "s=${2#unix:}\n"
+            "sleep 600 | $(dirname \"$(command -v migtune)\")"
+            "/../tests/lib/fake-qmp --replies qemu-7.2 "
+            "--unix ${s%%%%,server*}\n' > qemu-7.2; chmod +x qemu-7.2",
+        "migtune probe --binary ./qemu-7.2 | sed -n '1p; /^parallel /p'",
+        "migtune probe --binary ./qemu-7.2 --can compression=zstd; "
+            "migtune probe --binary ./qemu-7.2 --can nothing",
+        "migtune explain --binary ./qemu-7.2 compression=zstd downtime=200",
+        "migtune explain --binary ./qemu-7.2 --qemu 9.1 downtime=3",
+        "migtune explain web1 --binary ./qemu-7.2 downtime=3",
+        "migtune probe --binary ./nothing",
+        "printf '#!/bin/sh\necho this is not QEMU >&2; exit 1\n' > other; "
+            "chmod +x other; migtune probe --binary ./other",
+        "mkdir t; TMPDIR=$PWD/t migtune -q probe --binary ./qemu-7.2 | wc -l; "
+            "ls t",
+    } },
     { "kept-hook", { WEB1("qemu-7.2") }, {
         "migtune migrate-setparameters web1 --config downtime=444",
         HOOK("migtune") " web1 prepare begin - < /dev/null; "
@@ -727,6 +747,7 @@ main(int argc, char **argv)
     cli_cases_add("output", cases, G_N_ELEMENTS(cases));
     cli_add_ref_cases();
     cli_add_json();
+    cli_add_schema();
     g_test_add_func("/cli/other/interrupt", test_interrupt);
     g_test_add_func("/cli/other/interrupt-too-late", test_interrupt_too_late);
     g_test_add_func("/cli/other/german", test_german);

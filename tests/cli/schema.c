@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The JSON schema that is installed describes the output of the commands.
+ *
+ * The validator knows the keywords that the schema uses.  It is stricter than
+ * JSON Schema: a member that the schema does not name is an error, so that a
+ * new member is described before it is printed.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <json-glib/json-glib.h>
+
+#include "scratch.h"
+
+static JsonObject *
+schema_definition(JsonObject *root, const char *name)
+{
+    JsonObject *definitions =
+        json_object_get_object_member(root, "definitions");
+
+    g_assert_true(json_object_has_member(definitions, name));
+    return json_object_get_object_member(definitions, name);
+}
+
+static const char *
+schema_type_of(JsonNode *node)
+{
+    if (JSON_NODE_HOLDS_OBJECT(node))
+        return "object";
+    if (JSON_NODE_HOLDS_ARRAY(node))
+        return "array";
+    if (JSON_NODE_HOLDS_NULL(node))
+        return "null";
+    if (json_node_get_value_type(node) == G_TYPE_STRING)
+        return "string";
+    if (json_node_get_value_type(node) == G_TYPE_BOOLEAN)
+        return "boolean";
+
+    return json_node_get_value_type(node) == G_TYPE_INT64 ? "integer"
+                                                          : "number";
+}
+
+static gboolean
+schema_has_type(JsonNode *type, JsonNode *node)
+{
+    const char *actual = schema_type_of(node);
+    JsonArray *types;
+
+    if (JSON_NODE_HOLDS_VALUE(type))
+        return strcmp(json_node_get_string(type), actual) == 0;
+
+    types = json_node_get_array(type);
+    for (guint i = 0; i < json_array_get_length(types); i++)
+        if (strcmp(json_array_get_string_element(types, i), actual) == 0)
+            return TRUE;
+
+    return FALSE;
+}
+
+static char *
+schema_check(JsonObject *root, JsonObject *schema, JsonNode *node,
+             const char *path);
+
+/* Returns the first error, "path: text"; NULL if there is none. */
+static char *
+schema_check_object(JsonObject *root, JsonObject *schema, JsonObject *object,
+                    const char *path)
+{
+    JsonObject *properties =
+        json_object_get_object_member(schema, "properties");
+    JsonArray *required = json_object_get_array_member(schema, "required");
+    g_autoptr(GList) members = json_object_get_members(object);
+
+    for (guint i = 0; i < json_array_get_length(required); i++) {
+        const char *name = json_array_get_string_element(required, i);
+
+        if (!json_object_has_member(object, name))
+            return g_strdup_printf("%s: '%s' is missing", path, name);
+    }
+    for (GList *l = members; l; l = l->next) {
+        g_autofree char *below = g_strdup_printf("%s/%s", path,
+                                                 (char *)l->data);
+        char *error;
+
+        if (!json_object_has_member(properties, l->data))
+            return g_strdup_printf("%s: not in the schema", below);
+        error = schema_check(
+            root, json_object_get_object_member(properties, l->data),
+            json_object_get_member(object, l->data), below);
+        if (error)
+            return error;
+    }
+
+    return NULL;
+}
+
+static char *
+schema_check_any(JsonObject *root, JsonArray *schemas, JsonNode *node,
+                 const char *path)
+{
+    GString *errors = g_string_new(NULL);
+
+    for (guint i = 0; i < json_array_get_length(schemas); i++) {
+        g_autofree char *error =
+            schema_check(root, json_array_get_object_element(schemas, i),
+                         node, path);
+
+        if (!error) {
+            g_string_free(errors, TRUE);
+            return NULL;
+        }
+        g_string_append_printf(errors, "%s%s", i ? "; or " : "", error);
+    }
+
+    return g_string_free(errors, FALSE);
+}
+
+static char *
+schema_check(JsonObject *root, JsonObject *schema, JsonNode *node,
+             const char *path)
+{
+    static const char *const known[] = { "$ref", "anyOf", "description",
+                                         "enum", "items", "properties",
+                                         "required", "type", NULL };
+    g_autoptr(GList) keywords = json_object_get_members(schema);
+
+    for (GList *l = keywords; l; l = l->next)
+        g_assert_true(g_strv_contains(known, l->data));
+
+    if (json_object_has_member(schema, "$ref")) {
+        const char *ref = json_object_get_string_member(schema, "$ref");
+
+        g_assert_true(g_str_has_prefix(ref, "#/definitions/"));
+        return schema_check(root,
+                            schema_definition(root, strrchr(ref, '/') + 1),
+                            node, path);
+    }
+    if (json_object_has_member(schema, "anyOf"))
+        return schema_check_any(
+            root, json_object_get_array_member(schema, "anyOf"), node, path);
+    if (json_object_has_member(schema, "enum")) {
+        JsonArray *values = json_object_get_array_member(schema, "enum");
+
+        for (guint i = 0; i < json_array_get_length(values); i++)
+            if (json_node_equal(json_array_get_element(values, i), node))
+                return NULL;
+        return g_strdup_printf("%s: not one of the values", path);
+    }
+    if (json_object_has_member(schema, "type") &&
+        !schema_has_type(json_object_get_member(schema, "type"), node))
+        return g_strdup_printf("%s: has type %s", path, schema_type_of(node));
+    if (json_object_has_member(schema, "properties"))
+        return schema_check_object(root, schema, json_node_get_object(node),
+                                   path);
+    if (json_object_has_member(schema, "items")) {
+        JsonArray *array = json_node_get_array(node);
+        char *error = NULL;
+
+        for (guint i = 0; !error && i < json_array_get_length(array); i++) {
+            g_autofree char *below = g_strdup_printf("%s[%u]", path, i);
+
+            error = schema_check(
+                root, json_object_get_object_member(schema, "items"),
+                json_array_get_element(array, i), below);
+        }
+        return error;
+    }
+
+    return NULL;
+}
+
+static JsonNode *
+schema_load(void)
+{
+    g_autofree char *root = g_path_get_dirname(g_getenv("MIGTUNE_TEST_DATA"));
+    g_autofree char *path = g_build_filename(
+        root, "..", "tools", "schema", "migtune-json-1.schema.json", NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+    JsonNode *node;
+
+    g_file_get_contents(path, &text, NULL, &error);
+    g_assert_no_error(error);
+    node = json_from_string(text, &error);
+    g_assert_no_error(error);
+
+    return node;
+}
+
+/* The name of the command is the first word without a dash. */
+static char *
+schema_command_of(const char *line)
+{
+    g_auto(GStrv) words = g_strsplit(line, " ", -1);
+
+    for (guint i = 0; words[i]; i++)
+        if (strcmp(words[i], "-V") == 0)
+            return g_strdup("--version");
+        else if (words[i][0] != '-')
+            return g_strdup(words[i]);
+
+    g_assert_not_reached();
+}
+
+/* Validates the output @text of @line by one of the definitions of its command. */
+static void
+schema_check_output(JsonObject *root, const char *line, const char *text)
+{
+    JsonObject *commands = json_object_get_object_member(root, "commands");
+    g_autofree char *command = schema_command_of(line);
+    g_autoptr(GString) errors = g_string_new(NULL);
+    g_autoptr(JsonNode) node = json_from_string(text, NULL);
+    JsonArray *names;
+
+    g_test_message("%s", line);
+    g_assert_nonnull(node);
+    g_assert_true(json_object_has_member(commands, command));
+    names = json_object_get_array_member(commands, command);
+    for (guint i = 0; i < json_array_get_length(names); i++) {
+        const char *name = json_array_get_string_element(names, i);
+        g_autofree char *error =
+            schema_check(root, schema_definition(root, name), node, name);
+
+        if (!error)
+            return;
+        g_string_append_printf(errors, "\n%s", error);
+    }
+    g_error("%s: the output matches no definition:%s\n%s", line, errors->str,
+            text);
+}
+
+static const char *const qmp_lines[] = {
+    "list", "list --name", "list --keys", "dominfo web1", "dominfo nobody",
+    "domstate web1", "probe web1", "params", "params downtime",
+    "params --qemu 7.2", "params bandwith", "uri", "help", "help list",
+    "help nothing", "-V", "migrate-getparameters web1",
+    "migrate-getparameters --all downtime nothing",
+    "migrate-getparameters web1 nothing",
+    "migrate-getparameters web1 --config", "migrate-capabilities web1",
+    "migrate-capabilities web1 events=on",
+    "migrate-setparameters web1 compression=mt --level 3",
+    "migrate-setparameters web1 downtime=abc nothing=3",
+    "migrate-setparameters web1 xbzrle=on --config",
+    "migrate-setparameters web1 compression=zstd --dry-run",
+    "migrate-setparameters --all downtime=200",
+    "migrate-getparameters web1 --live --config", "apply-config web1",
+    "apply-config --all", "reset web1 --defaults", "reset web1 --config",
+    "reset --all --defaults --dry-run", "reset web1 nothing",
+    "migrate-setspeed web1 5", "migrate-getspeed web1",
+    "migrate-setmaxdowntime web1 200", "migrate-getmaxdowntime web1",
+    "migrate-compcache web1 --size 67108864", "domjobinfo web1",
+    "domjobabort web1", "explain web1 downtime=3",
+    "explain --qemu 9.1 compression=mt",
+    "explain --qemu 9.1 compression=mt --policy strict",
+    "explain --qemu 10.0 auto_converge=on compression=zstd --for-libvirt "
+    "--libvirt 11.3",
+    "explain --qemu 9.1 compression=mt --for-libvirt --libvirt 9.0",
+    "explain --qemu 9.1 downtime=3 --for-libvirt --libvirt nine",
+};
+
+static const char *const ref_lines[] = {
+    "list", "dominfo db1-dest", "probe old1", "domjobinfo web1",
+    "migrate-incoming web1-dest unix:incoming", "connect ref:///default",
+    "connect nowhere:///", "reset --all --defaults",
+    "migrate-getparameters --all", "migrate-setparameters old1 downtime=300",
+    "migrate-setparameters web1 compression=zstd",
+};
+
+static void
+test_json_schema(void)
+{
+    static const char *const peers[] = { WEB1("qemu-7.2"), NULL };
+    g_autoptr(Scratch) scratch = scratch_new(peers);
+    g_autoptr(JsonNode) schema = schema_load();
+    JsonObject *root = json_node_get_object(schema);
+    JsonObject *commands = json_object_get_object_member(root, "commands");
+    g_autoptr(GList) names = json_object_get_members(commands);
+    g_autoptr(GHashTable) seen =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(qmp_lines) + G_N_ELEMENTS(ref_lines);
+         i++) {
+        gboolean ref = i >= G_N_ELEMENTS(qmp_lines);
+        const char *line = ref ? ref_lines[i - G_N_ELEMENTS(qmp_lines)]
+                               : qmp_lines[i];
+        g_autofree char *command =
+            g_strdup_printf("migtune --json %s%s",
+                            ref ? "-c ref:///default " : "", line);
+        g_autofree char *out = NULL;
+        g_autofree char *err = NULL;
+
+        scratch_run(scratch, command, NULL, &out, &err);
+        schema_check_output(root, line, out);
+        g_hash_table_add(seen, schema_command_of(line));
+    }
+    for (GList *l = names; l; l = l->next)
+        if (!g_hash_table_contains(seen, l->data))
+            g_error("no line of this test prints the output of '%s'",
+                    (char *)l->data);
+}
+
+/* The validator finds errors. */
+static void
+test_json_schema_errors(void)
+{
+    static const struct {
+        const char *definition;
+        const char *text;
+        const char *error;
+    } cases[] = {
+        { "uri", "{}", "uri: 'uri' is missing" },
+        { "uri", "{\"uri\": 3}", "uri/uri: has type integer" },
+        { "uri", "{\"uri\": null, \"x\": 1}", "uri/x: not in the schema" },
+        { "texts", "[\"a\", 1]", "texts[1]: has type integer" },
+        { "texts", "{}", "texts: has type object" },
+        { "reason-code", "\"nonsense\"", "reason-code: not one of the values" },
+        { "uri", "{\"uri\": \"qmp:///x\"}", NULL },
+    };
+    g_autoptr(JsonNode) schema = schema_load();
+    JsonObject *root = json_node_get_object(schema);
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(JsonNode) node = json_from_string(cases[i].text, NULL);
+        g_autofree char *error =
+            schema_check(root, schema_definition(root, cases[i].definition),
+                         node, cases[i].definition);
+
+        g_assert_cmpstr(error, ==, cases[i].error);
+    }
+}
+
+void
+cli_add_schema(void)
+{
+    g_test_add_func("/cli/json/schema", test_json_schema);
+    g_test_add_func("/cli/json/schema-errors", test_json_schema_errors);
+}
