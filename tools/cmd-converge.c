@@ -5,16 +5,17 @@
 #include "config.h"
 
 #include <glib/gi18n.h>
+#include <inttypes.h>
 
 #include "cmd.h"
-#include "converge-options.h"
+#include "converge-drive.h"
 
 static char *
 converge_format_time(gint64 ms)
 {
     if (ms >= 10000)
         return g_strdup_printf("%.1f s", ms / 1000.0);
-    return g_strdup_printf("%" G_GINT64_FORMAT " ms", ms);
+    return g_strdup_printf("%" PRId64 " ms", ms);
 }
 
 /* The value of a decision with its unit. */
@@ -35,8 +36,8 @@ converge_format_value(JsonObject *decision)
         return g_strdup_printf("%s/s", size);
     }
     if (g_strcmp0(action, "throttle") == 0)
-        return g_strdup_printf("%" G_GINT64_FORMAT " %%", value);
-    return g_strdup_printf("%" G_GINT64_FORMAT " ms", value);
+        return g_strdup_printf("%" PRId64 " %%", value);
+    return g_strdup_printf("%" PRId64 " ms", value);
 }
 
 static void
@@ -81,7 +82,7 @@ converge_print_results(Tool *tool, JsonArray *results)
             json_object_get_int_member(result, "transferred"),
             G_FORMAT_SIZE_IEC_UNITS);
         g_autofree char *passes = g_strdup_printf(
-            "%" G_GINT64_FORMAT,
+            "%" PRId64,
             json_object_get_int_member(result, "passes"));
         JsonArray *decisions = out_get_array(result, "decisions");
         guint n = 0;
@@ -183,6 +184,187 @@ converge_replay(Tool *tool, const CmdLine *line, GError **error)
     return TOOL_DONE;
 }
 
+/* How often a migration is looked at. */
+#define RECORD_POLL_MS 100
+
+/* Sleeps, and wakes up early on a signal. */
+static void
+record_sleep(Tool *tool)
+{
+    GPollFD fd;
+
+    if (!g_cancellable_make_pollfd(tool->cancellable, &fd)) {
+        g_usleep(RECORD_POLL_MS * 1000);
+        return;
+    }
+    g_poll(&fd, 1, RECORD_POLL_MS);
+    g_cancellable_release_fd(tool->cancellable);
+}
+
+/* Follows the migration of @domain to its end.  Returns the last job
+ * information. */
+static JsonNode *
+record_follow(Tool *tool, MigtuneDomain *domain, ConvergeDrive *drive,
+              gboolean wait, GError **error)
+{
+    gboolean seen = FALSE;
+
+    for (;;) {
+        g_autoptr(JsonNode) info =
+            migtune_domain_get_job_info(domain, tool->cancellable, error);
+        const char *job;
+
+        if (!info)
+            return NULL;
+        job = out_get_string(json_node_get_object(info), "job");
+        if (g_strcmp0(job, "active") == 0 || g_strcmp0(job, "paused") == 0) {
+            seen = TRUE;
+            converge_drive_follow(drive, NULL, info);
+        } else if (seen) {
+            return g_steal_pointer(&info);
+        } else if (!wait) {
+            migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
+                              _("%s: no migration is running; --wait waits "
+                                "for one"), migtune_domain_get_name(domain));
+            return NULL;
+        }
+        record_sleep(tool);
+    }
+}
+
+static int
+converge_record(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_auto(ConvergeDrive) drive = { 0 };
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(JsonNode) info = NULL;
+
+    if (!cmd_line_has(line, "record") && !cmd_line_has(line, "metrics")) {
+        tool_usage_error(error, _("record: nothing to write; expected "
+                                  "--record FILE or --metrics FILE"));
+        return TOOL_USAGE;
+    }
+    /* Looking at a migration must not taint the guest. */
+    if (!tool->conn)
+        tool->no_monitor = TRUE;
+    domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
+    if (!domain)
+        return TOOL_FAILED;
+    if (!converge_drive_init(&drive, tool, line,
+                             migtune_domain_get_name(domain), FALSE, error))
+        return TOOL_USAGE;
+
+    converge_drive_start(&drive, domain);
+    info = record_follow(tool, domain, &drive, cmd_line_has(line, "wait"),
+                         &cause);
+    /* The guest is gone with the migration, or the user has seen enough. */
+    if (!converge_drive_finish(&drive, NULL, info, error))
+        return TOOL_FAILED;
+    if (cause) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return TOOL_FAILED;
+    }
+    if (tool->json)
+        out_json(info);
+    else if (!tool->quiet)
+        out_line(_("%s: migration %s"), migtune_domain_get_name(domain),
+                 out_get_string(json_node_get_object(info), "job"));
+    return TOOL_DONE;
+}
+
+/* The format that the name of a file asks for; NULL if it is not known. */
+static const char *
+report_get_format(const char *path)
+{
+    static const char *const endings[][2] = {
+        { ".html", "html" }, { ".htm", "html" }, { ".svg", "svg" },
+        { ".prom", "prom" }, { ".txt", "text" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(endings); i++) {
+        if (g_str_has_suffix(path, endings[i][0]))
+            return endings[i][1];
+    }
+
+    return NULL;
+}
+
+static int
+converge_report(Tool *tool, const CmdLine *line, GError **error)
+{
+    const char *path = cmd_line_get(line, "output");
+    const char *format = path ? report_get_format(path) : "text";
+    g_autoptr(GPtrArray) files = g_ptr_array_new();
+    g_autoptr(JsonNode) findings = NULL;
+    g_autoptr(JsonNode) document = json_node_new(JSON_NODE_OBJECT);
+    g_autoptr(GError) cause = NULL;
+    g_autofree char *text = NULL;
+
+    if (!format) {
+        tool_usage_error(error, _("--output: the name of '%s' must end with "
+                                  ".html, .svg, .prom or .txt"), path);
+        return TOOL_USAGE;
+    }
+    for (guint i = 0; i < line->rest->len; i++)
+        g_ptr_array_add(files, g_ptr_array_index(line->rest, i));
+    if (!files->len) {
+        tool_usage_error(error, _("report: no file given; expected FILE"));
+        return TOOL_USAGE;
+    }
+    g_ptr_array_add(files, NULL);
+    text = migtune_report((const char *const *)files->pdata, format,
+                          &findings, error);
+    if (!text)
+        return TOOL_FAILED;
+
+    json_node_take_object(document, json_object_new());
+    json_object_set_member(json_node_get_object(document), "findings",
+                           json_node_copy(findings));
+    if (path && !g_file_set_contents_full(path, text, -1,
+                                          G_FILE_SET_CONTENTS_CONSISTENT,
+                                          0644, &cause)) {
+        migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot write '%s': %s"),
+                          path, cause->message);
+        return TOOL_FAILED;
+    }
+    if (tool->json) {
+        json_object_set_string_member(json_node_get_object(document),
+                                      "format", format);
+        json_object_set_string_member(json_node_get_object(document),
+                                      path ? "output" : "report",
+                                      path ? path : text);
+        out_json(document);
+        return TOOL_DONE;
+    }
+    converge_print_findings(tool, json_node_get_object(document));
+    if (!path) {
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+        for (char **row = lines; *row && (row[1] || **row); row++)
+            out_line("%s", *row);
+    }
+    return TOOL_DONE;
+}
+
+static const CmdOption converge_record_options[] = {
+    { "domain", 0, CMD_OPT_DATA, .required = TRUE, .word = CMD_WORD_DOMAIN,
+      .metavar = "DOMAIN", .help = N_("name, UUID or key of a guest") },
+    CONVERGE_RECORD_OPTIONS,
+    { "wait", 0, CMD_OPT_FLAG,
+      .help = N_("wait for a migration if none is running") },
+    { NULL }
+};
+
+static const CmdOption converge_report_options[] = {
+    { "file", 0, CMD_OPT_REST, .metavar = "FILE",
+      .help = N_("traces of one or more migrations") },
+    { "output", 'o', CMD_OPT_TEXT, .metavar = "PATH",
+      .help = N_("write a page with plots (.html), the plots only (.svg), "
+                 "OpenMetrics (.prom) or the summary (.txt)") },
+    { NULL }
+};
+
 static const CmdOption converge_simulate_options[] = {
     { "file", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "FILE",
       .help = N_("scenarios as JSON: guests as working sets, links and "
@@ -215,5 +397,17 @@ const Cmd cmd_converge_commands[] = {
          "migration went on without these decisions, so that what follows "
          "the first one only shows what the policy makes of the same "
          "samples.") },
+    { "record", 0, converge_record_options, converge_record,
+      N_("write a trace of a migration that another program has started"),
+      N_("Looks at the migration of a guest ten times a second until it has "
+         "ended, and writes a trace, OpenMetrics, or both. Nothing is "
+         "changed; with libvirt the monitor of the guest is not used, so "
+         "that the guest is not marked as tainted.") },
+    { "report", 0, converge_report_options, converge_report,
+      N_("show recorded migrations: summary, plots, metrics"),
+      N_("Prints a summary of traces, or writes one page with plots of the "
+         "remaining data, the rates, the downtime limit and the throttle, "
+         "with passes and decisions. Several traces are drawn over each "
+         "other. The page needs nothing from elsewhere.") },
     { NULL }
 };

@@ -307,6 +307,15 @@ migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
         return migrate_report(&migration, tool, failure, error);
     if (cmd_line_has(line, "dry-run"))
         return migrate_dry_run(&migration, tool);
+    if (!converge_drive_init(&migration.converge, tool, line, migration.name,
+                             TRUE, error))
+        return TOOL_USAGE;
+    if (cmd_line_has(line, "detach") && migration.converge.convergence) {
+        tool_usage_error(error, _("--detach excludes --converge, "
+                                  "--converge-from, --shadow, --record and "
+                                  "--metrics"));
+        return TOOL_USAGE;
+    }
 
     if (!migration_start(&migration, &failure))
         return migrate_report(&migration, tool, failure, error);
@@ -533,6 +542,7 @@ static const CmdOption migrate_migrate_options[] = {
       .help = N_("the action after --timeout: suspend the guest until the "
                  "migration has ended (the default), switch to post-copy, or "
                  "abort the migration") },
+    CONVERGE_DRIVE_OPTIONS,
     { "continue", 0, CMD_OPT_FLAG,
       .help = N_("send migrate-continue when QEMU waits for it before the "
                  "switchover (pause_before_switchover)") },

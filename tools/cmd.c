@@ -205,6 +205,18 @@ cmd_find_option(const Cmd *cmd, const char *name, gsize len)
     return option ? option : cmd_table_find(cmd_common_options, name, len);
 }
 
+/* The option of @cmd with this letter; NULL if there is none. */
+static const CmdOption *
+cmd_find_letter(const Cmd *cmd, char letter)
+{
+    for (const CmdOption *o = cmd->options; o && o->name; o++) {
+        if (o->letter == letter)
+            return o;
+    }
+
+    return NULL;
+}
+
 /* Fails if @text is not a valid value of @option. */
 static gboolean
 cmd_check_value(const CmdOption *option, const char *text, GError **error)
@@ -514,6 +526,11 @@ cmd_line_parse(char **words, guint n_words, GError **error)
         } else if (!plain && g_str_has_prefix(word, "--") &&
                    !(line->cmd->flags & CMD_RAW)) {
             if (!cmd_line_parse_long(line, list_words, &i, error))
+                return NULL;
+        } else if (!plain && word[0] == '-' && word[1] && !word[2] &&
+                   cmd_find_letter(line->cmd, word[1])) {
+            if (!cmd_parse_long(cmd_find_letter(line->cmd, word[1]),
+                                list_words, &i, NULL, line->values, error))
                 return NULL;
         } else if (!plain && word[0] == '-' && word[1] &&
                    !(line->cmd->flags & CMD_RAW)) {

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <glib/gi18n.h>
@@ -118,7 +119,7 @@ converge_print_findings(Tool *tool, JsonObject *document)
         if (tool->quiet)
             continue;
         if (line)
-            out_error("%s:%" G_GINT64_FORMAT ": %s%s",
+            out_error("%s:%" PRId64 ": %s%s",
                       out_get_string(finding, "file"), line,
                       info ? "" : _("warning: "),
                       out_get_string(finding, "text"));

@@ -24,6 +24,7 @@ typedef struct {
     Progress *progress;
     gint64 limit_us;            /* 0: no time limit, or it has been handled */
     const char *action;
+    ConvergeDrive converge;     /* policy and trace */
 } Pair;
 
 static void
@@ -34,6 +35,7 @@ pair_clear(Pair *pair)
     g_clear_pointer(&pair->destination, migtune_domain_unref);
     g_clear_pointer(&pair->other, migtune_conn_unref);
     g_clear_pointer(&pair->progress, progress_free);
+    converge_drive_clear(&pair->converge);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Pair, pair_clear)
@@ -365,6 +367,9 @@ pair_observe(MigtuneMigration *migration, JsonNode *info, gpointer user_data)
 
     if (pair->progress)
         progress_show(info, pair->progress);
+    if (!pair->converge.started)
+        converge_drive_start(&pair->converge, pair->source);
+    converge_drive_follow(&pair->converge, pair->source, info);
     if (!pair->limit_us || g_get_monotonic_time() < pair->limit_us)
         return;
 
@@ -380,6 +385,20 @@ pair_observe(MigtuneMigration *migration, JsonNode *info, gpointer user_data)
     else
         out_error(_("the time limit has passed, but the migration "
                     "continues: %s"), error->message);
+}
+
+/* Ends the trace.  A trace that could not be written is no failure of the
+ * migration. */
+static void
+pair_end_converge(Pair *pair)
+{
+    g_autoptr(JsonNode) info = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (pair->converge.convergence)
+        info = migtune_domain_get_job_info(pair->source, NULL, NULL);
+    if (!converge_drive_finish(&pair->converge, pair->source, info, &error))
+        out_error("%s", error->message);
 }
 
 int
@@ -399,6 +418,12 @@ migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
         return pair_report(&pair, failure, PAIR_STEPS, error);
     }
 
+    if (!converge_drive_init(&pair.converge, tool, line,
+                             migtune_domain_get_name(pair.source), TRUE,
+                             error))
+        return TOOL_USAGE;
+    pair.converge.migration = pair.migration;
+    converge_drive_prepare(&pair.converge, pair.source);
     pair.action = limits.action;
     if (limits.timeout_ms)
         pair.limit_us =
@@ -411,6 +436,7 @@ migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
     tool_signals_set_risk(tool->signals, risk);
     migtune_migration_run(pair.migration, tool->cancellable, &failure);
     g_clear_pointer(&pair.progress, progress_free);
+    pair_end_converge(&pair);
 
     return pair_report(&pair, failure, 0, error);
 }

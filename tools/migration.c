@@ -45,6 +45,7 @@ migration_clear(Migration *migration)
     g_clear_pointer(&migration->other, migtune_conn_unref);
     g_clear_pointer(&migration->key, g_free);
     g_clear_pointer(&migration->name, g_free);
+    converge_drive_clear(&migration->converge);
 }
 
 static const char *
@@ -349,6 +350,7 @@ migration_start(Migration *migration, GError **error)
                            migration->name, migration->name);
     tool_signals_set_risk(migration->tool->signals, risk);
     migration->release_us = g_get_monotonic_time() + MIGRATION_HOLD_US;
+    converge_drive_start(&migration->converge, migration->source);
     if (migtune_domain_migrate(migration->source, migration->uri,
                                migration->resume ? MIGTUNE_MIGRATE_RESUME : 0,
                                NULL, error))
@@ -513,6 +515,15 @@ migration_handle_pause(Migration *migration)
                   error->message);
 }
 
+/* Gives the policy a look at the migration. */
+static void
+migration_converge(Migration *migration, JsonNode *info)
+{
+    converge_drive_follow(&migration->converge, migration->source, info);
+    migration->postcopy |= migration->converge.postcopy;
+    migration->suspended |= migration->converge.suspended;
+}
+
 /* Waits until the migration is no longer active.  Returns NULL if it was
  * cancelled or the state is not known. */
 static JsonNode *
@@ -533,6 +544,8 @@ migration_poll(Migration *migration, Progress *progress, guint limit_ms,
             progress_show(info, progress);
         if (!migration_has(info, "job", "active"))
             return g_steal_pointer(&info);
+        if (progress)
+            migration_converge(migration, info);
         if (migration_has(info, "status", "pre-switchover"))
             migration_handle_pause(migration);
         else
@@ -724,6 +737,20 @@ migration_add_place(Migration *migration, GError **error)
     (*error)->message = message;
 }
 
+/* Ends the trace.  A trace that could not be written is no failure of the
+ * migration. */
+static void
+migration_end_converge(Migration *migration, JsonNode *info)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (migration->converge.changed)
+        migration_open_source(migration, NULL);
+    if (!converge_drive_finish(&migration->converge, migration->source, info,
+                               &error))
+        out_error("%s", error->message);
+}
+
 gboolean
 migration_wait(Migration *migration, Progress *progress, GError **error)
 {
@@ -742,6 +769,7 @@ migration_wait(Migration *migration, Progress *progress, GError **error)
         return FALSE;
     }
 
+    migration_end_converge(migration, info);
     completed = migration_has(info, "job", "completed");
     if (completed && !migration_check_arrival(migration, info, error))
         return FALSE;

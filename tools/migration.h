@@ -6,6 +6,7 @@
  */
 
 #include "cmd.h"
+#include "converge-drive.h"
 #include "progress.h"
 
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
     gboolean unchecked;         /* do not compare the two sides */
     guint timeout_ms;           /* 0: no limit */
     const char *action;         /* taken after timeout_ms */
+    ConvergeDrive converge;     /* policy and trace */
 
     /* What has happened so far. */
     gboolean listening;         /* this command made the destination listen */

@@ -195,6 +195,134 @@ JsonNode *migtune_simulate(const char *path, MigtunePolicy *const *policies,
 JsonNode *migtune_replay(const char *path, MigtunePolicy *const *policies,
                          GError **error);
 
+/**
+ * migtune_report:
+ * @paths: (array zero-terminated=1): 1 to 100 traces
+ * @format: "text", "html", "svg" or "prom"
+ * @ret_findings: (out) (optional) (transfer full): an array of what is wrong
+ *   with the traces
+ * @error: return location
+ *
+ * A report about recorded migrations: a summary; a page with plots and tables
+ * that needs nothing from elsewhere; the plots only; or the last values as
+ * OpenMetrics.
+ *
+ * Returns: (transfer full): the report; %NULL with %MIGTUNE_ERROR_IO or
+ *   %MIGTUNE_ERROR_INVALID_ARGUMENT.
+ * Since: 0.2
+ */
+char *migtune_report(const char *const *paths, const char *format,
+                     JsonNode **ret_findings, GError **error);
+
+typedef struct _MigtuneConvergence MigtuneConvergence;
+
+/**
+ * MigtuneConvergenceAct:
+ * @action: "set-downtime", "set-bandwidth", "throttle", "post-copy", "pause" or
+ *   "abort"; or "set-deadline" or "note", for which nothing is to be done
+ * @value: milliseconds, bytes a second or percent
+ * @reason: a translated sentence
+ * @user_data: of migtune_convergence_follow()
+ *
+ * Carries a decision of the acting policy out.
+ *
+ * Returns: whether that succeeded.  What follows a failure is up to the policy:
+ *   some try again, some go on, some take it for done.
+ * Since: 0.2
+ */
+typedef gboolean (*MigtuneConvergenceAct)(const char *action, guint64 value,
+                                          const char *reason,
+                                          gpointer user_data);
+
+/**
+ * migtune_convergence_new: (skip)
+ * @domain: the name of the guest
+ * @policy: (nullable): the policy that acts
+ * @shadows: (nullable) (array zero-terminated=1): policies that are followed
+ *   without acting
+ * @record: (nullable): a trace to write
+ * @metrics: (nullable): a file for OpenMetrics, which is replaced atomically
+ *   about once a second
+ * @error: return location
+ *
+ * Returns: (transfer full): what follows a migration; %NULL with
+ *   %MIGTUNE_ERROR_IO if @record cannot be written.
+ * Since: 0.2
+ */
+MigtuneConvergence *
+migtune_convergence_new(const char *domain, MigtunePolicy *policy,
+                        MigtunePolicy *const *shadows, const char *record,
+                        const char *metrics, GError **error);
+
+/**
+ * migtune_convergence_free: (skip)
+ * @convergence: (nullable): what follows a migration
+ *
+ * Since: 0.2
+ */
+void migtune_convergence_free(MigtuneConvergence *convergence);
+
+/**
+ * migtune_convergence_start: (skip)
+ * @convergence: what follows a migration
+ * @details: (nullable): goes into the header of the trace
+ * @downtime_limit_ms: the allowed downtime at the start; 0 if it is not known
+ * @postcopy: whether post-copy is available
+ *
+ * Call it once, when the migration starts.
+ *
+ * Since: 0.2
+ */
+void migtune_convergence_start(MigtuneConvergence *convergence,
+                               JsonNode *details, guint64 downtime_limit_ms,
+                               gboolean postcopy);
+
+/**
+ * migtune_convergence_follow: (skip)
+ * @convergence: what follows a migration
+ * @time_ms: since the start, if @job_info does not say it
+ * @job_info: of migtune_domain_get_job_info()
+ * @act: (nullable): carries decisions out
+ * @user_data: for @act
+ *
+ * Gives a look at the migration to the policies.  Call it several times a
+ * second; @act is called from inside.
+ *
+ * Since: 0.2
+ */
+void migtune_convergence_follow(MigtuneConvergence *convergence,
+                                gint64 time_ms, JsonNode *job_info,
+                                MigtuneConvergenceAct act,
+                                gpointer user_data);
+
+/**
+ * migtune_convergence_finish: (skip)
+ * @convergence: what follows a migration
+ * @job_info: (nullable): of the migration that has ended
+ * @error: return location
+ *
+ * Writes the outcome and closes the trace.
+ *
+ * Returns: %FALSE with %MIGTUNE_ERROR_IO if anything could not be written since
+ *   the start.
+ * Since: 0.2
+ */
+gboolean migtune_convergence_finish(MigtuneConvergence *convergence,
+                                    JsonNode *job_info, GError **error);
+
+/**
+ * migtune_convergence_get_decisions: (skip)
+ * @convergence: what follows a migration
+ *
+ * Returns: (transfer full): an array of the decisions so far, as in
+ *   migtune_replay(), with `result`: "taken", "failed", "refused" (by a limit of
+ *   the caller) or "shadow".
+ * Since: 0.2
+ */
+JsonNode *
+migtune_convergence_get_decisions(MigtuneConvergence *convergence);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtunePolicy, migtune_policy_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneConvergence, migtune_convergence_free)
 
 G_END_DECLS

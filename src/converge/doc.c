@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,7 +213,7 @@ mt_doc_parse(const char *text, gsize length, const char *file,
 
     if (length > MT_DOC_MAX_BYTES) {
         mt_findings_add(findings, MT_FINDING_ERROR, "too-large", file, 0,
-                        _("the file has %" G_GSIZE_FORMAT " bytes; expected at "
+                        _("the file has %zu bytes; expected at "
                           "most %d"), length, MT_DOC_MAX_BYTES);
         return NULL;
     }
@@ -313,8 +314,8 @@ mt_doc_get_int(const MtDocReader *reader, const MtDoc *doc, const char *name,
     if (!end || *end || errno || value < min || value > max) {
         mt_findings_add(reader->findings, MT_FINDING_ERROR, "wrong-type",
                         reader->file, doc->line,
-                        _("'%s' must be a whole number from %" G_GINT64_FORMAT
-                          " to %" G_GINT64_FORMAT ", not '%s'"), name, min,
+                        _("'%s' must be a whole number from %" PRId64
+                          " to %" PRId64 ", not '%s'"), name, min,
                         max, doc_describe(doc));
         return FALSE;
     }

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "converge/import.h"
@@ -136,7 +137,7 @@ ini_read_key(const MtImport *import, const char *text, const MtIniKey *key,
             mt_findings_add(import->findings, MT_FINDING_ERROR, "wrong-type",
                             import->file, line,
                             _("'%s' must be a whole number from %"
-                              G_GINT64_FORMAT " to %" G_GINT64_FORMAT
+                              PRId64 " to %" PRId64
                               ", not '%s'"), key->key, key->min, key->max,
                             text);
         break;

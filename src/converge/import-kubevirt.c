@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -418,8 +419,8 @@ kubevirt_finish(KubevirtImport *self)
     self->import->config->kubevirt.tuning = text->tuning && !stall;
     mt_findings_add(self->import->findings, MT_FINDING_INFO, "taken",
                     self->import->file, 0,
-                    _("%s: %" G_GINT64_FORMAT " s for each 10^9 bytes, a "
-                      "downtime of at most %" G_GINT64_FORMAT " ms"),
+                    _("%s: %" PRId64 " s for each 10^9 bytes, a "
+                      "downtime of at most %" PRId64 " ms"),
                     self->import->config->policy->name,
                     text->policy.completion_s_per_gb,
                     text->policy.max_downtime_ms);

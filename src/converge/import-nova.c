@@ -7,6 +7,8 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
+
 #include "converge/import.h"
 #include "util/i18n.h"
 
@@ -116,9 +118,9 @@ nova_find_traps(const MtImport *import, const NovaFile *nova)
                           "until all of its memory is sent"));
     mt_nova_step(&nova->policy, 64, nova->policy.steps, &seconds, &last_ms);
     mt_findings_add(import->findings, MT_FINDING_INFO, "taken", import->file,
-                    0, _("%" G_GINT64_FORMAT " downtime steps up to %"
-                         G_GINT64_FORMAT " ms; a guest of 64 GiB reaches the "
-                         "last one after %" G_GINT64_FORMAT " s"),
+                    0, _("%" PRId64 " downtime steps up to %"
+                         PRId64 " ms; a guest of 64 GiB reaches the "
+                         "last one after %" PRId64 " s"),
                     nova->policy.steps, last_ms, seconds);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -87,7 +88,7 @@ mt_import_proxmox(const MtImport *import)
         proxmox_read_line(import, i + 1, lines[i]);
     }
     mt_findings_add(import->findings, MT_FINDING_INFO, "taken", import->file,
-                    0, _("a downtime of %" G_GUINT64_FORMAT " ms at the "
+                    0, _("a downtime of %" PRIu64 " ms at the "
                          "start"), import->config->proxmox.downtime_ms);
     mt_findings_add(import->findings, MT_FINDING_WARNING, "trap",
                     import->file, 0,

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "converge/import.h"
@@ -65,7 +66,7 @@ vdsm_read_downtime(VdsmImport *self, const MtDoc *doc, const MtDoc *params,
         mt_findings_add(self->import->findings, MT_FINDING_ERROR,
                         "impossible", self->import->file, doc->line,
                         _("the schedule lowers the downtime from %"
-                          G_GUINT64_FORMAT " ms to %" G_GINT64_FORMAT " ms"),
+                          PRIu64 " ms to %" PRId64 " ms"),
                         self->downtime_ms, value);
         return FALSE;
     }
@@ -363,8 +364,8 @@ mt_import_vdsm_conf(const MtImport *import)
                         _("an interval of 0 switches the monitor off: nothing "
                           "is done about convergence"));
     mt_findings_add(import->findings, MT_FINDING_INFO, "taken", import->file,
-                    0, _("VDSM's own schedule of %" G_GINT64_FORMAT
-                         " values up to %" G_GINT64_FORMAT " ms, for hosts "
+                    0, _("VDSM's own schedule of %" PRId64
+                         " values up to %" PRId64 " ms, for hosts "
                          "that oVirt gives no policy"), conf.steps,
                     conf.downtime_ms);
 }

@@ -35,6 +35,9 @@
  * factor. */
 #define STEADY_APART 1.25
 
+/* The share of RAM that counts as all of it. */
+#define STEADY_FULL 0.99
+
 /* Shorter passes are not measured well enough. */
 #define STEADY_SHORTEST_S 0.2
 
@@ -64,6 +67,7 @@ typedef struct {
 typedef struct {
     guint64 downtime_ms;
     guint throttle;             /* percent */
+    gboolean no_throttle;       /* it has failed */
     gboolean final;             /* post-copy, pause or abort was done */
     gboolean told;              /* that it cannot converge */
 
@@ -101,8 +105,25 @@ steady_written(const SteadyPoint *point, double working_set)
     return point->added / MAX(clean, 0.1);
 }
 
+/* A model without a limit to its working set would take a guest that has
+ * written to most of its RAM for a slow one: nothing is larger than @total,
+ * the RAM. */
 static void
-steady_fit(const SteadyState *state, MtModel *ret_model)
+steady_bound(MtModel *model, const SteadyPoint *last, double total)
+{
+    double written = steady_written(last, total);
+
+    if (!isinf(model->parts[0].bytes) || total <= 0)
+        return;
+
+    written = MIN(written, total * STEADY_FULL);
+    model->parts[0] = (MtModelPart){
+        total, -total / last->seconds * log1p(-written / total)
+    };
+}
+
+static void
+steady_fit(const SteadyState *state, double total, MtModel *ret_model)
 {
     const SteadyPoint *last =
         &state->points[(state->n_points - 1) % STEADY_POINTS];
@@ -112,6 +133,7 @@ steady_fit(const SteadyState *state, MtModel *ret_model)
         .n_parts = 1,
         .parts = { { INFINITY, last->added / last->seconds } },
     };
+    steady_bound(ret_model, last, total);
     for (guint back = 2; back <= n; back++) {
         const SteadyPoint *other =
             &state->points[(state->n_points - back) % STEADY_POINTS];
@@ -128,6 +150,7 @@ steady_fit(const SteadyState *state, MtModel *ret_model)
                          steady_written(shorter, bytes), longer->seconds,
                          steady_written(longer, bytes));
         }
+        steady_bound(ret_model, last, total);
         return;
     }
 }
@@ -204,7 +227,7 @@ steady_tell(MtPolicyRun *run, SteadyState *state, const MtModel *model,
 
 static void
 steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
-              double remaining, double bandwidth)
+              double remaining, double total, double bandwidth)
 {
     const MtSteadyConfig *config = &mt_policy_run_config(run)->steady;
     const SteadyPoint *last =
@@ -216,7 +239,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     MtModel model;
     guint throttle;
 
-    steady_fit(state, &model);
+    steady_fit(state, total, &model);
     working_mib = model.parts[0].bytes / 1048576;
     rate_mib = model.parts[0].rate / 1048576;
     least = mt_model_remaining(&model, remaining, bandwidth, seconds);
@@ -254,7 +277,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
         state->downtime_ms = config->max_downtime_ms;
 
     /* 3. Throttle the guest. */
-    throttle = config->allow_throttle ?
+    throttle = config->allow_throttle && !state->no_throttle ?
         steady_throttle(&model, state->throttle, remaining, bandwidth,
                         config->max_downtime_ms, seconds) : 0;
     if (throttle) {
@@ -263,9 +286,11 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
                 _("pass %" PRIu64 ": working set %.0f MiB, written "
                   "at %.0f MiB/s, sent at %.0f MiB/s: even %" PRIu64
                   " ms of downtime are not enough"), state->pass, working_mib,
-                rate_mib, bandwidth / 1048576, config->max_downtime_ms))
+                rate_mib, bandwidth / 1048576, config->max_downtime_ms)) {
             state->throttle = throttle;
-        return;
+            return;
+        }
+        state->no_throttle = TRUE;
     }
 
     /* 4. Post-copy. */
@@ -320,7 +345,8 @@ steady_new_pass(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     state->points[state->n_points % STEADY_POINTS] =
         (SteadyPoint){ seconds, unsent, sample->remaining - unsent };
     state->n_points++;
-    steady_decide(run, state, now_ms, sample->remaining, bandwidth);
+    steady_decide(run, state, now_ms, sample->remaining, sample->total,
+                  bandwidth);
 }
 
 static void

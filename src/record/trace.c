@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -299,7 +300,7 @@ trace_in_time(TraceReader *reader, const TraceLine *line)
     if ((gint64)line->time_ms < reader->newest_ms) {
         mt_findings_add(reader->findings, MT_FINDING_WARNING, "time-backwards",
                         reader->trace->name, reader->number,
-                        _("the time goes back from %" G_GINT64_FORMAT " ms to "
+                        _("the time goes back from %" PRId64 " ms to "
                           "%.0f ms; the line is skipped"), reader->newest_ms,
                         line->time_ms);
         return FALSE;

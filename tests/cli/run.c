@@ -144,6 +144,15 @@ static const CliCase cases[] = {
         "migtune simulate suite.json --max-downtime 1h",
         "migtune simulate suite.json --allow everything",
         "migtune complete -- replay x --converge ku",
+        "migtune report recorded.jsonl busy.jsonl",
+        "migtune report recorded.jsonl -o a.html && tail -n 1 a.html",
+        "migtune report recorded.jsonl --output a.prom && "
+            "grep '^migtune_migration_pass' a.prom",
+        "migtune report cut -o a.svg && head -n 1 a.svg",
+        "migtune report recorded.jsonl -o a.pdf",
+        "migtune report",
+        "migtune report suite.json",
+        "migtune record web1",
     } },
     { "inspect", { NULL }, {
         "cp -R $MIGTUNE_TEST_DATA/streams streams",

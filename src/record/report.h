@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Reports about recorded migrations: a summary as text, plots as SVG, a page as
+ * HTML, and metrics.
+ */
+
+#include "record/trace.h"
+
+G_BEGIN_DECLS
+
+/* Runs with a colour of their own; further ones use the colours again. */
+#define MT_REPORT_COLOURS 6
+
+/* What a report says of a run. */
+typedef struct {
+    char *label;                /* unique in the report */
+    const char *domain;         /* "" if it is not known */
+    const char *status;
+    double seconds;             /* in all */
+    double downtime_s;          /* -1: not known */
+    guint64 transferred;
+    guint64 passes;
+} MtReportRun;
+
+/* Fills in @ret_run for a trace; free with mt_report_run_clear(). */
+void mt_report_run_init(MtReportRun *ret_run, const MtTrace *trace, guint i);
+void mt_report_run_clear(MtReportRun *run);
+
+/* Appends @text for XML and HTML.  Control characters become U+FFFD. */
+void mt_report_escape(GString *out, const char *text);
+
+/* A number with at most @digits decimals and a point. */
+void mt_report_number(GString *out, double value, guint digits);
+
+/* Plots of all traces over each other: an <svg> element.  @alone: as a file of
+ * its own. */
+void mt_report_svg(GString *out, MtTrace *const *traces, guint n,
+                   gboolean alone);
+
+char *mt_report_html(MtTrace *const *traces, guint n);
+char *mt_report_text(MtTrace *const *traces, guint n);
+
+/* Colours and line styles of the plots, for light and dark. */
+extern const char mt_report_style[];
+
+G_END_DECLS

@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The commands of docs/howto-convergence.rst, run in order: what the text shows
+# of their output is what they print.
+#     howto.sh SOURCE-ROOT BUILD-ROOT
+#
+# In the text a command is a line "    $ COMMAND"; what follows up to an empty
+# line is its output, of which blanks do not count.  "..." stands for any text.
+set -eu
+source=$1 build=$2
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
+    XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
+mkdir "$scratch/home" "$scratch/bin" "$scratch/work"
+printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/bin/migtune"
+chmod +x "$scratch/bin/migtune"
+PATH="$scratch/bin:$PATH"
+cp "$source"/tests/data/converge/* "$scratch/work"
+cd "$scratch/work"
+
+# The space in "8.0 GiB" is one that does not break.
+plain() {
+    tr -s ' \n' '  ' | sed 's/\xc2\xa0/ /g; s/^ //; s/ $//'
+}
+
+# Whether $scratch/found is what the text shows.
+is_shown() {
+    [ -s "$scratch/shown" ] || return 0
+    pattern=$(plain <"$scratch/shown" |
+        sed 's/[][\.*^$]/\\&/g; s/ *\\\.\\\.\\\. */.*/g')
+    LC_ALL=C plain <"$scratch/found" | grep -q "^$pattern\$"
+}
+
+awk -v dir="$scratch" '
+    /^    \$ / { n++; inside = 1; file = dir "/step-" sprintf("%03d", n) }
+    /^$/ { inside = 0 }
+    inside { print substr($0, 5) >file }' "$source/docs/howto-convergence.rst"
+
+count=0
+set -- "$scratch"/step-*
+echo "1..$#"
+for step; do
+    count=$((count + 1))
+    line=$(sed -n '1s/^\$ //p' "$step")
+    sed 1d "$step" >"$scratch/shown"
+    sh -c "$line" >"$scratch/found" 2>&1 || :
+    if is_shown; then
+        echo "ok $count - $line"
+    else
+        echo "not ok $count - $line"
+        sed 's/^/# /' "$scratch/found"
+    fi
+done
