@@ -21,6 +21,12 @@ trap 'rm -rf "$scratch"' EXIT
 
 po/update.sh "$scratch/migtune.pot"
 bad=0
+# xgettext reads the macros of <inttypes.h>, and cuts a message at any other
+# macro, for example at G_GUINT64_FORMAT.
+if grep -nE '^(msgid )?"(.*[^0-9])?%"$' "$scratch/migtune.pot"; then
+    echo "these messages end at a macro: use PRId64, PRIu64 or %zu"
+    bad=1
+fi
 for language in $(grep -v '^#' po/LINGUAS); do
     msgfmt --check --statistics -o /dev/null "po/$language.po" \
         2>"$scratch/statistics" || bad=1

@@ -538,10 +538,10 @@ text_blocks(const MtAccount *account, GString *text)
         if (!block->length)
             text_row(text, "", "  %s", name);
         else if (block->tracked)
-            text_row(text, "", _("  %s: %s, %" G_GUINT64_FORMAT " of %"
-                     G_GUINT64_FORMAT " pages sent, %" G_GUINT64_FORMAT
-                     " repeats"), name, size, block->distinct,
-                     block->length / MT_PAGE_SIZE, block->repeated);
+            text_row(text, "", _("  %s: %s, %" PRIu64 " of %" PRIu64
+                     " pages sent, %" PRIu64 " repeats"), name, size,
+                     block->distinct, block->length / MT_PAGE_SIZE,
+                     block->repeated);
         else
             text_row(text, "", "  %s: %s", name, size);
     }
@@ -570,7 +570,7 @@ text_pages(const MtAccount *account, GString *text)
         first = FALSE;
     }
     if (account->plain_zero)
-        text_row(text, "", _("%" G_GUINT64_FORMAT " of the plain pages hold "
+        text_row(text, "", _("%" PRIu64 " of the plain pages hold "
                              "only zeros"), account->plain_zero);
 }
 
@@ -589,7 +589,7 @@ text_passes(const MtAccount *account, GString *text)
         g_autofree char *size = NULL;
 
         if (i == TEXT_MAX_PASSES - 1 && account->n_passes > TEXT_MAX_PASSES) {
-            text_row(text, "", _("and %" G_GUINT64_FORMAT " more passes"),
+            text_row(text, "", _("and %" PRIu64 " more passes"),
                      account->n_passes - i);
             break;
         }
@@ -627,10 +627,9 @@ text_channels(const MtAccount *account, GString *text)
             break;
         }
         text_row(text, shown++ ? "" : _("Channels"),
-                 _("%s: %s, %s, %" G_GUINT64_FORMAT " packets (%"
-                   G_GUINT64_FORMAT " sync), %" G_GUINT64_FORMAT
-                   " normal and %" G_GUINT64_FORMAT " zero pages, ratio "
-                   "%.2f"), channel->name, methods, bytes, channel->packets,
+                 _("%s: %s, %s, %" PRIu64 " packets (%" PRIu64 " sync), %"
+                   PRIu64 " normal and %" PRIu64 " zero pages, ratio %.2f"),
+                 channel->name, methods, bytes, channel->packets,
                  channel->sync, channel->normal, channel->zero,
                  channel->payload ? (double)channel->normal * MT_PAGE_SIZE /
                  channel->payload : 1.0);
@@ -683,8 +682,8 @@ text_devices(const MigtuneInspection *inspection, GString *text)
             break;
         }
         text_row(text, "", section->guessed ?
-                 _("  %-40s %10s  at %" G_GUINT64_FORMAT " (guessed)") :
-                 _("  %-40s %10s  at %" G_GUINT64_FORMAT), name, bytes,
+                 _("  %-40s %10s  at %" PRIu64 " (guessed)") :
+                 _("  %-40s %10s  at %" PRIu64), name, bytes,
                  section->offset);
     }
     text_row(text, _("Downtime"),
@@ -750,7 +749,7 @@ text_problems(const MtAccount *account, GString *text)
                  problem->text, problem->id);
     }
     if (account->n_problems > shown)
-        text_row(text, "", _("and %" G_GUINT64_FORMAT " more problems"),
+        text_row(text, "", _("and %" PRIu64 " more problems"),
                  account->n_problems - shown);
 }
 
