@@ -255,6 +255,7 @@ test_truncated(Fixture *f, gconstpointer mib)
     g_autoptr(GByteArray) file = NULL;
     g_autoptr(GByteArray) got = g_byte_array_new();
     guint n_complete = 0;
+    gboolean sample = g_getenv("MIGTUNE_TEST_SHORT") != NULL;
 
     g_byte_array_unref(f->stream);
     f->stream = make_stream(0, 1, NULL);
@@ -262,7 +263,7 @@ test_truncated(Fixture *f, gconstpointer mib)
     save(f, 1, NULL);
     file = load(f);
     for (gsize cut = 0; cut < file->len;
-         cut += cut > 500 && cut + 1500 < file->len ? 97 : 1) {
+         cut += cut > 500 && cut + 1500 < file->len ? 97 : sample ? 19 : 1) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GError) other = NULL;
         g_autoptr(MtImage) image = NULL;
@@ -285,7 +286,8 @@ test_truncated(Fixture *f, gconstpointer mib)
         if (opened)
             g_assert_false(opened->has_table);
     }
-    g_assert_cmpuint(n_complete, ==, 2);
+    if (!sample)
+        g_assert_cmpuint(n_complete, ==, 2);
 }
 
 /* Every bit of the file: of headers and tables, and of what zstd checks. */
@@ -295,6 +297,7 @@ test_flipped(Fixture *f, gconstpointer mib)
     g_autoptr(GByteArray) file = NULL;
     g_autoptr(GByteArray) got = g_byte_array_new();
     gsize from = 0, to = 0;     /* of the zstd frame */
+    guint step = g_getenv("MIGTUNE_TEST_SHORT") ? 29 : 1;
 
     g_byte_array_unref(f->stream);
     f->stream = make_stream(0, 1, NULL);
@@ -305,7 +308,7 @@ test_flipped(Fixture *f, gconstpointer mib)
     to = (guint8 *)memmem(file->data + from, file->len - from, "MTSV", 4) -
          file->data - 8;
     for (gsize bit = 0; bit < file->len * 8;
-         bit += bit / 8 >= from && bit / 8 < to ? 61 : 1) {
+         bit += bit / 8 >= from && bit / 8 < to ? 61 : step) {
         g_autoptr(GError) error = NULL;
         g_autoptr(MtImage) image = NULL;
         g_autoptr(MtInput) input = NULL;
