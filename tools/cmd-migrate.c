@@ -576,6 +576,12 @@ static const CmdOption migrate_check_options[] = {
     { NULL }
 };
 
+static const CmdOption migrate_recover_options[] = {
+    { "dry-run", 0, CMD_OPT_FLAG,
+      .help = N_("only print where the guests are") },
+    { NULL }
+};
+
 static const CmdOption migrate_incoming_options[] = {
     MIGRATE_DOMAIN,
     { "uri", 0, CMD_OPT_DATA, .required = TRUE, .metavar = "URI",
@@ -627,6 +633,14 @@ const Cmd cmd_migrate_commands[] = {
          "or lose memory, what would be done differently than asked, and what "
          "cannot be known from here. Nothing is changed. The exit status is 0 "
          "only if nothing refuses the migration.") },
+    { "recover", 0, migrate_recover_options, migrate_pair_recover,
+      N_("find out where the guests of migrations are that were cut off"),
+      N_("After migtune was killed during a migration between two known "
+         "guests: asks both sides where the guest is, restores their settings "
+         "where that is safe, and starts the guest on the destination if the "
+         "source has finished and the destination had not been told to run. A "
+         "guest that may run elsewhere is never started. The exit status is 4 "
+         "if a migration is still running or needs a decision.") },
     { "migrate-incoming", 0, migrate_incoming_options, migrate_incoming,
       N_("let a waiting guest listen for its migration"),
       N_("Tells a guest that was started to wait for a migration to listen "

@@ -440,3 +440,40 @@ migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
 
     return pair_report(&pair, failure, 0, error);
 }
+
+int
+migrate_pair_recover(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autoptr(JsonNode) node = migtune_recover(
+        cmd_line_has(line, "dry-run"), tool->cancellable, error);
+    int status = TOOL_DONE;
+    JsonArray *all;
+
+    if (!node)
+        return TOOL_FAILED;
+    all = json_node_get_array(node);
+    if (tool->json)
+        out_json(node);
+    else if (json_array_get_length(all) == 0 && !tool->quiet)
+        out_line("%s", _("no migration was cut off"));
+    for (guint i = 0; i < json_array_get_length(all); i++) {
+        JsonObject *one = json_array_get_object_element(all, i);
+        const char *why = out_get_string(one, "error");
+
+        if (!out_get_bool(one, "over") && !cmd_line_has(line, "dry-run"))
+            status = TOOL_UNKNOWN;
+        if (tool->json)
+            continue;
+        out_line(_("%s: %s (source '%s', destination '%s')"),
+                 out_get_string(one, "domain"), out_get_string(one, "text"),
+                 out_get_string(one, "source-state"),
+                 out_get_string(one, "destination-state"));
+        if (out_get_bool(one, "started"))
+            out_line(_("%s: the guest has been started on the destination"),
+                     out_get_string(one, "domain"));
+        if (why)
+            out_error("%s: %s", out_get_string(one, "domain"), why);
+    }
+
+    return status;
+}

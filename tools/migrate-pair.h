@@ -13,6 +13,7 @@
 gboolean migrate_pair_is_uri(const char *word);
 
 int migrate_pair_check(Tool *tool, const CmdLine *line, GError **error);
+int migrate_pair_recover(Tool *tool, const CmdLine *line, GError **error);
 int migrate_pair_run(Tool *tool, const CmdLine *line, GError **error);
 
 /* The options that both commands have. */

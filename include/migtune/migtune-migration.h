@@ -306,6 +306,28 @@ gboolean migtune_migration_start_postcopy(MigtuneMigration *migration,
 JsonNode *migtune_migration_to_json(MigtuneMigration *migration);
 
 /**
+ * migtune_recover:
+ * @dry_run: only look
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * Clears up after migrations of migtune_migration_run() that were cut off, for
+ * example because the program was killed: asks both sides where the guest is,
+ * restores their settings where that is safe, and starts the guest on the
+ * destination if the source has finished and the destination had not been told
+ * to run yet.  A guest that may run elsewhere is never started.
+ *
+ * Returns: (transfer full): a JSON array with an object for each such
+ *   migration, with the members `domain`, `phase`, `guest` ("source",
+ *   "destination", "both", "stopped" or "unknown"), `source-state`,
+ *   `destination-state`, `source-error`, `destination-error`, `text`, `started`,
+ *   `over` (whether nothing is left to do) and `error`.
+ * Since: 0.1
+ */
+JsonNode *migtune_recover(gboolean dry_run, GCancellable *cancellable,
+                          GError **error);
+
+/**
  * migtune_migration_check_async:
  * @migration: as for migtune_migration_check()
  * @cancellable: (nullable): cancels this call

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A link that breaks after a number of bytes: a TCP port of 127.0.0.1 whose
+ * connections are passed on to a UNIX socket.
+ */
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+typedef struct _LinkCutter LinkCutter;
+
+/*
+ * Passes one connection on to the socket @path.  Once @limit bytes have passed
+ * in one direction, from the port to the socket if @forward, both ends are
+ * closed.
+ */
+LinkCutter *link_cutter_new(const char *path, gboolean forward, guint64 limit);
+guint link_cutter_port(const LinkCutter *cutter);
+
+/* Ends it.  Returns how many bytes passed in that direction. */
+guint64 link_cutter_free(LinkCutter *cutter);
+
+G_END_DECLS

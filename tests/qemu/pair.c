@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Two real QEMUs, migrated by MigtuneMigration.
+ *
+ * The table of cases goes through pairs of releases and settings; the RAM of a
+ * machine without processors must be equal afterwards.  The pairs that a finding
+ * refuses are run with the check overridden, too, to see that they go wrong.
+ * A proxy cuts the link at each of many byte offsets: exactly one side may run
+ * then, and the call must say which.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "guest.h"
+#include "link-cutter.h"
+#include "migtune/migtune.h"
+
+#define PAIR_RAM (64 << 20)
+#define PAIR_UUID "77777777-2222-3333-4444-000000000012"
+
+typedef struct {
+    Guest *guest;
+    MigtuneConn *conn;
+    MigtuneDomain *domain;
+    char *ram;
+} Side;
+
+typedef struct {
+    Side source, destination;
+    MigtuneMigration *migration;
+} Pair;
+
+static void
+side_up(Side *side, const char *release, const char *machine, gboolean waits)
+{
+    g_autofree char *dir = g_dir_make_tmp("migtune-pair-XXXXXX", NULL);
+    g_autofree char *object = NULL;
+    g_autofree char *type = NULL;
+    g_autofree char *uri = NULL;
+    g_auto(GStrv) keys = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) more = g_ptr_array_new();
+
+    side->ram = g_build_filename(dir, "ram", NULL);
+    object = g_strdup_printf("memory-backend-file,id=ram,size=%u,mem-path=%s,"
+                             "share=on", PAIR_RAM, side->ram);
+    type = g_strdup_printf("%s,memory-backend=ram", machine);
+    g_ptr_array_add(more, (gpointer)"-machine");
+    g_ptr_array_add(more, type);
+    g_ptr_array_add(more, (gpointer)"-object");
+    g_ptr_array_add(more, object);
+    g_ptr_array_add(more, (gpointer)"-name");
+    g_ptr_array_add(more, (gpointer)"pair");
+    g_ptr_array_add(more, (gpointer)"-uuid");
+    g_ptr_array_add(more, (gpointer)PAIR_UUID);
+    /* The features of the default CPU differ between releases. */
+    if (strcmp(machine, "none") != 0) {
+        g_ptr_array_add(more, (gpointer)"-cpu");
+        g_ptr_array_add(more, (gpointer)"core2duo");
+    }
+    if (waits) {
+        g_ptr_array_add(more, (gpointer)"-incoming");
+        g_ptr_array_add(more, (gpointer)"defer");
+    }
+    g_ptr_array_add(more, NULL);
+    side->guest = guest_new(release, (const char *const *)more->pdata);
+    uri = g_strdup_printf("qmp://%s", guest_monitor(side->guest, 0));
+    side->conn = migtune_conn_open(uri, MIGTUNE_CONN_NO_CACHE, 0, NULL, &error);
+    g_assert_no_error(error);
+    keys = migtune_conn_list(side->conn, NULL, &error);
+    g_assert_no_error(error);
+    side->domain =
+        migtune_conn_open_domain(side->conn, keys[0], NULL, &error);
+    g_assert_no_error(error);
+}
+
+static void
+side_down(Side *side)
+{
+    g_autofree char *dir = g_path_get_dirname(side->ram);
+
+    g_clear_pointer(&side->domain, migtune_domain_unref);
+    g_clear_pointer(&side->conn, migtune_conn_unref);
+    g_clear_pointer(&side->guest, guest_free);
+    g_unlink(side->ram);
+    g_rmdir(dir);
+    g_clear_pointer(&side->ram, g_free);
+}
+
+/* Fills the RAM of the source: a third each of zeros, random bytes, and text. */
+static void
+side_fill(const Side *side)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(12);
+    g_autofree char *bytes = g_malloc0(PAIR_RAM);
+    FILE *file = fopen(side->ram, "r+");
+
+    g_assert_nonnull(file);
+    for (gsize i = PAIR_RAM / 3; i < PAIR_RAM / 3 * 2; i += 4) {
+        guint32 word = g_rand_int(rand);
+
+        memcpy(bytes + i, &word, 4);
+    }
+    for (gsize i = PAIR_RAM / 3 * 2; i < PAIR_RAM; i++)
+        bytes[i] = 'a' + i / 4096 % 26;
+    g_assert_cmpuint(fwrite(bytes, 1, PAIR_RAM, file), ==, PAIR_RAM);
+    fclose(file);
+}
+
+static gboolean
+ram_is_equal(const Pair *pair)
+{
+    g_autoptr(GMappedFile) a = g_mapped_file_new(pair->source.ram, FALSE, NULL);
+    g_autoptr(GMappedFile) b =
+        g_mapped_file_new(pair->destination.ram, FALSE, NULL);
+
+    return g_mapped_file_get_length(a) == g_mapped_file_get_length(b) &&
+           memcmp(g_mapped_file_get_contents(a), g_mapped_file_get_contents(b),
+                  g_mapped_file_get_length(a)) == 0;
+}
+
+static char *
+run_state(const Side *side)
+{
+    g_autoptr(JsonNode) answer =
+        guest_ask(side->guest, "query-status", NULL, NULL);
+
+    return answer ? g_strdup(json_object_get_string_member(
+                        json_node_get_object(answer), "status"))
+                  : g_strdup("gone");
+}
+
+static void
+pair_up(Pair *pair, const char *from, const char *to, const char *machine,
+        const char *const *words, unsigned int flags)
+{
+    virTypedParameterPtr params = NULL;
+    g_autoptr(GError) error = NULL;
+    int n = 0;
+
+    side_up(&pair->source, from, machine, FALSE);
+    side_up(&pair->destination, to, machine, TRUE);
+    /* A processor runs in the RAM of the other machines. */
+    if (strcmp(machine, "none") == 0)
+        side_fill(&pair->source);
+    if (words && words[0])
+        migtune_typed_params_parse(words, &params, &n, &error);
+    g_assert_no_error(error);
+    pair->migration =
+        migtune_migration_new(pair->source.domain, pair->destination.domain,
+                              params, n, flags, &error);
+    g_assert_no_error(error);
+    migtune_typed_params_free(params, n);
+}
+
+static void
+pair_down(Pair *pair)
+{
+    g_clear_object(&pair->migration);
+    side_down(&pair->source);
+    side_down(&pair->destination);
+}
+
+/* Prints what was found, and the outcome. */
+static void
+pair_message(const Pair *pair, const GError *error)
+{
+    g_autoptr(JsonNode) node = migtune_migration_to_json(pair->migration);
+    JsonObject *object = json_node_get_object(node);
+    JsonArray *findings = json_object_get_array_member(object, "findings");
+    g_autofree char *outcome =
+        json_to_string(json_object_get_member(object, "outcome"), FALSE);
+
+    for (guint i = 0; i < json_array_get_length(findings); i++) {
+        JsonObject *one = json_array_get_object_element(findings, i);
+
+        g_test_message("%s %s", json_object_get_string_member(one, "severity"),
+                       json_object_get_string_member(one, "id"));
+    }
+    g_test_message("%s", outcome);
+    if (error)
+        g_test_message("%s", error->message);
+}
+
+typedef struct {
+    const char *from, *to;
+    const char *machine;
+    const char *words[5];
+    const char *refused;        /* the finding; NULL: it must succeed */
+} Case;
+
+/* The machine type that both releases have. */
+#define OLD "pc-i440fx-5.2"
+
+static const Case cases[] = {
+    { "7.2", "7.2", "none" },
+    { "5.2", "5.2", "none", { "compression=zlib" } },
+    { "7.2", "7.2", "none", { "compression=zstd", "parallel.connections=4" } },
+    { "10.0", "10.0", "none", { "compression=zstd" } },
+    { "7.2", "7.2", "none", { "compression=xbzrle" } },
+    { "7.2", "7.2", "none", { "compression=mt" } },
+    { "5.2", "7.2", "none", { "parallel=on" } },
+    { "7.2", "5.2", "none", { "parallel=on" } },
+    { "7.2", "10.0", "none" },
+    { "10.0", "7.2", "none", { NULL }, "switchover-start" },
+    { "7.2", "10.0", "none", { "parallel=on" }, "multifd-flush" },
+    { "5.2", "10.0", "none", { "parallel=on" }, "multifd-flush" },
+    { "5.2", "10.0", OLD, { "parallel=on" } },
+    { "10.0", "5.2", OLD, { "compression=zlib" } },
+    { "7.2", "10.0", OLD, { "compression=mt", "compression.mt.threads=3" } },
+    { "10.0", "7.2", OLD, { "compression=zstd" } },
+    { "10.0", "7.2", OLD, { "auto_converge=on", "downtime=200" } },
+    { "10.0", "10.0", OLD, { "parallel=on", "postcopy=on" },
+      "setting-refused" },
+};
+
+static gboolean
+case_skip(const Case *c)
+{
+    if (guest_command(c->from) && guest_command(c->to))
+        return FALSE;
+
+    g_test_skip("that QEMU is not there");
+    return TRUE;
+}
+
+static void
+test_case(gconstpointer data)
+{
+    const Case *c = data;
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) dumps = g_new0(char *, 3);
+    g_autofree char *here = NULL;
+    g_autofree char *there = NULL;
+    Pair pair = { 0 };
+    gboolean ok;
+
+    if (case_skip(c))
+        return;
+    pair_up(&pair, c->from, c->to, c->machine, c->words, 0);
+    dumps[0] = guest_dump(pair.source.guest);
+    dumps[1] = guest_dump(pair.destination.guest);
+    ok = migtune_migration_run(pair.migration, NULL, &error);
+    pair_message(&pair, error);
+    here = run_state(&pair.source);
+    there = run_state(&pair.destination);
+    if (c->refused) {
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CONFLICT);
+        g_assert_cmpstr(
+            migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_RULE), ==,
+            c->refused);
+        g_assert_cmpstr(here, ==, "running");
+        g_assert_cmpstr(there, ==, "inmigrate");
+    } else {
+        g_assert_no_error(error);
+        g_assert_true(ok);
+        g_assert_cmpstr(here, ==, "postmigrate");
+        g_assert_cmpstr(there, ==, "running");
+        if (strcmp(c->machine, "none") == 0)
+            g_assert_true(ram_is_equal(&pair));
+    }
+
+    /* Nothing outlives the job. */
+    for (guint i = 0; i < 2; i++) {
+        Guest *guest = i ? pair.destination.guest : pair.source.guest;
+        g_autofree char *after = guest_dump(guest);
+
+        g_assert_cmpstr(after, ==, dumps[i]);
+    }
+    pair_down(&pair);
+}
+
+/* What the finding predicts comes true when it is overridden. */
+static void
+test_overridden(gconstpointer data)
+{
+    const Case *c = data;
+    g_autoptr(GError) error = NULL;
+    Pair pair = { 0 };
+    gboolean ok;
+
+    if (case_skip(c))
+        return;
+    pair_up(&pair, c->from, c->to, c->machine, c->words,
+            MIGTUNE_MIGRATION_UNSAFE);
+    migtune_migration_set_timeout(pair.migration, 20000);
+    ok = migtune_migration_run(pair.migration, NULL, &error);
+    pair_message(&pair, error);
+    g_test_message("%s: %s", c->refused,
+                   !ok                   ? "the migration fails"
+                   : ram_is_equal(&pair) ? "the RAM is equal"
+                                         : "the RAM is corrupt");
+    g_assert_false(ok && ram_is_equal(&pair));
+    pair_down(&pair);
+}
+
+static const Case overridden[] = {
+    { "10.0", "7.2", "none", { NULL }, "switchover-start" },
+};
+
+/*
+ * Broken links
+ */
+
+typedef struct {
+    const char *release;
+    gboolean forward;           /* count what the source sends, not the other
+                                 * direction */
+    const char *words[3];
+} Cut;
+
+static const Cut cuts[] = {
+    { "7.2", FALSE, { "return_path=on" } },
+    { "10.0", FALSE, { "return_path=on" } },
+    { "7.2", TRUE, { "return_path=on" } },
+    { "10.0", TRUE, { "return_path=on" } },
+};
+
+/* Migrates through a link that breaks after @limit bytes, and checks that
+ * exactly one side runs and that the outcome says which.  Returns the number of
+ * bytes that passed in that direction. */
+static guint64
+cut_once(const Cut *cut, guint64 limit)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *here = NULL;
+    g_autofree char *there = NULL;
+    g_autofree char *address = NULL;
+    g_autofree char *listen = NULL;
+    g_autoptr(JsonNode) node = NULL;
+    const char *place;
+    LinkCutter *cutter;
+    Pair pair = { 0 };
+    guint64 passed;
+    gboolean ok;
+
+    pair_up(&pair, cut->release, cut->release, "none", cut->words, 0);
+    listen = g_strdup_printf("unix:%s/link",
+                             guest_dir(pair.destination.guest));
+    cutter = link_cutter_new(listen + strlen("unix:"), cut->forward, limit);
+    address = g_strdup_printf("tcp:127.0.0.1:%u", link_cutter_port(cutter));
+    migtune_migration_set_address(pair.migration, listen, address);
+    ok = migtune_migration_run(pair.migration, NULL, &error);
+    passed = link_cutter_free(cutter);
+    here = run_state(&pair.source);
+    there = run_state(&pair.destination);
+    node = migtune_migration_to_json(pair.migration);
+    place = json_object_get_string_member(
+        json_object_get_object_member(json_node_get_object(node), "outcome"),
+        "guest");
+    g_test_message("cut after %" G_GUINT64_FORMAT ": source %s, destination "
+                   "%s, said: %s%s%s", limit, here, there, place,
+                   error ? ", " : "", error ? error->message : "");
+    /* A link that holds lets the guest arrive. */
+    if (limit == G_MAXUINT64)
+        g_assert_no_error(error);
+    if (strcmp(place, "destination") == 0) {
+        g_assert_true(ok);
+        g_assert_cmpstr(there, ==, "running");
+        g_assert_cmpstr(here, !=, "running");
+    } else {
+        g_assert_false(ok);
+        g_assert_cmpstr(place, ==, "source");
+        g_assert_cmpstr(here, ==, "running");
+        g_assert_cmpstr(there, !=, "running");
+    }
+    pair_down(&pair);
+
+    return passed;
+}
+
+static void
+test_cut(gconstpointer data)
+{
+    static const guint64 ends[] = { 0, 1, 2, 4, 5, 7, 8, 9, 12, 16, 24 };
+    const Cut *cut = data;
+    guint64 total;
+
+    if (!guest_command(cut->release)) {
+        g_test_skip("that QEMU is not there");
+        return;
+    }
+    total = cut_once(cut, G_MAXUINT64);
+    g_test_message("%" G_GUINT64_FORMAT " bytes", total);
+    for (guint i = 0; i < G_N_ELEMENTS(ends); i++) {
+        if (ends[i] <= total)
+            cut_once(cut, total - ends[i]);
+    }
+    if (cut->forward) {
+        cut_once(cut, 1);
+        cut_once(cut, total / 2);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_autofree char *dir = g_dir_make_tmp("migtune-pair-state-XXXXXX", NULL);
+    g_autofree char *drivers = NULL;
+    int status;
+
+    drivers = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"), "src",
+                               "drivers", "qmp", NULL);
+    g_setenv("MIGTUNE_DRIVER_PATH", drivers, TRUE);
+    g_setenv("XDG_STATE_HOME", dir, TRUE);
+    g_setenv("XDG_CACHE_HOME", dir, TRUE);
+    g_test_init(&argc, &argv, NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const Case *c = &cases[i];
+        g_autofree char *path = g_strdup_printf(
+            "/pair/migrate/%s-%s-%s-%s", c->from, c->to, c->machine,
+            c->words[0] ? c->words[0] : "plain");
+
+        g_test_add_data_func(path, c, test_case);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(overridden); i++) {
+        const Case *c = &overridden[i];
+        g_autofree char *path = g_strdup_printf("/pair/overridden/%s-%s-%s",
+                                                c->from, c->to, c->refused);
+
+        g_test_add_data_func(path, c, test_overridden);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(cuts); i++) {
+        g_autofree char *path = g_strdup_printf(
+            "/pair/cut/%s-%s", cuts[i].release,
+            cuts[i].forward ? "forward" : "back");
+
+        g_test_add_data_func(path, &cuts[i], test_cut);
+    }
+    status = g_test_run();
+    {
+        const char *const remove[] = { "rm", "-rf", dir, NULL };
+
+        g_spawn_sync(NULL, (char **)remove, NULL, G_SPAWN_SEARCH_PATH, NULL,
+                     NULL, NULL, NULL, NULL, NULL);
+    }
+
+    return status;
+}
