@@ -40,8 +40,13 @@ save_print(Tool *tool, JsonObject *object)
 }
 
 static int
-save_dry_run(const char *domain, const char *command)
+save_dry_run(const Tool *tool, const char *domain, const char *command)
 {
+    if (tool->uri && g_str_has_prefix(tool->uri, "qemu")) {
+        out_line(_("%s: libvirt's own save image, which migtune converts"),
+                 domain);
+        return TOOL_DONE;
+    }
     out_line(_("%s: %s to a UNIX socket of migtune, with the capabilities "
                "that change the stream switched off meanwhile"), domain,
              command);
@@ -62,7 +67,7 @@ save_save(Tool *tool, const CmdLine *line, GError **error)
     domain = tool_open_domain(tool, name, error);
     if (!domain || cmd_line_has(line, "dry-run")) {
         g_variant_unref(g_variant_ref_sink(options));
-        return domain ? save_dry_run(name, "migrate") : TOOL_FAILED;
+        return domain ? save_dry_run(tool, name, "migrate") : TOOL_FAILED;
     }
     image_progress_init(&progress, tool, line);
     result = migtune_domain_save(domain, cmd_line_get(line, "file"), options,
@@ -96,7 +101,7 @@ save_restore(Tool *tool, const CmdLine *line, GError **error)
     domain = tool_open_domain(tool, name, error);
     if (!domain || cmd_line_has(line, "dry-run")) {
         g_variant_unref(g_variant_ref_sink(options));
-        return domain ? save_dry_run(name, "migrate-incoming") : TOOL_FAILED;
+        return domain ? save_dry_run(tool, name, "migrate-incoming") : TOOL_FAILED;
     }
     image_progress_init(&progress, tool, line);
     result = migtune_domain_restore(domain, cmd_line_get(line, "file"),
@@ -160,11 +165,16 @@ const Cmd cmd_save_commands[] = {
          "and on the disk.\n\n"
          "QEMU can restore the file without migtune, too: start it with "
          "-incoming 'exec:zstd -dc FILE'. It is then paused if the guest was "
-         "saved without --live. Disks are not part of the file.") },
+         "saved without --live. Disks are not part of the file.\n\n"
+         "A guest of libvirt is saved by libvirt and is shut off then. Its "
+         "image is converted into a libvirt image of format zstd.") },
     { "restore", 0, save_restore_options, save_restore,
       N_("restore a guest from a file"),
       N_("Sends the state in a file to a guest that was started with "
          "-incoming defer. A guest that ran when it was saved runs "
-         "afterwards. Any number of threads can restore a file.") },
+         "afterwards. Any number of threads can restore a file.\n\n"
+         "A guest of libvirt must be shut off. libvirt restores it from a "
+         "save image of libvirt; if it does not know the format of the image, "
+         "it is given an uncompressed copy.") },
     { NULL }
 };

@@ -274,6 +274,18 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   called before the first command that has this side effect anyway
  * @look: (nullable): as @execute, for queries whose answer need not be QEMU's
  *   own: it has no side effect on the guest.  Without it @execute is used
+ * @adopt: (nullable): as @open, with a connection that the program has opened,
+ *   such as a virConnectPtr: takes a reference to @native; sets @ret_uri to its
+ *   URI, for g_free().  The driver does not open it again if it is lost
+ * @domain_adopt: (nullable): as @domain_open, with a handle of the program,
+ *   such as a virDomainPtr: takes a reference to @native; sets @ret_key to its
+ *   key, for g_free().  @conn comes from @adopt
+ * @save: (nullable): of a driver whose guests are saved by libvirt: has libvirt
+ *   save a running guest into @path, an absolute file name on this host, in any
+ *   of its formats; the guest does not run afterwards.  If it is cancelled, the
+ *   guest runs on
+ * @restore: (nullable): the reverse, for a domain that does not run;
+ *   %MIGTUNE_ERROR_CONFLICT if the image is of another guest
  *
  * Since: 0.1
  */
@@ -329,6 +341,16 @@ struct _MigtuneDriver {
     gboolean (*look)(gpointer domain, MigtuneDriverCommand *commands,
                      guint n_commands, GCancellable *cancellable,
                      GError **error);
+    gpointer (*adopt)(gpointer native, char **ret_uri,
+                      const MigtuneDriverOptions *options,
+                      GCancellable *cancellable, GError **error);
+    gpointer (*domain_adopt)(gpointer conn, gpointer native, char **ret_key,
+                             MigtuneDriverIdentity *identity,
+                             GCancellable *cancellable, GError **error);
+    gboolean (*save)(gpointer domain, const char *path,
+                     GCancellable *cancellable, GError **error);
+    gboolean (*restore)(gpointer domain, const char *path,
+                        GCancellable *cancellable, GError **error);
 };
 
 /* What a module exports is looked up under this name. */

@@ -158,8 +158,11 @@ JsonNode *migtune_image_extract(const char *from, const char *to,
  * the save and put back.
  *
  * QEMU must be able to reach a socket in the directory for temporary files.
- * Guests of libvirt are not supported: save them with libvirt and use
- * migtune_image_convert().
+ *
+ * A guest of libvirt is saved by libvirt into a file next to @path, which is
+ * then converted into a libvirt save image of format zstd and removed.  The
+ * daemon must run on this host.  The guest does not run afterwards.  `live` and
+ * "-" are refused with %MIGTUNE_ERROR_UNSUPPORTED.
  *
  * Returns: (transfer full): a JSON object with `domain`, `path`,
  *   `stream_bytes`, `file_bytes`, `ram_bytes`, `pages`, `zero_pages`,
@@ -188,8 +191,13 @@ JsonNode *migtune_domain_save(MigtuneDomain *domain, const char *path,
  * Sends the state in a file to the guest.  A guest that ran when it was saved
  * runs afterwards.
  *
+ * A guest of libvirt must be shut off, and is restored by libvirt from one of
+ * its save images.  A libvirt that refuses the format of the image gets an
+ * uncompressed copy, which is removed afterwards.
+ *
  * Returns: (transfer full): a JSON object with `domain`, `path`, `format`,
- *   `stream_bytes`, `state` (of the guest) and `seconds`.  %NULL when it
+ *   `stream_bytes` (if it is known), `state` (of the guest) and `seconds`.
+ *   %NULL when it
  *   failed: once data was sent QEMU ends.
  * Since: 0.1
  */

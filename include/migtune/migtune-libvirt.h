@@ -2,6 +2,11 @@
 #pragma once
 
 /*
+ * For programs that use libvirt: their own connections, and lowering.
+ *
+ * libvirt's handles are pointers here, so that neither this header nor the
+ * library needs libvirt.
+ *
  * Lowering: the settings of a plan for a migration by libvirt.
  *
  * libvirt sets capabilities and parameters of QEMU itself when it migrates a
@@ -13,9 +18,58 @@
  * Without a guest none of these functions needs libvirt at run time.
  */
 
+#include <migtune/migtune-conn.h>
 #include <migtune/migtune-plan.h>
 
 G_BEGIN_DECLS
+
+/**
+ * migtune_conn_new_for_libvirt:
+ * @connect: (not nullable): a `virConnectPtr` of the program
+ * @flags: a combination of #MigtuneConnFlags without
+ *   %MIGTUNE_CONN_MANAGE_LIBVIRT
+ * @timeout_ms: as for migtune_conn_open()
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * Uses a connection to libvirt that the program has opened.  The new object
+ * holds a reference to it, so the program may close its own.  The library does
+ * not change the connection: its error handler and its keepalive stay, and
+ * migtune_conn_watch() leaves its close callback alone.  Events need an event
+ * loop that the program has registered with libvirt and runs.
+ *
+ * The library does not open the connection again if it is lost: calls then fail
+ * with %MIGTUNE_ERROR_DISCONNECTED.
+ *
+ * Returns: (transfer full): a connection, or %NULL with
+ *   %MIGTUNE_ERROR_INVALID_ARGUMENT, %MIGTUNE_ERROR_DRIVER or
+ *   %MIGTUNE_ERROR_CONNECT.
+ * Since: 0.1
+ */
+MigtuneConn *migtune_conn_new_for_libvirt(gpointer connect, unsigned int flags,
+                                          unsigned int timeout_ms,
+                                          GCancellable *cancellable,
+                                          GError **error);
+
+/**
+ * migtune_conn_open_libvirt_domain:
+ * @conn: a connection of migtune_conn_new_for_libvirt()
+ * @domain: (not nullable): a `virDomainPtr` of the same connection
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * Opens the domain with the name and the UUID of @domain, which stays the
+ * program's.
+ *
+ * Returns: (transfer full): as migtune_conn_open_domain(); also %NULL with
+ *   %MIGTUNE_ERROR_INVALID_ARGUMENT if @domain belongs to another connection,
+ *   and with %MIGTUNE_ERROR_NOT_RUNNING if another guest has its name now.
+ * Since: 0.1
+ */
+MigtuneDomain *migtune_conn_open_libvirt_domain(MigtuneConn *conn,
+                                                gpointer domain,
+                                                GCancellable *cancellable,
+                                                GError **error);
 
 #define MIGTUNE_TYPE_LOWERING (migtune_lowering_get_type())
 G_DECLARE_FINAL_TYPE(MigtuneLowering, migtune_lowering, MIGTUNE, LOWERING,

@@ -55,15 +55,12 @@ migtune_conn_open(const char *uri, unsigned int flags, unsigned int timeout_ms,
                                   cancellable, error);
 }
 
-MigtuneConn *
-migtune_conn_open_auth(const char *uri, unsigned int flags,
-                       unsigned int timeout_ms, MigtuneAuthFunc auth,
-                       gpointer auth_data, GCancellable *cancellable,
-                       GError **error)
+/* A connection that is not open yet. */
+static MigtuneConn *
+conn_new(const char *uri, unsigned int flags, unsigned int timeout_ms,
+         GError **error)
 {
     g_autoptr(MigtuneConn) conn = NULL;
-
-    MT_REQUIRE(uri != NULL, NULL);
 
     if (!mt_core_check_flags(flags, MIGTUNE_CONN_NO_CACHE |
                                         MIGTUNE_CONN_NO_MONITOR |
@@ -82,8 +79,6 @@ migtune_conn_open_auth(const char *uri, unsigned int flags,
         timeout_ms ? timeout_ms : CONN_COMMAND_TIMEOUT_MS;
     conn->options.no_monitor = (flags & MIGTUNE_CONN_NO_MONITOR) != 0;
     conn->options.read_only = (flags & MIGTUNE_CONN_READ_ONLY) != 0;
-    conn->options.auth = auth;
-    conn->options.auth_data = auth_data;
     conn->options.manages_libvirt =
         (flags & MIGTUNE_CONN_MANAGE_LIBVIRT) != 0;
     /* Without the monitor a probe finds only a part of what QEMU has. */
@@ -101,9 +96,65 @@ migtune_conn_open_auth(const char *uri, unsigned int flags,
     if (conn->options.read_only)
         conn->options.no_monitor =
             (conn->driver->features & MIGTUNE_DRIVER_NO_MONITOR) != 0;
+
+    return g_steal_pointer(&conn);
+}
+
+MigtuneConn *
+migtune_conn_open_auth(const char *uri, unsigned int flags,
+                       unsigned int timeout_ms, MigtuneAuthFunc auth,
+                       gpointer auth_data, GCancellable *cancellable,
+                       GError **error)
+{
+    g_autoptr(MigtuneConn) conn = NULL;
+
+    MT_REQUIRE(uri != NULL, NULL);
+
+    conn = conn_new(uri, flags, timeout_ms, error);
+    if (!conn)
+        return NULL;
+    conn->options.auth = auth;
+    conn->options.auth_data = auth_data;
     conn->handle = conn->driver->open(uri, &conn->options, cancellable, error);
     if (!conn->handle)
         return NULL;
+
+    return g_steal_pointer(&conn);
+}
+
+/* The scheme under which the driver of libvirt is found. */
+#define CONN_LIBVIRT_URI "qemu:///system"
+
+MigtuneConn *
+migtune_conn_new_for_libvirt(gpointer connect, unsigned int flags,
+                             unsigned int timeout_ms,
+                             GCancellable *cancellable, GError **error)
+{
+    g_autoptr(MigtuneConn) conn = NULL;
+    char *uri = NULL;
+
+    MT_REQUIRE(connect != NULL, NULL);
+
+    if (!mt_core_check_flags(flags, MIGTUNE_CONN_NO_CACHE |
+                                        MIGTUNE_CONN_NO_MONITOR |
+                                        MIGTUNE_CONN_READ_ONLY, error))
+        return NULL;
+    conn = conn_new(CONN_LIBVIRT_URI, flags, timeout_ms, error);
+    if (!conn)
+        return NULL;
+    if (!conn->driver->adopt) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("the driver '%s' cannot use a connection of the "
+                            "program"), conn->driver->name);
+        return NULL;
+    }
+    conn->handle = conn->driver->adopt(connect, &uri, &conn->options,
+                                       cancellable, error);
+    if (!conn->handle)
+        return NULL;
+    g_free(conn->uri);
+    conn->uri = uri;
+    conn->adopted = TRUE;
 
     return g_steal_pointer(&conn);
 }

@@ -45,6 +45,7 @@ struct _MigtuneConn {
     const MigtuneDriver *driver;
     gpointer handle;
     char *cache_dir;            /* NULL: no cache */
+    gboolean adopted;           /* the program opened the connection */
 
     MtProbing probing;          /* has its own lock */
 

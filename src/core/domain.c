@@ -165,9 +165,10 @@ mt_domain_name_of_key(const char *key)
     return g_steal_pointer(&base);
 }
 
-MigtuneDomain *
-mt_domain_open(MigtuneConn *conn, const char *key, GCancellable *cancellable,
-               GError **error)
+/* Opens the domain with @key or, if that is NULL, that of @native. */
+static MigtuneDomain *
+domain_open(MigtuneConn *conn, const char *key, gpointer native,
+            GCancellable *cancellable, GError **error)
 {
     g_autoptr(MigtuneDomain) domain = g_object_new(MIGTUNE_TYPE_DOMAIN, NULL);
 
@@ -176,19 +177,47 @@ mt_domain_open(MigtuneConn *conn, const char *key, GCancellable *cancellable,
     domain->exec.run = domain_run;
     domain->exec.reconnect = domain_reconnect;
     domain->look.run = domain_look;
-    domain->handle = conn->driver->domain_open(
-        conn->handle, key, &domain->identity, cancellable, error);
+    domain->handle =
+        key ? conn->driver->domain_open(conn->handle, key, &domain->identity,
+                                        cancellable, error)
+            : conn->driver->domain_adopt(conn->handle, native, &domain->key,
+                                         &domain->identity, cancellable,
+                                         error);
     if (!domain->handle)
         return NULL;
     domain->name = domain->identity.name && *domain->identity.name
                        ? g_strdup(domain->identity.name)
-                       : mt_domain_name_of_key(key);
+                       : mt_domain_name_of_key(domain->key);
     domain->qemu = domain_version_text(domain);
     g_mutex_lock(&conn->domains_lock);
     g_ptr_array_add(conn->domains, domain);
     g_mutex_unlock(&conn->domains_lock);
 
     return g_steal_pointer(&domain);
+}
+
+MigtuneDomain *
+mt_domain_open(MigtuneConn *conn, const char *key, GCancellable *cancellable,
+               GError **error)
+{
+    return domain_open(conn, key, NULL, cancellable, error);
+}
+
+MigtuneDomain *
+migtune_conn_open_libvirt_domain(MigtuneConn *conn, gpointer domain,
+                                 GCancellable *cancellable, GError **error)
+{
+    MT_REQUIRE(MIGTUNE_IS_CONN(conn), NULL);
+    MT_REQUIRE(domain != NULL, NULL);
+
+    if (!conn->adopted || !conn->driver->domain_adopt) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          _("%s was not made from a connection to libvirt"),
+                          conn->uri);
+        return NULL;
+    }
+
+    return domain_open(conn, NULL, domain, cancellable, error);
 }
 
 static void

@@ -6,6 +6,7 @@
  */
 
 #include "core/core.h"
+#include "image/convert.h"
 #include "util/io.h"
 
 G_BEGIN_DECLS
@@ -56,5 +57,16 @@ typedef struct {
 } MtImageProgress;
 
 void mt_image_progress(guint64 done, MtImageProgress *progress);
+
+/* save-libvirt.c: the parts of a save and a restore that libvirt's guests have
+ * instead of QEMU's commands.  The caller holds the domain, whose driver has
+ * `save` and `restore`. */
+JsonNode *mt_save_by_libvirt(MigtuneDomain *domain, const char *path,
+                             const MtImageOptions *options, MtCancel *cancel,
+                             MtImageProgress *progress, GError **error);
+gboolean mt_restore_by_libvirt(MigtuneDomain *domain, const char *path,
+                               const MtFileKind *kind,
+                               const MtImageOptions *options, MtCancel *cancel,
+                               MtImageProgress *progress, GError **error);
 
 G_END_DECLS

@@ -212,17 +212,13 @@ put_back(MigtuneDomain *domain, Former *former, GError **error)
     return ok;
 }
 
+/* Whether libvirt saves and restores the guest. */
 static gboolean
-check_not_libvirt(MigtuneDomain *domain, GError **error)
+save_is_by_libvirt(const MigtuneDomain *domain)
 {
-    if (!(domain->conn->driver->features & MIGTUNE_DRIVER_LIBVIRT))
-        return TRUE;
-    migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                      _("%s: libvirt saves and restores its own guests: use "
-                        "'virsh save' and 'migtune image-convert'"),
-                      domain->name);
+    const MigtuneDriver *driver = domain->conn->driver;
 
-    return FALSE;
+    return driver->save && driver->restore;
 }
 
 /* A directory that only this user can enter, for one socket. */
@@ -575,9 +571,13 @@ migtune_domain_save(MigtuneDomain *domain, const char *path,
 
     if (!mt_image_options_parse(options, MT_OPTION_THREADS | MT_OPTION_LEVEL |
                                 MT_OPTION_CHUNK_SIZE | MT_OPTION_DIRECT_IO |
-                                MT_OPTION_LIVE, &o, error) ||
-        !check_not_libvirt(domain, error))
+                                MT_OPTION_LIVE, &o, error))
         return NULL;
+    if (save_is_by_libvirt(domain)) {
+        mt_image_cancel_init(&c, cancellable);
+        return mt_save_by_libvirt(domain, path, &o, c.cancel, &s.progress,
+                                  error);
+    }
     state = save_query(domain, "query-status", "status", error);
     if (!state)
         return NULL;
@@ -730,6 +730,37 @@ restore_run(Restore *r, MtInput *in, const char *path, const MtFileKind *kind,
     return g_steal_pointer(&state);
 }
 
+/* What a restore returns: NULL if @after, the state of the guest, is NULL.
+ * Clears @kind. */
+static JsonNode *
+restore_end(const Restore *r, const char *path, MtFileKind *kind,
+            const char *after, gint64 begin_us)
+{
+    JsonObject *object;
+
+    if (!after) {
+        mt_file_kind_clear(kind);
+        return NULL;
+    }
+
+    object = json_object_new();
+    json_object_set_string_member(object, "domain", r->domain->name);
+    json_object_set_string_member(object, "path", path);
+    json_object_set_string_member(object, "format",
+                                  kind->libvirt ? "libvirt"
+                                                : mt_format_name(kind->format));
+    /* libvirt does not tell how much a compressed image holds. */
+    if (r->n_bytes)
+        json_object_set_member(object, "stream_bytes",
+                               mt_json_node_new_uint64(r->n_bytes));
+    json_object_set_string_member(object, "state", after);
+    json_object_set_double_member(
+        object, "seconds", (g_get_monotonic_time() - begin_us) / 1e6);
+    mt_file_kind_clear(kind);
+
+    return mt_json_node_new_object(object);
+}
+
 JsonNode *
 migtune_domain_restore(MigtuneDomain *domain, const char *path,
                        GVariant *options, MigtuneImageFunc func,
@@ -747,7 +778,6 @@ migtune_domain_restore(MigtuneDomain *domain, const char *path,
     g_autofree char *after = NULL;
     gint64 begin_us = g_get_monotonic_time();
     JsonObject *arguments;
-    JsonObject *object;
     GError *undo = NULL;
     MtFileKind kind;
 
@@ -756,13 +786,20 @@ migtune_domain_restore(MigtuneDomain *domain, const char *path,
     if (!hold)
         return NULL;
 
-    if (!mt_image_options_parse(options, MT_OPTION_THREADS, &o, error) ||
-        !check_not_libvirt(domain, error))
+    if (!mt_image_options_parse(options, MT_OPTION_THREADS, &o, error))
         return NULL;
     mt_image_cancel_init(&c, cancellable);
     in = mt_input_open(path, FALSE, c.cancel, error);
     if (!in || !mt_file_kind_detect(in, &kind, error))
         return NULL;
+    if (save_is_by_libvirt(domain)) {
+        if (mt_restore_by_libvirt(domain, path, &kind, &o, c.cancel,
+                                  &r.progress, error))
+            after = g_strdup(kind.header.was_running ? "running" : "paused");
+        if (kind.format == MT_FORMAT_STREAM)
+            r.n_bytes = mt_input_get_size(in) - kind.base;
+        return restore_end(&r, path, &kind, after, begin_us);
+    }
     state = save_query(domain, "query-status", "status", error);
     if (state && strcmp(state, "inmigrate") != 0)
         migtune_error_set(error, MIGTUNE_ERROR_CONFLICT,
@@ -791,22 +828,6 @@ migtune_domain_restore(MigtuneDomain *domain, const char *path,
             g_error_free(undo);
         }
     }
-    if (!after) {
-        mt_file_kind_clear(&kind);
-        return NULL;
-    }
 
-    object = json_object_new();
-    json_object_set_string_member(object, "domain", domain->name);
-    json_object_set_string_member(object, "path", path);
-    json_object_set_string_member(object, "format",
-                                  kind.libvirt ? "libvirt"
-                                  : mt_format_name(kind.format));
-    json_object_set_member(object, "stream_bytes",
-                           mt_json_node_new_uint64(r.n_bytes));
-    json_object_set_string_member(object, "state", after);
-    json_object_set_double_member(
-        object, "seconds", (g_get_monotonic_time() - begin_us) / 1e6);
-    mt_file_kind_clear(&kind);
-    return mt_json_node_new_object(object);
+    return restore_end(&r, path, &kind, after, begin_us);
 }

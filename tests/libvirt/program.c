@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -127,6 +128,85 @@ test_no_callback_in_a_foreign_thread(void)
     }
     virEventRemoveTimeout(timer);
     g_source_remove(source);
+}
+
+static void
+set_downtime(MigtuneDomain *domain, const char *wish, GError **error)
+{
+    const char *wishes[] = { wish, NULL };
+    virTypedParameterPtr params = NULL;
+    int n = 0;
+
+    g_assert_true(migtune_typed_params_parse(wishes, &params, &n, error));
+    migtune_domain_set_parameters(domain, params, n, 0, NULL, error);
+    migtune_typed_params_free(params, n);
+}
+
+static void
+on_close(virConnectPtr conn, int reason, void *data)
+{
+}
+
+/* The program's own connection and domain: the library uses them, changes
+ * nothing that belongs to the program, and gives its references back. */
+static void
+test_the_programs_own_handles(void)
+{
+    virConnectPtr own = virConnectOpen(alpha->uri);
+    virConnectPtr other = virConnectOpen(alpha->uri);
+    virDomainPtr guest = host_add_guest(alpha, "owned", TRUE);
+    virDomainPtr mine = virDomainLookupByName(own, "owned");
+    virDomainPtr foreign = virDomainLookupByName(other, "owned");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    unsigned long long downtime = 0;
+    gint n_events = 0;
+
+    virConnectRegisterCloseCallback(own, on_close, NULL, NULL);
+    conn = migtune_conn_new_for_libvirt(own, 0, 0, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(migtune_conn_get_uri(conn), ==, alpha->uri);
+    g_assert_null(migtune_conn_open_libvirt_domain(conn, foreign, NULL,
+                                                   &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+    g_clear_error(&error);
+    domain = migtune_conn_open_libvirt_domain(conn, mine, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(migtune_domain_get_key(domain), ==, "owned");
+    set_downtime(domain, "downtime=77", &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(virDomainMigrateGetMaxDowntime(mine, &downtime, 0), ==, 0);
+    g_assert_cmpuint(downtime, ==, 77);
+
+    /* The program's loop carries the events. */
+    migtune_conn_watch(conn, on_event, &n_events, &error);
+    g_assert_no_error(error);
+    virDomainDestroy(guest);
+    while (g_atomic_int_get(&n_events) == 0)
+        run_libvirt();
+    set_downtime(domain, "downtime=78", &error);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_RUNNING);
+    g_clear_error(&error);
+    g_assert_true(migtune_conn_watch(conn, NULL, NULL, NULL));
+
+    /* The close callback is still the program's. */
+    g_assert_cmpint(virConnectUnregisterCloseCallback(own, on_close), ==, 0);
+
+    /* A lost connection is the program's to open again. */
+    host_kill_daemon(alpha);
+    g_strfreev(migtune_conn_list(conn, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
+    host_revive(alpha);
+
+    g_clear_pointer(&domain, migtune_domain_unref);
+    g_clear_pointer(&conn, migtune_conn_unref);
+    virDomainFree(foreign);
+    virDomainFree(mine);
+    virConnectClose(other);
+    g_assert_cmpint(virConnectClose(own), ==, 0);
+    g_free(host_virsh(alpha, "undefine", "owned", NULL));
+    virDomainFree(guest);
 }
 
 static void
@@ -273,9 +353,13 @@ main(int argc, char **argv)
     if (!hosts_can_be())
         return 0;
 
+    /* As every client of libvirt: it writes to sockets that may be closed. */
+    signal(SIGPIPE, SIG_IGN);
     virEventRegisterDefaultImpl();
     g_test_add_func("/libvirt/program/no-callback-in-a-foreign-thread",
                     test_no_callback_in_a_foreign_thread);
+    g_test_add_func("/libvirt/program/the-programs-own-handles",
+                    test_the_programs_own_handles);
     g_test_add_func("/libvirt/program/the-error-handler-stays",
                     test_the_error_handler_stays);
     g_test_add_func("/libvirt/program/watching-from-several-threads",

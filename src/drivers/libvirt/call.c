@@ -61,6 +61,11 @@ static const struct {
         N_("libvirt did not report the parameters of its migration"),
         N_("cancelled while libvirt reported the parameters of its "
            "migration") },
+    [LV_CALL_SAVE] = { N_("libvirt did not save the domain"),
+                       N_("cancelled while libvirt saved the domain") },
+    [LV_CALL_RESTORE] = {
+        N_("libvirt did not restore the domain"),
+        N_("cancelled while libvirt restored the domain, which may go on") },
 };
 
 static void

@@ -77,6 +77,7 @@ conn_set_limits(LvConn *conn, const MigtuneDriverOptions *options)
         if (strcmp(transport, conn_asking[i]) == 0)
             conn->first_timeout_ms = 0;
     }
+    conn->is_local = is_local;
     conn->needs_loop = !is_local ||
                        (path && g_str_has_prefix(path, ":///embed"));
 }
@@ -104,6 +105,7 @@ typedef struct {
     int keepalive_s;            /* 0: none */
     LvAuth auth;
     LvWatch *watch;             /* NULL: no events are wanted */
+    gboolean adopted;
     virConnectPtr conn;         /* the result */
     int callback;
 } LvOpen;
@@ -114,7 +116,7 @@ conn_open_clear(gpointer data)
     LvOpen *open = data;
 
     if (open->conn) {
-        lv_watch_detach(open->conn, open->callback);
+        lv_watch_detach(open->conn, open->callback, open->adopted);
         virConnectClose(open->conn);
     }
     if (open->watch)
@@ -171,6 +173,7 @@ conn_open_new(LvConn *conn)
 typedef struct {
     virConnectPtr conn;
     int callback;
+    gboolean adopted;
 } LvParting;
 
 static void
@@ -184,7 +187,7 @@ conn_parting_run(gpointer data, GError **error)
 {
     LvParting *parting = data;
 
-    lv_watch_detach(parting->conn, parting->callback);
+    lv_watch_detach(parting->conn, parting->callback, parting->adopted);
     virConnectClose(parting->conn);
 
     return TRUE;
@@ -192,12 +195,13 @@ conn_parting_run(gpointer data, GError **error)
 
 /* Closes @old, whose daemon may not answer. */
 static void
-conn_part(virConnectPtr old, int callback, gboolean wait)
+conn_part(const LvConn *conn, virConnectPtr old, int callback, gboolean wait)
 {
     LvParting *parting = g_atomic_rc_box_new0(LvParting);
 
     parting->conn = old;
     parting->callback = callback;
+    parting->adopted = conn->adopted;
     if (wait)
         lv_call(conn_parting_run, parting, conn_parting_unref,
                 LV_CALL_CLOSE, CONN_CLOSE_MS, NULL, NULL);
@@ -237,7 +241,7 @@ conn_connect(LvConn *conn, guint timeout_ms, GCancellable *cancellable,
     }
     g_cond_broadcast(&conn->cond);
     if (outdated)
-        conn_part(outdated, open->callback, FALSE);
+        conn_part(conn, outdated, open->callback, FALSE);
     conn_open_unref(open);
 }
 
@@ -284,7 +288,12 @@ lv_conn_get(LvConn *conn, GCancellable *cancellable, GError **error)
 
     g_mutex_lock(&conn->lock);
     while (!conn->conn && !failure) {
-        if (conn->connecting)
+        if (conn->adopted)
+            migtune_error_set(&failure, MIGTUNE_ERROR_DISCONNECTED,
+                              _("%s: the program's connection to libvirt is "
+                                "lost; only the program can open another one"),
+                              conn->uri);
+        else if (conn->connecting)
             conn_join(conn, cancellable, &failure);
         else
             conn_connect(conn, conn->connect_timeout_ms, cancellable,
@@ -333,13 +342,13 @@ lv_conn_lost(LvConn *conn, virConnectPtr old)
     }
     g_mutex_unlock(&conn->lock);
     if (is_ours)
-        conn_part(old, callback, FALSE);
+        conn_part(conn, old, callback, FALSE);
 }
 
-/* Closes the connection and ends its watch.  The next call that needs the
- * connection opens it again. */
+/* Ends the watch and closes the connection, unless @keep.  The next call that
+ * needs a closed connection opens it again. */
 static void
-conn_give_up(LvConn *conn)
+conn_give_up(LvConn *conn, gboolean keep)
 {
     virConnectPtr old;
     LvWatch *watch;
@@ -347,7 +356,11 @@ conn_give_up(LvConn *conn)
 
     g_mutex_lock(&conn->lock);
     watch = g_steal_pointer(&conn->watch);
-    old = g_steal_pointer(&conn->conn);
+    old = conn->conn;
+    if (keep && old)
+        virConnectRef(old);
+    else
+        conn->conn = NULL;
     callback = conn->callback;
     conn->callback = -1;
     conn->qemu_version = 0;
@@ -356,7 +369,7 @@ conn_give_up(LvConn *conn)
     if (watch)
         lv_watch_end(watch);
     if (old)
-        conn_part(old, callback, TRUE);
+        conn_part(conn, old, callback, TRUE);
 }
 
 static void
@@ -374,12 +387,49 @@ conn_closed(gpointer data, virConnectPtr closed)
     lv_conn_lost(data, closed);
 }
 
+/* The part of an attempt to connect that registers for events. */
+static gboolean
+conn_attach_run(gpointer data, GError **error)
+{
+    LvOpen *open = data;
+
+    return lv_watch_attach(open->watch, open->conn, &open->callback, error);
+}
+
+/* Registers the watch with the program's connection.  Call with the watch lock
+ * held. */
+static gboolean
+conn_attach_adopted(LvConn *conn, virConnectPtr ref, GError **error)
+{
+    LvOpen *open = g_atomic_rc_box_new0(LvOpen);
+    gboolean ok;
+
+    open->conn = ref;
+    open->callback = -1;
+    open->adopted = TRUE;
+    virConnectRef(ref);
+    open->watch = lv_watch_ref(conn->watch);
+    ok = lv_call(conn_attach_run, g_atomic_rc_box_acquire(open),
+                 conn_open_unref, LV_CALL_CONNECT, conn->command_timeout_ms,
+                 NULL, error);
+    if (ok) {
+        g_mutex_lock(&conn->lock);
+        conn->callback = open->callback;
+        g_mutex_unlock(&conn->lock);
+        open->callback = -1;
+    }
+    conn_open_unref(open);
+
+    return ok;
+}
+
 /* Starts to watch.  Call with the watch lock held. */
 static gboolean
 conn_watch_start(LvConn *conn, MigtuneDriverEventFunc func, gpointer user_data,
                  GError **error)
 {
-    const LvWatchOwner owner = { conn_reopen, conn_closed, conn };
+    const LvWatchOwner owner = { conn_reopen, conn_closed, conn,
+                                 conn->adopted };
     virConnectPtr ref;
 
     g_mutex_lock(&conn->lock);
@@ -387,8 +437,10 @@ conn_watch_start(LvConn *conn, MigtuneDriverEventFunc func, gpointer user_data,
     conn->watch = lv_watch_new(&owner, func, user_data);
     g_mutex_unlock(&conn->lock);
     ref = lv_conn_get(conn, NULL, error);
-    if (!ref) {
-        conn_give_up(conn);
+    if (!ref || (conn->adopted && !conn_attach_adopted(conn, ref, error))) {
+        if (ref)
+            virConnectClose(ref);
+        conn_give_up(conn, conn->adopted);
         return FALSE;
     }
     virConnectClose(ref);
@@ -411,7 +463,7 @@ lv_watch(gpointer data, MigtuneDriverEventFunc func, gpointer user_data,
     g_mutex_unlock(&conn->lock);
     /* The present connection may have been opened without an event loop. */
     if (watched || func)
-        conn_give_up(conn);
+        conn_give_up(conn, conn->adopted);
     if (func)
         ok = conn_watch_start(conn, func, user_data, error);
     g_mutex_unlock(&conn->watch_lock);
@@ -449,11 +501,9 @@ conn_domain_free(gpointer domain)
     ((options)->size >= G_STRUCT_OFFSET(MigtuneDriverOptions, member) + \
                             sizeof((options)->member))
 
-gpointer
-lv_open(const char *uri, const MigtuneDriverOptions *options,
-        GCancellable *cancellable, GError **error)
+static LvConn *
+conn_new(const char *uri, const MigtuneDriverOptions *options)
 {
-    static GOnce once = G_ONCE_INIT;
     LvConn *conn = g_new0(LvConn, 1);
 
     conn->uri = g_strdup(uri);
@@ -471,9 +521,20 @@ lv_open(const char *uri, const MigtuneDriverOptions *options,
     }
     if (CONN_HAS_OPTION(options, manages_libvirt))
         conn->manages_libvirt = options->manages_libvirt;
+    conn_set_limits(conn, options);
+
+    return conn;
+}
+
+gpointer
+lv_open(const char *uri, const MigtuneDriverOptions *options,
+        GCancellable *cancellable, GError **error)
+{
+    static GOnce once = G_ONCE_INIT;
+    LvConn *conn = conn_new(uri, options);
+
     if (conn->manages_libvirt)
         g_once(&once, conn_silence_process, NULL);
-    conn_set_limits(conn, options);
     g_mutex_lock(&conn->lock);
     conn_connect(conn, conn->first_timeout_ms, cancellable, error);
     g_mutex_unlock(&conn->lock);
@@ -485,12 +546,34 @@ lv_open(const char *uri, const MigtuneDriverOptions *options,
     return conn;
 }
 
+gpointer
+lv_adopt(gpointer native, char **ret_uri, const MigtuneDriverOptions *options,
+         GCancellable *cancellable, GError **error)
+{
+    char *uri = virConnectGetURI(native);
+    LvConn *conn;
+
+    if (!uri) {
+        lv_error_take(error, LV_TO_OPEN, _("cannot read the URI"));
+        return NULL;
+    }
+    conn = conn_new(uri, options);
+    conn->adopted = TRUE;
+    conn->conn = native;
+    virConnectRef(conn->conn);
+    *ret_uri = g_strdup(uri);
+    /* libvirt allocates with malloc(). */
+    free(uri);
+
+    return conn;
+}
+
 void
 lv_close(gpointer data)
 {
     LvConn *conn = data;
 
-    conn_give_up(conn);
+    conn_give_up(conn, FALSE);
     g_hash_table_unref(conn->found);
     g_clear_error(&conn->failure);
     g_cond_clear(&conn->cond);

@@ -320,6 +320,36 @@ lv_domain_open(gpointer data, const char *key, MigtuneDriverIdentity *identity,
     return domain;
 }
 
+gpointer
+lv_domain_adopt(gpointer data, gpointer native, char **ret_key,
+                MigtuneDriverIdentity *identity, GCancellable *cancellable,
+                GError **error)
+{
+    const char *name = virDomainGetName(native);
+    char uuid[VIR_UUID_STRING_BUFLEN] = "";
+    LvConn *conn = data;
+    LvDomain *domain;
+
+    if (!name || virDomainGetUUIDString(native, uuid) < 0 ||
+        !lv_conn_is_current(conn, native)) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          _("the domain belongs to another connection to "
+                            "libvirt than %s"), conn->uri);
+        return NULL;
+    }
+    /* The program's handle has the number of the start as of its lookup. */
+    domain = lv_domain_open(conn, name, identity, cancellable, error);
+    if (domain && strcmp(domain->uuid, uuid) != 0) {
+        lv_error_set_gone(error, name, _("another guest has its name now"));
+        lv_domain_close(domain);
+        return NULL;
+    }
+    if (domain)
+        *ret_key = g_strdup(name);
+
+    return domain;
+}
+
 gboolean
 lv_domain_identify(gpointer data, MigtuneDriverIdentity *identity,
                    GCancellable *cancellable, GError **error)

@@ -39,6 +39,10 @@ static const MigtuneDriver lv_driver = {
     .watch = lv_watch,
     .identify = lv_domain_identify,
     .look = lv_look,
+    .adopt = lv_adopt,
+    .domain_adopt = lv_domain_adopt,
+    .save = lv_save,
+    .restore = lv_restore,
     .features = MIGTUNE_DRIVER_READ_ONLY | MIGTUNE_DRIVER_NO_MONITOR |
                 MIGTUNE_DRIVER_LIBVIRT,
 };

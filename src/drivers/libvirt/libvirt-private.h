@@ -4,7 +4,7 @@
 /*
  * What the files of this driver share.  A file uses those above it in this
  * order: error, call, auth, loop, watch, conn, native, job, bare, batch,
- * domain, execute, metadata, takes.
+ * domain, execute, metadata, save, takes.
  */
 
 #include <libvirt/libvirt.h>
@@ -25,6 +25,8 @@ typedef struct {
     gboolean no_monitor;
     gboolean read_only;
     gboolean manages_libvirt;   /* sets up libvirt for the process */
+    gboolean adopted;           /* the program opened the connection */
+    gboolean is_local;          /* the daemon runs on this host */
     MigtuneAuthFunc auth;       /* NULL: passwords cannot be asked for */
     gpointer auth_data;
 
@@ -92,6 +94,8 @@ typedef enum {
     LV_CALL_METADATA_READ,
     LV_CALL_METADATA_WRITE,
     LV_CALL_TAKES,
+    LV_CALL_SAVE,
+    LV_CALL_RESTORE,
 } LvCallPurpose;
 
 /* FALSE with TIMEOUT or CANCELLED if the call was abandoned.  With 0 for
@@ -134,6 +138,9 @@ void lv_loop_start(void);
 /* conn.c */
 gpointer lv_open(const char *uri, const MigtuneDriverOptions *options,
                  GCancellable *cancellable, GError **error);
+gpointer lv_adopt(gpointer native, char **ret_uri,
+                  const MigtuneDriverOptions *options,
+                  GCancellable *cancellable, GError **error);
 void lv_close(gpointer conn);
 char **lv_list(gpointer conn, GCancellable *cancellable, GError **error);
 char **lv_list_inactive(gpointer conn, GCancellable *cancellable,
@@ -227,6 +234,9 @@ typedef struct {
 gpointer lv_domain_open(gpointer conn, const char *key,
                         MigtuneDriverIdentity *identity,
                         GCancellable *cancellable, GError **error);
+gpointer lv_domain_adopt(gpointer conn, gpointer native, char **ret_key,
+                         MigtuneDriverIdentity *identity,
+                         GCancellable *cancellable, GError **error);
 void lv_domain_close(gpointer domain);
 gboolean lv_domain_reconnect(gpointer domain, GCancellable *cancellable,
                              GError **error);
@@ -267,6 +277,12 @@ char *lv_remark(gpointer domain, const char *command, JsonObject *arguments);
 gboolean lv_takes(gpointer domain, guint flags, guint *ret_refused,
                   MigtuneDriverAsked *asked, guint n_asked,
                   GCancellable *cancellable, GError **error);
+
+/* save.c */
+gboolean lv_save(gpointer domain, const char *path, GCancellable *cancellable,
+                 GError **error);
+gboolean lv_restore(gpointer domain, const char *path,
+                    GCancellable *cancellable, GError **error);
 
 /* metadata.c */
 char *lv_kept_get(gpointer domain, MigtuneDriverKept which, GError **error);

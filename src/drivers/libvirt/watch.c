@@ -312,8 +312,9 @@ lv_watch_attach(LvWatch *watch, virConnectPtr conn, int *ret_callback,
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_mutex_unlock(&watch->lock);
 
-    lv_watch_ref(watch);
-    if (virConnectRegisterCloseCallback(conn, watch_take_close, watch,
+    if (!watch->owner.adopted &&
+        virConnectRegisterCloseCallback(conn, watch_take_close,
+                                        lv_watch_ref(watch),
                                         lv_watch_unref) < 0) {
         lv_watch_unref(watch);
         lv_error_take(error, LV_TO_QUERY, _("cannot watch the connection"));
@@ -326,7 +327,8 @@ lv_watch_attach(LvWatch *watch, virConnectPtr conn, int *ret_callback,
     if (*ret_callback < 0) {
         lv_watch_unref(watch);
         lv_error_take(error, LV_TO_QUERY, _("cannot watch the domains"));
-        virConnectUnregisterCloseCallback(conn, watch_take_close);
+        if (!watch->owner.adopted)
+            virConnectUnregisterCloseCallback(conn, watch_take_close);
         return FALSE;
     }
 
@@ -334,12 +336,13 @@ lv_watch_attach(LvWatch *watch, virConnectPtr conn, int *ret_callback,
 }
 
 void
-lv_watch_detach(virConnectPtr conn, int callback)
+lv_watch_detach(virConnectPtr conn, int callback, gboolean adopted)
 {
     if (callback < 0)
         return;
     virConnectDomainEventDeregisterAny(conn, callback);
-    virConnectUnregisterCloseCallback(conn, watch_take_close);
+    if (!adopted)
+        virConnectUnregisterCloseCallback(conn, watch_take_close);
 }
 
 void

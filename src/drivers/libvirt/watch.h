@@ -21,6 +21,8 @@ typedef struct {
     /* libvirt closed @conn, which is only compared. */
     void (*closed)(gpointer data, virConnectPtr conn);
     gpointer data;
+    /* The program opened the connection, which has one close callback. */
+    gboolean adopted;
 } LvWatchOwner;
 
 LvWatch *lv_watch_new(const LvWatchOwner *owner, MigtuneDriverEventFunc func,
@@ -38,7 +40,7 @@ gboolean lv_watch_attach(LvWatch *watch, virConnectPtr conn, int *ret_callback,
                          GError **error);
 
 /* Undoes lv_watch_attach(); nothing for -1. */
-void lv_watch_detach(virConnectPtr conn, int callback);
+void lv_watch_detach(virConnectPtr conn, int callback, gboolean adopted);
 
 /* Tells @watch that its connection is given up. */
 void lv_watch_set_lost(LvWatch *watch);
