@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Getting in: daemons that want to know who comes, sockets that are not for
- * everybody, connections that may only read, and a libvirt without a daemon.
+ * Access to a daemon: authentication, sockets without permission, read-only
+ * connections, and libvirt's embedded QEMU driver, which needs no daemon.
  */
 #include "config.h"
 
@@ -17,7 +17,7 @@
 
 #include "hosts.h"
 
-/* Somebody who may do nothing: nobody of Debian. */
+/* The user `nobody` of Debian, who has no permissions. */
 #define NOBODY "65534"
 
 static Host *alpha;
@@ -29,7 +29,7 @@ tool_path(void)
                             "migtune", NULL);
 }
 
-/* Runs a line of the shell with $M for the command and $U for the URI. */
+/* Runs a line of shell in which $M is the command and $U the URI. */
 static char *
 run_line(const char *uri, const char *line)
 {
@@ -49,7 +49,7 @@ run_line(const char *uri, const char *line)
         assert_has(text_, part);                             \
     } while (0)
 
-/* The socket is root's alone. */
+/* Only root may use the read-write socket. */
 static void
 test_no_permission(void)
 {
@@ -69,7 +69,8 @@ remove_guest(virDomainPtr domain)
     virDomainFree(domain);
 }
 
-/* What may only read has no monitor, and says what has. */
+/* A read-only connection has no monitor; error messages say what to use
+ * instead. */
 static void
 test_read_only(void)
 {
@@ -78,7 +79,8 @@ test_read_only(void)
     LINE_HAS("shown", "$M --readonly -c $U list --keys");
     LINE_HAS("300 ms",
              "$M --readonly -c $U migrate-getparameters shown downtime");
-    /* Over the socket for unprivileged users, but without --readonly. */
+    /* Uses the read-only socket of the daemon, without the option
+     * --readonly. */
     LINE_HAS("running", "$M -c $U-ro dominfo shown");
     LINE_HAS("connect without --readonly",
              "$M -c $U-ro migrate-getparameters shown");
@@ -93,7 +95,7 @@ test_read_only(void)
     LINE_HAS("read-only connections are not supported",
              "$M --readonly -c qmp:///run list");
     {
-        /* Who may not write can at least see. */
+        /* A user without write permission can use the read-only socket. */
         g_autofree char *uri = g_strdup_printf("%s-ro", alpha->uri);
         g_autofree char *text = run_line(
             uri, "setpriv --reuid=" NOBODY " --regid=" NOBODY
@@ -105,10 +107,10 @@ test_read_only(void)
     remove_guest(guest);
 }
 
-/* SASL, and libvirt where it uses that, do not free all. */
+/* SASL does not free all of its memory, nor does libvirt when it uses SASL. */
 #define NO_LEAKS "export ASAN_OPTIONS=detect_leaks=0; "
 
-/* A terminal at which fred takes @seconds to type @password. */
+/* Types the user name of fred at a terminal and, after @seconds, @password. */
 #define TYPED(seconds, password)                                         \
     "{ sleep 1; echo fred@alpha; sleep " seconds "; echo " password ";"  \
     "  sleep 1; } | script -qec \"$M -c '$U' -t 1 list\" /dev/null"
@@ -126,7 +128,7 @@ append(const char *path, const char *text)
     g_assert_no_error(error);
 }
 
-/* A daemon that asks for user and password. */
+/* The daemon asks for a user name and a password. */
 static void
 test_password(void)
 {
@@ -167,15 +169,17 @@ test_password(void)
     g_free(alpha->uri);
     alpha->uri = g_steal_pointer(&uri);
 
-    /* Nobody is there to be asked, and no line is taken for a password. */
+    /* Without a terminal the command does not ask, and does not read the
+     * lines of standard input as a password. */
     LINE_HAS("auth.conf",
              NO_LEAKS "printf 'fred\\nsecret\\n' | $M -c $U list --keys");
     LINE_HAS("exit 1", NO_LEAKS "$M -c $U list --keys </dev/null");
-    /* Somebody sits at a terminal, and takes longer than a daemon may. */
+    /* A user at a terminal may take longer than the time limit for the
+     * daemon. */
     LINE_HAS("Domain", NO_LEAKS TYPED("3", "secret"));
     LINE_HAS("give a user that the daemon knows",
              NO_LEAKS TYPED("1", "wrong"));
-    /* libvirt's own file. */
+    /* The password in libvirt's own authentication file is used. */
     append(auth, "[credentials-fred]\nauthname=fred@alpha\npassword=secret\n"
                  "[auth-libvirt-localhost]\ncredentials=fred\n");
     g_free(line);
@@ -195,7 +199,7 @@ test_password(void)
     host_revive(alpha);
 }
 
-/* libvirt's QEMU driver inside of the process. */
+/* Uses libvirt's QEMU driver inside the process: qemu:///embed. */
 static void
 test_embedded(void)
 {
@@ -211,7 +215,7 @@ test_embedded(void)
         "<devices><emulator>%s</emulator>"
         "<controller type='usb' model='none'/><memballoon model='none'/>"
         "</devices></domain>", qemu);
-    /* libvirt insists on a user, whom this machine may not have.  The guest ends
+    /* libvirt requires a user that this machine may lack.  The guest ends
      * with the namespace. */
     static const char line[] =
         "unshare --mount --pid --fork --kill-child --mount-proc sh -ec '"
@@ -254,7 +258,8 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/access/embedded", test_embedded);
 
     alpha = host_new("alpha", 1, NULL);
-    /* It is the sockets that say who may come. */
+    /* Every user can reach the sockets; only their own modes restrict
+     * access. */
     g_assert_cmpint(g_chmod(alpha->dir, 0711), ==, 0);
     status = g_test_run();
     host_free(alpha);

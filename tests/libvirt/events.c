@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Connections that stay open while guests of a real libvirt are stopped,
- * started anew and moved away, and while the daemon is restarted or hangs: no
- * other process of QEMU is ever taken for the one that was opened.
+ * started again or migrated, and while the daemon is restarted or hangs.  An
+ * opened domain is never taken for another QEMU process.
  */
 #include "config.h"
 
@@ -18,7 +18,7 @@
 
 #define EVENT_SECONDS 30
 
-/* A pause after which libvirt is asked again where nobody watches. */
+/* Without events, libvirt is asked for the state again after this time. */
 #define PAUSE_US (700 * G_TIME_SPAN_MILLISECOND)
 
 static Host *alpha;
@@ -150,7 +150,7 @@ remove_guest(virDomainPtr domain)
 }
 
 static void
-test_started_anew(void)
+test_restarted(void)
 {
     g_autoptr(GAsyncQueue) queue = g_async_queue_new_full(g_free);
     virDomainPtr guest = host_add_guest(alpha, "again", TRUE);
@@ -171,7 +171,7 @@ test_started_anew(void)
     assert_tunable(present, "downtime=66");
     assert_downtime(alpha, "again", "66");
 
-    /* No more events, and none of it is needed. */
+    /* Without events the change is still detected. */
     g_assert_true(migtune_conn_watch(conn, NULL, NULL, NULL));
     virDomainDestroy(guest);
     virDomainCreate(guest);
@@ -182,7 +182,8 @@ test_started_anew(void)
     remove_guest(guest);
 }
 
-/* A plan that is applied to another process than it was made for. */
+/* A plan is refused if the guest has another QEMU process than the one for
+ * which the plan was made. */
 static void
 test_stale_plan(void)
 {
@@ -210,9 +211,10 @@ test_stale_plan(void)
     remove_guest(guest);
 }
 
-/* Nobody watches and nothing is changed: it is noticed after a pause. */
+/* Without events and without a change by migtune, the restart of the guest
+ * is detected after a pause. */
 static void
-test_unwatched(void)
+test_without_events(void)
 {
     virDomainPtr guest = host_add_guest(alpha, "quiet", TRUE);
     g_autoptr(MigtuneConn) conn = open_conn(alpha, 0);
@@ -247,7 +249,7 @@ test_moved_away(void)
     g_autoptr(MigtuneDomain) there = NULL;
     virDomainPtr moved;
 
-    /* The floppy is where it was. */
+    /* Both hosts are on this machine, so the floppy image needs no copy. */
     moved = virDomainMigrate3(guest, beta->conn, NULL, 0,
                               VIR_MIGRATE_LIVE | VIR_MIGRATE_PERSIST_DEST);
     if (!moved)
@@ -263,7 +265,7 @@ test_moved_away(void)
     remove_guest(guest);
 }
 
-/* Kills the QEMU of a guest, without libvirt. */
+/* Kills the QEMU of a guest without telling libvirt. */
 static void
 kill_guest(const Host *host, const char *name)
 {
@@ -277,7 +279,7 @@ kill_guest(const Host *host, const char *name)
     assert_has(text, "killed");
 }
 
-/* A daemon that is started again is found again, and watched. */
+/* A connection reconnects to a restarted daemon and receives events again. */
 static void
 test_daemon_restarts(void)
 {
@@ -287,7 +289,7 @@ test_daemon_restarts(void)
     g_autoptr(MigtuneConn) conn = watch_conn(alpha, 0, queue);
     g_autoptr(MigtuneDomain) domain = open_domain(conn, "lasting");
     g_autoptr(MigtuneDomain) left = open_domain(conn, "leaving");
-    /* And one that nobody watches. */
+    /* A connection that does not receive events. */
     g_autoptr(MigtuneConn) plain = open_conn(alpha, 0);
     g_autoptr(MigtuneDomain) same = open_domain(plain, "lasting");
     g_autoptr(MigtuneDomain) ended = open_domain(plain, "leaving");
@@ -298,7 +300,7 @@ test_daemon_restarts(void)
     virDomainFree(other);
     host_kill_daemon(alpha);
     expect(queue, "- lost -");
-    /* One of them ends while nobody looks. */
+    /* The guest ends while no daemon runs. */
     kill_guest(alpha, "leaving");
     host_revive(alpha);
     expect(queue, "- regained -");
@@ -307,7 +309,8 @@ test_daemon_restarts(void)
     assert_gone(ended, "it was stopped");
     assert_tunable(domain, "downtime=44");
     {
-        /* What is kept outlives both: the daemon, and the process. */
+        /* Settings can be kept after a restart of the daemon, also for a
+         * guest whose process has ended. */
         g_autoptr(GError) error = NULL;
 
         keep_downtime(kept, "downtime=46", &error);
@@ -331,7 +334,8 @@ seconds_since(gint64 begin)
     return (g_get_monotonic_time() - begin) / 1e6;
 }
 
-/* A daemon that does not answer: an end in time, and words. */
+/* A daemon that does not answer: calls end at the time limit, with a clear
+ * message. */
 static void
 test_daemon_hangs(void)
 {
@@ -350,7 +354,7 @@ test_daemon_hangs(void)
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
     assert_has(error->message, "within 1000 ms");
     g_clear_error(&error);
-    /* It is not to be had anew, either. */
+    /* A new connection fails at the time limit, too. */
     keys = migtune_conn_list(conn, NULL, &error);
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
     assert_has(error->message, "did not connect within 1000 ms");
@@ -371,7 +375,7 @@ test_daemon_hangs(void)
     g_free(host_virsh(alpha, "undefine", "patient", NULL));
 }
 
-/* Nobody asks anything, and still it is noticed. */
+/* A hanging daemon is detected although no call is made. */
 static void
 test_keepalive(void)
 {
@@ -391,7 +395,7 @@ test_keepalive(void)
     expect(queue, "new started booted");
     remove_guest(guest);
 
-    /* And who does not wait for it can go. */
+    /* Closing the connection does not wait for the daemon. */
     host_hang_daemon(alpha);
     begin = g_get_monotonic_time();
     migtune_conn_unref(conn);
@@ -415,7 +419,7 @@ test_command(void)
     gsize length;
 
     g_assert_no_error(error);
-    /* When it says that it waits, it does. */
+    /* The command prints this line only when it receives events. */
     g_assert_true(g_input_stream_read_all(
         g_subprocess_get_stdout_pipe(process), head, sizeof(head), &length,
         NULL, &error));
@@ -446,9 +450,9 @@ main(int argc, char **argv)
     if (!hosts_can_be())
         return 0;
 
-    g_test_add_func("/libvirt/events/started-anew", test_started_anew);
+    g_test_add_func("/libvirt/events/restarted", test_restarted);
     g_test_add_func("/libvirt/events/stale-plan", test_stale_plan);
-    g_test_add_func("/libvirt/events/unwatched", test_unwatched);
+    g_test_add_func("/libvirt/events/without-events", test_without_events);
     g_test_add_func("/libvirt/events/moved-away", test_moved_away);
     g_test_add_func("/libvirt/events/daemon-restarts", test_daemon_restarts);
     g_test_add_func("/libvirt/events/daemon-hangs", test_daemon_hangs);

@@ -1,24 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# A host with a libvirt of its own, for tests: namespaces in which a daemon
-# finds directories, a name, a UUID, users and a network that are all its own,
-# and nothing of this machine's libvirt.  Needs root.
+# A host for tests, with its own libvirt daemon: namespaces in which the daemon
+# has its own directories, host name, UUID, users and network, and does not
+# touch the libvirt of this machine.  Needs root.
 #
 #     host.sh DIRECTORY alpha|beta ADDRESS [PID PEER-ADDRESS]
 #
 # The socket of the daemon is DIRECTORY/sock/libvirt-sock, its log
-# DIRECTORY/log/libvirtd.log.  ADDRESS (10.99.99.N) is the host's in a network
-# that it shares with the one whose host.sh has the process number PID.  While
-# DIRECTORY/stay-away is there, the daemon is killed; else it is started again.
-# While DIRECTORY/hang is there, it is stopped; DIRECTORY/hangs tells that it is.
-# All that runs on the host ends with this process.
+# DIRECTORY/log/libvirtd.log.  ADDRESS (10.99.99.N) is the address of the host
+# in the network that it shares with the host whose host.sh has the process
+# number PID.  While the file DIRECTORY/stay-away exists, the daemon is killed;
+# without the file it is started again.  While DIRECTORY/hang exists, the daemon
+# is stopped; DIRECTORY/hangs exists when this has happened.  All processes of
+# the host end with this process.
 set -eu
 self=$(readlink -f "$0")
 
 if [ "${1:-}" = --inside ]; then
     directory=$2
-    # A guest outlives its daemon, not the host.
+    # A guest keeps running without its daemon, but not without its host.
     daemon=
     hangs=
     while :; do
@@ -47,7 +48,7 @@ shift
 directory=$1 name=$2 address=$3 peer=${4:-} peer_address=${5:-}
 
 umask 022
-# In a chroot there is no mount at the root.
+# In a chroot the root is not a mount point.
 mount --make-rprivate / 2>/dev/null || :
 cd "$directory"
 mkdir -p etc/sasl2 sock lib cache log run guests
@@ -77,7 +78,7 @@ stdio_handler = "file"
 max_core = 0
 END
 cp /etc/passwd /etc/group .
-# The user that a daemon of Debian insists on.
+# Debian's libvirt daemon requires this user.
 for file in passwd group; do
     grep -q '^libvirt-qemu:' $file ||
         case $file in

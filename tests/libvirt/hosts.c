@@ -2,8 +2,8 @@
 /*
  * Hosts for the tests of this folder.
  *
- * A host ends with the process that holds it, and that one with the test; so
- * nothing is left behind but a directory.
+ * A host ends with its host.sh process, and that process ends with the test, so
+ * that only a directory is left.
  */
 #include "config.h"
 
@@ -24,7 +24,7 @@
 #define HOST_SECONDS 60
 #define GUEST_SECONDS 60
 
-/* Where daemons are. */
+/* Adds the directories that contain daemons. */
 static void
 hosts_widen_path(void)
 {
@@ -38,7 +38,8 @@ hosts_widen_path(void)
     }
 }
 
-/* In what the tests run, not in themselves: see kept.sh. */
+/* Disables the leak sanitizer in the programs that the tests start, but not
+ * in the tests themselves; kept.sh gives the reason. */
 static void
 hosts_ignore_leaks(void)
 {
@@ -49,7 +50,7 @@ hosts_ignore_leaks(void)
     g_setenv("ASAN_OPTIONS", options, TRUE);
 }
 
-/* What is missing for a host on this machine; NULL when nothing is. */
+/* What this machine lacks for a host; NULL if nothing is missing. */
 static const char *
 hosts_missing(void)
 {
@@ -230,12 +231,13 @@ host_wake_daemon(Host *host)
 }
 
 /*
- * A floppy whose first sector is a program: it adds one to the first byte of
- * every page from 64 KiB to 636 KiB, for ever, with a pause after each.
+ * A floppy whose first sector is a program.  It adds one to the first byte of
+ * every page from 64 KiB to 636 KiB, in an endless loop, with a pause after
+ * each page.
  *
- * Before each round it changes a bit of CR0, so that QEMU forgets what it has
- * translated: QEMU 7.2 with TCG notes a write to a page once only, as long as
- * it has the page's address at hand.
+ * Before each round it changes a bit of CR0, so that QEMU flushes its TLB: QEMU
+ * 7.2 with TCG marks a page as dirty only at the first write after the page was
+ * entered into the TLB.
  *
  *     0   cli
  *     1   mov eax, cr0
@@ -338,7 +340,7 @@ hosts_run(const char *const *words)
                   : g_steal_pointer(&out);
 }
 
-/* With the words of @wrapper, such as valgrind's, in front. */
+/* Runs a command, with the words of @wrapper (such as valgrind's) before it. */
 static char *
 host_run_listed(const char *wrapper, const char *first, const char *uri,
                 va_list args)
@@ -354,7 +356,7 @@ host_run_listed(const char *wrapper, const char *first, const char *uri,
     g_ptr_array_add(words, (char *)first);
     g_ptr_array_add(words, (char *)"-c");
     g_ptr_array_add(words, (char *)uri);
-    /* What is wrapped takes its time. */
+    /* A wrapper such as valgrind makes the command slow. */
     if (wrapper && *wrapper) {
         g_ptr_array_add(words, (char *)"--timeout");
         g_ptr_array_add(words, (char *)"60");

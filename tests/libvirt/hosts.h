@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Hosts with a libvirt of their own, in namespaces: see host.sh.  Guests are
- * real QEMUs with TCG that write to 143 pages of their memory for ever.
+ * Hosts that each have their own libvirt daemon, in namespaces: see host.sh.
+ * Guests are real QEMUs with TCG that write to 143 pages of their memory in an
+ * endless loop.
  */
 
 #include <glib.h>
@@ -19,34 +20,35 @@ typedef struct {
     virConnectPtr conn;
 } Host;
 
-/* Once, after g_test_init().  FALSE when something is missing for a host on
- * this machine: the program is skipped, and says why. */
+/* Call it once, after g_test_init().  Returns FALSE if this machine lacks
+ * something for a host; then the test program is skipped and prints the
+ * reason. */
 gboolean hosts_can_be(void);
 
-/* For a child that is to end with this process. */
+/* For child processes that must end when this process ends. */
 void hosts_child_setup(gpointer data);
 
-/* Starts a host, in a network with @peer unless that is NULL; what fails ends
- * the program. */
+/* Starts a host.  If @peer is not NULL, both hosts are in one network.  A
+ * failure ends the program. */
 Host *host_new(const char *name, guint nth, const Host *peer);
 void host_free(Host *host);
 
-/* Kills the daemon, while its guests run on, and starts it again. */
+/* Kills the daemon without its guests; host_revive() starts it again. */
 void host_kill_daemon(Host *host);
 void host_revive(Host *host);
 
-/* Stops the daemon in its tracks, and lets it go on. */
+/* Stops the daemon with SIGSTOP; host_wake_daemon() continues it. */
 void host_hang_daemon(Host *host);
 void host_wake_daemon(Host *host);
 
-/* Defines a guest, and starts it if it is to @run. */
+/* Defines a guest; starts it if @run. */
 virDomainPtr host_add_guest(Host *host, const char *name, gboolean run);
 
 /* Waits until the guest writes to its memory. */
 void host_wait_busy(Host *host, const char *name);
 
-/* What a command prints, both streams, after "exit STATUS" if that is not 0;
- * for g_free(). */
+/* Returns the output of a command (stdout and stderr), after "exit STATUS"
+ * if the status is not 0.  Free with g_free(). */
 char *host_virsh(const Host *host, ...) G_GNUC_NULL_TERMINATED;
 char *host_migtune(const Host *host, ...) G_GNUC_NULL_TERMINATED;
 char *hosts_run(const char *const *words);

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The commands of docs/howto-libvirt.rst, run in order between two hosts: what
-# the text shows of their output is what they print.
+# Runs the commands of docs/howto-libvirt.rst in order, between two hosts, and
+# compares their output with the output in the text.
 #     howto.sh SOURCE-ROOT BUILD-ROOT
 #
-# In the text a command is a line "    alpha$ COMMAND" or "    beta$ COMMAND";
-# what follows up to an empty line is its output, of which blanks do not count.
-# A line "..." stands for any others.  Where it is the libvirt or the QEMU that
-# decides, the text shows no output.
+# In the text a command is a line "    alpha$ COMMAND" or "    beta$ COMMAND".
+# The lines up to the next empty line are its output; differences in white space
+# are ignored.  "..." stands for any text.  Where the output depends on the
+# release of libvirt or QEMU, the text shows none.
 set -eu
 source=$1 build=$2
 
@@ -36,7 +36,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
     XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
-# As in kept.sh.
+# kept.sh gives the reason.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 mkdir "$scratch/home" "$scratch/alpha" "$scratch/beta" "$scratch/bin"
 printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/bin/migtune"
@@ -78,7 +78,7 @@ END
 virsh -q -c "$(uri_of alpha)" define "$scratch/web1.xml" >/dev/null
 virsh -q -c "$(uri_of alpha)" start web1 >/dev/null
 
-# HOST COMMAND: as somebody types it there.
+# Runs COMMAND of the text on HOST.
 run() {
     uri=$(uri_of "$1")
     command=$(printf '%s\n' "$2" |
@@ -88,12 +88,12 @@ run() {
         sed "s|'\{0,1\}$(uri_of beta)'\{0,1\}|qemu+ssh://beta/system|g"
 }
 
-# Without what only makes it readable: blanks, and a line that goes on.
+# Removes what is only layout: repeated white space and line continuations.
 plain() {
     tr -s ' \n' '  ' | sed 's/\\ //g; s/^ //; s/ $//'
 }
 
-# Whether $scratch/found is what the text shows, with "..." for any text.
+# Whether the output in $scratch/found matches $scratch/shown.
 is_shown() {
     [ -s "$scratch/shown" ] || return 0
     pattern=$(plain <"$scratch/shown" |
@@ -101,7 +101,7 @@ is_shown() {
     plain <"$scratch/found" | grep -q "^$pattern\$"
 }
 
-# Each command with what is shown below it: a file of its own.
+# Writes each command and its output to a file of its own.
 awk -v dir="$scratch" '
     /^    (alpha|beta)\$ / { n++; inside = 1
         file = dir "/step-" sprintf("%03d", n) }
@@ -113,7 +113,7 @@ set -- "$scratch"/step-*
 echo "1..$#"
 for step; do
     count=$((count + 1))
-    # A command that goes on in the next line ends in a backslash.
+    # A trailing backslash continues the command in the next line.
     sed -n '1{:a;/\\$/{N;s/\\\n *//;ba};p;q}' "$step" >"$scratch/line"
     sed '1{:a;/\\$/{N;ba};d}' "$step" >"$scratch/shown"
     line=$(cat "$scratch/line")

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Kept settings of guests of a real libvirt: in the metadata, beside that of
-# others; over a restart of the guest; by the hook; by two at once.
+# Kept settings of guests of a real libvirt: stored in the metadata beside the
+# metadata of other programs, kept when the guest restarts, brought into force
+# by the hook, and changed by two commands at the same time.
 #     kept.sh SOURCE-ROOT BUILD-ROOT
 set -eu
 source=$1 build=$2
@@ -20,7 +21,7 @@ unshare --mount --net --uts true 2>/dev/null ||
 scratch=$(mktemp -d)
 host=
 cleanup() {
-    # unshare lets SIGTERM pass by while it waits.
+    # unshare ignores SIGTERM while it waits.
     [ -z "$host" ] || kill -KILL "$host" 2>/dev/null || :
     wait 2>/dev/null || :
     rm -rf "$scratch"
@@ -31,17 +32,17 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
     XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
-# The leak sanitizer is off, all else of the sanitizers is on: in one run of
-# some hundreds it crashes at the end of the process ("Tracer caught signal 11")
-# or takes what libcrypto keeps for a thread that still lives for lost.  A
-# crash cannot be named in a list of suppressions.  tools/test-libvirts.sh looks
-# for leaks in these very commands with valgrind, by MIGTUNE_TEST_WRAPPER.
+# Only the leak sanitizer is disabled.  In about one run of some hundreds it
+# crashes at the end of the process ("Tracer caught signal 11") or reports
+# memory that libcrypto keeps for a running thread; a crash cannot be listed as
+# a suppression.  tools/test-libvirts.sh looks for leaks in the same commands
+# with valgrind, with the variable MIGTUNE_TEST_WRAPPER.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 mkdir "$scratch/home" "$scratch/host"
 uri="qemu+unix:///system?socket=$scratch/host/sock/libvirt-sock"
 rounds=${MIGTUNE_TEST_ROUNDS:-20}
 
-# valgrind takes its time.
+# valgrind makes the command slow.
 # shellcheck disable=SC2086 # a list of words
 migtune() {
     "$build/run" ${MIGTUNE_TEST_WRAPPER:-} "$build/tools/migtune" \
@@ -51,11 +52,11 @@ virsh() { command virsh -q -c "$uri" "$@"; }
 metadata() {
     virsh metadata web1 "http://migtune.org/schemas/domain/1.0" "$@" 2>&1
 }
-# What others have with the guest, as it is dumped.
+# Prints the metadata of another program in the definition of the guest.
 foreign() { virsh dumpxml --inactive web1 | sed -n '/<x:y/,/<\/x:y>/p'; }
 asked() { virsh qemu-monitor-command web1 "{\"execute\":\"$1\"}"; }
 
-# The hook, as migtune(1) says, before the daemon looks for it.
+# Installs the hook as migtune(1) describes, before the daemon looks for it.
 mkdir -p "$scratch/host/etc/hooks"
 cat >"$scratch/host/etc/hooks/qemu" <<END
 #!/bin/sh
@@ -99,7 +100,7 @@ count=0
 # Run a function as one case.
 try() {
     count=$((count + 1))
-    # Within "if" the shell would go on behind what fails.
+    # With the function as condition of "if", "set -e" would have no effect.
     set +e
     (
         set -ex
@@ -121,12 +122,12 @@ says() {
     cat "$scratch/said"
     return $said_status
 }
-# 99: valgrind's.
+# valgrind exits with status 99 if it has found an error.
 refuses() {
     if says "$@"; then return 1; fi
     [ $said_status -ne 99 ]
 }
-# LINE-PATTERN: in what was said last
+# LINE-PATTERN: whether the last output has a matching line.
 said() { grep -Eq "$1" "$scratch/said"; }
 others_are_as_before() { foreign | cmp - "$scratch/foreign"; }
 
@@ -221,15 +222,15 @@ reset_all() {
     says reset web1 --live --config --defaults
     said '^downtime +300 ms .* 300 ms +in-force'
     asked query-migrate-parameters | grep -F '"downtime-limit":300'
-    # Releases of virsh put it differently that there is none.
+    # Releases of virsh report missing metadata in different ways.
     metadata --config >"$scratch/now" || :
     ! grep -F settings "$scratch/now" || return 1
     others_are_as_before
 }
 
-# Of a capability nothing is left that says it was once set.
+# After a reset of a capability nothing shows that it was once set.
 reset_capability() {
-    # valgrind has seen these commands by now.
+    # The other cases run these commands with valgrind.
     unset MIGTUNE_TEST_WRAPPER
     says migrate-setparameters web1 xbzrle=on
     says migrate-getparameters web1 xbzrle compression
@@ -253,8 +254,8 @@ reset_capability() {
     says reset web1 --defaults
 }
 
-# A guest without a definition has nothing that it could be kept with; but what
-# is set by hand is noted with it as with others.
+# A transient guest has no definition in which settings could be kept.  Settings
+# that are made by hand are noted in its metadata, as for other guests.
 transient() {
     sed 's/web1/passing/; /<uuid>/d' "$scratch/web1.xml" >"$scratch/passing.xml"
     virsh create "$scratch/passing.xml"
@@ -273,7 +274,7 @@ transient() {
     virsh destroy passing
 }
 
-# A definition that is removed while a command uses it.
+# The definition of a guest is removed while a command uses the guest.
 undefined() {
     sed 's/web1/leaving/; /<uuid>/d' "$scratch/web1.xml" >"$scratch/leaving.xml"
     virsh define "$scratch/leaving.xml"
@@ -298,10 +299,11 @@ undefined() {
     said "libvirt has no domain with the name, UUID or number 'leaving'"
 }
 
-# The daemon has a change or has it not; the next one finds the guest free.
+# If a command is killed, all of its change is in the metadata or none of it,
+# and the next command can change the guest.
 killed() {
     says migrate-setparameters web1 --config downtime=20 bandwidth=20
-    # Who is killed tells valgrind nothing.
+    # valgrind reports nothing about a killed process.
     unset MIGTUNE_TEST_WRAPPER
     for pause in 0.01 0.02 0.03 0.04 0.05 0.06 0.07 0.08; do
         migtune migrate-setparameters web1 --config downtime=21 bandwidth=21 &
@@ -321,7 +323,7 @@ killed() {
     metadata --config --remove
 }
 
-# Two at once, which keep another parameter each.
+# Two commands at the same time, each keeping another parameter.
 two_at_once() {
     virsh destroy web1
     round=0
@@ -343,15 +345,15 @@ two_at_once() {
 
 echo 1..13
 try 'a guest that is shut off keeps settings' shut_off
-try 'they are brought into force when it runs' started
-try 'virsh agrees' virsh_agrees
-try 'what is set by hand is noted with the guest that runs' set_by_hand
-try 'a restart loses what was in force and not what is kept' restarted
-try 'the hook brings it into force' by_the_hook
-try 'nonsense is reported with its line and not changed' edited_into_nonsense
-try 'reset forgets it' reset_all
-try 'reset takes a capability back' reset_capability
-try 'a transient guest keeps nothing, and it is said' transient
-try 'a definition goes meanwhile' undefined
+try 'apply-config brings them into force in a running guest' started
+try 'virsh reports the same values' virsh_agrees
+try 'a setting made by hand is noted in the metadata of a running guest' set_by_hand
+try 'a restart of the guest loses values in force, not kept settings' restarted
+try 'the hook brings kept settings into force' by_the_hook
+try 'damaged kept settings are reported with their line and not changed' edited_into_nonsense
+try 'reset removes the kept settings' reset_all
+try 'reset switches a capability off again' reset_capability
+try 'keeping settings of a transient guest is refused with the reason' transient
+try 'a definition is removed while a command uses it' undefined
 try 'a command is killed in the middle' killed
-try 'two at once lose nothing' two_at_once
+try 'two commands at the same time lose nothing' two_at_once

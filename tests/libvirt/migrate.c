@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A guest that runs is moved from one libvirt to another by
- * virDomainMigrate3(), with nothing but what the wishes were lowered to; what
- * libvirt tells of the finished job shows the method at work.  The command
- * lines of virsh that are said to do the same are run, too, and held to the
- * same.
+ * A running guest is migrated from one libvirt to another by
+ * virDomainMigrate3() with only the flags and typed parameters that its
+ * settings were lowered to.  The statistics that libvirt reports of the
+ * finished job prove that the requested method was used.  The equivalent virsh
+ * commands are run, too, and must have the same effect.
  */
 #include "config.h"
 
@@ -24,11 +24,12 @@
 static Host *alpha;
 static Host *beta;
 
-/* A migration on its way, in a thread of its own. */
+/* A migration that runs in its own thread. */
 typedef struct {
     virDomainPtr domain;
     virConnectPtr to;
-    char **commands;            /* of virsh, in place of what follows */
+    char **commands;            /* virsh commands; used instead of params and
+                                 * flags */
     virTypedParameterPtr params;
     int n_params;
     unsigned int flags;
@@ -38,7 +39,7 @@ typedef struct {
     char *error;
 } Move;
 
-/* As somebody types them, with the connection put in. */
+/* Runs the printed virsh commands, with the connection URI inserted. */
 static void
 move_by_virsh(Move *move)
 {
@@ -71,7 +72,7 @@ move_run_virsh(gpointer data)
     return NULL;
 }
 
-/* Over a connection of its own, so that others can be used meanwhile. */
+/* Uses its own connection, so that the caller can use the others meanwhile. */
 static gpointer
 move_run(gpointer data)
 {
@@ -90,7 +91,7 @@ move_run(gpointer data)
     return NULL;
 }
 
-/* A number that libvirt tells of the job; -1 when it does not. */
+/* A number of libvirt's job statistics; -1 if libvirt does not report it. */
 static gint64
 job_number(virDomainPtr domain, const char *name, unsigned int flags)
 {
@@ -112,7 +113,7 @@ job_number(virDomainPtr domain, const char *name, unsigned int flags)
     return result;
 }
 
-/* Connections of the migration itself that the host has open. */
+/* Counts the established TCP connections of the migration. */
 static guint
 count_connections(const Host *host)
 {
@@ -134,26 +135,28 @@ count_connections(const Host *host)
     return n;
 }
 
-/* What was seen of a migration while it ran. */
+/* What was observed while the migration ran. */
 typedef struct {
     guint n_connections;
-    gint64 throttle;            /* the highest */
+    gint64 throttle;            /* percent; the highest value seen */
     gint64 iteration;
     gint64 compressed;          /* pages, by XBZRLE */
-    gboolean postcopy;          /* the guest ran on the other side already */
+    gboolean postcopy;          /* the guest ran on the destination */
 } Seen;
 
 typedef struct {
     const char *name;
     const char *wishes[8];
-    /* Whether enough was seen, so that it may end; NULL: it ends by itself. */
+    /* Whether enough was observed, so that the test ends the migration;
+     * NULL: it ends by itself. */
     gboolean (*enough)(const Seen *seen);
-    gboolean postcopy;          /* it is to end by post-copy */
-    /* What libvirt tells afterwards, and what was seen, show the method. */
+    gboolean postcopy;          /* end it by a switch to post-copy */
+    /* Proves by libvirt's final statistics and by the observations that the
+     * requested method was used. */
     void (*proof)(virDomainPtr moved, const Seen *seen);
-    const char *not_before;     /* libvirt's release; else it is refused */
-    const char *gone_with;      /* the message where this QEMU has it not */
-    gboolean virsh;             /* its command lines are run, too */
+    const char *not_before;     /* libvirt release; older ones must refuse */
+    const char *gone_with;      /* the error if this QEMU has removed it */
+    gboolean virsh;             /* also test its virsh commands */
 } Case;
 
 static gboolean
@@ -196,7 +199,7 @@ completed(virDomainPtr moved, const char *name)
 static void
 proof_plain(virDomainPtr moved, const Seen *seen)
 {
-    /* Every busy page once in every pass. */
+    /* Each of the 143 busy pages is sent once in every pass. */
     g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_MEMORY_NORMAL), >, 2 * 143);
     g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_COMPRESSION_PAGES), <=, 0);
     g_assert_cmpuint(seen->n_connections, ==, 1);
@@ -210,7 +213,7 @@ proof_xbzrle(virDomainPtr moved, const Seen *seen)
     g_assert_cmpint(completed(moved, VIR_DOMAIN_JOB_COMPRESSION_PAGES), >, 0);
 }
 
-/* Pages that threads have compressed are no normal ones. */
+/* Pages that were compressed by threads do not count as normal pages. */
 static void
 proof_mt(virDomainPtr moved, const Seen *seen)
 {
@@ -221,7 +224,7 @@ proof_mt(virDomainPtr moved, const Seen *seen)
 static void
 proof_parallel(virDomainPtr moved, const Seen *seen)
 {
-    /* Four, and the one of everything that is no RAM. */
+    /* Four multifd channels and the main channel. */
     g_assert_cmpuint(seen->n_connections, ==, 5);
 }
 
@@ -239,7 +242,7 @@ static void
 proof_throttle(virDomainPtr moved, const Seen *seen)
 {
     g_assert_cmpint(seen->throttle, >=, 50);
-    /* 30 at first, and 20 more each time. */
+    /* The throttle starts at 30 and rises in steps of 20. */
     g_assert_cmpint(seen->throttle % 20, ==, 10);
 }
 
@@ -274,7 +277,8 @@ static const Case cases[] = {
     { "auto-converge", { "auto_converge=on", "auto_converge.initial=30",
                          "auto_converge.increment=20", SLOW, NULL },
       enough_throttle, FALSE, proof_throttle },
-    /* The limit is set over the monitor, just before. */
+    /* libvirt does not know this limit: it is set through QEMU's monitor
+     * just before the migration. */
     { "auto-converge-limited", { "auto_converge=on",
                                  "auto_converge.initial=30",
                                  "auto_converge.increment=10",
@@ -284,7 +288,7 @@ static const Case cases[] = {
       enough_passes, TRUE, proof_postcopy },
 };
 
-/* Watches the move, has it end when enough was seen. */
+/* Observes the migration, and lets it end once enough was observed. */
 static void
 watch(const Case *c, Move *move, Seen *seen)
 {
@@ -374,7 +378,7 @@ move_by(const Case *c, gboolean virsh)
     g_assert_no_error(error);
 
     if (!migtune_lowering_check(lowering, &error)) {
-        /* Before anything is sent, and for no other reason. */
+        /* Refused before anything is sent, and only for the expected reason. */
         g_test_message("refused: %s", error->message);
         if (c->gone_with)
             g_assert_nonnull(strstr(error->message, c->gone_with));
@@ -402,7 +406,7 @@ move_by(const Case *c, gboolean virsh)
                       "mover", NULL);
     g_test_message("%s", info);
     if (c->postcopy) {
-        /* Here it is the source that remembers. */
+        /* After post-copy, the source has the statistics. */
         g_autofree char *source = host_virsh(alpha, "domjobinfo",
                                              "--completed", "mover", NULL);
 
@@ -452,9 +456,9 @@ get_metadata(virDomainPtr domain, const char *name)
     } while (0)
 
 /*
- * What was set by hand goes along with the guest, beside what belongs to
- * others; what libvirt does to it is explained, and it can be brought into
- * force again.
+ * Settings that were made by hand migrate with the guest, in its metadata
+ * beside the metadata of other programs.  On the destination migtune shows
+ * which of them libvirt has changed, and can bring them into force again.
  */
 static void
 test_kept(void)
@@ -490,7 +494,7 @@ test_kept(void)
     g_test_message("%s", undone);
     assert_has(undone, "libvirt switches it on only during a migration that "
                        "asks for it");
-    /* What is made of it has the same reason. */
+    /* `compression` is composed of `xbzrle` and has the same reason. */
     composed = SHOW(beta, "compression");
     g_test_message("%s", composed);
     assert_has(composed,

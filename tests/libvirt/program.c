@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The library in a program that uses libvirt itself: it runs no event loop of
- * the program, replaces no handler, and never blocks what can be cancelled.
+ * The library in a program that uses libvirt itself: the library does not run
+ * the program's event loop, does not replace its handlers, and never blocks in
+ * a call that can be cancelled.
  */
 #include "config.h"
 
@@ -20,10 +21,11 @@
 
 static Host *alpha;
 
-/* Callbacks in the thread that runs the loop, and in others. */
+/* Counts callbacks in the thread that runs the event loop, and in other
+ * threads. */
 typedef struct {
     GThread *owner;
-    gint n_right;               /* atomic, both */
+    gint n_right;               /* atomic, as is n_foreign */
     gint n_foreign;
 } Calls;
 
@@ -69,8 +71,8 @@ run_libvirt(void)
     virEventRunDefaultImpl();
 }
 
-/* Opens connections and watches them while the program's loop is not run, is
- * run by GLib's functions, and is run by libvirt's. */
+/* Opens and watches connections while the program's event loop is not run,
+ * is run by GLib, and is run by libvirt. */
 static void
 test_no_callback_in_a_foreign_thread(void)
 {
@@ -147,8 +149,8 @@ on_close(virConnectPtr conn, int reason, void *data)
 {
 }
 
-/* The program's own connection and domain: the library uses them, changes
- * nothing that belongs to the program, and gives its references back. */
+/* The library uses the program's own connection and domain, changes nothing
+ * that belongs to the program, and releases its references. */
 static void
 test_the_programs_own_handles(void)
 {
@@ -179,7 +181,7 @@ test_the_programs_own_handles(void)
     g_assert_cmpint(virDomainMigrateGetMaxDowntime(mine, &downtime, 0), ==, 0);
     g_assert_cmpuint(downtime, ==, 77);
 
-    /* The program's loop carries the events. */
+    /* The events arrive through the program's event loop. */
     migtune_conn_watch(conn, on_event, &n_events, &error);
     g_assert_no_error(error);
     virDomainDestroy(guest);
@@ -190,10 +192,11 @@ test_the_programs_own_handles(void)
     g_clear_error(&error);
     g_assert_true(migtune_conn_watch(conn, NULL, NULL, NULL));
 
-    /* The close callback is still the program's. */
+    /* The program's close callback is still registered. */
     g_assert_cmpint(virConnectUnregisterCloseCallback(own, on_close), ==, 0);
 
-    /* A lost connection is the program's to open again. */
+    /* If the program's connection is lost, the program has to open it again;
+     * the library does not. */
     host_kill_daemon(alpha);
     g_strfreev(migtune_conn_list(conn, NULL, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
@@ -224,7 +227,8 @@ test_the_error_handler_stays(void)
     virSetErrorFunc(&n_called, on_error);
     conn = migtune_conn_open(alpha->uri, 0, 0, NULL, NULL);
     g_assert_nonnull(conn);
-    /* An error on the library's connection is not the program's. */
+    /* An error on the library's connection is not reported to the program's
+     * error handler. */
     g_assert_null(migtune_conn_lookup(conn, "no-such-guest", NULL, NULL));
     g_assert_cmpuint(n_called, ==, 0);
     g_assert_null(virConnectOpen("bogus:///system"));
@@ -293,10 +297,10 @@ seconds_since(gint64 begin_us)
     return (g_get_monotonic_time() - begin_us) / (double)G_USEC_PER_SEC;
 }
 
-/* The watch of a lost connection opens it again, and the daemon accepts the
+/* The watch of a lost connection reconnects to a daemon that accepts the
  * connection but never answers. */
 static void
-test_a_hanging_connect_blocks_nobody(void)
+test_a_hanging_connect_can_be_cancelled(void)
 {
     g_autofree char *path = g_build_filename(alpha->dir, "link", NULL);
     g_autofree char *real = g_build_filename(alpha->dir, "sock",
@@ -323,7 +327,7 @@ test_a_hanging_connect_blocks_nobody(void)
     g_assert_true(g_socket_bind(silent, address, TRUE, NULL));
     g_assert_true(g_socket_listen(silent, NULL));
     host_kill_daemon(alpha);
-    /* The loss is an event of the connection. */
+    /* The loss of the connection is reported as an event. */
     while (g_atomic_int_get(&n_events) == 0)
         run_libvirt();
 
@@ -353,7 +357,8 @@ main(int argc, char **argv)
     if (!hosts_can_be())
         return 0;
 
-    /* As every client of libvirt: it writes to sockets that may be closed. */
+    /* Every client of libvirt needs this, because it writes to sockets that
+     * may be closed. */
     signal(SIGPIPE, SIG_IGN);
     virEventRegisterDefaultImpl();
     g_test_add_func("/libvirt/program/no-callback-in-a-foreign-thread",
@@ -364,8 +369,8 @@ main(int argc, char **argv)
                     test_the_error_handler_stays);
     g_test_add_func("/libvirt/program/watching-from-several-threads",
                     test_watching_from_several_threads);
-    g_test_add_func("/libvirt/program/a-hanging-connect-blocks-nobody",
-                    test_a_hanging_connect_blocks_nobody);
+    g_test_add_func("/libvirt/program/a-hanging-connect-can-be-cancelled",
+                    test_a_hanging_connect_can_be_cancelled);
 
     alpha = host_new("alpha", 1, NULL);
     status = g_test_run();

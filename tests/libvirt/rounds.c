@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The proxy of rounds.h: one client at a time, in a thread.
+ * The proxy of rounds.h: serves one client at a time, in a thread.
  */
 #include "config.h"
 
@@ -13,7 +13,7 @@
 
 #include "rounds.h"
 
-/* Longer than the other side takes for all that is asked at once. */
+/* Longer than the server needs for all requests that are sent together. */
 #define ROUNDS_HOLD_US (200 * G_TIME_SPAN_MILLISECOND)
 #define ROUNDS_LOOK_MS 20
 
@@ -40,7 +40,7 @@ rounds_socket(const char *path, struct sockaddr_un *ret_address)
     return fd;
 }
 
-/* Passes on what is there; FALSE at the end. */
+/* Forwards the available data; FALSE at the end of the stream. */
 static gboolean
 rounds_pass(int from, int to)
 {
@@ -66,7 +66,7 @@ rounds_is_readable(int fd, int timeout_ms)
     return poll(&wanted, 1, timeout_ms) > 0;
 }
 
-/* Everything that has come for the client by now. */
+/* Forwards all data that the server has sent so far. */
 static gboolean
 rounds_deliver(Rounds *rounds, int server, int client)
 {
@@ -84,7 +84,7 @@ rounds_serve(Rounds *rounds, int client)
 {
     struct sockaddr_un address;
     int server = rounds_socket(rounds->to, &address);
-    gint64 due = 0;             /* 0: nothing is held back */
+    gint64 due = 0;             /* when to forward answers; 0: none waits */
     gboolean open = TRUE;
 
     g_assert_cmpint(connect(server, (struct sockaddr *)&address,

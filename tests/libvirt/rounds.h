@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Counting how often a client of a socket waits: a proxy that holds every
- * answer back for a while, so that what is asked meanwhile is answered along
- * with it, however quick the other side is.
+ * Counts the round trips of a client: a proxy holds every answer back for a
+ * short time, so that the answers to requests that were sent together arrive
+ * together, however fast the server is.
  */
 
 #include <glib.h>
@@ -13,10 +13,10 @@ G_BEGIN_DECLS
 
 typedef struct _Rounds Rounds;
 
-/* Listens at the path @at for who is to reach the path @to. */
+/* Listens at the path @at and forwards to the socket at the path @to. */
 Rounds *rounds_new(const char *at, const char *to);
 
-/* Deliveries to clients since the last time that it was asked. */
+/* The number of round trips since the last call. */
 guint rounds_take(Rounds *rounds);
 
 void rounds_free(Rounds *rounds);

@@ -20,7 +20,7 @@ unshare --mount --net --uts true 2>/dev/null ||
 scratch=$(mktemp -d)
 host=
 cleanup() {
-    # unshare does not pass SIGTERM on while it waits.
+    # unshare ignores SIGTERM while it waits.
     [ -z "$host" ] || kill -KILL "$host" 2>/dev/null || :
     wait 2>/dev/null || :
     rm -rf "$scratch"
@@ -31,7 +31,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
     XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
-# As in kept.sh.
+# kept.sh gives the reason.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 mkdir "$scratch/home" "$scratch/host"
 uri="qemu+unix:///system?socket=$scratch/host/sock/libvirt-sock"
@@ -121,7 +121,7 @@ running() {
     state_is 'shut off'
     migtune image-verify "$scratch/a.mts"
     migtune image-info "$scratch/a.mts" | grep -Ei 'format +libvirt-zstd'
-    # Nothing else is left behind.
+    # No temporary files are left behind.
     [ "$(echo "$scratch"/a.mts*)" = "$scratch/a.mts" ]
     migtune restore "$scratch/a.mts" web1
     state_is running
@@ -149,7 +149,7 @@ virsh_restores() {
     is_as_before
 }
 
-# FORMAT: an image of virsh is read, verified, converted and restored.
+# FORMAT: an image that virsh saved is read, verified, converted and restored.
 format() {
     migtune image-info "$1" | grep -Ei "format +(libvirt-)?$2"
     migtune image-verify "$1"
@@ -161,7 +161,7 @@ format() {
     is_as_before
 }
 
-# By the daemon's configuration, which all releases have.
+# The daemon's configuration selects the format; all releases support this.
 by_configuration() {
     for name in raw gzip xz; do
         command -v $name >/dev/null || [ $name = raw ] || continue
@@ -178,7 +178,7 @@ by_configuration() {
         start_paused
         virsh save web1 "$scratch/$name.img"
         format "$scratch/$name.img" $name
-        # migtune's own save begins with this format, too.
+        # A save by migtune starts with this format, too.
         start_paused
         migtune save web1 "$scratch/$name.mts"
         migtune restore "$scratch/$name.mts" web1
@@ -186,7 +186,7 @@ by_configuration() {
     done
 }
 
-# By the option of newer releases.
+# An option of newer releases selects the format.
 by_option() {
     virsh help save | grep -F -e --image-format || return 77
     for name in zstd sparse; do
@@ -229,9 +229,9 @@ refusals() {
 
 echo 1..7
 try 'a running guest is saved and runs again' running
-try 'its RAM is the same' same_ram
+try 'a restored guest has the same RAM' same_ram
 try 'virsh restores what migtune saved' virsh_restores
 try 'formats that the configuration selects' by_configuration
 try 'formats that an option selects' by_option
 try 'a save file becomes a sparse image' to_sparse
-try 'what cannot be done is refused, and the guest is as before' refusals
+try 'impossible requests are refused and leave the guest unchanged' refusals

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A lowering asks the libvirt of the guest what its migration call takes, and
- * nothing happens by that but a line in the daemon's log.
+ * Lowering a plan asks the guest's libvirt which flags and typed parameters its
+ * migration call supports.  The only trace of this is a line in the daemon's
+ * log.
  */
 #include "config.h"
 
@@ -46,14 +47,15 @@ judge_of(JsonNode *document)
                                          "judged-by");
 }
 
-/* What a daemon refuses when it is given it, and nothing else, is found. */
+/* Whether the daemon supports the parameter @name: the call always fails, and
+ * its error names a parameter that is not supported. */
 static gboolean
 daemon_has(virDomainPtr domain, const char *name)
 {
     virTypedParameter param = { .type = VIR_TYPED_PARAM_INT };
     g_autofree char *refused = g_strdup_printf("'%s'", name);
 
-    /* It does not run: nothing can become of it. */
+    /* The guest is not running, so the call cannot start a migration. */
     g_assert_cmpint(virDomainIsActive(domain), ==, 0);
     g_strlcpy(param.field, name, sizeof(param.field));
     g_assert_cmpint(virDomainMigrateToURI3(domain, "qemu://a.invalid/system",
@@ -63,7 +65,7 @@ daemon_has(virDomainPtr domain, const char *name)
     return strstr(virGetLastErrorMessage(), refused) == NULL;
 }
 
-/* Almost every typed parameter and flag that a lowering may give. */
+/* A lowering that uses almost every typed parameter and flag. */
 static void
 test_everything(void)
 {
@@ -116,7 +118,7 @@ test_everything(void)
     virDomainFree(domain);
 }
 
-/* All that can be seen of a guest: what libvirt and QEMU tell of it. */
+/* Everything that libvirt and QEMU report of a guest. */
 static char *
 snapshot(const char *name)
 {
@@ -183,7 +185,7 @@ test_nothing_happens(void)
     after = snapshot("calm");
     g_assert_cmpstr(after, ==, before);
 
-    /* The watcher does see what happens. */
+    /* The watcher does receive events. */
     virDomainSuspend(domain);
     g_usleep(300 * 1000);
     events = watch_events(watcher);
@@ -199,7 +201,7 @@ test_nothing_happens(void)
     virDomainFree(domain);
 }
 
-/* A connection that may only read cannot ask, and it is said. */
+/* A read-only connection cannot ask the daemon, and the output says so. */
 static void
 test_read_only(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading and changing the tuning of guests of a real libvirt, with the
- * command as a person uses it: what virsh reports agrees each time.
+ * Reads and changes the migration settings of guests of a real libvirt with the
+ * command, and compares them with what virsh reports.
  */
 #include "config.h"
 
@@ -16,13 +16,14 @@
 
 #define N_CROWD 100
 
-/* What a guest of libvirt may take more than one whose monitor is at hand: to
- * find it, and to see what is kept with it. */
+/* The round trips that a libvirt guest may need in addition to those of a
+ * QMP socket: to find the guest, and to read its kept settings. */
 #define MAX_MORE_ROUNDS 2
 
 static Host *alpha;
 
-/* What migtune prints has, and what virsh prints is. */
+/* MIGTUNE_HAS: the output of migtune contains @part.  VIRSH_IS: the output
+ * of virsh equals @expected. */
 #define MIGTUNE_HAS(part, ...)                                         \
     do {                                                               \
         g_autofree char *text_ = host_migtune(alpha, __VA_ARGS__, NULL); \
@@ -56,7 +57,7 @@ test_set_and_get(void)
     MIGTUNE_HAS("3 in-force", "migrate-setparameters", "--all",
                 "downtime=450", "bandwidth=64MiB/s",
                 "compression.xbzrle.cache=128MiB", "bandwidth.postcopy=7");
-    /* virsh agrees, because it was told through libvirt. */
+    /* These settings were made by libvirt's functions, so virsh shows them. */
     VIRSH_IS("450", "migrate-getmaxdowntime", "one");
     VIRSH_IS("64", "migrate-getspeed", "one");
     VIRSH_IS("7", "migrate-getspeed", "one", "--postcopy");
@@ -65,13 +66,14 @@ test_set_and_get(void)
               QUERY);
     MIGTUNE_HAS("450 ms", "migrate-getparameters", "one", "downtime");
 
-    /* And the other way round. */
+    /* migtune shows what virsh has set. */
     g_free(host_virsh(alpha, "migrate-setmaxdowntime", "one", "222", NULL));
     g_free(host_virsh(alpha, "migrate-setspeed", "one", "33", NULL));
     MIGTUNE_HAS("222 ms", "migrate-getparameters", "one", "downtime");
     MIGTUNE_HAS("33 MiB/s", "migrate-getparameters", "one", "bandwidth");
 
-    /* What libvirt has no words for goes to the monitor. */
+    /* Settings that libvirt has no function for are made through the
+     * monitor. */
     MIGTUNE_HAS("512 KiB/s", "migrate-setparameters", "one",
                 "bandwidth=512KiB/s", "auto_converge.max=77",
                 "downtime=100");
@@ -83,7 +85,8 @@ test_set_and_get(void)
 
     MIGTUNE_HAS("in-force", "reset", "one");
     VIRSH_IS("222", "migrate-getmaxdowntime", "one");
-    /* libvirt needs the events, which it switches on at the start. */
+    /* libvirt switches events on when it starts a guest and needs them, so a
+     * reset keeps them on. */
     MIGTUNE_HAS("in-force", "reset", "one", "--defaults");
     MIGTUNE_HAS("on", "migrate-getparameters", "one", "events");
     MIGTUNE_HAS("libvirt needs the events", "migrate-setparameters", "one",
@@ -98,7 +101,7 @@ test_set_and_get(void)
     virDomainFree(domain);
 }
 
-/* Whether libvirt says that somebody has used the monitor. */
+/* Whether libvirt reports the guest as tainted by use of its monitor. */
 static gboolean
 is_tainted_by_us(virDomainPtr domain)
 {
@@ -118,7 +121,7 @@ is_tainted_by_us(virDomainPtr domain)
     return tainted;
 }
 
-/* Which commands use QEMU's monitor, and so taint the guest. */
+/* Which commands use QEMU's monitor and therefore taint the guest. */
 static void
 test_looking_does_not_taint(void)
 {
@@ -153,7 +156,7 @@ test_looking_does_not_taint(void)
         g_assert_cmpint(is_tainted_by_us(domain), ==, cases[i].taints);
         if (!cases[i].taints)
             continue;
-        /* A new process is not tainted. */
+        /* A restarted guest is not tainted. */
         virDomainDestroy(domain);
         g_assert_cmpint(virDomainCreate(domain), ==, 0);
     }
@@ -162,7 +165,8 @@ test_looking_does_not_taint(void)
     virDomainFree(domain);
 }
 
-/* Nothing but libvirt's functions, and nothing said of what those cannot see. */
+/* With --no-monitor only libvirt's functions are used, and settings that
+ * they cannot read or change are refused without a claim about this QEMU. */
 static void
 test_no_monitor(void)
 {
@@ -188,7 +192,8 @@ test_no_monitor(void)
     VIRSH_IS("321", "migrate-getmaxdowntime", "chaste");
     g_assert_false(is_tainted_by_us(domain));
 
-    /* What was found out so is not kept for those who may use it. */
+    /* The result of a probe with --no-monitor is not cached: a command
+     * without this option still supports xbzrle. */
     MIGTUNE_HAS("in-force", "migrate-setparameters", "chaste", "xbzrle=on");
     g_assert_true(is_tainted_by_us(domain));
 
@@ -213,7 +218,7 @@ test_lookups(void)
                 "nobody");
     MIGTUNE_HAS("exit 1", "dominfo", "9999");
 
-    /* One that does not run. */
+    /* A guest that is not running. */
     virDomainDestroy(domain);
     MIGTUNE_HAS("shut off", "dominfo", "seek");
     MIGTUNE_HAS("shut off", "list", "--all");
@@ -229,7 +234,7 @@ test_lookups(void)
     virDomainFree(domain);
 }
 
-/* The daemon is restarted, the guest runs on: an open shell goes on, too. */
+/* The daemon is restarted while the guest and an open shell keep running. */
 static void
 test_restart(void)
 {
@@ -264,7 +269,7 @@ test_restart(void)
         while (!g_file_test(asked, G_FILE_TEST_EXISTS))
             g_usleep(20000);
         host_kill_daemon(alpha);
-        /* Nobody is there now, and that is said. */
+        /* The daemon is not running, and the error says so. */
         MIGTUNE_HAS("the daemon does not run", "list");
         MIGTUNE_HAS("exit 1", "list");
         host_revive(alpha);
@@ -278,7 +283,7 @@ test_restart(void)
         g_assert_nonnull(second);
         assert_has(second + 1, "700 ms");
         assert_has(text, "lasting");
-        /* It is the same process, so what was before is still known. */
+        /* The QEMU process is the same, so reset knows the earlier value. */
         assert_has(text, "300 ms");
         assert_lacks(text, "error");
     }
@@ -322,7 +327,7 @@ test_bad_input(void)
     run_has("qemu+tcp://127.0.0.1:1/system", "list", NULL,
             "the daemon does not run");
     run_has("nonsense:///", "list", NULL, "there is no driver");
-    /* That is libvirt's to do. */
+    /* Only libvirt may migrate its guests. */
     MIGTUNE_HAS("virsh migrate", "migrate", "plain", "tcp:127.0.0.1:1");
 
     virDomainDestroy(domain);
@@ -330,7 +335,7 @@ test_bad_input(void)
     virDomainFree(domain);
 }
 
-/* How often a command waits for an answer, by way of @rounds. */
+/* Counts the round trips of a command that connects through @rounds. */
 static guint
 count_rounds(Rounds *rounds, const char *uri, const char *command,
              const char *word)
@@ -347,7 +352,7 @@ count_rounds(Rounds *rounds, const char *uri, const char *command,
     return rounds_take(rounds);
 }
 
-/* A guest of nobody's, with a monitor at @path. */
+/* Starts a QEMU without libvirt, with a monitor at @path. */
 static GSubprocess *
 start_bare_guest(const char *path)
 {
@@ -390,9 +395,9 @@ count_rounds_of_qmp(void)
     return n;
 }
 
-/* A round trip is what costs over a network. */
+/* Over a network the round trips decide how long a command takes. */
 static void
-test_rounds(void)
+test_round_trips(void)
 {
     virDomainPtr domain = host_add_guest(alpha, "thrifty", TRUE);
     g_autofree char *socket = g_build_filename(alpha->dir, "sock",
@@ -405,9 +410,10 @@ test_rounds(void)
     guint open;
     guint get;
 
-    /* The first one probes. */
+    /* The first command probes this QEMU; the following ones use the cached
+     * result. */
     count_rounds(rounds, uri, "migrate-getparameters", "thrifty");
-    /* What libvirt's client library does to connect and to close. */
+    /* The round trips of libvirt's client library to connect and to close. */
     open = count_rounds(rounds, uri, "list", "--keys") - 1;
     /* On a busy machine answers to requests that were sent together can arrive
      * too far apart to be counted as one round trip. */
@@ -427,11 +433,10 @@ test_rounds(void)
     virDomainFree(domain);
 }
 
-/* Many guests: each small, and paused so that they take no processor time.
- * How long it takes with a hundred of them is measured by
- * tools/bench/libvirt.sh. */
+/* Many guests, which are small and paused so that they use no processor
+ * time. tools/bench/libvirt.sh measures the time with a hundred guests. */
 static void
-test_crowd(void)
+test_many_guests(void)
 {
     guint n = g_test_slow() ? N_CROWD : 6;
     g_autofree char *text = NULL;
@@ -477,8 +482,8 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/lookups", test_lookups);
     g_test_add_func("/libvirt/bad-input", test_bad_input);
     g_test_add_func("/libvirt/restart", test_restart);
-    g_test_add_func("/libvirt/rounds", test_rounds);
-    g_test_add_func("/libvirt/crowd", test_crowd);
+    g_test_add_func("/libvirt/round-trips", test_round_trips);
+    g_test_add_func("/libvirt/many-guests", test_many_guests);
 
     alpha = host_new("alpha", 1, NULL);
     status = g_test_run();
