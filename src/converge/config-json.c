@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The settings of a policy as JSON, with the names that its program gives them.
+ * The settings of a policy as JSON, with the member names of the program that
+ * the policy comes from.
  */
 #include "config.h"
 

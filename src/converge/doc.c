@@ -44,7 +44,7 @@ doc_free_item(gpointer data)
     mt_doc_free(data);
 }
 
-/* Raises what libyaml says about the text. */
+/* Raises an error with libyaml's description of the problem. */
 static void
 doc_syntax(DocParser *self)
 {
@@ -93,7 +93,7 @@ doc_key(DocParser *self, yaml_event_t *event, const MtDoc *map)
     return g_steal_pointer(&key);
 }
 
-/* The entries of @doc, a list or a map, up to its end. */
+/* Reads the entries of @doc, a list or a map, up to its end. */
 static gboolean
 doc_fill(DocParser *self, MtDoc *doc, guint depth)
 {

@@ -67,7 +67,7 @@ typedef enum {
     MT_FIELD_UNUSED,        /* known; an info finding says it is not used */
 } MtFieldType;
 
-/* A member of a map; @min and @max bound numbers and include the bounds. */
+/* A member of a map; numbers must be from @min to @max. */
 typedef struct {
     const char *name;
     MtFieldType type;
@@ -83,7 +83,8 @@ typedef struct {
 void mt_doc_read(const MtDocReader *reader, const MtDoc *doc,
                  const MtField *fields, guint n_fields, gpointer base);
 
-/* Whether @doc is of @kind; if not, an error finding that names @what. */
+/* Checks that @doc is of @kind; otherwise adds an error finding that names
+ * @what. */
 gboolean mt_doc_expect(const MtDocReader *reader, const MtDoc *doc,
                        MtDocKind kind, const char *what);
 

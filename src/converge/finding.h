@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What is wrong or remarkable in a file that was read: configurations of other
- * programs, scenarios and traces.  Each finding has a stable code, the file and
- * the line.
+ * Findings about a file that was read, such as a configuration of another
+ * program, a scenario or a trace: errors, and other facts that the user should
+ * know.  Each finding has a stable code, the file and the line.
  */
 
 #include <json-glib/json-glib.h>
@@ -12,8 +12,8 @@
 G_BEGIN_DECLS
 
 typedef enum {
-    MT_FINDING_INFO,        /* what was taken */
-    MT_FINDING_WARNING,     /* what was not taken, and known traps */
+    MT_FINDING_INFO,        /* a setting that was imported */
+    MT_FINDING_WARNING,     /* a setting that was ignored, or a known trap */
     MT_FINDING_ERROR,       /* the file cannot be used */
 } MtSeverity;
 
@@ -30,7 +30,7 @@ typedef struct MtFindings MtFindings;
 MtFindings *mt_findings_new(void);
 void mt_findings_free(MtFindings *findings);
 
-/* After some hundred findings further ones are only counted. */
+/* Only some hundred findings are stored; further ones are only counted. */
 void mt_findings_add(MtFindings *findings, MtSeverity severity,
                      const char *code, const char *file, guint line,
                      const char *format, ...) G_GNUC_PRINTF(6, 7);
@@ -38,7 +38,7 @@ void mt_findings_add(MtFindings *findings, MtSeverity severity,
 guint mt_findings_n(const MtFindings *findings);
 const MtFinding *mt_findings_get(const MtFindings *findings, guint i);
 
-/* FALSE with the first finding that is an error. */
+/* Returns FALSE with the first error finding, if there is one. */
 gboolean mt_findings_check(const MtFindings *findings, GError **error);
 
 /* An array of objects with "severity", "code", "file", "line" and "text". */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the importers share: selections, and INI files with line numbers.
+ * Shared by the importers: selections, and INI files with line numbers.
  *
- * GLib's parser reads the files.  It does not tell lines, so that the line of a
- * key is looked for in the text when a finding needs it.
+ * GLib's parser reads the files.  It does not report line numbers, so the text
+ * is searched for the line of a key when a finding needs it.
  */
 #include "config.h"
 
@@ -28,7 +28,7 @@ mt_import_selected(const MtImport *import, const char *key)
     return NULL;
 }
 
-/* Whether @line is "[section]", with what may follow. */
+/* Whether @line is "[section]", possibly followed by other text. */
 static gboolean
 ini_is_section(const char *line, const char *section)
 {

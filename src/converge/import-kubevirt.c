@@ -21,7 +21,7 @@
 #define GATE_STALL "MigrationStallDetection"
 #define GATE_TUNING "MigrationDowntimeTuning"
 
-/* What the objects say in addition to the settings of the policy. */
+/* The members of the objects that are read; not all belong to the policy. */
 typedef struct {
     MtKubevirtConfig policy;
     const MtDoc *disruption;    /* allowWorkloadDisruption */
@@ -31,13 +31,13 @@ typedef struct {
     const MtDoc *stall;
     const MtDoc *compression;
     const MtDoc *experimental;
-    const MtDoc *elsewhere;     /* known, and read in another way */
+    const MtDoc *elsewhere;     /* members that other code reads */
 } KubevirtText;
 
 #define TEXT(member) G_STRUCT_OFFSET(KubevirtText, member)
 #define POLICY(member) G_STRUCT_OFFSET(KubevirtText, policy.member)
 
-/* Both of the cluster and of a MigrationPolicy. */
+/* Members of both the cluster's settings and a MigrationPolicy. */
 #define COMMON_FIELDS                                                       \
     { "completionTimeoutPerGiB", MT_FIELD_INT, POLICY(completion_s_per_gb), \
       0, 100000000 },                                                       \
@@ -107,7 +107,7 @@ typedef struct {
     guint best_vm, best_namespace;
     const char *best_name;
     guint n_policies;
-    gboolean cluster;           /* there was an object of kind KubeVirt */
+    gboolean cluster;           /* the file has an object of kind KubeVirt */
     gboolean gate_stall, gate_tuning;
 } KubevirtImport;
 
@@ -174,7 +174,7 @@ kubevirt_is_true(KubevirtImport *self, const MtDoc *doc, const char *name)
     const MtField field = { name, MT_FIELD_BOOL, 0 };
     MtDoc map = { .kind = MT_DOC_MAP, .line = doc->line };
 
-    /* One member of that name, to read it as any other field. */
+    /* Makes a map with only this member, which mt_doc_read() can read. */
     map.keys = g_ptr_array_new();
     map.items = g_ptr_array_new();
     g_ptr_array_add(map.keys, (gpointer)name);
@@ -185,7 +185,8 @@ kubevirt_is_true(KubevirtImport *self, const MtDoc *doc, const char *name)
     return value;
 }
 
-/* The layer of one object: what it does not say stays as it is. */
+/* Reads the settings of one object; members that it does not have keep their
+ * values. */
 static void
 kubevirt_apply(KubevirtImport *self, const MtDoc *doc, const MtField *fields,
                guint n_fields, gboolean policy)
@@ -197,7 +198,8 @@ kubevirt_apply(KubevirtImport *self, const MtDoc *doc, const MtField *fields,
     if (text->postcopy) {
         text->policy.allow_postcopy =
             kubevirt_is_true(self, text->postcopy, "allowPostCopy");
-        /* allowWorkloadDisruption follows it unless it is given. */
+        /* The default of allowWorkloadDisruption is the value of
+         * allowPostCopy. */
         if (policy || !text->disruption)
             text->policy.allow_disruption = text->policy.allow_postcopy;
     }
@@ -220,7 +222,7 @@ kubevirt_apply(KubevirtImport *self, const MtDoc *doc, const MtField *fields,
         kubevirt_read_stall(self, text->stall);
 }
 
-/* How many labels of @selector the caller has given; -1 if one differs. */
+/* The number of labels of @selector that the guest has; -1 if one differs. */
 static int
 kubevirt_match(const MtImport *import, const MtDoc *selector,
                const char *prefix)
@@ -276,7 +278,8 @@ kubevirt_consider(KubevirtImport *self, const MtDoc *object)
         return;
     }
 
-    /* The selector of guests is skipped for a guest without labels. */
+    /* The selector of guests is ignored if no labels of the guest were
+     * given. */
     if (kubevirt_has_labels(self->import))
         vm = kubevirt_match(self->import,
                             mt_doc_get(selectors,
@@ -369,7 +372,8 @@ kubevirt_find(const KubevirtImport *self, MtSeverity severity,
                     self->import->file, doc ? doc->line : 0, "%s", text);
 }
 
-/* Chooses between the monitor and the stall detector, and tells the traps. */
+/* Chooses between the monitor and the stall detector, and reports known
+ * traps. */
 static void
 kubevirt_finish(KubevirtImport *self)
 {

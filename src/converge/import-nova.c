@@ -2,8 +2,8 @@
 /*
  * The policy of Nova from nova.conf.
  *
- * Only keys that begin with live_migration_ are looked at in the section
- * [libvirt]: the file has hundreds of others.
+ * Only the keys of the section [libvirt] that begin with live_migration_ are
+ * read: the section has hundreds of other keys.
  */
 #include "config.h"
 

@@ -2,8 +2,8 @@
 /*
  * The policy of Proxmox VE from a VM configuration or datacenter.cfg.
  *
- * A VM configuration has lines "key: value", and then a section for each
- * snapshot, which holds the configuration of that time and is not looked at.
+ * A VM configuration has lines "key: value", followed by a section for each
+ * snapshot.  These sections contain older configurations and are not read.
  */
 #include "config.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Policies of oVirt: the engine's option MigrationPolicies or one policy of it,
- * the schedule that VDSM is given, and vdsm.conf for hosts that are given none.
+ * Policies of oVirt: the option MigrationPolicies of oVirt's engine or one
+ * policy of it, a schedule as VDSM receives it, and vdsm.conf for hosts that
+ * receive no schedule.
  */
 #include "config.h"
 
@@ -11,7 +12,7 @@
 #include "converge/import.h"
 #include "util/i18n.h"
 
-/* Where the items of a schedule go. */
+/* Where the items of a schedule are added. */
 typedef struct {
     const MtDocReader reader;
     const MtImport *import;
@@ -100,7 +101,7 @@ vdsm_read_action(VdsmImport *self, const MtDoc *doc, MtVdsmItem *item)
     return FALSE;
 }
 
-/* Adds to @items; FALSE if there are too many. */
+/* Adds @item to @items; FALSE if there are too many. */
 static gboolean
 vdsm_add_item(VdsmImport *self, const MtDoc *doc, MtVdsmItem *items, guint *n,
               const MtVdsmItem *item)
@@ -163,7 +164,7 @@ vdsm_read_limited(VdsmImport *self, const MtDoc *list, const char *name,
     }
 }
 
-/* What VDSM's monitor makes of the schedule. */
+/* Reports what VDSM's monitor does with unusual schedules. */
 static void
 vdsm_check(VdsmImport *self, const MtDoc *doc)
 {
@@ -201,7 +202,7 @@ vdsm_check(VdsmImport *self, const MtDoc *doc)
                       "while the first pass goes on"), 10);
 }
 
-/* A policy of the engine. */
+/* Reads a policy of oVirt's engine. */
 static void
 vdsm_read_policy(VdsmImport *self, const MtDoc *policy)
 {
@@ -245,7 +246,7 @@ vdsm_is(const MtDoc *policy, const char *name)
             g_ascii_strcasecmp(uuid->text, name) == 0);
 }
 
-/* The policy that the caller selects of the engine's list. */
+/* The policy of the engine's list that the caller has selected. */
 static const MtDoc *
 vdsm_select(VdsmImport *self, const MtDoc *list)
 {

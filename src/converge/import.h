@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * Policies from the configuration of other programs.
+ * Imports policies from the configurations of other programs.
  *
- * The format is recognised by the content.  An import says in its findings what
- * it took, what it did not take, and what is a known trap; a wrong type, a
- * value out of bounds or an impossible schedule is an error finding with the
- * line.  One format is one file import-NAME.c and one line in import.c.
+ * The format is detected from the content.  The findings of an import list the
+ * settings that were used, the settings that were ignored, and known traps.  A
+ * wrong type, a value out of bounds or an impossible schedule is an error
+ * finding with the line.  Each format has a file import-NAME.c and one line in
+ * import.c.
  */
 
 #include "converge/doc.h"
@@ -29,7 +30,7 @@ typedef struct {
 /* Fills in import->config.  FALSE if there is an error finding. */
 gboolean mt_import(const MtImport *import);
 
-/* The value of "KEY=" in import->select; NULL if it is not there. */
+/* The value of "KEY=VALUE" in import->select; NULL if there is none. */
 const char *mt_import_selected(const MtImport *import, const char *key);
 
 void mt_import_nova(const MtImport *import);
@@ -56,12 +57,12 @@ typedef struct {
 /* NULL with an error finding if the text is not an INI file. */
 GKeyFile *mt_ini_parse(const MtImport *import);
 
-/* Reads the keys of a table into the structure @base; returns how many there
- * were. */
+/* Reads the keys of a table into the structure @base; returns the number of
+ * keys that were found. */
 guint mt_ini_read(const MtImport *import, GKeyFile *file, const MtIniKey *keys,
                   guint n_keys, gpointer base);
 
-/* The line of a key; 0 if it is not there. */
+/* The line of a key; 0 if the key is not found. */
 guint mt_ini_line(const MtImport *import, const char *section,
                   const char *key);
 

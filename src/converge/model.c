@@ -8,7 +8,8 @@
 
 #include "converge/model.h"
 
-/* Growth that is taken for proportional to the time. */
+/* Growth of at least this share of the proportional one counts as
+ * proportional. */
 #define FIT_LINEAR 0.999
 
 #define BISECTIONS 200
@@ -58,8 +59,8 @@ mt_model_fit(MtModel *model, double t1, double u1, double t2, double u2)
         return;
     }
 
-    /* For W from u2 to infinity, U(t2) by the rate that U(t1) gives rises from
-     * u2 or less to the proportional value. */
+    /* For W from u2 to infinity: the U(t2) of the model through U(t1) rises
+     * with W, from at most u2 to the value of proportional growth. */
     while (high * (1 - pow(1 - u1 / high, t2 / t1)) < u2)
         high *= 2;
     for (guint i = 0; i < BISECTIONS && low < high; i++) {
@@ -89,8 +90,9 @@ mt_model_floor(const MtModel *model, double bandwidth)
         MtModel finite = { 0 };
         double left = bandwidth;
 
-        /* A part without bound that by itself exceeds the bandwidth has no
-         * floor; else it takes its share of the bandwidth. */
+        /* If the parts without a bound need more than the bandwidth, there
+         * is no floor; otherwise the other parts have the rest of the
+         * bandwidth. */
         for (guint i = 0; i < model->n_parts; i++) {
             if (isinf(model->parts[i].bytes))
                 left -= model->parts[i].rate;

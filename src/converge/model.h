@@ -32,9 +32,9 @@ typedef struct {
     MtModelPart parts[MT_MODEL_PARTS];
 } MtModel;
 
-/* Bytes that one part with @done different bytes written already has after
- * @seconds more.  @share: of the guest's processor time that it may use, 0 to
- * 1. */
+/* Returns how many different bytes of a part are written after @seconds
+ * more, if @done bytes are written now.  @share: the share of the processor
+ * time that the guest may use, 0 to 1. */
 double mt_model_part_written(const MtModelPart *part, double done,
                              double seconds, double share);
 
@@ -42,9 +42,10 @@ double mt_model_part_written(const MtModelPart *part, double done,
 double mt_model_written(const MtModel *model, double seconds);
 
 /*
- * The one-part model with U(@t1) = @u1 and U(@t2) = @u2; @t1 < @t2, all greater
- * than 0.  If the bytes grow in proportion to the time, W is infinite.  If they
- * do not grow, W is @u2 and the rate is the least that can be: W / @t1.
+ * Fits a model with one part to U(@t1) = @u1 and U(@t2) = @u2; @t1 < @t2, all
+ * greater than 0.  If the growth is proportional to the time, W is infinite.
+ * If there is no growth, W is @u2 and the rate is the lowest possible one, W /
+ * @t1.
  */
 void mt_model_fit(MtModel *model, double t1, double u1, double t2, double u2);
 
@@ -53,18 +54,20 @@ void mt_model_fit(MtModel *model, double t1, double u1, double t2, double u2);
 double mt_model_floor(const MtModel *model, double bandwidth);
 
 /*
- * The amount of dirty RAM, followed continuously: while the guest writes and
- * the link sends, what remains tends to a balance of W (1 - B / r), at which
- * as many clean bytes are written as dirty ones are sent.  QEMU syncs its
- * dirty log as soon as what remains fits into the downtime, so that is the
- * least that it can reach: less than the floor of whole passes.
+ * The dirty RAM as a continuous function of time.  While the guest writes and
+ * the link sends, the remaining data approaches a balance of W (1 - B / r), at
+ * which clean bytes become dirty as fast as dirty ones are sent.  QEMU syncs
+ * its dirty log as soon as the remaining data fits into the downtime, so the
+ * balance is the least that it can reach.  It is less than the floor of whole
+ * passes.
  */
 
 /* The balance in bytes; 0 if the link is faster than the guest, INFINITY if
- * what remains grows without end.  For a model of one part. */
+ * the remaining data grows without end.  For a model with one part. */
 double mt_model_balance(const MtModel *model, double bandwidth);
 
-/* What remains @seconds after it was @remaining.  For a model of one part. */
+/* The remaining data @seconds after it was @remaining bytes.  For a model
+ * with one part. */
 double mt_model_remaining(const MtModel *model, double remaining,
                           double bandwidth, double seconds);
 
@@ -80,9 +83,9 @@ typedef struct {
 } MtModelRun;
 
 /*
- * A migration that begins with a pass of @first bytes and stops the guest when
- * what remains takes no more than @downtime seconds.  It gives up after
- * @max_passes passes or @max_seconds.
+ * Predicts a migration that begins with a pass of @first bytes and stops the
+ * guest when the remaining data can be sent within @downtime seconds.  It gives
+ * up after @max_passes passes or @max_seconds.
  */
 void mt_model_run(const MtModel *model, double first, double bandwidth,
                   double downtime, guint max_passes, double max_seconds,

@@ -2,14 +2,14 @@
 /*
  * The stall detector of KubeVirt: virt-launcher's stall-detector.go.
  *
- * It trusts the remaining data only at pass events.  A migration stalls when a
- * pass ends with no less data than the least seen longer ago than
- * stallProgressTimeout, less a margin.  From then on the detector waits for a
- * pass that ends near the best value seen, and loses patience: at each
- * deadline the best value becomes the smallest one met since the stall and the
- * time to the next deadline becomes shorter.  Then it chooses between
- * post-copy, a downtime without limit ("hard"), the largest allowed downtime
- * ("soft") and abort.
+ * It uses the remaining data only at pass events.  A migration stalls when a
+ * pass ends with at least as much remaining data as the smallest value that is
+ * older than stallProgressTimeout, reduced by a margin.  Then the detector
+ * waits for a pass that ends near the best value seen.  At each deadline it
+ * accepts a worse result: the best value becomes the smallest one since the
+ * stall, and the time to the next deadline becomes shorter.  Then it chooses
+ * between post-copy, a downtime without limit ("hard"), the largest allowed
+ * downtime ("soft") and abort.
  */
 #include "config.h"
 
@@ -20,7 +20,7 @@
 #include "converge/kubevirt.h"
 #include "util/i18n.h"
 
-/* The first downtime, unless less is allowed. */
+/* The first downtime, unless the allowed downtime is shorter. */
 #define STALL_FIRST_MS 300
 
 /* Values kept; if there are more, the oldest candidate or the largest value of
@@ -41,16 +41,17 @@ typedef struct {
     double ewma;                /* bytes a second; 0: none yet */
 
     guint n_candidates;
-    StallRecord candidates[STALL_KEEP];     /* in time; remaining falls */
+    StallRecord candidates[STALL_KEEP];     /* ordered by time; remaining
+                                             * falls */
     gboolean has_outside;
-    guint64 outside_min;        /* least of those that have aged out */
+    guint64 outside_min;        /* smallest value older than the timeout */
 
     gboolean stalled;
     guint64 best;
     gint64 patience_ms;
     gint64 deadline_ms;
     guint n_history;
-    guint64 history[STALL_KEEP];            /* since the stall, ascending */
+    guint64 history[STALL_KEEP];            /* since the stall; ascending */
 } StallState;
 
 static gint64
@@ -151,7 +152,8 @@ stall_detect(StallState *state, const MtKubevirtConfig *config, gint64 now_ms,
     return TRUE;
 }
 
-/* Milliseconds that the remaining data takes at the average bandwidth. */
+/* The time in milliseconds to send the remaining data at the average
+ * bandwidth. */
 static guint64
 stall_estimate_ms(const StallState *state, guint64 remaining)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The migration monitor of KubeVirt without the stall detector:
- * virt-launcher's live-migration-source.go.
+ * The migration monitor of KubeVirt without the stall detector: virt-launcher's
+ * live-migration-source.go.
  *
- * Every 400 ms it looks whether the remaining data is less than it was at the
- * poll before, raises the downtime in steps if downtimeTuning is configured,
- * and then takes at most one action: a completion timeout that may disrupt the
- * guest, a progress timeout, or a completion timeout that aborts.
+ * Every 400 ms it checks whether the remaining data is less than at the last
+ * poll, and raises the downtime in steps if downtimeTuning is configured.  Then
+ * it takes at most one action: a completion timeout that may disrupt the guest,
+ * a progress timeout, or a completion timeout that aborts.
  */
 #include "config.h"
 
@@ -15,13 +15,13 @@
 #include "converge/kubevirt.h"
 #include "util/i18n.h"
 
-/* What KubeVirt assumes of a downtime that it could not set. */
+/* The downtime that KubeVirt assumes after it failed to set one. */
 #define KUBEVIRT_UNSET_MS 300
 
 typedef struct {
     gint64 acceptable_s;        /* 0: no limit */
     guint64 watermark;          /* remaining at the last poll */
-    gint64 progress_ms;         /* when it was last less than before */
+    gint64 progress_ms;         /* time of the last progress */
     gboolean tuned;             /* the first downtime was attempted */
     gint64 current_ms;
     gint64 changed_ms;
@@ -75,7 +75,7 @@ kubevirt_tune(MtPolicyRun *run, KubevirtState *state, gint64 now_ms,
     }
 }
 
-/* The completion timeout where the guest may be disrupted. */
+/* The action of a completion timeout that may disrupt the guest. */
 static void
 kubevirt_disrupt(MtPolicyRun *run, KubevirtState *state)
 {

@@ -70,7 +70,7 @@ nova_start(MtPolicyRun *run, gpointer data)
     return 0;
 }
 
-/* The task that an earlier poll has queued. */
+/* Carries out the completion that an earlier poll has queued. */
 static void
 nova_force(MtPolicyRun *run, NovaState *state, const MtSample *sample)
 {
@@ -114,7 +114,7 @@ nova_completion(MtPolicyRun *run, NovaState *state, gint64 now_ms)
                          state->limit_s, state->gib);
 }
 
-/* A downtime counts as set when the attempt was made, also if it failed. */
+/* As in Nova, a downtime counts as set even if setting it failed. */
 static void
 nova_downtime(MtPolicyRun *run, NovaState *state, gint64 now_ms)
 {

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Our own policy: take the cheapest step that lets the migration end.
+ * migtune's own policy: take the cheapest step that lets the migration end.
  *
- * It decides once a pass, since the remaining data is exact only then.  A pass
- * of T seconds after which U bytes more are dirty says that the guest writes U
- * different bytes in T seconds; two such points of different length give the
+ * It decides once a pass, because the remaining data is exact only at the end
+ * of a pass.  If U bytes are dirty after a pass of T seconds, the guest writes
+ * U different bytes in T seconds.  Two such points with different T give the
  * working-set model (model.h).  The model predicts how far the remaining data
- * will fall, so each decision compares what waiting, a longer downtime,
- * throttling, post-copy and a pause would lead to, in this order of cost, and
- * takes the first that ends before the deadline.  The downtime is raised to
- * what the prediction needs and no further.
+ * will fall.  Each decision compares the results of waiting, a longer downtime,
+ * throttling, post-copy and a pause, in this order of cost, and takes the first
+ * one that ends the migration before the deadline.  The downtime is raised only
+ * to the value that the prediction needs.
  *
- * If nothing inside the limits can work, the policy says so at once, with the
- * limit that would, and aborts when the deadline is reached.
+ * If no step within the limits can end the migration, the policy reports this
+ * immediately, with the limit that would suffice, and aborts at the deadline.
  *
- * The predictions assume that the guest goes on as it did in the last passes;
- * when it changes, the next pass shows it and the decision is made anew.
+ * The predictions assume that the guest continues to behave as in the last
+ * passes. If its behaviour changes, the next pass shows this, and a new
+ * decision is made.
  */
 #include "config.h"
 
@@ -28,36 +29,37 @@
 
 #define STEADY_POLL_MS 500
 
-/* Points of the guest's write function that are kept. */
+/* Number of stored points of the guest's write function. */
 #define STEADY_POINTS 4
 
-/* Two points tell something about saturation if their times differ by this
- * factor. */
+/* Only points whose times differ at least by this factor show whether the
+ * guest's writes saturate. */
 #define STEADY_APART 1.25
 
-/* The share of RAM that counts as all of it. */
+/* A larger share of RAM counts as all of it. */
 #define STEADY_FULL 0.99
 
-/* Shorter passes are not measured well enough. */
+/* Shorter passes give no useful measurement. */
 #define STEADY_SHORTEST_S 0.2
 
-/* Fits until the working set and the share of it that was dirty agree. */
+/* Number of fits; the working set and the share of it that was dirty depend
+ * on each other. */
 #define STEADY_FITS 4
 
-/* What a predicted downtime is raised by, for passes that vary. */
+/* A predicted downtime is raised by this factor, because passes vary. */
 #define STEADY_MARGIN 1.1
 #define STEADY_MARGIN_MS 10
 
-/* Without a deadline the remaining data has this many times the present pass
- * to fall. */
+/* Without a deadline, the remaining data may fall during this many times the
+ * duration of the last pass. */
 #define STEADY_PATIENCE 4
 
 #define STEADY_THROTTLE_FIRST 20
 #define STEADY_THROTTLE_STEP 10
 #define STEADY_THROTTLE_MAX 99
 
-/* A pass: how long it took, what it left unsent when the dirty log was synced,
- * and the bytes that the sync added to that. */
+/* A pass: its duration, the bytes that were not yet sent when the dirty log
+ * was synced, and the bytes that the sync added. */
 typedef struct {
     double seconds;
     double unsent;
@@ -67,13 +69,13 @@ typedef struct {
 typedef struct {
     guint64 downtime_ms;
     guint throttle;             /* percent */
-    gboolean no_throttle;       /* it has failed */
-    gboolean final;             /* post-copy, pause or abort was done */
-    gboolean told;              /* that it cannot converge */
+    gboolean no_throttle;       /* throttling has failed */
+    gboolean final;             /* post-copy, pause or abort was requested */
+    gboolean told;              /* reported that it cannot converge */
 
     guint64 pass;
     gint64 pass_start_ms;
-    guint n_points;             /* in all; the last STEADY_POINTS are kept */
+    guint n_points;             /* total; the last STEADY_POINTS are stored */
     SteadyPoint points[STEADY_POINTS];
 } SteadyState;
 
@@ -95,8 +97,9 @@ steady_start(MtPolicyRun *run, gpointer data)
     return STEADY_POLL_MS;
 }
 
-/* Bytes that the guest wrote in a pass, if its working set has @working_set
- * bytes: some of them were not sent yet and so were dirty before. */
+/* The bytes that the guest wrote in a pass, if its working set has
+ * @working_set bytes.  Some of them were still unsent and therefore already
+ * dirty, so the sync did not add them. */
 static double
 steady_written(const SteadyPoint *point, double working_set)
 {
@@ -105,9 +108,9 @@ steady_written(const SteadyPoint *point, double working_set)
     return point->added / MAX(clean, 0.1);
 }
 
-/* A model without a limit to its working set would take a guest that has
- * written to most of its RAM for a slow one: nothing is larger than @total,
- * the RAM. */
+/* Limits the working set of a model to @total, the RAM.  Otherwise the model
+ * would underestimate the write rate of a guest that has written to most of
+ * its RAM. */
 static void
 steady_bound(MtModel *model, const SteadyPoint *last, double total)
 {
@@ -155,14 +158,14 @@ steady_fit(const SteadyState *state, double total, MtModel *ret_model)
     }
 }
 
-/* The downtime that is needed to send @bytes. */
+/* The downtime that is needed to send @bytes, with a margin. */
 static double
 steady_downtime_ms(double bytes, double bandwidth)
 {
     return ceil(bytes / bandwidth * 1000 * STEADY_MARGIN) + STEADY_MARGIN_MS;
 }
 
-/* The downtime that lets the migration end within @seconds. */
+/* The downtime with which the migration can end within @seconds. */
 static double
 steady_needed_ms(const MtModel *model, double remaining, double bandwidth,
                  double seconds)
@@ -171,8 +174,8 @@ steady_needed_ms(const MtModel *model, double remaining, double bandwidth,
                                                  seconds), bandwidth);
 }
 
-/* The least throttle above @from percent with which @downtime_ms is enough; 0
- * if there is none. */
+/* The lowest throttle above @from percent with which @downtime_ms suffices;
+ * 0 if there is none. */
 static guint
 steady_throttle(const MtModel *model, guint from, double remaining,
                 double bandwidth, double downtime_ms, double seconds)
@@ -191,7 +194,7 @@ steady_throttle(const MtModel *model, guint from, double remaining,
     return 0;
 }
 
-/* Nothing inside the limits works: says what would. */
+/* No step within the limits suffices: reports which limit would. */
 static void
 steady_tell(MtPolicyRun *run, SteadyState *state, const MtModel *model,
             double needed_ms, double bandwidth)
@@ -202,7 +205,8 @@ steady_tell(MtPolicyRun *run, SteadyState *state, const MtModel *model,
     if (state->told)
         return;
 
-    /* The bandwidth whose balance takes no more than the allowed downtime. */
+    /* Find the bandwidth at which the balance fits into the allowed
+     * downtime. */
     while (steady_downtime_ms(mt_model_balance(model, high), high) >
            config->max_downtime_ms && high < model->parts[0].rate)
         high *= 2;
@@ -245,7 +249,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     least = mt_model_remaining(&model, remaining, bandwidth, seconds);
     needed_ms = steady_downtime_ms(least, bandwidth);
 
-    /* 1. Wait: what remains will fit into the downtime. */
+    /* 1. Wait: the remaining data will fit into the downtime. */
     if (needed_ms <= state->downtime_ms)
         return;
 
@@ -261,13 +265,13 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
         return;
     }
 
-    /* Before it is known whether the guest's writes saturate, only the steps
-     * that can be taken back are taken. */
+    /* Until it is known whether the guest's writes saturate, only steps that
+     * can be undone are taken. */
     if (state->n_points < 2)
         return;
 
-    /* The longest downtime helps each of the further steps, and the guest may
-     * become less busy than predicted. */
+    /* The longest allowed downtime supports each further step, and the guest
+     * may become less busy than predicted. */
     if (state->downtime_ms < config->max_downtime_ms &&
         mt_policy_decide(run, MT_ACT_SET_DOWNTIME, config->max_downtime_ms,
                          "downtime-largest",
@@ -340,7 +344,7 @@ steady_new_pass(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
         sample->phase != MT_PHASE_PRECOPY)
         return;
 
-    /* What fitted into the downtime was not sent before the sync. */
+    /* The data that fitted into the downtime was not sent before the sync. */
     unsent = MIN(bandwidth * state->downtime_ms / 1000, sample->remaining);
     state->points[state->n_points % STEADY_POINTS] =
         (SteadyPoint){ seconds, unsent, sample->remaining - unsent };
@@ -380,7 +384,7 @@ steady_poll(MtPolicyRun *run, gpointer data, gint64 now_ms,
         return MT_POLL_NEVER;
     }
 
-    /* The first pass, and passes whose events were missed. */
+    /* The first pass, or the policy has missed pass events. */
     if (!state->pass)
         state->pass = sample->pass;
     else if (sample->pass > state->pass)

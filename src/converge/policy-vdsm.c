@@ -2,11 +2,12 @@
 /*
  * The policy of oVirt's VDSM: lib/vdsm/virt/migration.py.
  *
- * A schedule is a list of actions, each with a limit.  What the schedule calls
- * "stalling" counts passes since the first one that was seen: every ten
- * seconds, if there has been a new pass and the first entry's limit is less
- * than that count, the entry is carried out and removed.  One entry a poll.
- * The data that remains selects no action.
+ * A schedule is a list of actions, each with a limit.  The limit is called
+ * "stalling", but VDSM compares it with the number of passes since the first
+ * one that it saw: at a poll every ten seconds, if there was a new pass and the
+ * limit of the first entry is less than this number, the entry is carried out
+ * and removed.  Each poll carries out at most one entry.  The amount of
+ * remaining data has no influence.
  */
 #include "config.h"
 
@@ -20,7 +21,7 @@
 /* vdsm.conf: migration_monitor_interval. */
 #define VDSM_POLL_MS 10000
 
-/* VDSM tries the last downtime of its own schedule once more at this pass. */
+/* VDSM repeats the last downtime of its own schedule at this pass. */
 #define VDSM_LEGACY_AGAIN 42
 
 typedef struct {

@@ -2,17 +2,17 @@
 #pragma once
 
 /*
- * Convergence policies: what to do while a migration runs, so that it ends.
+ * Convergence policies: actions during a migration that let it end.
  *
- * A policy is a state machine.  Samples and pass events go in, decisions come
- * out.  It performs no I/O, reads no clock and allocates nothing after it has
- * been created: the time comes with the samples.  So the same code runs on a
- * live migration, beside one without acting (in shadow), over a recorded trace
- * and in the simulator.
+ * A policy is a state machine: samples and pass events are its input, decisions
+ * its output.  It performs no I/O, reads no clock and allocates no memory after
+ * it was created; the time is part of the samples.  Therefore the same code can
+ * act on a live migration, run beside one without acting (in shadow), and run
+ * over a recorded trace and in the simulator.
  *
  * A policy decides at its own poll times, as the program that it comes from
- * does, and looks at the newest sample there.  Some also decide at pass
- * events.  MtPolicyRun keeps the order:
+ * does, and uses the newest sample.  Some policies also decide at pass events.
+ * MtPolicyRun keeps the order:
  *
  *     run = mt_policy_run_new(&config, &guest, act, data);
  *     mt_policy_run_start(run);
@@ -20,8 +20,8 @@
  *         mt_policy_run_sample(run, &sample);  or  mt_policy_run_pass(...);
  *     mt_policy_run_advance(run, end_ms);
  *
- * One policy is one file policy-NAME.c and one line in policies.c.  A run is used
- * by one thread at a time.
+ * Each policy has a file policy-NAME.c and one line in policies.c.  A run is
+ * used by one thread at a time.
  */
 
 #include <json-glib/json-glib.h>
@@ -47,7 +47,7 @@ typedef enum {
 /* @status: QEMU's spelling, such as "postcopy-active". */
 MtPhase mt_phase_from_status(const char *status);
 
-/* One look at a running migration.  A figure that is not known is 0. */
+/* One sample of a running migration.  A figure that is not known is 0. */
 typedef struct {
     gint64 time_ms;         /* since the migration was started */
     MtPhase phase;
@@ -68,7 +68,7 @@ typedef enum {
     MT_ACT_PAUSE,
     MT_ACT_ABORT,
     MT_ACT_SET_DEADLINE,    /* the policy's own, milliseconds since start */
-    MT_ACT_NOTE,            /* says something; nothing is done */
+    MT_ACT_NOTE,            /* only a message, no action */
 } MtAct;
 
 /* Stable spelling, such as "set-downtime". */
@@ -83,12 +83,13 @@ typedef struct {
 } MtDecision;
 
 /*
- * Carries a decision out, or records it only.  Returns whether the action
- * succeeded, which some policies depend on; MT_ACT_NOTE's result is ignored.
+ * Carries out a decision, or only records it.  Returns whether the action
+ * succeeded, which some policies depend on.  The result for MT_ACT_NOTE is
+ * ignored.
  */
 typedef gboolean (*MtPolicyAct)(const MtDecision *decision, gpointer data);
 
-/* The guest, as far as policies scale with it. */
+/* The facts of a guest that policies use. */
 typedef struct {
     guint64 ram_bytes;
     guint64 disk_bytes;     /* of disks that are copied */
@@ -156,10 +157,10 @@ typedef struct {
     guint64 downtime_ms;        /* migrate_downtime, 0..2000000 */
 } MtProxmoxConfig;
 
-/* Our own: see policy-steady.c. */
+/* migtune's own policy: see policy-steady.c. */
 typedef struct {
     guint64 downtime_ms;        /* downtime-limit at the start */
-    guint64 max_downtime_ms;    /* never set more */
+    guint64 max_downtime_ms;    /* downtime-limit is never larger */
     gint64 deadline_ms;         /* since the start; 0: none */
     gboolean allow_throttle;
     gboolean allow_postcopy;
@@ -168,7 +169,7 @@ typedef struct {
 
 typedef struct MtPolicyClass MtPolicyClass;
 
-/* A policy with its settings: a value that may be copied. */
+/* A policy with its settings: a plain value, which may be copied. */
 typedef struct {
     const MtPolicyClass *policy;
     union {
@@ -225,8 +226,8 @@ void mt_policy_run_free(MtPolicyRun *run);
 
 void mt_policy_run_start(MtPolicyRun *run);
 
-/* Runs the polls before the time of @sample; those at its time and later see
- * it.  A sample that is older than the newest one is ignored. */
+/* Runs the polls before the time of @sample; later polls use @sample.  A
+ * sample that is older than the newest one is ignored. */
 void mt_policy_run_sample(MtPolicyRun *run, const MtSample *sample);
 
 /* Pass @pass began at @time_ms; the policy sees the newest sample. */
@@ -235,15 +236,15 @@ void mt_policy_run_pass(MtPolicyRun *run, gint64 time_ms, guint64 pass);
 /* Runs the polls up to and including @time_ms. */
 void mt_policy_run_advance(MtPolicyRun *run, gint64 time_ms);
 
-/* When the policy wants to poll next; MT_POLL_NEVER if it has ended. */
+/* The time of the next poll of the policy; MT_POLL_NEVER if it has ended. */
 gint64 mt_policy_run_next(const MtPolicyRun *run);
 
 /* For policies. */
 const MtPolicyConfig *mt_policy_run_config(const MtPolicyRun *run);
 const MtPolicyGuest *mt_policy_run_guest(const MtPolicyRun *run);
 
-/* Makes a decision at the time of the poll or event that is being handled, and
- * returns whether the action succeeded. */
+/* Makes a decision at the time of the current poll or event, and returns
+ * whether the action succeeded. */
 gboolean mt_policy_decide(MtPolicyRun *run, MtAct act, guint64 value,
                           const char *code, const char *format, ...)
     G_GNUC_PRINTF(5, 6);
@@ -263,7 +264,7 @@ double mt_nova_gib(const MtPolicyGuest *guest);
 void mt_nova_step(const MtNovaConfig *config, double gib, gint64 i,
                   gint64 *ret_seconds, gint64 *ret_downtime_ms);
 
-/* VDSM's schedule for hosts that are given none: @steps values up to
+/* VDSM's own schedule for hosts that receive none: @steps values up to
  * @downtime_ms. */
 gboolean mt_vdsm_legacy(MtVdsmConfig *config, gint64 downtime_ms, gint64 steps,
                         GError **error);

@@ -14,11 +14,11 @@
 #define TIB 1099511627776.0
 #define YEAR_S (366 * 86400.0)
 
-/* Bytes a second that one thread sends uncompressed, unless the scenario says
- * it; facts of machines of 2020 on. */
+/* Bytes a second that one thread sends uncompressed, if the scenario has no
+ * other value; measured on machines since 2020. */
 #define STREAM_BYTES_PER_S 1.1e9
 
-/* A scenario as it is written. */
+/* The members of a scenario in the file. */
 typedef struct {
     const char *name;
     guint64 ram_bytes;
@@ -86,12 +86,12 @@ static const MtField link_fields[] = {
       1000, 1e15 },
 };
 
-/* How each method uses the ratios and threads of a scenario. */
+/* How each method uses the ratios and the number of channels of a scenario. */
 static const struct {
     const char *name;
     gboolean threads;       /* "channels" work in parallel */
-    gboolean bulk;          /* "ratio" applies to the first pass */
-    gboolean later;         /* and to the later passes */
+    gboolean bulk;          /* "ratio" also applies to the first pass */
+    gboolean later;         /* a ratio applies to the later passes */
 } methods[] = {
     { "none", FALSE, FALSE, FALSE },
     { "multifd", TRUE, FALSE, FALSE },
@@ -99,7 +99,8 @@ static const struct {
     { "xbzrle", FALSE, FALSE, TRUE },
 };
 
-/* Phases begin at 0 and follow each other. */
+/* The first phase must begin at 0, and each other phase after the one before
+ * it. */
 static gboolean
 scene_in_order(const MtDocReader *reader, const MtDoc *doc, guint i,
                double from_s, double before_s)

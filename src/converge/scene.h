@@ -24,7 +24,7 @@ typedef struct {
     MtSimScene scene;
 } MtScene;
 
-/* A list of MtScene; NULL with error findings. */
+/* Returns a list of MtScene; NULL with error findings. */
 GPtrArray *mt_scenes_parse(const char *text, gsize length, const char *file,
                            MtFindings *findings);
 

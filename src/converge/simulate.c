@@ -8,13 +8,13 @@
 
 #include "converge/simulate.h"
 
-/* QEMU's shortest pass: one round over the RAM list and a sync. */
+/* The shortest pass of QEMU: one iteration over the RAM list and a sync. */
 #define SIM_MIN_PASS_S 0.001
 
-/* Less than a page is nothing. */
+/* Less data than a page counts as none. */
 #define SIM_PAGE 4096
 
-/* A policy sees whole milliseconds. */
+/* Policies use whole milliseconds. */
 #define SIM_MS 1000.0
 
 typedef struct {
@@ -27,14 +27,16 @@ typedef struct {
     double now;
     guint work, link;
     double bandwidth_limit;     /* by the policy; INFINITY: none */
-    double share;               /* of processor time that the guest has */
+    double share;               /* share of the processor time that the guest
+                                 * has */
     double paused_at;           /* -1: not paused */
     gboolean ended;
 
     double pass_end;
     double pass_start;
     double left;                /* RAM bytes of this pass not sent yet */
-    double written[MT_MODEL_PARTS];     /* since the pass began */
+    double written[MT_MODEL_PARTS];     /* different bytes since the pass
+                                         * began */
 } Sim;
 
 const char *
@@ -80,14 +82,14 @@ sim_written(const Sim *sim)
     return MIN(written, sim->scene->guest.ram_bytes);
 }
 
-/* Bytes of RAM that can be sent within the allowed downtime. */
+/* Bytes of RAM that can be sent within the downtime limit. */
 static double
 sim_threshold(const Sim *sim)
 {
     return sim_speed(sim) * sim->result.downtime_ms / SIM_MS;
 }
 
-/* The time at which what remains of this pass fits into the downtime. */
+/* Computes when the remaining data of this pass will fit into the downtime. */
 static void
 sim_set_pass_end(Sim *sim)
 {
@@ -97,8 +99,8 @@ sim_set_pass_end(Sim *sim)
                         sim->pass_start + SIM_MIN_PASS_S);
 }
 
-/* Of the bytes that were written, the share that was to be sent anyway: in the
- * first pass any RAM remains, later mostly the working set. */
+/* The share of the written bytes that the current pass had to send anyway.
+ * In the first pass these are any RAM, later mostly the working set. */
 static double
 sim_overlap(const Sim *sim)
 {
@@ -144,7 +146,8 @@ sim_finish(Sim *sim, MtSimOutcome outcome, double bytes)
     if (outcome == MT_SIM_COMPLETED)
         sim->result.seconds += bytes / speed;
     sim->result.downtime = sim->result.seconds - stopped_at;
-    /* The guest runs at the destination while the rest is fetched. */
+    /* With post-copy the guest runs on the destination while the rest is
+     * sent. */
     if (outcome == MT_SIM_POSTCOPY)
         sim->result.seconds += bytes / speed;
 }
@@ -212,7 +215,8 @@ sim_sample(const Sim *sim, gint64 time_ms, MtSample *ret_sample)
     };
 }
 
-/* The dirty log is synced: what was written is what is to be sent next. */
+/* Syncs the dirty log: the next pass sends the bytes written during this
+ * one. */
 static void
 sim_sync(Sim *sim)
 {

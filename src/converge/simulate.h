@@ -25,7 +25,7 @@ typedef enum {
     MT_SIM_ENDLESS,         /* not ended at @limit_s */
 } MtSimOutcome;
 
-/* From @from_s on, until the next one. */
+/* The behaviour of the guest from @from_s to the next phase. */
 typedef struct {
     double from_s;
     MtModel model;
@@ -67,8 +67,8 @@ typedef struct {
 /* Stable spelling, such as "completed". */
 const char *mt_sim_outcome_to_string(MtSimOutcome outcome);
 
-/* @act, which may be NULL, is told each decision; its result says whether the
- * action succeeds in the simulated migration. */
+/* @act, which may be NULL, is called for each decision; its result says
+ * whether the action succeeds in the simulated migration. */
 void mt_simulate(const MtSimScene *scene, const MtPolicyConfig *policy,
                  MtPolicyAct act, gpointer data, MtSimResult *ret_result);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What rules do to a pairing: add findings, and change settings of both sides.
+ * How rules change a pairing: they add findings, and change settings on both
+ * sides.
  */
 #include "config.h"
 

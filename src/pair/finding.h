@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What a check of two hosts has found.
+ * Findings of a check of two hosts.
  */
 
 #include <json-glib/json-glib.h>
@@ -14,22 +14,22 @@ G_BEGIN_DECLS
 typedef enum {
     MT_PAIR_INFO,
     MT_PAIR_WARN,
-    MT_PAIR_SUBSTITUTE,         /* something else is done instead */
-    MT_PAIR_REFUSE,             /* nothing is started */
+    MT_PAIR_SUBSTITUTE,         /* another setting is used instead */
+    MT_PAIR_REFUSE,             /* the migration is not started */
 } MtPairSeverity;
 
 typedef struct {
     const char *id;             /* stable, such as "machine-type" */
     const char *rule;           /* "T1" ...; NULL: none */
     MtPairSeverity severity;
-    MtSide side;                /* that has to change, or both */
-    const MtRow *row;           /* NULL: not about a setting */
-    char *expected;             /* NULL: there is nothing to compare */
+    MtSide side;                /* the side that must change, or both */
+    const MtRow *row;           /* the setting; NULL: not about one setting */
+    char *expected;             /* NULL: nothing is compared */
     char *found;
-    char *text;                 /* the whole finding, as sentences */
-    char *fix;                  /* what would fix it; NULL: nothing known */
-    MtRelease since, until;     /* the QEMU releases that have it */
-    const char *origin;         /* where the fact is from */
+    char *text;                 /* the complete finding, in sentences */
+    char *fix;                  /* how to correct it; NULL: not known */
+    MtRelease since, until;     /* QEMU releases that are affected */
+    const char *origin;         /* where the fact was found */
 } MtPairFinding;
 
 void mt_pair_finding_free(MtPairFinding *finding);
@@ -38,10 +38,10 @@ void mt_pair_finding_free(MtPairFinding *finding);
 const char *mt_pair_severity_to_string(MtPairSeverity severity);
 JsonObject *mt_pair_finding_to_json(const MtPairFinding *finding);
 
-/* What cannot be known from the monitors. */
+/* A fact that the monitors do not report. */
 typedef struct {
     const char *id;
-    const char *text;           /* to be translated */
+    const char *text;           /* marked for translation */
     const char *how;            /* how to check it by hand; the same */
 } MtPairUnchecked;
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One answer for two sides.
+ * Makes one plan for both sides.
  *
- * The requests are resolved against a QEMU that has only what both sides have,
- * so that a fallback is the same on both.  The values that the source then has
- * decide those of the destination, for every row that must be equal.
+ * The requests are resolved for an imaginary QEMU that supports only what both
+ * sides support, so that both sides use the same fallback.  For each row that
+ * must be equal, the resulting value of the source is also planned for the
+ * destination.
  */
 #include "config.h"
 
@@ -16,8 +17,8 @@
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
-/* The rows of @state that are in @caps, and of @other those that only @caps and
- * not @state has. */
+/* Copies @state with the values of the rows in @caps only.  The values of
+ * rows that exist only on the destination are from @other, its state. */
 static MtState *
 pairing_common_state(const MtCaps *caps, const MtState *state,
                      const MtState *other)
@@ -39,7 +40,7 @@ pairing_common_state(const MtCaps *caps, const MtState *state,
     return copy;
 }
 
-/* Whether the setting of @row counts with the values @values. */
+/* Whether the setting of @row has an effect with the values @values. */
 static gboolean
 pairing_counts(const MtRow *row, const MtSet *values)
 {
@@ -47,7 +48,7 @@ pairing_counts(const MtRow *row, const MtSet *values)
            mt_set_is_set(values, mt_row(row->pair_with));
 }
 
-/* Whether the QEMU of @caps can be given @value. */
+/* Whether the QEMU of @caps accepts @value. */
 static gboolean
 pairing_can_set(const MtCaps *caps, const MtRow *row, const MtValue *value)
 {
@@ -58,7 +59,7 @@ pairing_can_set(const MtCaps *caps, const MtRow *row, const MtValue *value)
             mt_caps_has_member(caps, row, value->text));
 }
 
-/* The id of a finding about @row. */
+/* The id of a finding about the setting of @row. */
 static const char *
 pairing_row_id(const MtRow *row)
 {
@@ -67,7 +68,8 @@ pairing_row_id(const MtRow *row)
     return g_intern_string(id);
 }
 
-/* The source has @row set, and the destination cannot have that value. */
+/* Reports that the destination does not support the value of @row that the
+ * source has. */
 static void
 pairing_report_missing(MtPairing *pairing, const MtRow *row,
                        const MtValue *value)
@@ -102,7 +104,7 @@ pairing_report_missing(MtPairing *pairing, const MtRow *row,
     finding->row = row;
 }
 
-/* Gives the destination the values of the source. */
+/* Plans the values of the source for the destination. */
 static void
 pairing_equalise(MtPairing *pairing)
 {
@@ -130,7 +132,7 @@ pairing_equalise(MtPairing *pairing)
     }
 }
 
-/* Whether @side has credentials of its own in force, and no object @id. */
+/* Whether @side uses other TLS credentials and has no object @id. */
 static gboolean
 pairing_has_own_creds(const MtPairSide *side, const char *id)
 {
@@ -140,7 +142,8 @@ pairing_has_own_creds(const MtPairSide *side, const char *id)
            !mt_pair_side_find_object(side, id);
 }
 
-/* Puts the resolved requests into the values of the sides that they are for. */
+/* Adds the resolved requests to the planned values of the sides that they
+ * apply to. */
 static void
 pairing_assign(MtPairing *pairing)
 {
@@ -152,7 +155,7 @@ pairing_assign(MtPairing *pairing)
 
         if (!mt_wish_is_alive(a->wish))
             continue;
-        /* The ids of the credentials may differ. */
+        /* Each side can have TLS credentials with its own id. */
         if (mt_row_id(a->row) == MT_PARAM_TLS_CREDS &&
             pairing_has_own_creds(pairing->destination, a->value->text)) {
             if (here)
@@ -169,7 +172,7 @@ pairing_assign(MtPairing *pairing)
     }
 }
 
-/* Why one side alone would not fulfil @param exactly; NULL if it would. */
+/* Returns the reason why @side cannot fulfil @param exactly; NULL if it can. */
 static char *
 pairing_explain_lack(const MtPairSide *side, const virTypedParameter *param)
 {
@@ -181,7 +184,7 @@ pairing_explain_lack(const MtPairSide *side, const virTypedParameter *param)
     return mt_plan_check(plan, &error) ? NULL : g_strdup(error->message);
 }
 
-/* Reports what became of a request that is not fulfilled exactly. */
+/* Reports the result of a request that is not fulfilled exactly. */
 static void
 pairing_report_wish(MtPairing *pairing, const MtWish *wish,
                     const virTypedParameter *param)
@@ -254,8 +257,8 @@ pairing_changes(const MtSet *before, const MtSet *after)
     return changes;
 }
 
-/* QEMU's own rules, which the requests and the values of the other side may
- * break on a side. */
+/* Reports violations of QEMU's own rules that the requests and the values of
+ * the other side cause on @side. */
 static void
 pairing_check_rules(MtPairing *pairing, const MtPairSide *side, MtSide which,
                     const MtSet *after, const MtSet *changes)
@@ -276,7 +279,8 @@ pairing_check_rules(MtPairing *pairing, const MtPairSide *side, MtSide which,
     }
 }
 
-/* Says what changes on the destination because the source has it. */
+/* Reports the settings of the destination that are changed to match the
+ * source. */
 static void
 pairing_report_changes(MtPairing *pairing, const MtSet *changes)
 {
@@ -398,7 +402,8 @@ mt_pairing_is_ok(const MtPairing *pairing)
     return TRUE;
 }
 
-/* The value that @wish shows, as text; NULL if it is not known. */
+/* The value of the setting that @wish requests, as text; NULL if it is not
+ * known. */
 static char *
 pairing_show(const MtWish *wish, const MtSet *values)
 {

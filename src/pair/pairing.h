@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Comparing two sides, and one answer for both.
+ * Compares the two sides of a migration, and makes one plan for both.
  *
- * A pairing is made from the facts of both sides and the requested settings.  It
- * decides what becomes of each request on both sides together, makes a plan for
- * each side, and lists what was found.  It asks nothing and changes nothing, so
- * that every rule can be tested without a guest.
+ * A pairing is made from the facts of both sides and the requested settings.
+ * It decides how each request is fulfilled on both sides together, makes a plan
+ * for each side, and lists its findings.  It sends no commands and changes
+ * nothing, so that every rule can be tested without a guest.
  */
 
 #include "pair/finding.h"
@@ -20,9 +20,9 @@ typedef struct {
     const MtPairSide *source;
     const MtPairSide *destination;
     MtPolicy policy;
-    const char *uri;            /* of the migration; NULL: not known yet */
+    const char *uri;            /* of the migration; NULL: not known */
 
-    MtCaps *common;             /* what both sides can do together */
+    MtCaps *common;             /* what both sides support */
     MtPlan *wishes;             /* the requests, resolved for @common */
     MtSet *source_after;        /* all values once both plans are applied */
     MtSet *destination_after;
@@ -33,7 +33,8 @@ typedef struct {
     GPtrArray *unchecked;       /* const MtPairUnchecked */
 } MtPairing;
 
-/* Borrows @source and @destination, which must outlive the pairing. */
+/* Keeps pointers to @source and @destination, which must outlive the
+ * pairing. */
 MtPairing *mt_pairing_new(const MtPairSide *source,
                           const MtPairSide *destination,
                           const virTypedParameter *params, int n_params,
@@ -48,11 +49,11 @@ gboolean mt_pairing_is_ok(const MtPairing *pairing);
 const MtPairFinding *mt_pairing_find(const MtPairing *pairing,
                                      const char *id);
 
-/* Whether @id is on, or has another value than its default, on the source when
- * the migration starts. */
+/* Whether @id will be switched on, or differ from its default, on the source
+ * when the migration starts. */
 gboolean mt_pairing_has(const MtPairing *pairing, MtParamId id);
 
-/* Gives @id the value @text of the table on both sides that have it. */
+/* Plans the value @text (as in the table) of @id on both sides that have it. */
 void mt_pairing_change(MtPairing *pairing, MtParamId id, const char *text,
                        const char *reason);
 
@@ -62,10 +63,9 @@ MtPairFinding *mt_pairing_add(MtPairing *pairing, const char *id,
                               char *expected, char *found, char *text,
                               char *fix);
 
-/* The verdicts, which hold on both sides:
- * an array of objects with `name`, `asked`, `source`, `destination`, `verdict`
- * and `reason`.  @source and @destination are what was read back; NULL: what
- * is expected. */
+/* The verdicts, which apply to both sides: an array of objects with `name`,
+ * `asked`, `source`, `destination`, `verdict` and `reason`.  @source and
+ * @destination are the values that were read back; NULL: the planned values. */
 JsonArray *mt_pairing_verdicts_to_json(const MtPairing *pairing,
                                        const MtSet *source,
                                        const MtSet *destination);
@@ -73,9 +73,9 @@ JsonArray *mt_pairing_findings_to_json(const MtPairing *pairing);
 JsonArray *mt_pairing_unchecked_to_json(const MtPairing *pairing);
 
 /*
- * Compares what was read back on both sides with what was planned.  Returns a
- * text that names each difference that would end the migration; NULL if there
- * is none.
+ * Compares the values that were read back on both sides with the planned
+ * values.  Returns a text that names each difference that would make the
+ * migration fail; NULL if there is none.
  */
 char *mt_pairing_compare(const MtPairing *pairing, const MtSet *source,
                          const MtSet *destination);

@@ -2,9 +2,9 @@
 /*
  * The rules about two hosts, as one table.
  *
- * Each rule is about a failure that happens when two QEMUs that work well on
- * their own are put together.  A rule whose facts are not known adds nothing;
- * unchecked_table then says what to look at by hand.
+ * Each rule is about a failure that happens only if two particular QEMUs
+ * migrate to each other.  A rule whose facts are not known adds no finding;
+ * instead, unchecked_table lists what the user has to check.
  */
 #include "config.h"
 
@@ -16,7 +16,7 @@
 #include "util/i18n.h"
 
 #define RULE_GIB ((guint64)1024 * 1024 * 1024)
-/* A TLS 1.3 session of GnuTLS must be re-keyed after about this much. */
+/* TLS 1.3: GnuTLS needs new session keys after about this many bytes. */
 #define RULE_TLS_BYTES (64 * RULE_GIB)
 
 typedef struct _Rule Rule;
@@ -27,7 +27,8 @@ struct _Rule {
     MtPairSeverity severity;
     MtSide side;
     void (*run)(MtPairing *p, const Rule *rule);
-    MtParamId row;              /* COMPRESSION: not about one setting */
+    MtParamId row;              /* MT_PARAM_COMPRESSION: not about one
+                                 * setting */
     MtRelease since, until;
     const char *origin;
 };
@@ -50,8 +51,8 @@ rule_report(MtPairing *p, const Rule *rule, char *expected, char *found,
     return finding;
 }
 
-/* The same for a setting that is changed to @value instead, unless the policy
- * is strict. */
+/* As rule_report(), for a setting that is changed to @value instead, unless
+ * the policy is strict. */
 static void
 rule_substitute(MtPairing *p, const Rule *rule, const char *value,
                 char *expected, char *found, char *text)
@@ -683,7 +684,7 @@ rule_t1(MtPairing *p, const Rule *rule)
                           "loses pages"),
                         there),
         _("set parallel=off, or update the destination to 9.2.1"));
-    /* A distribution may have the correction with the number 9.2.0. */
+    /* A distribution's package with the number 9.2.0 may contain the fix. */
     if (p->destination->package && *p->destination->package)
         finding->severity = MT_PAIR_WARN;
 }
@@ -1038,7 +1039,7 @@ static const Rule rules[] = {
 };
 
 /*
- * What cannot be known
+ * Facts that the monitors do not report
  */
 
 static gboolean

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The facts of one side.
+ * The known facts of one side of a migration.
  */
 #include "config.h"
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What is known of one side of a migration.  Members say what a fact is when it
- * is not known, so that a rule never takes "not known" for "in order".
+ * The known facts of one side of a migration.  Each member has a value that
+ * means "not known", so that a rule never treats an unknown fact as correct.
  */
 
 #include "probe/state.h"
@@ -12,9 +12,9 @@ G_BEGIN_DECLS
 
 /* A memory backend of the guest. */
 typedef struct {
-    char *id;                   /* "" if QEMU does not tell it */
+    char *id;                   /* "" if QEMU does not report it */
     guint64 size;
-    guint64 page_size;          /* of the host; 0: not known */
+    guint64 page_size;          /* of the host's pages; 0: not known */
 } MtPairMemory;
 
 /* An object with TLS credentials or an authorization. */
@@ -25,7 +25,7 @@ typedef struct {
     char *dir;                  /* NULL: not known */
     gint verify;                /* -1: not known */
 
-    /* From the files, only on this host. */
+    /* Read from the files; only if QEMU runs on this host. */
     char *missing;              /* the first file that cannot be read */
     gint64 expires;             /* unix time; 0: not known */
     char *names;                /* of the certificate; NULL: not known */
@@ -33,10 +33,11 @@ typedef struct {
 
 typedef struct {
     MtCaps *caps;
-    MtState *state;             /* with the run state and the migration */
+    MtState *state;             /* with run state and migration status */
 
     MtVersion version;          /* of QEMU */
-    char *package;              /* of its build, such as Debian's; may be NULL */
+    char *package;              /* version of the package, such as Debian's;
+                                 * may be NULL */
     char *machine;              /* such as "pc-q35-8.2"; NULL: not known */
     char *target;               /* such as "x86_64"; NULL: not known */
     char *cpu;                  /* QOM type of the first CPU; NULL: not known */
@@ -53,12 +54,12 @@ typedef struct {
     guint64 ram_bytes;          /* 0: not known */
     GPtrArray *memory;          /* MtPairMemory; NULL: not known */
     GPtrArray *objects;         /* MtPairObject; NULL: not known */
-    GPtrArray *unsafe_disks;    /* ids of disks with a host cache; NULL: not
-                                 * known */
+    GPtrArray *unsafe_disks;    /* ids of disks with a cache in the host;
+                                 * NULL: not known */
 
     guint64 memlock_bytes;      /* limit of the process; 0: not known */
     gint userfault;             /* 0, 1; -1: not known */
-    char *userfault_why;        /* if 0 */
+    char *userfault_why;        /* the reason if userfault is 0 */
 
     MtVersion libvirt;          /* MT_VERSION_NONE: not libvirt, or unknown */
 } MtPairSide;
@@ -67,7 +68,7 @@ MtPairSide *mt_pair_side_new(void);
 void mt_pair_side_free(MtPairSide *side);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtPairSide, mt_pair_side_free)
 
-/* Arrays of these that own their elements. */
+/* Empty arrays of these structures, which own their elements. */
 GPtrArray *mt_pair_memories_new(void);
 GPtrArray *mt_pair_objects_new(void);
 
@@ -79,14 +80,14 @@ MtPairObject *mt_pair_object_new(const char *id, const char *type);
 const MtPairObject *mt_pair_side_find_object(const MtPairSide *side,
                                              const char *id);
 
-/* The release of the migration interface. */
+/* The QEMU release whose migration interface this side has. */
 MtRelease mt_pair_side_release(const MtPairSide *side);
 
-/* The value of a compatibility property: see compat.h. */
+/* The value of a compatibility property; see compat.h. */
 const char *mt_pair_side_compat(const MtPairSide *side, const char *property);
 
-/* Whether the machine type has no version, so that it does not decide about
- * the format of the stream; also if it is not known. */
+/* Whether the machine type has no version, so that the format of the stream
+ * depends on the QEMU release; also TRUE if it is not known. */
 gboolean mt_pair_side_is_bare(const MtPairSide *side);
 
 MtState *mt_pair_state_copy(const MtState *state);

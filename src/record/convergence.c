@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A running migration as its policies see it, and its trace.
+ * A running migration with its policies and its trace.
  *
- * The caller looks at the migration and gives what it sees; decisions of the
- * acting policy go back to the caller, those of the others are only recorded.
- * Nothing here talks to a guest.
+ * The caller polls the migration and passes each result.  Decisions of the
+ * acting policy are returned to the caller; decisions of the other policies (in
+ * shadow) are only recorded.  This code sends nothing to a guest.
  */
 #include "config.h"
 
@@ -19,17 +19,17 @@
 #include "util/json.h"
 #include "migtune/migtune-error.h"
 
-/* Nova repeats an action twice a second; the trace has all of them. */
+/* Nova repeats an action twice a second; the trace contains each decision. */
 #define CONVERGENCE_MAX_DECISIONS 10000
 
-/* Metrics are written at most once in this time. */
+/* The least time between two writes of the metrics. */
 #define CONVERGENCE_METRICS_MS 1000
 
 /* A policy of the migration. */
 typedef struct {
     struct _MigtuneConvergence *convergence;
     MigtunePolicy *policy;
-    gboolean acts;              /* the others are in shadow */
+    gboolean acts;              /* else it runs in shadow */
     gboolean over;              /* it has aborted or switched to post-copy */
     MtPolicyRun *run;           /* NULL until the size of the guest is known */
 } Follower;
@@ -42,7 +42,7 @@ struct _MigtuneConvergence {
     char *domain;
     gboolean postcopy;          /* post-copy is available */
     gboolean started;
-    int error;                  /* of the trace; 0: none */
+    int error;                  /* errno of the trace; 0: none */
 
     MtTraceSample last;
     gboolean seen;
@@ -84,7 +84,8 @@ convergence_write(MigtuneConvergence *self, JsonObject *object)
     if (!self->record)
         return;
     line = mt_json_object_to_line(object);
-    /* Whole lines: whoever reads the file meanwhile sees no half one. */
+    /* Write whole lines: a reader of the growing file never sees half a
+     * line. */
     if (fprintf(self->record, "%s\n", line) < 0 || fflush(self->record) != 0)
         self->error = self->error ? self->error : errno;
 }
@@ -228,8 +229,7 @@ convergence_act(const MtDecision *decision, gpointer data)
     return ok;
 }
 
-/* The deadline of the caller, which policies other than "steady" do not
- * know. */
+/* Enforces the caller's deadline, which only the policy "steady" knows. */
 static void
 convergence_check_deadline(Follower *follower, const MtSample *sample)
 {
@@ -265,7 +265,7 @@ follower_start(Follower *follower, const MtSample *sample)
     mt_policy_run_start(follower->run);
 }
 
-/* Reads the statistics of a job. */
+/* Reads a sample from the statistics of a job. */
 static void
 convergence_read(MigtuneConvergence *self, gint64 time_ms, JsonObject *info)
 {
@@ -316,7 +316,7 @@ convergence_write_sample(MigtuneConvergence *self, const char *status)
 
     if (!self->record)
         return;
-    /* As mt_json_to_line() would, ten times faster. */
+    /* The same text as of mt_json_to_line(), ten times faster. */
     if (fprintf(self->record,
                 "{\"type\":\"sample\",\"time_ms\":%" PRId64
                 ",\"status\":\"%s\",\"pass\":%" PRIu64 ",\"remaining\":%"
@@ -361,14 +361,15 @@ convergence_write_metrics(MigtuneConvergence *self, const char *status,
         return;
     text = mt_metrics_text(&run, 1);
     self->metrics_ms = self->last.sample.time_ms;
-    /* The collector may read as another user. */
+    /* The collector may run as another user. */
     if (!g_file_set_contents_full(self->metrics, text, -1,
                                   G_FILE_SET_CONTENTS_CONSISTENT, 0644,
                                   &cause))
         self->error = self->error ? self->error : EIO;
 }
 
-/* Words of QEMU have no characters that JSON escapes; others become one. */
+/* QEMU's statuses have no characters that JSON must escape; a status with
+ * other characters is replaced by "unknown". */
 static const char *
 convergence_status(JsonObject *info)
 {
@@ -394,7 +395,7 @@ migtune_convergence_follow(MigtuneConvergence *self, gint64 time_ms,
     if (!self->started)
         migtune_convergence_start(self, NULL, 0, FALSE);
     if (phase == MT_PHASE_ENDED)
-        return;                 /* migtune_convergence_finish() */
+        return;                 /* migtune_convergence_finish() records it */
     convergence_read(self, time_ms, info);
     if (!sample->total)
         return;                 /* QEMU is still setting up */

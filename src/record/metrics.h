@@ -15,11 +15,11 @@ G_BEGIN_DECLS
 
 typedef struct {
     const char *domain;
-    const char *run;            /* tells runs of one guest apart; may be "" */
+    const char *run;            /* distinguishes runs of one guest; may be "" */
     const char *status;
     MtTraceSample last;
     double downtime_s;          /* -1: not known */
-    guint n_decisions;          /* that were taken */
+    guint n_decisions;          /* decisions that were carried out */
 } MtMetricsRun;
 
 char *mt_metrics_text(const MtMetricsRun *runs, guint n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Policies as public objects, and the simulator: migtune-converge.h.
+ * The public functions about policies and the simulator; see
+ * migtune-converge.h.
  */
 #include "config.h"
 
@@ -173,7 +174,8 @@ mt_decision_to_json(const MtDecision *decision, const char *policy)
     return object;
 }
 
-/* Nova and KubeVirt repeat an action at each poll; the first ones tell all. */
+/* Nova and KubeVirt repeat an action at each poll; the first decisions
+ * suffice. */
 #define SIMULATE_MAX_DECISIONS 1000
 
 typedef struct {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the files of this folder share: policies as the library's users hold
- * them, and decisions as JSON.
+ * Shared by the files of this folder: the public policy objects, and decisions
+ * as JSON.
  */
 
 #include "converge/finding.h"

@@ -28,7 +28,7 @@ replay_act(const MtDecision *decision, gpointer data)
     return ok;
 }
 
-/* The guest of a trace: its RAM is in the samples. */
+/* The guest of a trace; the size of its RAM is in the samples. */
 static void
 replay_get_guest(const MtTrace *trace, MtPolicyGuest *ret_guest)
 {

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A policy over a trace.
+ * Runs a policy over a recorded trace.
  */
 
 #include "record/trace.h"
@@ -10,10 +10,10 @@
 G_BEGIN_DECLS
 
 /*
- * Gives the samples and passes of @trace to a policy; @act is told each
- * decision.  Nothing is decided after an abort that @act carries out.  As
- * KubeVirt does, its stall detector is replaced by its older monitor if the
- * trace has no pass events; then the result is FALSE.
+ * Passes the samples and passes of @trace to a policy; @act is called for each
+ * decision.  The policy is not called again after an abort that @act carries
+ * out.  KubeVirt uses its older monitor instead of its stall detector if there
+ * are no pass events; this function does the same, and then returns FALSE.
  */
 gboolean mt_replay(const MtTrace *trace, const MtPolicyConfig *config,
                    MtPolicyAct act, gpointer data);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reports as the library's users get them: migtune-converge.h.
+ * The public functions about reports; see migtune-converge.h.
  */
 #include "config.h"
 
@@ -13,7 +13,7 @@
 #include "util/json.h"
 #include "migtune/migtune-error.h"
 
-/* More plots over each other cannot be told apart. */
+/* More plots in one panel cannot be distinguished. */
 #define REPORT_MAX_RUNS 100
 
 static char *

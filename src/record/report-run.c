@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What all forms of reports share: texts, numbers, and the summary of a run.
+ * Shared by all forms of reports: texts, numbers, and the summary of a run.
  */
 #include "config.h"
 
@@ -34,7 +34,7 @@ mt_report_escape(GString *out, const char *text)
             g_string_append(out, "&#39;");
             break;
         default:
-            /* Characters that XML or HTML exclude. */
+            /* XML and HTML do not allow these characters. */
             if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c & 0xfffe) == 0xfffe)
                 c = 0xfffd;
             g_string_append_unichar(out, c);

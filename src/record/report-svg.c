@@ -28,7 +28,7 @@
 #define SVG_TOP 34
 #define SVG_TICKS 4
 
-/* Marks of one kind and run; more of them cannot be told apart. */
+/* Maximum of marks of one kind for a run; more cannot be distinguished. */
 #define SVG_MAX_MARKS 400
 
 typedef enum {
@@ -116,7 +116,8 @@ series_max(MtTrace *const *traces, guint n, Series series)
     return max;
 }
 
-/* The end of an axis: 1, 2, 2.5 or 5 times a power of @base / 10^n. */
+/* Returns the end of an axis: a round number of bytes, milliseconds or
+ * percent that is at least @value. */
 static double
 svg_round_up(double value, Unit unit)
 {

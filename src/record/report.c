@@ -14,7 +14,7 @@
 #include "util/i18n.h"
 #include "util/json.h"
 
-/* Rows of the table of decisions, of each run. */
+/* Maximum of rows in the table of decisions of a run. */
 #define REPORT_MAX_ROWS 500
 
 static char *

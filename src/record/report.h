@@ -10,15 +10,15 @@
 
 G_BEGIN_DECLS
 
-/* Runs with a colour of their own; further ones use the colours again. */
+/* Number of different colours; with more runs the colours repeat. */
 #define MT_REPORT_COLOURS 6
 
-/* What a report says of a run. */
+/* The summary of a run in a report. */
 typedef struct {
-    char *label;                /* unique in the report */
+    char *label;                /* different for each run of the report */
     const char *domain;         /* "" if it is not known */
     const char *status;
-    double seconds;             /* in all */
+    double seconds;             /* duration of the migration */
     double downtime_s;          /* -1: not known */
     guint64 transferred;
     guint64 passes;
@@ -31,18 +31,19 @@ void mt_report_run_clear(MtReportRun *run);
 /* Appends @text for XML and HTML.  Control characters become U+FFFD. */
 void mt_report_escape(GString *out, const char *text);
 
-/* A number with at most @digits decimals and a point. */
+/* Appends a number with at most @digits decimals and a decimal point. */
 void mt_report_number(GString *out, double value, guint digits);
 
-/* Plots of all traces over each other: an <svg> element.  @alone: as a file of
- * its own. */
+/* Appends an <svg> element with the plots of all traces in the same panels.
+ * @alone: as a complete SVG file. */
 void mt_report_svg(GString *out, MtTrace *const *traces, guint n,
                    gboolean alone);
 
 char *mt_report_html(MtTrace *const *traces, guint n);
 char *mt_report_text(MtTrace *const *traces, guint n);
 
-/* Colours and line styles of the plots, for light and dark. */
+/* CSS with the colours and line styles of the plots, for light and dark
+ * mode. */
 extern const char mt_report_style[];
 
 G_END_DECLS

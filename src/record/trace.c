@@ -19,19 +19,19 @@
 #include "util/json.h"
 #include "migtune/migtune-error.h"
 
-/* A header with a plan is the largest line that is written. */
+/* A line can have this many JSON values; a header with a plan has the most. */
 #define TRACE_MAX_VALUES 100000
 
 #define TRACE_MAX_BYTES (G_GUINT64_CONSTANT(1) << 30)
 
-/* A policy polls up to this time. */
+/* A policy polls up to this time; later samples are ignored. */
 #define TRACE_MAX_MS (30.0 * 86400 * 1000)
 
 /* Larger numbers have no meaning in any member. */
 #define TRACE_MAX_NUMBER 9.0e18
 
 typedef struct {
-    const char *type;           /* in the line */
+    const char *type;           /* the member "type" */
     gsize type_length;
     const char *status;
     gsize status_length;
@@ -90,7 +90,7 @@ trace_skip(const char *p, const char *end)
     return p;
 }
 
-/* A string without escapes at @p; NULL if it is something else. */
+/* Reads a string without escapes at @p; NULL if @p has something else. */
 static const char *
 trace_scan_string(const char *p, const char *end, const char **ret,
                   gsize *ret_length)
@@ -110,8 +110,8 @@ trace_scan_string(const char *p, const char *end, const char **ret,
     return p + 1;
 }
 
-/* A whole number at @p without sign and with at most 18 digits, as nearly all
- * are; NULL if it is something else. */
+/* Reads a number without sign, fraction or exponent and with at most 18
+ * digits, as nearly all numbers are; NULL if @p has something else. */
 static const char *
 trace_scan_number(const char *p, const char *end, double *ret)
 {
@@ -133,7 +133,7 @@ trace_is(const char *text, gsize length, const char *name)
     return strlen(name) == length && memcmp(text, name, length) == 0;
 }
 
-/* The place of a member that is a number; NULL for other members. */
+/* Where to store the number of the member @name; NULL for other members. */
 static double *
 trace_find_number(TraceLine *line, const char *name, gsize length)
 {
@@ -145,7 +145,7 @@ trace_find_number(TraceLine *line, const char *name, gsize length)
     return NULL;
 }
 
-/* A constant at @p; NULL if it is something else. */
+/* Reads true, false or null at @p; NULL if @p has something else. */
 static const char *
 trace_scan_constant(const char *p, const char *end, gboolean *ret)
 {
@@ -164,7 +164,7 @@ trace_scan_constant(const char *p, const char *end, gboolean *ret)
     return NULL;
 }
 
-/* Reads a flat object; FALSE if json-glib has to read the line. */
+/* Reads a flat object; FALSE if json-glib must read the line. */
 static gboolean
 trace_scan(const char *p, const char *end, TraceLine *line)
 {
@@ -217,7 +217,7 @@ trace_scan(const char *p, const char *end, TraceLine *line)
     }
 }
 
-/* Where a line is, for findings. */
+/* The state of reading a trace; @number is the line for findings. */
 typedef struct {
     MtTrace *trace;
     MtFindings *findings;
@@ -232,7 +232,8 @@ trace_warn(const TraceReader *reader, const char *code, const char *text)
                     reader->trace->name, reader->number, "%s", text);
 }
 
-/* A number of @object.  FALSE with a finding if it is not one. */
+/* Reads a number of @object if there is one.  FALSE with a finding if the
+ * member is not a valid number. */
 static gboolean
 trace_get_number(const TraceReader *reader, JsonObject *object,
                  const char *name, double *ret)
@@ -260,7 +261,7 @@ trace_get_number(const TraceReader *reader, JsonObject *object,
     return FALSE;
 }
 
-/* The same line by json-glib. */
+/* Reads the same members as the scanner from a line that json-glib parsed. */
 static gboolean
 trace_read_object(const TraceReader *reader, JsonObject *object,
                   TraceLine *line)
@@ -282,7 +283,7 @@ trace_read_object(const TraceReader *reader, JsonObject *object,
     return TRUE;
 }
 
-/* Whether a line is not older than those before. */
+/* Checks that the line is not older than the lines before it. */
 static gboolean
 trace_in_time(TraceReader *reader, const TraceLine *line)
 {
@@ -380,7 +381,7 @@ trace_add_decision(TraceReader *reader, JsonObject *object,
     g_array_append_val(reader->trace->decisions, decision);
 }
 
-/* A line that the scanner does not read. */
+/* Reads a line that the scanner cannot read. */
 static void
 trace_read_slowly(TraceReader *reader, const char *text, gsize length,
                   gboolean last)

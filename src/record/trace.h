@@ -18,7 +18,7 @@ G_BEGIN_DECLS
 /* Longer lines are refused. */
 #define MT_TRACE_MAX_LINE (1024 * 1024)
 
-/* A sample, with what only a report needs. */
+/* A sample, with additional members that only reports use. */
 typedef struct {
     MtSample sample;
     guint64 downtime_limit_ms;  /* 0: not known */
@@ -28,7 +28,7 @@ typedef struct {
 typedef struct {
     gint64 time_ms;
     guint64 pass;
-    guint after;            /* how many samples came before */
+    guint after;            /* number of samples before it */
 } MtTracePass;
 
 typedef struct {
@@ -45,14 +45,14 @@ typedef struct {
     char *name;             /* of the file */
     JsonObject *header;     /* NULL if there is none */
     JsonObject *outcome;    /* NULL if there is none */
-    GArray *samples;        /* MtTraceSample, in time */
-    GArray *passes;         /* MtTracePass, in time */
+    GArray *samples;        /* ordered by time */
+    GArray *passes;         /* ordered by time */
     GArray *decisions;      /* MtTraceDecision */
 } MtTrace;
 
 /*
- * Reads a trace.  Lines that are damaged or go back in time are skipped, with a
- * finding; a trace without a sample is an error finding.
+ * Reads a trace.  Damaged lines, and lines that are older than the line before,
+ * are skipped with a finding.  A trace without a sample is an error finding.
  */
 MtTrace *mt_trace_parse(const char *text, gsize length, const char *name,
                         MtFindings *findings);
