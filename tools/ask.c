@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Asks the user for the credentials that a libvirt daemon wants, as virsh does.
+ * Asks the user for the credentials that a libvirt daemon requires, as virsh
+ * does.
  *
- * If standard input is not a terminal, nobody is asked, so that no line of a
- * script is taken for a password.
+ * It asks only if standard input is a terminal, so that no line of a script is
+ * used as a password.
  */
 #include "config.h"
 

@@ -2,8 +2,9 @@
 /*
  * A QEMU binary without a guest; see binary.h.
  *
- * The process has a monitor in a temporary directory.  It ends with this one,
- * also if this one is killed, and does not receive the Ctrl-C of the terminal.
+ * The QEMU process has a monitor in a temporary directory.  It ends together
+ * with migtune, even if migtune is killed, and does not receive Ctrl-C from the
+ * terminal.
  */
 #include "config.h"
 
@@ -187,7 +188,7 @@ binary_free(Binary *binary)
     if (binary->process) {
         const char *pid = g_subprocess_get_identifier(binary->process);
 
-        /* A binary may be a script: all of its process group is ended. */
+        /* The binary may be a script: end all processes of its group. */
         if (pid)
             kill(-(pid_t)g_ascii_strtoll(pid, NULL, 10), SIGKILL);
         g_subprocess_wait(binary->process, NULL, NULL);

@@ -18,7 +18,7 @@ converge_format_time(gint64 ms)
     return g_strdup_printf("%" PRId64 " ms", ms);
 }
 
-/* The value of a decision with its unit. */
+/* Formats the value of a decision with its unit. */
 static char *
 converge_format_value(JsonObject *decision)
 {
@@ -184,10 +184,10 @@ converge_replay(Tool *tool, const CmdLine *line, GError **error)
     return TOOL_DONE;
 }
 
-/* How often a migration is looked at. */
+/* Interval between two samples. */
 #define RECORD_POLL_MS 100
 
-/* Sleeps, and wakes up early on a signal. */
+/* Sleeps until the next sample; a signal ends the sleep early. */
 static void
 record_sleep(Tool *tool)
 {
@@ -245,7 +245,7 @@ converge_record(Tool *tool, const CmdLine *line, GError **error)
                                   "--record FILE or --metrics FILE"));
         return TOOL_USAGE;
     }
-    /* Looking at a migration must not taint the guest. */
+    /* Watching a migration must not taint the guest. */
     if (!tool->conn)
         tool->no_monitor = TRUE;
     domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
@@ -258,7 +258,7 @@ converge_record(Tool *tool, const CmdLine *line, GError **error)
     converge_drive_start(&drive, domain);
     info = record_follow(tool, domain, &drive, cmd_line_has(line, "wait"),
                          &cause);
-    /* The guest is gone with the migration, or the user has seen enough. */
+    /* The guest has left this host, or the user has stopped the recording. */
     if (!converge_drive_finish(&drive, NULL, info, error))
         return TOOL_FAILED;
     if (cause) {
@@ -273,7 +273,7 @@ converge_record(Tool *tool, const CmdLine *line, GError **error)
     return TOOL_DONE;
 }
 
-/* The format that the name of a file asks for; NULL if it is not known. */
+/* The format of a file according to its name; NULL if it is not known. */
 static const char *
 report_get_format(const char *path)
 {

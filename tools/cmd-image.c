@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Commands about files with the state of a guest, without the guest.
+ * Commands about files that contain the state of a guest.
  */
 #include "config.h"
 
@@ -26,7 +26,7 @@ image_line(const char *title, const char *format, ...)
     out_line("%-16s %s", title, text);
 }
 
-/* A number of bytes as people read it, if @object has it. */
+/* Prints a number of bytes with a unit, if @object has this member. */
 static void
 image_size(JsonObject *object, const char *member, const char *title)
 {
@@ -168,7 +168,8 @@ image_convert(Tool *tool, const CmdLine *line, GError **error)
     image_progress_clear(&progress);
     if (!result)
         return TOOL_FAILED;
-    /* The file itself may have gone to standard output. */
+    /* The file was written to standard output, so nothing else is printed
+     * there. */
     if (strcmp(to, "-") == 0)
         return TOOL_DONE;
     if (tool->json) {
@@ -184,7 +185,8 @@ image_convert(Tool *tool, const CmdLine *line, GError **error)
     return TOOL_DONE;
 }
 
-/* BLOCK, BLOCK:START or BLOCK:START+LENGTH; names may have colons. */
+/* Parses BLOCK, BLOCK:START or BLOCK:START+LENGTH.  The name of a block may
+ * contain colons. */
 static gboolean
 image_parse_range(const char *text, char **ret_block, guint64 *ret_start,
                   guint64 *ret_length, GError **error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `migtune inspect`: what a recorded migration stream holds.
+ * `migtune inspect`: reports the content of a recorded migration stream.
  */
 #include "config.h"
 
@@ -14,7 +14,7 @@
 
 #include "cmd.h"
 
-/* The report of the library; its names are escaped already. */
+/* Prints the report of the library, in which names are already escaped. */
 static void
 inspect_print(const char *text)
 {
@@ -26,7 +26,7 @@ inspect_print(const char *text)
     }
 }
 
-/* A value with a unit, as for a parameter of that name and unit. */
+/* Parses an option as the value of the parameter @parameter, with its units. */
 static gboolean
 inspect_take_parameter(const CmdLine *line, const char *option,
                        const char *parameter, guint64 *ret_value,
@@ -107,7 +107,7 @@ inspect_get_sources(const CmdLine *line)
     return (char **)g_ptr_array_free(words, FALSE);
 }
 
-/* NULL for a stream that is damaged, too. */
+/* Returns NULL for a damaged stream, too. */
 static MigtuneInspection *
 inspect_one_sound(Tool *tool, const char *source, GError **error)
 {

@@ -121,7 +121,8 @@ migrate_print_info(Tool *tool, JsonNode *info)
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
-/* Settings and the options of a pair need a destination that migtune reaches. */
+/* Fails if settings or options for two hosts are given and migtune cannot
+ * reach the destination. */
 static gboolean
 migrate_check_uri(const char *uri, const CmdLine *line, GError **error)
 {
@@ -179,8 +180,8 @@ migrate_open_destination(Migration *migration, Tool *tool,
         return FALSE;
     }
     if (!uri) {
-        /* A lookup asks the other guests; this command must not be the
-         * client that keeps them from answering. */
+        /* A lookup contacts all guests, and a monitor serves one client at a
+         * time: release the monitor of the source first. */
         g_clear_pointer(&migration->source, migtune_domain_unref);
         migration->destination = tool_open_domain(tool, name, error);
         if (!migration->destination)

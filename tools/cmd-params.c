@@ -32,7 +32,8 @@ params_get_names(const CmdLine *line)
 typedef struct {
     const char *const *names;
     unsigned int flags;
-    gboolean changed;           /* only values that are not the default */
+    gboolean changed;           /* show only values that differ from the
+                                 * default */
 } ParamsGet;
 
 static gboolean
@@ -111,7 +112,7 @@ params_report(MigtuneDomain *domain, gconstpointer data, int *status,
     return params_get_report(domain, data, cancellable, error);
 }
 
-/* The columns depend on what a report shows. */
+/* The columns of the table, which depend on the report. */
 typedef enum {
     PARAMS_LIVE,
     PARAMS_CONFIG,

@@ -88,7 +88,7 @@ complete_add_domains(Completion *c, Tool *tool)
         complete_add(c, g_strdup(keys[i]));
 }
 
-/* Adds the compression methods, after those that the word already lists. */
+/* Adds the compression methods to the list that the word already contains. */
 static void
 complete_add_methods(Completion *c)
 {

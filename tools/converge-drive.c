@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Carries the decisions of a convergence policy out: see converge-drive.h.
+ * Carries out the decisions of a convergence policy; see converge-drive.h.
  */
 #include "config.h"
 
@@ -11,7 +11,8 @@
 
 #include "converge-drive.h"
 
-/* The acting policy of @line; NULL without an error if there is none. */
+/* Returns the policy of @line that acts; NULL without an error if there is
+ * none. */
 static gboolean
 drive_get_policy(Tool *tool, const CmdLine *line, GPtrArray **ret_policies,
                  GError **error)
@@ -76,7 +77,7 @@ converge_drive_clear(ConvergeDrive *drive)
     g_clear_pointer(&drive->convergence, migtune_convergence_free);
 }
 
-/* A value of migtune_domain_report(); NULL if it is not known. */
+/* Returns the value of a setting; NULL if it is not known. */
 static JsonNode *
 drive_find(JsonNode *report, const char *name)
 {
@@ -93,7 +94,7 @@ drive_find(JsonNode *report, const char *name)
     return NULL;
 }
 
-/* Reads the allowed downtime and whether post-copy is on. */
+/* Reads the downtime limit, and whether post-copy is switched on. */
 static JsonNode *
 drive_read(ConvergeDrive *drive, MigtuneDomain *source,
            guint64 *ret_downtime_ms, gboolean *ret_postcopy)
@@ -171,7 +172,8 @@ drive_set_bandwidth(ConvergeDrive *drive, guint64 value, GError **error)
     return drive_set(drive, "bandwidth", value >> 20, error);
 }
 
-/* QEMU throttles only by itself, with auto-converge, up to a limit. */
+/* Only QEMU's auto-converge can throttle a guest; its limit determines how
+ * much. */
 static gboolean
 drive_throttle(ConvergeDrive *drive, guint64 value, GError **error)
 {
@@ -197,7 +199,8 @@ drive_postcopy(ConvergeDrive *drive, guint64 value, GError **error)
 {
     g_autoptr(GError) cause = NULL;
 
-    /* Also if the answer is lost: the migration must not be cancelled then. */
+    /* Set this even if the reply is lost: the migration must not be
+     * cancelled then. */
     drive->postcopy = TRUE;
     if (drive->migration ?
         migtune_migration_start_postcopy(drive->migration, NULL, &cause) :

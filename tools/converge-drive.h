@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Convergence policies, a trace and metrics of a migration that runs.
+ * The convergence policies, the trace and the metrics of a running migration.
  */
 
 #include "converge-options.h"
 
-/* For the table of a command that starts a migration. */
+/* The options of a command that starts a migration. */
 #define CONVERGE_DRIVE_OPTIONS                                          \
     { "converge", 0, CMD_OPT_TEXT, .word = CMD_WORD_POLICY,             \
       .metavar = "POLICY",                                              \
@@ -32,7 +32,7 @@
 
 typedef struct {
     Tool *tool;
-    MigtuneConvergence *convergence;    /* NULL: nothing is asked for */
+    MigtuneConvergence *convergence;    /* NULL: no policy, trace or metrics */
     gboolean has_policy;
     guint64 downtime_ms;        /* to restore; 0: not known */
     MigtuneMigration *migration;        /* NULL: the source is used directly */
@@ -40,16 +40,16 @@ typedef struct {
     gboolean changed;           /* the downtime was changed */
     gint64 start_us;
 
-    /* While converge_drive_follow() runs. */
+    /* Only valid during converge_drive_follow(). */
     MigtuneDomain *source;
     JsonNode *info;
 
-    /* What the policy has done. */
+    /* Actions of the policy. */
     gboolean postcopy;          /* was requested */
-    gboolean suspended;         /* the guest, which was running */
+    gboolean suspended;         /* it has stopped the running guest */
 } ConvergeDrive;
 
-/* Reads the options; @acts: a policy may act.  FALSE with an error. */
+/* Reads the options; @acts: whether a policy may act.  FALSE with an error. */
 gboolean converge_drive_init(ConvergeDrive *drive, Tool *tool,
                              const CmdLine *line, const char *domain,
                              gboolean acts, GError **error);
@@ -57,19 +57,19 @@ void converge_drive_clear(ConvergeDrive *drive);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConvergeDrive, converge_drive_clear)
 
-/* Before settings are changed for the migration: what to restore.  If it is not
- * called, converge_drive_start() does the same. */
+/* Saves the values to restore later.  Call it before settings are changed
+ * for the migration; otherwise converge_drive_start() does it. */
 void converge_drive_prepare(ConvergeDrive *drive, MigtuneDomain *source);
 
-/* When the migration starts. */
+/* Call it when the migration starts. */
 void converge_drive_start(ConvergeDrive *drive, MigtuneDomain *source);
 
-/* After each look at the migration while it is active.  @source: NULL if its
- * monitor is released. */
+/* Call it with each job information of an active migration.  @source: NULL
+ * if its monitor is released. */
 void converge_drive_follow(ConvergeDrive *drive, MigtuneDomain *source,
                            JsonNode *info);
 
-/* After the migration.  The downtime is what it was before if the guest has
- * stayed at @source, which may be NULL. */
+/* Call it after the migration.  Restores the downtime if the guest is still
+ * at @source, which may be NULL. */
 gboolean converge_drive_finish(ConvergeDrive *drive, MigtuneDomain *source,
                                JsonNode *info, GError **error);

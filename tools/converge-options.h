@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * The options of commands that have to do with convergence policies.
+ * The options of the commands that use convergence policies.
  */
 
 #include "cmd.h"
 
-/* For the table of a command. */
+/* The options that select a policy and its limits. */
 #define CONVERGE_POLICY_OPTIONS                                         \
     { "converge", 0, CMD_OPT_TEXT, .many = TRUE,                        \
       .word = CMD_WORD_POLICY, .metavar = "POLICY",                     \
@@ -35,17 +35,18 @@
                  "downtime: postcopy, throttle and pause, separated by "\
                  "commas") }
 
-/* Reads "500ms", "2s", "10min" or "1h"; @unit_ms is that of a bare number. */
+/* Reads "500ms", "2s", "10min" or "1h"; @unit_ms is the unit of a number
+ * without a unit. */
 gboolean converge_parse_time(const char *option, const char *text,
                              guint64 unit_ms, guint64 *ret_ms,
                              GError **error);
 
-/* Sets the limits that @line gives. */
+/* Applies the limits that @line contains to @policy. */
 gboolean converge_set_limits(MigtunePolicy *policy, const CmdLine *line,
                              GError **error);
 
-/* The policies of @line, NULL-terminated; all if it names none and @all is
- * set.  Findings of imported files go to standard error. */
+/* The policies of @line, NULL-terminated.  If @line names none, all policies
+ * if @all is set.  Findings of imported files are printed to standard error. */
 GPtrArray *converge_get_policies(Tool *tool, const CmdLine *line,
                                  gboolean all, GError **error);
 

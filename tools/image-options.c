@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Options and progress of the commands about files with a guest's state.
+ * Options and progress of the commands about files that contain the state of a
+ * guest.
  */
 #include "config.h"
 
@@ -14,7 +15,7 @@
 #define PROGRESS_IN_PLACE_US 100000
 #define PROGRESS_LINE_US 1000000
 
-/* A whole number in an option; FALSE with an error. */
+/* Reads an option with a whole number; FALSE with an error. */
 static gboolean
 options_number(const CmdLine *line, const char *name, gint64 min, gint64 max,
                gint64 *ret_value, GError **error)
@@ -96,7 +97,8 @@ image_progress_show(guint64 done, guint64 total, gpointer data)
     size = g_format_size_full(done, G_FORMAT_SIZE_IEC_UNITS);
     rate = g_format_size_full(done / MAX(seconds, 1e-3),
                               G_FORMAT_SIZE_IEC_UNITS);
-    /* Zero pages are short in a stream, so it has fewer bytes than the RAM. */
+    /* The stream is shorter than the RAM, because zero pages are short in
+     * it. */
     if (total)
         fprintf(stderr, _("%s of at most %.0f MiB, %s/s"), size,
                 total / 1048576.0, rate);

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * Options and progress of the commands about files with a guest's state.
+ * Options and progress of the commands about files that contain the state of a
+ * guest.
  */
 
 #include "cmd.h"
@@ -24,7 +25,8 @@
     { "verbose", 0, CMD_OPT_FLAG,                                       \
       .help = N_("print progress also if standard error is not a terminal") }
 
-/* What the library takes, a floating reference; NULL on error. */
+/* Returns the options for the library as a floating reference; NULL on
+ * error. */
 GVariant *image_options_take(const CmdLine *line, GError **error);
 
 typedef struct {

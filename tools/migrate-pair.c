@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A migration between two guests that migtune can reach: see migrate-pair.h.
+ * A migration between two guests that migtune can both reach; see
+ * migrate-pair.h.
  */
 #include "config.h"
 
@@ -20,7 +21,7 @@ typedef struct {
     MigtuneDomain *destination;
     MigtuneMigration *migration;
 
-    /* Of a run. */
+    /* State of the running migration. */
     Progress *progress;
     gint64 limit_us;            /* 0: no time limit, or it has been handled */
     const char *action;
@@ -66,7 +67,7 @@ pair_get_flags(const CmdLine *line)
     return flags;
 }
 
-/* Guests of libvirt are migrated by libvirt. */
+/* Fails if a guest belongs to libvirt: libvirt must migrate it. */
 static gboolean
 pair_check_uri(const char *uri, const CmdLine *line, GError **error)
 {
@@ -280,14 +281,14 @@ pair_print_outcome(Tool *tool, JsonObject *document)
                  json_object_get_double_member(outcome, "extra-downtime-ms"));
 }
 
-/* What is printed beside findings and verdicts. */
+/* What is printed in addition to findings and verdicts. */
 typedef enum {
     PAIR_STEPS = 1 << 0,
     PAIR_UNCHECKED = 1 << 1,
 } PairParts;
 
-/* Prints the document of a migration; @failure is reported by the caller unless
- * the output is JSON. */
+/* Prints the document of a migration.  With JSON output it contains
+ * @failure; otherwise the caller reports @failure. */
 static void
 pair_print(Pair *pair, const GError *failure, PairParts parts)
 {
@@ -320,7 +321,7 @@ pair_was_checked(const Pair *pair)
                                   MIGTUNE_MIGRATION_NEW;
 }
 
-/* Reports the end of a command; takes @failure. */
+/* Prints the result of a command; takes ownership of @failure. */
 static int
 pair_report(Pair *pair, GError *failure, PairParts parts, GError **error)
 {
@@ -357,7 +358,7 @@ migrate_pair_check(Tool *tool, const CmdLine *line, GError **error)
     return pair_report(&pair, failure, PAIR_UNCHECKED, error);
 }
 
-/* Shows the progress, and takes the action of the time limit. */
+/* Shows the progress, and takes the action when the time limit is reached. */
 static void
 pair_observe(MigtuneMigration *migration, JsonNode *info, gpointer user_data)
 {
@@ -387,8 +388,7 @@ pair_observe(MigtuneMigration *migration, JsonNode *info, gpointer user_data)
                     "continues: %s"), error->message);
 }
 
-/* Ends the trace.  A trace that could not be written is no failure of the
- * migration. */
+/* Ends the trace.  An error of the trace is not an error of the migration. */
 static void
 pair_end_converge(Pair *pair)
 {

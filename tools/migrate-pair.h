@@ -8,15 +8,15 @@
 
 #include "cmd.h"
 
-/* Whether the second word of `migrate` is a connection URI, not an address in
- * QEMU's syntax. */
+/* Whether the second word of `migrate` is a connection URI and not an
+ * address in QEMU's syntax. */
 gboolean migrate_pair_is_uri(const char *word);
 
 int migrate_pair_check(Tool *tool, const CmdLine *line, GError **error);
 int migrate_pair_recover(Tool *tool, const CmdLine *line, GError **error);
 int migrate_pair_run(Tool *tool, const CmdLine *line, GError **error);
 
-/* The options that both commands have. */
+/* The options of both commands. */
 #define MIGRATE_PAIR_OPTIONS                                               \
     { "dest-domain", 0, CMD_OPT_TEXT, .metavar = "NAME",                   \
       .help = N_("the guest that waits at the connection DESTINATION; by " \

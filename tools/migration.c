@@ -515,7 +515,7 @@ migration_handle_pause(Migration *migration)
                   error->message);
 }
 
-/* Gives the policy a look at the migration. */
+/* Passes the job information to the policy and carries out its decisions. */
 static void
 migration_converge(Migration *migration, JsonNode *info)
 {
@@ -714,7 +714,7 @@ migration_resume_suspended(Migration *migration, JsonNode *source,
     }
 }
 
-/* Where the guest runs after a migration that has not completed. */
+/* Describes where the guest runs after a migration that has not completed. */
 static void
 migration_add_place(Migration *migration, GError **error)
 {
@@ -737,8 +737,7 @@ migration_add_place(Migration *migration, GError **error)
     (*error)->message = message;
 }
 
-/* Ends the trace.  A trace that could not be written is no failure of the
- * migration. */
+/* Ends the trace.  An error of the trace is not an error of the migration. */
 static void
 migration_end_converge(Migration *migration, JsonNode *info)
 {

@@ -157,7 +157,8 @@ bench_load_note(double foreign)
     worst_foreign = MAX(worst_foreign, foreign);
 }
 
-/* Whether the machine is quiet before anything is measured. */
+/* Measures and prints the load by other programs before the first
+ * measurement. */
 static void
 bench_check_quiet(void)
 {
@@ -175,7 +176,8 @@ bench_check_quiet(void)
            (after.when - before.when));
 }
 
-/* FALSE if other programs ran beside what was measured. */
+/* Prints whether the run is valid; FALSE if other programs used too much
+ * processor time during a measurement. */
 static gboolean
 bench_print_validity(const BenchLoad *start)
 {
@@ -204,7 +206,7 @@ bench_note(const char *format, ...)
     fflush(stdout);
 }
 
-/* What follows "model name" in the kernel's description of the processor. */
+/* The processor's model name from /proc/cpuinfo. */
 static char *
 bench_processor(void)
 {
@@ -360,7 +362,7 @@ main(int argc, char **argv)
     if (bench.n_unlike) {
         fprintf(stderr, "null test: %u rows differ from 1 by more than their "
                 "spread\n", bench.n_unlike);
-        /* On a busy machine this says nothing about the benchmark. */
+        /* An invalid run says nothing about the benchmark itself. */
         status |= valid;
     }
     if (!valid && !bench.quick && !status)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a scenario works with: series of figures that are repeated, and lines
- * of output with their median and spread.
+ * The tools of a scenario: series of repeated measurements, and output lines
+ * with their median and spread.
  */
 
 #include <glib.h>
@@ -12,10 +12,10 @@ typedef struct {
     guint repeats;
     guint64 ram_bytes; /* of the guests that are migrated */
     gboolean quick;    /* small enough for a smoke test */
-    gboolean null;     /* a second QEMU in the engine's place */
+    gboolean null;     /* measure a second QEMU instead of the engine */
     guint n_unlike;    /* rows of the null test whose ratio is not 1 */
-    char *row;         /* NULL: all; else what their names contain */
-    char *dir;         /* for sockets and what QEMU writes */
+    char *row;         /* only rows whose names contain this; NULL: all */
+    char *dir;         /* for sockets and files of QEMU */
 } Bench;
 
 typedef struct {
@@ -28,17 +28,19 @@ void series_clear(Series *series);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Series, series_clear)
 
-/* A line: name, median, unit, smallest and largest, how many. */
+/* Prints a line: name, median, unit, minimum, maximum, number of
+ * repetitions. */
 void bench_print(const char *name, const Series *series, const char *unit);
 
-/* A line of two medians' ratio. */
+/* Prints a line with the ratio of two medians. */
 void bench_print_ratio(const char *name, const Series *series,
                        const Series *base);
 
 /*
- * Processor time that the whole machine has used, and what it waited for a
- * processor (/proc/stat, /proc/pressure/cpu), in seconds.  Interrupts are left
- * out, because they cannot be attributed to a program.
+ * The processor time that the whole machine has used, and the time that
+ * processes waited for a processor (/proc/stat, /proc/pressure/cpu), in
+ * seconds.  Interrupts are not counted, because they cannot be attributed to a
+ * program.
  */
 typedef struct {
     double when;
@@ -54,11 +56,11 @@ void bench_load_take(BenchLoad *load);
 double bench_load_foreign(const BenchLoad *before, const BenchLoad *after,
                           double running);
 
-/* Above this share no measurement is valid. */
+/* A measurement with a larger share is not valid. */
 #define BENCH_MAX_FOREIGN 0.05
 
-/* Notes a share of other load during a measurement; the worst one decides
- * whether the run is valid. */
+/* Records the share of other programs during a measurement; the largest one
+ * decides whether the run is valid. */
 void bench_load_note(double foreign);
 
 void bench_note(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -10,27 +10,27 @@
 #include "util/clock.h"
 
 /*
- * 2013: pages enter the XBZRLE cache only after the bulk stage. QEMU's commit
- * 5cc11c46 gives the figures of one migration with that rule and one without,
- * of a guest that ran the load generator of QEMU's XBZRLE document.
+ * 2013: pages enter the XBZRLE cache only after the bulk stage.  QEMU's commit
+ * 5cc11c46 has the figures of one migration with this rule and one without it,
+ * both of a guest that ran the load generator of QEMU's XBZRLE document.
  *
  * The size of the guest, the cache, the bandwidth and the downtime are known
- * (the defaults of that QEMU). The figures determine the rest; see
- * docs/internals/measurements.rst: the share of zero pages; how often the
- * generator wrote its whole buffer after the bulk stage, in all passes that can
- * send deltas (the xbzrle pages in units of the buffer), which differs between
- * the two migrations and does not depend on the rule; and the other pages that
- * the guest wrote during the bulk stage (the misses with the rule that the
+ * (the defaults of that QEMU).  docs/internals/measurements.rst derives the
+ * other facts from the figures: the share of zero pages; the number of times
+ * that the generator wrote its whole buffer after the bulk stage (the xbzrle
+ * pages divided by the size of the buffer), which differs between the two
+ * migrations and does not depend on the rule; and the other pages that the
+ * guest wrote during the bulk stage (the misses with the rule that the
  * generator did not cause).
  *
- * Here the generator pauses after that many passes, as it must have done there,
- * and the migration then converges.
+ * In this scenario the generator stops after that number of passes, as it must
+ * have done in the measured guest, so that the migration converges.
  */
 #define BULK_BANDWIDTH (32 << 20)
 #define BULK_DOWNTIME_NS (30 * MT_NS_PER_MS)
 #define BULK_CACHE_BYTES (64 << 20)
 #define BULK_BUFFER_PAGES 4096
-#define BULK_GUEST_PAGES 264304 /* 1057216 kB; of a guest of 1 GiB */
+#define BULK_GUEST_PAGES 264304 /* 1057216 kB; a guest with 1 GiB */
 #define BULK_ZERO_PERMILLE 420
 #define BULK_BACKGROUND_PER_S 580
 
@@ -52,7 +52,8 @@ static const BulkRow bulk_rows[] = {
     { "in it, more passes", TRUE, 29, NULL },
 };
 
-/* As many zero and other pages as the guest had; in runs. */
+/* Fills the image with as many zero pages and other pages as the guest had,
+ * in runs. */
 static void
 bulk_fill(MtRam *ram)
 {
@@ -145,7 +146,7 @@ threads_fill(MtRam *ram)
     }
 }
 
-/* QEMU 7.2 has both ways. */
+/* QEMU 7.2 supports both methods. */
 #define THREADS_QEMU "7.2"
 
 typedef struct {
@@ -174,7 +175,7 @@ threads_move(Move *move, const ThreadsRow *row)
     s->compress_wait_thread = TRUE;
 }
 
-/* Runs all rows, with the engine or with @qemu. */
+/* Runs all rows, with the engine or, if @qemu is not NULL, with that QEMU. */
 static gboolean
 threads_run(Bench *bench, const char *qemu, Image *image, GError **error)
 {
@@ -201,7 +202,8 @@ threads_run(Bench *bench, const char *qemu, Image *image, GError **error)
         }
         first_s = i ? first_s : series_median(&seconds);
         first_cpu = i ? first_cpu : series_median(&cpu);
-        /* QEMU does not count the bytes before compression of its channels. */
+        /* QEMU does not report the size of its channels' data before
+         * compression. */
         bytes = qemu ? g_strdup("-")
                      : g_strdup_printf("%.0f", series_median(&sent) *
                                        MT_MULTIFD_PAGES * MT_PAGE_SIZE /

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Measures `list` and `migrate-getparameters --all` with many libvirt guests: a
-# daemon of its own, as in the tests, with GUESTS paused guests of 64 MiB.  Needs root, libvirtd, virsh and a QEMU.
+# separate daemon, as in the tests, with GUESTS paused guests of 64 MiB.  Needs
+# root, libvirtd, virsh and a QEMU.
 #
 #     tools/bench/libvirt.sh BUILD [GUESTS [REPEATS]]
 #
-# BUILD is a build without sanitizers.  "cold" is without cached abilities of the
+# BUILD is a build without sanitizers.  "cold" is without cached features of the
 # QEMU, "warm" with them.  Prints median, minimum and maximum in seconds.
 set -eu
 build=$(readlink -f "$1")
@@ -19,7 +20,7 @@ scratch=$(mktemp -d)
 "$here/../../tests/libvirt/host.sh" "$scratch/" bench 10.99.99.1 \
     >"$scratch/log.host" 2>&1 &
 host=$!
-# unshare(1) ignores SIGTERM; its child ends.
+# unshare(1) ignores SIGTERM, so its child is ended.
 trap 'kill -9 "$host" 2>/dev/null || :; sleep 1; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM

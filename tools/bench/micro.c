@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Scenarios for single functions, without a migration and other threads.  The
- * processor time of this thread is measured, which depends less on other load.
+ * Scenarios of single functions, without a migration and other threads.  They
+ * measure the processor time of this thread, which depends less on other load.
  */
 #include "config.h"
 
@@ -38,7 +38,7 @@ micro_read(const guint8 *data, guint64 bytes)
     return all;
 }
 
-/* The same with the vectors that a scan may use. */
+/* Variants for the vector instructions that a scan may use. */
 static guint64
 micro_read_plain(const guint8 *data, guint64 bytes)
 {
@@ -81,7 +81,7 @@ micro_scan(const guint8 *data, guint64 bytes, MtZeroFunc is_zero)
     return zero;
 }
 
-/* A plain read and a scan in turn, for one width of vectors. */
+/* Measures a plain read and a scan in turn, for one vector width. */
 static void
 micro_zero_row(Bench *bench, const guint8 *data, MtIsa isa)
 {
@@ -130,8 +130,8 @@ scenario_zero(Bench *bench, GError **error)
     return TRUE;
 }
 
-/* Pairs of pages: enough to leave the second-level cache, as pages that come
- * out of the XBZRLE cache do. */
+/* Pairs of pages: more than the second-level cache can hold, like pages from
+ * the XBZRLE cache. */
 #define N_PAIRS 4096
 
 static void
@@ -209,7 +209,8 @@ micro_packet(const MtCodec *codec, int level, guint8 *const *pages,
     if (codec->encoder_new && !encoder)
         return FALSE;
 
-    /* The first packet has a header of the codec; the second one is measured. */
+    /* The first packet contains the header of the codec; the second one is
+     * measured. */
     for (guint i = 0; ok && i < 2; i++) {
         guint n = G_N_ELEMENTS(iov);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Scenarios of whole migrations of one image: the engine beside a real QEMU,
- * in turn and with the same settings.
+ * Scenarios with whole migrations of one image: the engine and a real QEMU, in
+ * turn and with the same settings.
  */
 #include "config.h"
 
@@ -19,7 +19,7 @@ typedef struct {
     const char *codec; /* NULL: without multifd */
     guint channels;
     int level;
-    gboolean cold; /* sources that have just started */
+    gboolean cold; /* the sources have just started */
 } Row;
 
 static gboolean
@@ -28,7 +28,7 @@ row_wanted(const Bench *bench, const Row *row)
     return !bench->row || strstr(row->name, bench->row);
 }
 
-/* One row's figures of one kind of ends. */
+/* The figures of one row with one kind of source and destination. */
 typedef struct {
     Series speed; /* GB of RAM a second */
     Series sent;  /* MB */
@@ -45,7 +45,7 @@ figures_clear(Figures *figures)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Figures, figures_clear)
 
-/* What a running QEMU has used so far; 0 without one. */
+/* Processor time that a running QEMU has used so far; 0 without a QEMU. */
 static double
 running_seconds(const Move *move)
 {
@@ -137,9 +137,10 @@ pairs_are_alike(const Series *pairs)
 }
 
 /*
- * Measures a row in pairs, in turn.  Both sources have run before and have their
- * RAM mapped, or (a cold row) neither has; both destinations are new processes
- * with fresh memory.  With --null the first of each pair is a QEMU, too.
+ * Measures a row in pairs, in turn.  Both sources have their RAM mapped because
+ * they have migrated before, or (a cold row) neither has.  Both destinations
+ * are new processes with fresh memory.  With --null, the first one of each pair
+ * is also a QEMU.
  */
 static gboolean
 migrate_row(Bench *bench, const Row *row, Image *image, const char *qemu,
@@ -265,7 +266,7 @@ scenario_channels(Bench *bench, GError **error)
     return migrate_rows(bench, rows, G_N_ELEMENTS(rows), error);
 }
 
-/* The programs at the two ends; the others are compared with the first entry. */
+/* The programs on both sides; other entries are compared with the first one. */
 static const struct {
     const char *name;
     gboolean qemu_source;
@@ -286,7 +287,7 @@ mixed_row(Bench *bench, const Row *row, Move *move, Image *image,
     Figures figures[N_ENDS] = { { { NULL } } };
     gboolean ok = TRUE;
 
-    /* Alternate, since the load of the machine may change. */
+    /* Take turns, because the load of the machine may change. */
     for (guint n = 0; ok && n < bench->repeats; n++) {
         for (guint i = 0; ok && i < N_ENDS; i++) {
             move->qemu_source = mixed_ends[i].qemu_source;
@@ -345,8 +346,8 @@ scenario_mixed(Bench *bench, GError **error)
     return TRUE;
 }
 
-/* Memory of both sides of the engine together.  Guest RAM is populated before, so
- * all growth is overhead. */
+/* Memory of both sides of the engine together.  The RAM of the guest is
+ * populated before, so all growth is overhead. */
 static gboolean
 memory_row(Bench *bench, const Row *row, guint64 cache_bytes, Image *image,
            MtRam *copy, GError **error)

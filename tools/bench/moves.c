@@ -2,14 +2,14 @@
 /*
  * One migration over loopback TCP.
  *
- * QEMU's sides are two processes.  The engine's source is this process, its
- * destination this process too or, to be like QEMU, a child.  All read the same
- * file as the source's RAM and fill fresh memory.  The time is what the source
- * itself says that it took.
+ * QEMU's two sides are two processes.  The engine's source is this process.
+ * Its destination is this process or, for a comparison with QEMU, a child
+ * process. All sources have the content of the same file as RAM, and all
+ * destinations have fresh memory.  The time is the one that the source reports.
  *
- * A source that has just started maps its RAM while it migrates.  A source that
- * has migrated before, and the engine's, have it mapped.  Only sources of the
- * same kind may be compared.
+ * A source that has just started maps its RAM during the migration.  A source
+ * that has migrated before, and the engine's source, have mapped it already.
+ * Only sources of the same kind can be compared.
  */
 #include "config.h"
 
@@ -28,9 +28,9 @@
 
 #define TIMEOUT_NS (300 * MT_NS_PER_S)
 
-/* Allocates and frees the memory of a destination once: a virtual machine gets its
- * memory from its host at the first access, which takes longer than the
- * migration. */
+/* Allocates and frees the memory of a destination once: a virtual machine
+ * receives its memory from its host at the first access, which takes longer
+ * than the migration. */
 static gboolean
 image_warm_up(const Bench *bench, GError **error)
 {
@@ -107,7 +107,7 @@ move_find_qemu(const char **ret_release)
     return NULL;
 }
 
-/* A line such as "VmRSS:   1234 kB" of this process. */
+/* Reads a line such as "VmRSS:   1234 kB" about this process. */
 static guint64
 move_status(const char *key)
 {
@@ -160,19 +160,20 @@ move_cpu_seconds(void)
 /* A running migration. */
 typedef struct {
     const Move *move;
-    MtRam *ram; /* of the engine's destination, if it was made here */
+    MtRam *ram; /* RAM of the engine's destination in this process */
     MtDirty *dirty;
     MtThrottle *throttle;
     MtWorkload *load;
     MtWorkload *background;
-    gboolean stopped; /* the guest */
+    gboolean stopped; /* the guest is stopped */
     MtTransport *links[2];
     MtEngine *source, *dest;
     MtRam *cold_ram;            /* of the engine's source, if it is cold */
-    QemuGuest *qemu_source;     /* ours, unless the move brought it */
+    QemuGuest *qemu_source;     /* a QEMU that was started for this move */
     QemuGuest *qemu_dest;
-    pid_t child;                /* the engine's destination; 0: none */
-    double child_cpu_seconds;   /* once it has ended */
+    pid_t child;                /* process of the engine's destination; 0:
+                                 * none */
+    double child_cpu_seconds;   /* of the child, after it has ended */
     char *address;
 } Moving;
 
@@ -241,8 +242,8 @@ moving_tell_qemu(const Moving *m, QemuGuest *qemu, GError **error)
                           s->max_bandwidth);
 }
 
-/* The child: loads one migration into fresh memory.  Writes the address of
- * its socket to @fd. */
+/* The child process: receives one migration into fresh memory.  Writes the
+ * address of its socket to @fd. */
 static int
 moving_be_dest(const Move *move, const Bench *bench, int fd)
 {
@@ -299,7 +300,7 @@ moving_start_child(Moving *m, const Bench *bench, GError **error)
     return have > 0;
 }
 
-/* Waits for the child, and notes the processor time that it took. */
+/* Waits for the child, and stores the processor time that it has used. */
 static gboolean
 moving_wait_child(Moving *m, GError **error)
 {
@@ -455,7 +456,7 @@ moving_by_engine(Moving *m, Image *image, MoveResult *result, GError **error)
     return TRUE;
 }
 
-/* Of both sides, in any process. */
+/* The processor time of both sides, in any process. */
 static double
 moving_cpu_seconds(const Moving *m)
 {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * One migration over loopback TCP, by the engine, by a real QEMU, or with one
- * of each, and what it took.
+ * One migration over loopback TCP between engines, real QEMUs, or one of each,
+ * and its measurements.
  */
 
 #include "bench.h"
@@ -12,11 +12,11 @@
 #include "engine/memory/workload.h"
 
 /*
- * An image of guest RAM in an unnamed memory file, which a QEMU can use, too.
+ * An image of guest RAM in an unnamed memory file, which QEMU can use, too.
  */
 typedef struct {
     int fd;
-    char *path; /* for other processes, while this one lives */
+    char *path; /* for other processes, while this process runs */
     MtRam *ram;
 } Image;
 
@@ -29,18 +29,19 @@ void image_clear(Image *image);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Image, image_clear)
 
 typedef struct {
-    MtEngineSettings settings; /* for the engine; QEMU is told the same */
-    QemuGuest *source_guest; /* a QEMU that runs already; NULL: a new one */
-    gboolean cold;     /* the engine's source maps the image anew, too */
-    gboolean separate; /* the engine's destination is a process of its own */
+    MtEngineSettings settings; /* for the engine; QEMU gets the same settings */
+    QemuGuest *source_guest; /* a running QEMU; NULL: start one */
+    gboolean cold;     /* the engine's source maps the image during the
+                        * migration, too */
+    gboolean separate; /* the engine's destination is another process */
     gboolean qemu_source;
     gboolean qemu_dest;
     const char *qemu;    /* its command */
     MtRam *dest_ram;     /* NULL: fresh memory */
     MtWorkloadSpec load; /* idle, or writers of the engine's source */
-    guint64 steps_per_pass; /* not 0: so many writes in each pass, whenever the
-                             * machine would have let a thread make them */
-    guint64 last_pass;      /* with writes of @load */
+    guint64 steps_per_pass; /* if not 0: the number of writes in each pass,
+                             * independent of the timing of threads */
+    guint64 last_pass;      /* the last pass with writes of @load */
     MtWorkloadSpec background; /* additional load in another thread */
 } Move;
 
@@ -55,8 +56,8 @@ typedef struct {
 void move_settings(Move *move, const char *codec, guint channels, int level);
 
 /*
- * A QEMU with the image as its RAM, all of it mapped: it has migrated once and
- * was resumed.  For Move.source_guest; NULL on error.
+ * Starts a QEMU with the image as its RAM, all of it mapped: it has migrated
+ * once and was resumed.  For Move.source_guest; NULL on error.
  */
 QemuGuest *move_start_source(const Bench *bench, const Move *move,
                              Image *image, GError **error);
@@ -65,11 +66,11 @@ gboolean move_run(const Bench *bench, const Move *move, Image *image,
                   MoveResult *ret_result, GError **error);
 
 /* The newest QEMU that an environment variable names, or the installed one;
- * NULL when there is none. */
+ * NULL if there is none. */
 const char *move_find_qemu(const char **ret_release);
 
-/* Resident memory of this process, in bytes: now, and the most since the last
- * call of move_reset_peak(). */
+/* Resident memory of this process in bytes: the current value, and the
+ * maximum since the last call of move_reset_peak(). */
 guint64 move_memory(void);
 guint64 move_peak(void);
 void move_reset_peak(void);

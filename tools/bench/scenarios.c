@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of scenarios: to add one, add a line. */
+/* The table of scenarios. */
 #include "config.h"
 
 #include "scenarios.h"

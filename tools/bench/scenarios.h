@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The scenarios of all files, for the table. */
+/* The scenarios of the other files, for the table in scenarios.c. */
 
 #include "bench.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Scenarios of tuning: the command from process start to output, against a
- * real QEMU and against a directory full of monitors, and only planning.
+ * Scenarios of tuning: the command from the start of the process to its output,
+ * with a real QEMU and with a directory of many monitors, and plans without a
+ * guest.
  */
 #include "config.h"
 
@@ -18,10 +19,10 @@
 
 #define MS 1e3
 
-/* Monitors in the directory, of which the last one says nothing. */
+/* Number of monitors in the directory; the last one never answers. */
 #define TUNING_N_MONITORS 1000
 
-/* A set of ten, as an administrator would ask for it. */
+/* Ten settings, as an administrator would request them. */
 static const char *const tuning_ten[] = {
     "compression=zstd",         "compression.zstd.level=3",
     "parallel.connections=4",   "bandwidth=1GiB/s",
@@ -32,8 +33,8 @@ static const char *const tuning_ten[] = {
 };
 
 /*
- * Runs the command of this build with @arguments and adds what it took, in
- * milliseconds and mebibytes.
+ * Runs the command of this build with @arguments and adds the used time and
+ * memory, in milliseconds and mebibytes.
  */
 static gboolean
 tuning_run(const char *const *arguments, const char *cache, int expected,
@@ -80,7 +81,7 @@ tuning_run(const char *const *arguments, const char *cache, int expected,
     return TRUE;
 }
 
-/* Get and set against one release. */
+/* Measures get and set with one QEMU release. */
 static gboolean
 tuning_release(Bench *bench, const char *release, GError **error)
 {
@@ -106,7 +107,7 @@ tuning_release(Bench *bench, const char *release, GError **error)
         const char *get[] = { "-c", uri, "migrate-getparameters", name, NULL };
         const char *probe[] = { "--no-cache", "-c", uri,
                                 "migrate-getparameters", name, NULL };
-        /* Two that differ, so that there is something to do each time. */
+        /* Two different values, so that each command makes a change. */
         const char *change[] = { "-c", uri, "migrate-setparameters", name,
                                  i % 2 ? "downtime=500" : "downtime=400",
                                  i % 2 ? "events=on" : "events=off", NULL };
@@ -143,7 +144,7 @@ scenario_tuning(Bench *bench, GError **error)
     return TRUE;
 }
 
-/* Without a guest: the catalogue's view of a release is made each time, too. */
+/* Measures plans without a guest, each with a new catalogue of the release. */
 gboolean
 scenario_planning(Bench *bench, GError **error)
 {
@@ -199,7 +200,7 @@ scenario_monitors(Bench *bench, GError **error)
     fake_server_set_trick(server, FAKE_TRICK_SILENT, 0);
     fake_server_start(server);
 
-    /* Exit status 1: the silent monitor is reported. */
+    /* Exit status 1 is expected: the silent monitor is reported as an error. */
     for (guint i = 0; i < bench->repeats; i++) {
         const char *ask[] = { "-c", uri, "migrate-getparameters", "--all",
                               "downtime", NULL };
