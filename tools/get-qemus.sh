@@ -11,7 +11,7 @@
 # chroot, with their own libraries and firmware, so that they see the files and
 # sockets of the host.
 #
-# Writes FILE (default: qemus.env in MIGTUNE_QEMU_ROOTS), which is to be sourced:
+# Writes FILE (default: qemus.env in MIGTUNE_QEMU_ROOTS), which the caller sources:
 # a line MIGTUNE_QEMU_7_2=/path/to/command for each release that is available,
 # and the commands in the same directory.
 set -eu

@@ -573,7 +573,7 @@ migration_poll(Migration *migration, Progress *progress, guint limit_ms,
 }
 
 /* Ends the waiting after a signal: cancels the migration if the guest runs
- * only on the source, else leaves it alone. */
+ * only on the source; otherwise the migration continues. */
 static JsonNode *
 migration_stop(Migration *migration, GError **error)
 {

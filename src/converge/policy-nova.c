@@ -5,7 +5,7 @@
  * Twice a second Nova compares the elapsed time with two things that scale
  * with the size of the guest: a completion timeout, and a series of downtime
  * steps that ends at live_migration_downtime.  All comparisons are strict, and
- * the arithmetic is that of Python floats, which are IEEE doubles: the order of
+ * Nova calculates with Python floats, which are IEEE doubles: the order of
  * operations decides whether the last step is one millisecond short.
  *
  * A forced completion is queued by one poll and carried out by the next one.

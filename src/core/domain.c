@@ -165,7 +165,7 @@ mt_domain_name_of_key(const char *key)
     return g_steal_pointer(&base);
 }
 
-/* Opens the domain with @key or, if that is NULL, that of @native. */
+/* Opens the domain with @key or, if @key is NULL, with the key of @native. */
 static MigtuneDomain *
 domain_open(MigtuneConn *conn, const char *key, gpointer native,
             GCancellable *cancellable, GError **error)

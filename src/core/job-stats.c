@@ -2,8 +2,8 @@
 /*
  * The statistics of a migration.
  *
- * query-migrate is walked member by member, so that what a newer QEMU tells is
- * told here, too; a table has the names that libvirt gives to some of them,
+ * All members of query-migrate are reported, so that members of a newer QEMU
+ * are reported, too.  A table has the names that libvirt gives to some of them,
  * and the units.
  */
 #include "config.h"

@@ -108,8 +108,9 @@ mt_kept_change_to_json(const MtKeptChange *change)
     return array;
 }
 
-/* The file of a domain.  Without a UUID it is that of this guest at this
- * address, because two guests of one name must not share it. */
+/* The file of a domain.  If the domain has no UUID, the name of the file
+ * contains the address of the guest, because two guests with the same name
+ * must not share a file. */
 static char *
 kept_path(const MigtuneDomain *domain)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding guests on a connection: by key, by name or UUID, or all of them.
+ * Finds guests on a connection: by key, by name or UUID, or all of them.
  *
- * A driver that can tell the key of a name is asked for it.  Otherwise the
- * file name of a socket counts first.  If no file name fits, or several do,
- * every guest is asked for its name: two guests may have the same one, as the
- * source and the destination of a migration usually have, and then neither is
- * chosen.  A monitor that another client holds does not answer; it
- * delays the look-up only until another guest has matched.
+ * A driver that can derive the key from a name is used for this.  Otherwise the
+ * file name of a socket has priority.  If no file name matches, or several do,
+ * all guests are queried for their names.  Two guests may have the same name,
+ * as the source and the destination of a migration usually have; then neither
+ * is chosen.  A monitor that another client uses does not answer; it delays the
+ * lookup only until another guest has matched.
  */
 #include "config.h"
 

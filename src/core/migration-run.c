@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Carrying out a migration between two known guests.
+ * Carries out a migration between two known guests.
  *
- * The order is: settings of the destination, settings of the source, compare
- * what was read back, let the destination listen, migrate, follow.  Any failure
- * before `migrate` restores both sides.
+ * The order is: change the settings of the destination, then those of the
+ * source, compare the values that were read back, let the destination listen,
+ * migrate, and follow the migration.  A failure before `migrate` restores both
+ * sides.
  *
- * QEMU alone cannot promise that exactly one side runs: if the last answer of
- * the destination is lost, the source takes the migration for failed and runs
- * on, while the destination runs as well.  Therefore the waiting destination is
- * told to `stop`, which it keeps in mind: it comes up paused.  `cont` is sent to
- * it only after the source has said that the migration is completed, or is known
- * to have ended.  Until then the destination is known not to run, so that the
- * source may run whatever became of the link.
+ * QEMU itself cannot guarantee that exactly one side runs: if the last answer
+ * of the destination is lost, the source treats the migration as failed and
+ * continues to run, while the destination runs as well.  Therefore the waiting
+ * destination receives `stop` first: QEMU remembers it and starts the guest
+ * paused.  The destination receives `cont` only after the source has reported
+ * that the migration is completed, or is known to have ended.  Until then the
+ * destination does not run, so the source may run, whatever happens to the
+ * link.
  */
 #undef G_LOG_DOMAIN
 #define G_LOG_DOMAIN "migtune-job"
@@ -425,8 +427,8 @@ run_get_ram(const MtJob *job, const char *member)
                : 0;
 }
 
-/* How long to wait before the next question: near the end the questions are
- * frequent, because the guest is stopped while nobody asks. */
+/* Returns the time to the next query.  Near the end of the migration the
+ * queries are frequent, because the guest is stopped until the next one. */
 static guint
 run_poll_ms(const MtJob *job, guint last_ms)
 {

@@ -34,7 +34,8 @@ G_DEFINE_TYPE(MigtunePlan, migtune_plan, G_TYPE_OBJECT)
 
 #define PLAN_POLICIES                                                          \
     (MIGTUNE_SET_STRICT | MIGTUNE_SET_BEST_EFFORT | MIGTUNE_SET_SUBSTITUTE)
-/* How often a set plans anew because others have changed the guest. */
+/* Maximum of new plans for one set if other programs change the guest
+ * meanwhile. */
 #define SET_ATTEMPTS 10
 
 #define PLAN_TARGETS (MIGTUNE_SET_LIVE | MIGTUNE_SET_CONFIG)
@@ -379,8 +380,8 @@ plan_new_reset(MigtuneDomain *domain, gboolean defaults, GError **error)
         values = mt_journal_load(journal, domain->caps, NULL);
     }
     if (!values) {
-        /* The two are remembered apart: a guest is told from one of the same
-         * name by what its monitor says. */
+        /* The journals are separate: with --no-monitor the guest is
+         * identified without the information that only its monitor has. */
         migtune_error_set(
             error, MIGTUNE_ERROR_NOT_FOUND,
             domain->conn->options.no_monitor

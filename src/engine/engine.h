@@ -184,10 +184,10 @@ MtOutcome mt_engine_get_outcome(MtEngine *engine);
 void mt_engine_get_stats(MtEngine *engine, MtEngineStats *ret_stats);
 
 /*
- * Device state.  A source sends the state that was set, or by default that of
+ * Device state.  A source sends the state that was set, by default the state of
  * `-machine none`; a destination keeps the received state.  @sections are the
- * bytes between the last RAM section and the end of the section list, @vmdesc is
- * the JSON text, or NULL.
+ * bytes between the last RAM section and the end of the section list, @vmdesc
+ * is the JSON text, or NULL.
  */
 void mt_engine_set_devices(MtEngine *engine, GBytes *sections,
                            GBytes *vmdesc);

@@ -490,7 +490,7 @@ target_find(const char *name, const MtFileKind *kind, GError **error)
     return NULL;
 }
 
-/* A save file may have libvirt's header inside: that of a regular file is read
+/* A save file may contain a header of libvirt.  In a regular file it is read
  * before the rest. */
 static gboolean
 conversion_find_libvirt(Conversion *c, MtInput *in, const MtFileKind *kind,

@@ -24,8 +24,8 @@
 #define OUTPUT_ALIGN 4096
 #define OUTPUT_BUFFER (4 * 1024 * 1024)
 
-/* At this distance the kernel is told to write, so that not all of it is left
- * to the sync at the end. */
+/* The kernel is told to write after this many bytes, so that the sync at the
+ * end has less to write. */
 #define OUTPUT_FLUSH_BYTES (32 * 1024 * 1024)
 
 extern char **environ;

@@ -71,7 +71,8 @@ gboolean mt_kept_put(MtKept *kept, const char *name, const char *value,
 /* Returns whether the setting existed. */
 gboolean mt_kept_remove(MtKept *kept, const char *name);
 
-/* Returns whether the document has any content, also that of newer versions. */
+/* Returns whether the document has any content, including content of newer
+ * versions. */
 gboolean mt_kept_is_empty(const MtKept *kept);
 
 /* The text of the whole document, or only of its element. */

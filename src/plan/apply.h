@@ -27,7 +27,7 @@ G_BEGIN_DECLS
  * steps, the rows that were touched get their former values again, and these are
  * read back.  @error then has one of these codes:
  *
- *   that of the failure            nothing had been changed
+ *   the code of the failure        nothing had been changed
  *   MIGTUNE_ERROR_ROLLED_BACK      all values are as before
  *   MIGTUNE_ERROR_STATE_UNKNOWN    the message names the values that are not
  *                                  known, or not as before

@@ -54,9 +54,10 @@ judge_order(const MtPlan *plan, const MtAssignment *assignment)
 }
 
 /*
- * Best-effort: resolves a fatal finding.  Of two wishes the earlier one is given
- * up.  If only one side is a wish, the capability on the other side is switched
- * off for it; if that is no capability, the wish is given up.
+ * Best-effort: resolves a fatal finding.  If both sides are wishes, the earlier
+ * one is given up.  If only one side is a wish, the capability on the other
+ * side is switched off; if the other side is not a capability, the wish is
+ * given up.
  */
 static void
 judge_give_way(MtPlan *plan, const MtFinding *finding, MtAssignment *first,

@@ -238,7 +238,8 @@ resolve_by_multifd(MtPlan *plan, MtWish *wish, const char *method)
               mt_value_new_text(MT_TYPE_ENUM, method), MT_RANK_NEED);
 }
 
-/* If another method is used instead of that of the level @row: its level. */
+/* The equivalent of the level @row for the method that is used instead of its
+ * own method; NULL if its own method is used. */
 static const MtEquiv *
 resolve_level_equiv(const Resolution *r, const MtRow *row)
 {

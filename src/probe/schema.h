@@ -25,8 +25,8 @@ typedef struct {
 } MtSchemaMember;
 
 /*
- * Keeps a reference to @root.  NULL with MIGTUNE_ERROR_PROTOCOL when it is no
- * array of entities with names.
+ * Keeps a reference to @root.  Returns NULL with MIGTUNE_ERROR_PROTOCOL if it
+ * is not an array of entities with names.
  */
 MtSchema *mt_schema_new(JsonNode *root, GError **error);
 void mt_schema_free(MtSchema *schema);

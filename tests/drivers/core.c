@@ -421,8 +421,7 @@ test_threads(void)
         g_thread_join(threads[i]);
 }
 
-/* The type of a value is that of the catalogue, whatever type the caller
- * used. */
+/* A value has the type of the catalogue, whatever type the caller used. */
 static void
 test_settings(void)
 {

@@ -6,8 +6,8 @@
 
 MIGTUNE_ANALYZE_MIGRATION names QEMU's script, which is loaded and run here:
 its readers of sections are wrapped to note where each section begins and ends.
-Sections, instances, sizes and RAM blocks must be the same.  The script knows
-plain streams only, so only such ones are given.
+Sections, instances, sizes and RAM blocks must be the same.  The script supports
+only plain streams, so only these are compared.
 """
 
 import importlib.machinery

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The inspector: its totals are those of the manifest, the RAM that it extracts
- * is the guest's, and a damaged stream gives an error with its offset.
+ * The inspector: its totals are equal to those of the manifest, the RAM that it
+ * extracts is equal to the guest's, and a damaged stream gives an error with
+ * its offset.
  */
 #include "config.h"
 
@@ -19,7 +20,8 @@
 
 static JsonArray *manifest;
 
-/* The member at the end of @path, which is separated by slashes. */
+/* Reads the member at the end of @path, whose parts are separated by
+ * slashes. */
 static gint64
 get_int(JsonObject *object, const char *path)
 {
@@ -51,7 +53,7 @@ inspect_to_json(const Recording *recording)
     return migtune_inspection_to_json(inspection, MIGTUNE_INSPECT_DEVICES);
 }
 
-/* How many elements of @array have @member equal to @value. */
+/* The number of elements of @array whose @member is equal to @value. */
 static guint
 count_elements(JsonObject *object, const char *array, const char *member,
                const char *value)
@@ -205,7 +207,7 @@ check_blocks(JsonObject *entry, JsonObject *report, gboolean no_pages)
     }
 }
 
-/* Everything that was read is accounted for. */
+/* The report accounts for every byte that was read. */
 static void
 check_sizes(const Recording *recording, JsonObject *report)
 {
@@ -272,7 +274,7 @@ test_totals(gconstpointer data)
             json_object_get_string_member(report, "machine"));
 }
 
-/* The sum of the file behind @fd, which is then emptied. */
+/* The checksum of the file behind @fd.  Then the file is emptied. */
 static char *
 sum_file(int fd, guint64 size)
 {
@@ -425,8 +427,8 @@ check_problems(const Recording *recording, JsonObject *report)
     }
 }
 
-/* Whether the report says that the stream was cut, or that it has no
- * description, which is all that is lost at @at. */
+/* A stream that was cut at @at must be reported as cut, or as a stream
+ * without a description if only the description is missing. */
 static void
 check_cut(const Recording *recording, guint file, gsize at)
 {
@@ -451,8 +453,8 @@ check_cut(const Recording *recording, guint file, gsize at)
         g_assert_true(has_problem(report, "no-description"));
 }
 
-/* The places of a file of @len bytes that are tried: all at both ends, where
- * the structure is, and some between. */
+/* The offsets of a file of @len bytes at which it is damaged: all offsets at
+ * both ends, where the structure is, and some between. */
 static gsize
 next_place(gsize at, gsize len)
 {
@@ -515,7 +517,7 @@ test_flipped(gconstpointer data)
     }
 }
 
-/* A file with these bytes; unlinked by file_free(). */
+/* Writes @bytes to a temporary file; file_free() removes it. */
 static char *
 write_file(gconstpointer bytes, gsize len)
 {
@@ -598,7 +600,8 @@ test_sources_wrong(void)
     }
 }
 
-/* A channel for itself, and a main channel without its channels. */
+/* Inspects a channel without its main channel, and a main channel without
+ * the other channels. */
 static void
 test_parts(void)
 {
@@ -635,7 +638,7 @@ test_trailing(void)
     g_assert_cmpint(get_int(report, "stream/trailing-bytes"), ==, 4);
 }
 
-/* A stream that is put together by hand. */
+/* A stream made by the test. */
 static void
 put_record(GByteArray *out, guint64 offset, guint32 flags, const char *block)
 {
@@ -660,7 +663,7 @@ put_pages(GByteArray *out, guint8 type, const guint64 *offsets, guint n)
     mt_append_be32(out, 2);
 }
 
-/* Header and block list of 64 pages. */
+/* Appends the header and a block list of 64 pages. */
 static GByteArray *
 put_start(guint64 bytes)
 {
@@ -718,7 +721,7 @@ report_of_bytes(const GByteArray *bytes)
     return node;
 }
 
-/* A pass begins where the source walks over the RAM anew. */
+/* A new pass begins when the source starts again at a lower address. */
 static void
 test_passes(void)
 {
@@ -749,7 +752,8 @@ test_passes(void)
     g_assert_cmpint(get_int(block, "repeated-pages"), ==, 3);
 }
 
-/* Device state of post-copy has no description, but the package a length. */
+/* After a switch to post-copy the device state has no description, but the
+ * package that contains it has a length. */
 static void
 test_postcopy(void)
 {
@@ -830,7 +834,8 @@ test_bad_pages(void)
     g_assert_cmpint(get_int(report, "n-problems"), ==, 3);
 }
 
-/* The bitmaps of a guest that a stream claims to have are not allocated. */
+/* The inspector must not allocate bitmaps for RAM that a stream only claims
+ * to have. */
 static void
 test_huge_block(void)
 {
@@ -952,7 +957,7 @@ test_diff(void)
     }
 }
 
-/* From a pipe, with a name that tries to drive the terminal. */
+/* Reads from a pipe; a name contains control characters for the terminal. */
 static void
 test_text(void)
 {
@@ -1020,7 +1025,7 @@ main(int argc, char **argv)
         { "truncated", test_truncated, TRUE },
         { "flipped", test_flipped, TRUE },
     };
-    /* Damage takes long to try: by default one recording of each kind. */
+    /* Testing damage takes long: by default only one recording of each kind. */
     static const char *const names[] = {
         "ignoreshared-7.2", "compress-7.2", "xbzrle-10.0", "pc-11.1",
         "multifd-none-5.2", "multifd-zstd-11.1", "mapped-10.0", NULL

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Each command without arguments, with each argument of each type, with missing
- * and with unknown arguments; and input that is no command.
+ * and with unknown arguments; and input that is not a command.
  */
 #include "config.h"
 

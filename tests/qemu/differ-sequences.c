@@ -231,7 +231,7 @@ capability_pair(Differ *differ, const char *one, const char *other,
     differ_run(differ, sequence);
 }
 
-/* Elements of the list, each alone and before and after a valid one. */
+/* Elements of the list: each on its own, and before and after a valid one. */
 static const char *const entries[] = {
     "{'capability': 'xbzrle'}",
     "{'state': true}",

@@ -164,7 +164,7 @@ pair_down(Pair *pair)
     side_down(&pair->destination);
 }
 
-/* Prints what was found, and the outcome. */
+/* Prints the findings and the outcome. */
 static void
 pair_message(const Pair *pair, const GError *error)
 {
@@ -189,10 +189,10 @@ typedef struct {
     const char *from, *to;
     const char *machine;
     const char *words[5];
-    const char *refused;        /* the finding; NULL: it must succeed */
+    const char *refused;        /* id of the finding; NULL: it must succeed */
 } Case;
 
-/* The machine type that both releases have. */
+/* A machine type that all releases have. */
 #define OLD "pc-i440fx-5.2"
 
 static const Case cases[] = {
@@ -263,7 +263,7 @@ test_case(gconstpointer data)
             g_assert_true(ram_is_equal(&pair));
     }
 
-    /* Nothing outlives the job. */
+    /* All settings are as before the migration. */
     for (guint i = 0; i < 2; i++) {
         Guest *guest = i ? pair.destination.guest : pair.source.guest;
         g_autofree char *after = guest_dump(guest);
@@ -273,7 +273,7 @@ test_case(gconstpointer data)
     pair_down(&pair);
 }
 
-/* What the finding predicts comes true when it is overridden. */
+/* If a finding is overridden, the failure that it predicts must happen. */
 static void
 test_overridden(gconstpointer data)
 {
@@ -354,7 +354,7 @@ cut_once(const Cut *cut, guint64 limit)
     g_test_message("cut after %" G_GUINT64_FORMAT ": source %s, destination "
                    "%s, said: %s%s%s", limit, here, there, place,
                    error ? ", " : "", error ? error->message : "");
-    /* A link that holds lets the guest arrive. */
+    /* If the link does not break, the guest must arrive. */
     if (limit == G_MAXUINT64)
         g_assert_no_error(error);
     if (strcmp(place, "destination") == 0) {

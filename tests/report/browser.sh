@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A report in a real browser: no error on its console, and the plots have the
-# marks that the trace has.  Screenshots, light and dark, stay in the build
-# directory.
+# Opens a report in a real browser: its console shows no error, and the plots
+# have the marks of the trace.  Light and dark screenshots are written to the
+# build directory.
 #     browser.sh SOURCE-ROOT BUILD-ROOT
 set -eu
 source=$1 build=$2

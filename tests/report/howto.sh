@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The commands of docs/howto-convergence.rst, run in order: what the text shows
-# of their output is what they print.
+# Runs the commands of docs/howto-convergence.rst in order, and compares their
+# output with the output in the text.
 #     howto.sh SOURCE-ROOT BUILD-ROOT
 #
-# In the text a command is a line "    $ COMMAND"; what follows up to an empty
-# line is its output, of which blanks do not count.  "..." stands for any text.
+# In the text a command is a line "    $ COMMAND".  The lines up to the next
+# empty line are its output; differences in white space are ignored.  "..."
+# stands for any text.
 set -eu
 source=$1 build=$2
 
@@ -20,7 +21,7 @@ PATH="$scratch/bin:$PATH"
 cp "$source"/tests/data/converge/* "$scratch/work"
 cd "$scratch/work"
 
-# The space in "8.0 GiB" is one that does not break.
+# The space in "8.0 GiB" is a no-break space.
 plain() {
     tr -s ' \n' '  ' | sed 's/\xc2\xa0/ /g; s/^ //; s/ $//'
 }

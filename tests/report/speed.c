@@ -42,8 +42,8 @@ compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Microseconds of one sample with its pass event and poll, at the median of
- * batches. */
+/* The time of one sample with its pass event and poll, in microseconds: the
+ * median of several batches. */
 static double
 speed_decision(const char *name)
 {
@@ -81,7 +81,7 @@ speed_decision(const char *name)
     return times[ROUNDS / 2];
 }
 
-/* Migrations a second, of guests that end. */
+/* Simulated migrations a second, with guests that converge. */
 static double
 speed_simulate(const char *name)
 {

@@ -314,8 +314,8 @@ test_cut_and_reconnect(void)
     }
 }
 
-/* QEMU serves one client; the second is told so, and is served once the
- * first has gone. */
+/* QEMU serves one client at a time.  A second client gets an error that says
+ * so, and is served after the first one has disconnected. */
 static void
 test_the_monitor_is_held(void)
 {

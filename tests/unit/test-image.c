@@ -205,7 +205,8 @@ test_fifo(Fixture *f, gconstpointer mib)
     g_assert_true(image->has_table);
 }
 
-/* Headers and tables alone, then every chunk by itself. */
+/* A reader opens a file by its headers and tables only, then reads each
+ * chunk separately. */
 static void
 test_open(Fixture *f, gconstpointer mib)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Configurations of other programs give the policies that those programs run,
- * and what is wrong with a file is a finding with its line.
+ * Imported configurations of other programs result in the policies that those
+ * programs run.  Errors in a file are findings with their line.
  */
 #include "config.h"
 
@@ -34,7 +34,7 @@ import(Imported *imported, const char *text, const char *const *select)
     imported->ok = mt_import(&args);
 }
 
-/* The line of the first finding with @code; -1 if there is none. */
+/* Returns the line of the first finding with @code; -1 if there is none. */
 static int
 find(const MtFindings *findings, const char *code)
 {
@@ -59,7 +59,7 @@ show(const MtFindings *findings)
     }
 }
 
-/* Policies as their settings in JSON, which the importer must give. */
+/* The settings, as JSON, that the importer must return. */
 static const struct {
     const char *name;
     const char *text;
@@ -212,7 +212,8 @@ test_good(void)
     }
 }
 
-/* Files with a finding of this code in this line; @ok if they can be used. */
+/* Files that give a finding with this code at this line; @ok if they can be
+ * used nevertheless. */
 static const struct {
     const char *text;
     const char *code;
@@ -308,7 +309,7 @@ test_bad(void)
     }
 }
 
-/* A file that is small and stands for much. */
+/* Small files that would expand to a large amount of data. */
 static void
 test_bombs(void)
 {

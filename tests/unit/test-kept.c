@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Kept settings as documents and as files: what is read, what is wrong and in
- * which line, and that a change leaves everything else alone. */
+/* Kept settings as documents and as files: their content, errors with the
+ * line, and changes, which must not affect the rest of the file. */
 #include "config.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Messages of QMP are told apart and read, or refused with the reason. */
+/* QMP messages are classified and read, or refused with the reason. */
 #include "config.h"
 
 #include <string.h>

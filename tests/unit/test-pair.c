@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The rules about two hosts, from facts that each case states, without a guest.
+ * The rules about two hosts. Each case states the facts of both sides; no guest
+ * is needed.
  *
- * A case names what must be found, and what both sides have afterwards.  Most
- * rules have a second case, in which one fact is different and nothing may be
- * found.
+ * A case names the expected finding, and the settings of both sides afterwards.
+ * Most rules have a second case, which differs in one fact and must have no
+ * finding.
  */
 #include "config.h"
 
@@ -37,8 +38,8 @@ typedef struct {
     const char *names;
     const char *blocker;
     const char *disk;
-    const char *memory;         /* the id of a backend of all RAM */
-    guint64 page_size;          /* of it */
+    const char *memory;         /* id of a memory backend with all RAM */
+    guint64 page_size;          /* of the backend's pages */
     guint64 memlock;
     gboolean no_userfault;
     const char *libvirt;
@@ -53,13 +54,13 @@ typedef struct {
     const char *words[PAIR_MAX_WORDS];
     MtPolicy policy;
     const char *uri;
-    const char *finding;        /* NULL: nothing may refuse or substitute */
+    const char *finding;        /* NULL: no finding may refuse or substitute */
     MtPairSeverity severity;
     const char *after;          /* "NAME=TEXT" on both sides; NULL: any */
 } Case;
 
 static const Case cases[] = {
-    /* Known answers. */
+    /* Known defects between two releases. */
     { "t1", { "8.2.2", "pc-q35-8.2" }, { "9.2.0", "pc-q35-8.2" },
       { "parallel=on" }, .finding = "multifd-sync-data",
       .severity = MT_PAIR_REFUSE },
@@ -302,7 +303,7 @@ static const Case cases[] = {
       { "tls.creds=tls0", "tls.authz=absent" }, .finding = "tls-authz",
       .severity = MT_PAIR_REFUSE },
 
-    /* One answer for both sides. */
+    /* The same result on both sides. */
     { "mt-to-new", { "8.2.2", "pc-q35-8.0" }, { "10.0.0", "pc-q35-8.0" },
       { "compression=mt", "compression.mt.level=3" },
       .finding = "setting-fallback", .severity = MT_PAIR_SUBSTITUTE,
@@ -510,8 +511,7 @@ test_case(gconstpointer data)
     mt_pairing_free(pairing);
 }
 
-/* A finding that cannot be made because a fact is missing is listed as not
- * checked. */
+/* If a fact for a rule is missing, the rule is listed as not checked. */
 static void
 test_unchecked(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Convergence policies give the decisions that the programs they come from are
- * known to give for the same input.
+ * Convergence policies make the same decisions as the programs that they come
+ * from, for inputs whose results are known.
  */
 #include "config.h"
 
@@ -17,7 +17,7 @@
 /* Decisions as "TIME:VALUE" in seconds, or "TIME:ACTION". */
 typedef struct {
     GString *text;
-    MtAct fails;        /* this action fails as often as @n_failures says */
+    MtAct fails;        /* fails the first @n_failures times */
     guint n_failures;
 } Recorder;
 
@@ -175,8 +175,8 @@ test_nova_size(void)
     g_assert_cmpfloat(mt_nova_gib(&odd), ==, 14.5);
 }
 
-/* A step is due when more than its time has passed; one that fails counts as
- * made. */
+/* A step is due when more than its time has passed.  A step that fails
+ * counts as done. */
 static void
 test_nova_run(void)
 {
@@ -379,7 +379,7 @@ test_proxmox(void)
     }
 }
 
-/* With nothing left the polls follow each other faster after the first. */
+/* If no data remains, the polls after the first one are more frequent. */
 static void
 test_proxmox_zero(void)
 {
@@ -484,8 +484,8 @@ test_kubevirt_timeouts(void)
     scene_expect(&scene, 2000 * SECOND, "");
     scene_clear(&scene);
 
-    /* Disruption: post-copy; or a pause and twice the time; or, with a VFIO
-     * device, twice the time as downtime. */
+    /* If disruption is allowed: post-copy; or a pause and twice the time;
+     * or, with a VFIO device, twice the time as downtime. */
     for (guint i = 0; i < 3; i++) {
         static const char *const expected[] = {
             "451.2:post-copy",
@@ -505,7 +505,8 @@ test_kubevirt_timeouts(void)
     }
 }
 
-/* A pass at each time, all times shifted so that a bandwidth is known. */
+/* A pass at each time.  All times are shifted by this, so that a bandwidth
+ * is known before. */
 #define STALL_BASE 1000
 
 static void
@@ -531,8 +532,8 @@ stall_pass(Scene *scene, gint64 time_ms, guint64 remaining, guint64 bandwidth)
     mt_policy_run_pass(scene->run, STALL_BASE + time_ms, 2);
 }
 
-/* A stall is a pass with no less than the least aged-out value, less the
- * margin. */
+/* A migration stalls at a pass with at least the smallest value that is
+ * older than the timeout, reduced by the margin. */
 static void
 test_stall_margin(void)
 {
@@ -553,15 +554,15 @@ test_stall_margin(void)
         stall_start(&scene, 1000);
         stall_pass(&scene, 0, 1000, 1000);
         stall_pass(&scene, 25000, cases[i].remaining, 1000);
-        /* The downtime that the remaining data needs is near what is
-         * allowed: the answer to a stall is the allowed downtime. */
+        /* The remaining data needs nearly the allowed downtime, so a stall
+         * results in the allowed downtime. */
         scene_expect(&scene, 26001, cases[i].stalled ? "0.4:300 26:900" :
                      "0.4:300");
         scene_clear(&scene);
     }
 }
 
-/* Candidates older than the timeout count as aged out, the newest do not. */
+/* Only candidates older than the timeout count as old. */
 static void
 test_stall_age(void)
 {
@@ -590,7 +591,7 @@ test_stall_patience(void)
 {
     static const struct {
         gint64 time_ms;
-        guint64 remaining;      /* the next one more is not acted on */
+        guint64 remaining;      /* with one byte more there is no action */
     } cases[] = {
         { 9999, 104 }, { 24999, 104 }, { 25000, 208 }, { 37499, 208 },
         { 37500, 312 }, { 43750, 520 }, { 50000, 624 },
@@ -606,7 +607,7 @@ test_stall_patience(void)
             stall_start(&scene, 1000);
             stall_pass(&scene, 0, 110, 1000);
             stall_pass(&scene, 1000, 100, 1000);
-            /* Stalled here, with 100 as the best value. */
+            /* The migration stalls here, with 100 as the best value. */
             stall_pass(&scene, stall_ms, 5000, 1000);
             stall_pass(&scene, stall_ms, 300, 1000);
             stall_pass(&scene, stall_ms, 500, 1000);
@@ -703,11 +704,12 @@ test_stall_timeout(void)
     scene_start(&scene);
     scene_sample(&scene, 0, 1, 500, 1000);
     scene_expect(&scene, 302 * SECOND, "0.4:300 301.2:2000000");
-    /* It has 60 s for the switch-over. */
+    /* The switch-over may take 60 s. */
     scene_expect(&scene, 370 * SECOND, "0.4:300 301.2:2000000 362:abort");
     scene_clear(&scene);
 
-    /* Here post-copy needs no leave to disrupt the workload. */
+    /* In this case post-copy does not need the permission to disrupt the
+     * workload. */
     stall_init(&scene);
     scene.config.kubevirt.allow_postcopy = TRUE;
     scene_start(&scene);
@@ -776,7 +778,7 @@ test_stall_average(void)
     }
 }
 
-/* Policies accept a status that they do not know, and end with the job. */
+/* Policies accept an unknown status, and end with the job. */
 static void
 test_phases(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reports have what a trace has, escaped and of bounded size; a running
- * migration is followed by its policies within the limits of the caller.
+ * Reports contain the data of a trace, escaped and with a bounded size.  The
+ * policies of a running migration stay within the limits of the caller.
  */
 #include "config.h"
 
@@ -37,7 +37,7 @@ count(const char *text, const char *word)
     return n;
 }
 
-/* Fails if @text is not well-formed. */
+/* Fails if @text is not well-formed XML. */
 static void
 assert_xml(const char *text)
 {
@@ -80,7 +80,7 @@ test_escaped(void)
     g_assert_null(strstr(html, "<script"));
     g_assert_null(strstr(html, "<img"));
     g_assert_null(strchr(html, 1));
-    /* Only the name of SVG's namespace; nothing is loaded. */
+    /* The only URL is the name of SVG's namespace; nothing is loaded. */
     g_assert_cmpuint(count(html, "://"), ==, 1);
     g_assert_nonnull(strstr(html, "&lt;script&gt;alert(1)&lt;/script&gt;"));
     g_assert_nonnull(strstr(html, "prefers-color-scheme:dark"));
@@ -97,7 +97,7 @@ test_escaped(void)
     g_assert_true(g_str_has_prefix(svg->str, "<svg xmlns="));
 }
 
-/* Without data a panel is left out. */
+/* A panel without data is omitted. */
 static void
 test_panels(void)
 {
@@ -147,7 +147,8 @@ test_large(void)
     g_assert_cmpuint(a->samples->len, ==, 100000);
     html = mt_report_html(traces, 1);
     g_assert_cmpuint(strlen(html), <, 1024 * 1024);
-    /* The peak is at the top of its panel, but for the rounding of the axis. */
+    /* The peak is at the top of its panel, except for the rounding of the
+     * axis. */
     g_assert_nonnull(strstr(html, "4 GiB"));
     again = mt_report_html(traces, 1);
     g_assert_cmpstr(again, ==, html);
@@ -209,7 +210,8 @@ job(guint time_ms, guint pass, guint64 remaining, const char *status)
     return node;
 }
 
-/* Follows a migration for @seconds and returns what is carried out. */
+/* Follows a migration for @seconds and returns the actions that were carried
+ * out. */
 static char *
 follow(MigtunePolicy *policy, MigtunePolicy *const *shadows, guint seconds,
        const char *fails, const char *record)
@@ -252,7 +254,7 @@ test_follow(void)
         { "vdsm", 150, 0, NULL, 45, "set-downtime 100, set-downtime 150" },
         { "vdsm", 0, 25000, NULL, 45, "set-downtime 100, abort 0" },
         { "none", 0, 5000, NULL, 10, "abort 0" },
-        /* An abort that fails is tried again at the next look. */
+        /* A failed abort is tried again at the next sample. */
         { "none", 0, 5000, "abort", 6, "abort 0, abort 0" },
         { "proxmox", 0, 0, NULL, 20, "set-downtime 200, set-downtime 400, "
           "set-downtime 800" },
@@ -270,7 +272,7 @@ test_follow(void)
     }
 }
 
-/* What is recorded in shadow is what the same policy would do. */
+/* The decisions recorded in shadow are those that the acting policy makes. */
 static void
 test_shadow(void)
 {

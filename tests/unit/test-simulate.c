@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The working-set model gives the known answers, the simulator agrees with it,
- * and the policy "steady" ends at least what any other policy ends.
+ * The working-set model gives known results, the simulator agrees with the
+ * model, and the policy "steady" completes each migration that any other policy
+ * completes.
  */
 #include "config.h"
 
@@ -46,7 +47,7 @@ test_fit(void)
     assert_near(m.parts[0].bytes, 512.0, 0.01);
     assert_near(m.parts[0].rate, 200.0, 0.01);
 
-    /* In proportion to the time. */
+    /* Growth in proportion to the time. */
     mt_model_fit(&m, 1, 100, 4, 400);
     g_assert_true(isinf(m.parts[0].bytes));
     assert_near(m.parts[0].rate, 100, 1e-9);
@@ -60,7 +61,7 @@ test_fit(void)
     mt_model_fit(&m, 1, 0, 4, 0);
     assert_near(mt_model_written(&m, 10), 0, 1e-9);
 
-    /* All guests of a grid come back. */
+    /* Fitting two points of a known guest returns this guest. */
     for (double bytes = 16; bytes < 1e6; bytes *= 4) {
         for (double rate = 1; rate < 1e5; rate *= 5) {
             MtModel guest = model(bytes, rate);
@@ -158,8 +159,8 @@ scene_init(MtSimScene *scene, double first, double bandwidth, double bytes,
     scene->links[0].bandwidth = bandwidth * MIB;
 }
 
-/* Without a policy a migration ends if the balance fits into the downtime, and
- * then uses no more of it than is allowed. */
+/* Without a policy a migration completes if the balance fits into the
+ * downtime, and the downtime is not longer than allowed. */
 static void
 test_simulate_model(void)
 {
@@ -192,7 +193,7 @@ test_simulate_model(void)
     }
 }
 
-/* What remains, followed continuously. */
+/* The remaining data as a continuous function of time. */
 static void
 test_balance(void)
 {
@@ -251,7 +252,8 @@ test_simulate_method(void)
     assert_near(result.bytes / MIB, 250, 0.1);
 }
 
-/* What each action leads to: a guest whose floor is 2989 ms. */
+/* The effect of each action on a guest whose floor needs a downtime of 2989
+ * ms. */
 static void
 test_simulate_actions(void)
 {
@@ -313,8 +315,9 @@ hear(const MtDecision *decision, gpointer data)
     return TRUE;
 }
 
-/* Within the first three passes "steady" says that the limits cannot be kept
- * and which downtime would do; with that downtime the migration ends. */
+/* Within the first three passes "steady" reports that the limits do not
+ * suffice and which downtime would; with that downtime the migration
+ * completes. */
 static void
 test_steady_tells(void)
 {
@@ -350,7 +353,7 @@ test_steady_tells(void)
     }
 }
 
-/* Limits that all policies get in the comparison. */
+/* The limits for all policies in the comparison. */
 #define SUITE_DOWNTIME_MS 500
 #define SUITE_DEADLINE_S 1200
 

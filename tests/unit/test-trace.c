@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Traces are read with what is wrong in them, and policies over a trace decide
- * what their known answers say.
+ * Traces are read, with findings about errors in them; and policies over a
+ * trace make the known decisions.
  */
 #include "config.h"
 
@@ -40,7 +40,8 @@ test_members(void)
         "\"pass\":1,\"remaining\":900,\"total\":1000,\"transferred\":100,"
         "\"bandwidth\":10,\"dirty_rate\":20,\"downtime_limit_ms\":300,"
         "\"throttle\":20,\"further\":\"member\",\"other\":null}\n"
-        /* The same by the slow way: escapes, nesting and exponents. */
+        /* The same, read by json-glib because of escapes, nesting and
+         * exponents. */
         "{\"type\":\"sample\", \"time_ms\":2.5e2, \"status\":\"\\u0061ctive\","
         "\"pass\":2,\"remaining\":800,\"total\":1000,\"transferred\":200,"
         "\"bandwidth\":10.5,\"dirty_rate\":20,\"further\":{\"a\":[1,2]},"
@@ -169,7 +170,7 @@ test_replay(void)
         { "proxmox", SAMPLE(1000, 1, 100) SAMPLE(2000, 1, 101)
           SAMPLE(3000, 1, 102) SAMPLE(4000, 1, 103) SAMPLE(5000, 1, 104)
           SAMPLE(6000, 1, 105) SAMPLE(7000, 1, 106), "7:200" },
-        /* Without pass events KubeVirt's older monitor. */
+        /* Without pass events KubeVirt uses its older monitor. */
         { "kubevirt-stall", SAMPLE(0, 1, 9) SAMPLE(160000, 1, 9),
           "150.8:abort" },
         { "kubevirt-stall", SAMPLE(0, 1, 900) PASS(1000, 2)

@@ -34,7 +34,7 @@ typedef struct {
     GError *error;
 } LvCall;
 
-/* The messages of a call; that of a timeout ends with the time. */
+/* The messages of a call; the message of a timeout ends with the time. */
 static const struct {
     const char *timeout;
     const char *cancelled;

@@ -755,8 +755,8 @@ conn_ask_qemu_version(LvQuestion *question)
         question->qemu_version = 0;
 }
 
-/* Runs @func, and asks for QEMU's version at the same time if it is wanted:
- * whoever lists or looks up guests usually opens them next. */
+/* Runs @func, and at the same time reads QEMU's version if it is needed: a
+ * caller that lists or looks up guests usually opens them next. */
 static gboolean
 conn_question_run(LvQuestion *question, void (*func)(guint nth, gpointer data),
                   GError **error)

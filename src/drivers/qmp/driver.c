@@ -257,7 +257,7 @@ qmp_bare_name(const char *key)
     return g_strndup(from, length);
 }
 
-/* How well the name of a socket matches that of a guest. */
+/* How well the name of a socket matches the name of a guest. */
 enum {
     QMP_RANK_FILE,              /* the file has this name */
     QMP_RANK_BARE,              /* without its prefix and suffix it has */

@@ -6,10 +6,10 @@
     record.py --full schema.json.gz QEMU [...]     > qemu-X.Y.json
 
 QEMU is started without a machine, with its monitor on stdin and stdout, and
-asked only for what it is and what it can do.  The result is one JSON object:
-"greeting", then one member a query command with the value it returned.  The
-schema is cut down to the commands and events that migration has to do with
-and to the types that these reach; --full also writes the whole of it.
+queried for its identity and its features.  The result is one JSON object:
+"greeting", then one member for each query command with the returned value.  The
+schema is reduced to the commands and events of migration and to the types that
+they use; --full also writes the complete schema.
 """
 
 import argparse

@@ -106,7 +106,7 @@ listen_unix(MtRefListener *listener, const char *path, GError **error)
     if (listener->fd < 0)
         return FALSE;
 
-    /* The mode of the socket becomes that of its file. */
+    /* The mode of the socket becomes the mode of its file. */
     if (fchmod(listener->fd, 0600) != 0 ||
         bind(listener->fd, (struct sockaddr *)&address,
              sizeof(address)) != 0) {

@@ -61,8 +61,9 @@ const char *mt_ref_tunables_text(const MtRefTunables *tunables, MtParamId id);
  * must be told. */
 gboolean mt_ref_tunables_changed(const MtRefTunables *tunables, MtParamId id);
 
-/* The rules that `migrate` or `migrate-incoming` checks, instead of the command
- * that sets the capability or parameter.  @scheme is that of the address. */
+/* The rules that `migrate` or `migrate-incoming` checks, instead of the
+ * command that sets the capability or parameter.  @scheme is the scheme of
+ * the address. */
 gboolean mt_ref_tunables_check_start(MtRefTunables *tunables,
                                      const MtRefSituation *situation,
                                      gboolean incoming, const char *scheme,
