@@ -5,12 +5,12 @@
 #   - every default suite, with address and undefined-behaviour sanitizers;
 #   - the tests with threads, with the thread sanitizer;
 #   - the unit tests under valgrind;
-#   - the tests of an installation into an empty prefix.
+#   - the tests of an installation into an empty prefix, and of the typelib.
 # The last line reads "N passed, N failed, N skipped".
 #
 # The build directories build/, build-tsan/ and build-plain/ (see BUILD below)
-# remain, so that a second run builds only changed files.  With CI=true warnings are errors
-# and a skip that .ci/skips-allowed does not name is a failure.
+# remain, so that a second run builds only changed files.  With CI=true warnings
+# are errors and a skip that .ci/skips-allowed does not name is a failure.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
@@ -91,7 +91,7 @@ else
 fi
 
 build "$BUILD-plain" -Db_sanitize=none --prefix="$PWD/$BUILD-plain/prefix"
-run_tests "$BUILD-plain" --suite install
+run_tests "$BUILD-plain" --suite install --suite python
 run_tests "$BUILD-plain" --setup valgrind --suite unit
 logs="$logs $BUILD-plain/meson-logs/testlog*.json"
 
