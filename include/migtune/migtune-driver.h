@@ -86,6 +86,8 @@ typedef struct {
  * @inactive: the domain is defined and does not run: no command can be
  *   executed, and the library does not try to; what is kept with it can be
  *   read and changed
+ * @unnamed: the guest has no name: @name was made from its key, and another
+ *   key of the same guest gives another one
  *
  * Who is at the other end.  Texts are allocated; the caller frees all with
  * migtune_driver_identity_clear().
@@ -99,6 +101,7 @@ typedef struct {
     char *binary;
     char *instance;
     gboolean inactive;
+    gboolean unnamed;
 
     /*< private >*/
     gpointer padding[8];        /* NULL */

@@ -124,6 +124,10 @@ MtRelease mt_core_parse_release(const char *text, GError **error);
 /* The file name of a key, without its ending; for g_free(). */
 char *mt_domain_name_of_key(const char *key);
 
+/* What tells this guest from the others of the host: the same for every monitor
+ * of the guest and for every driver.  For g_free(). */
+char *mt_domain_dup_identity(const MigtuneDomain *domain);
+
 /* Whether @name is the name, the UUID, the key or the file of @domain. */
 gboolean mt_domain_is_called(MigtuneDomain *domain, const char *name);
 

@@ -165,6 +165,22 @@ mt_domain_name_of_key(const char *key)
     return g_steal_pointer(&base);
 }
 
+char *
+mt_domain_dup_identity(const MigtuneDomain *domain)
+{
+    const MigtuneDriverIdentity *identity = &domain->identity;
+
+    if (identity->uuid)
+        return g_strdup_printf("uuid %s", identity->uuid);
+    if (identity->name && *identity->name && !identity->unnamed)
+        return g_strdup_printf("name %s", identity->name);
+    /* The monitors of such a guest have only its process in common. */
+    if (identity->instance)
+        return g_strdup_printf("process %s", identity->instance);
+
+    return g_strdup_printf("address %s %s", domain->conn->uri, domain->key);
+}
+
 /* Opens the domain with @key or, if @key is NULL, with the key of @native. */
 static MigtuneDomain *
 domain_open(MigtuneConn *conn, const char *key, gpointer native,

@@ -95,9 +95,9 @@ journal_process_runs(guint pid, guint64 start)
 }
 
 /*
- * Removes journals of processes that have ended, and those of unidentified
- * processes after JOURNAL_MAX_AGE_S.  Lock files stay: if one was removed, two
- * processes could lock two files of one name.
+ * Removes the files of processes that have ended, and journals of unidentified
+ * processes after JOURNAL_MAX_AGE_S.  Lock files of other guests stay: if one
+ * was removed, two processes could lock two files of one name.
  */
 static void
 journal_clean(const char *dir_path)
@@ -111,15 +111,16 @@ journal_clean(const char *dir_path)
         GStatBuf status;
         guint64 start;
         guint pid;
+        gboolean is_lock = g_str_has_suffix(name, ".lock");
         gboolean over;
 
-        if (!g_str_has_suffix(name, ".json"))
+        if (!is_lock && !g_str_has_suffix(name, ".json"))
             continue;
         if (sscanf(name, "%u-%" G_GUINT64_FORMAT "-", &pid, &start) == 2)
             over = !journal_process_runs(pid, start);
         else
-            over = g_lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-                   status.st_mtime < oldest;
+            over = !is_lock && g_lstat(path, &status) == 0 &&
+                   S_ISREG(status.st_mode) && status.st_mtime < oldest;
         if (over)
             g_unlink(path);
     }

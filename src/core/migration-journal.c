@@ -132,8 +132,7 @@ mt_migration_journal_new(MigtuneMigration *migration, gboolean was_running,
 {
     g_autoptr(MtMigrationJournal) journal = g_new0(MtMigrationJournal, 1);
     g_autofree char *dir = mt_migration_journal_dir();
-    const MigtuneDriverIdentity *identity = &migration->source->identity;
-    g_autofree char *id = NULL;
+    g_autofree char *id = mt_domain_dup_identity(migration->source);
     g_autofree char *digest = NULL;
     g_autofree char *lock = NULL;
     g_autoptr(GError) cause = NULL;
@@ -141,11 +140,6 @@ mt_migration_journal_new(MigtuneMigration *migration, gboolean was_running,
 
     journal->lock_fd = -1;
     journal->content = mt_json_node_new_object(object);
-    /* The same for every monitor of the guest. */
-    id = identity->uuid ? g_strdup_printf("uuid %s", identity->uuid)
-                        : g_strdup_printf("address %s %s",
-                                          migration->source->conn->uri,
-                                          migration->source->key);
     digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, id, -1);
     journal->path = g_strdup_printf("%s/%.32s.json", dir, digest);
     lock = g_strdup_printf("%s/%.32s.lock", dir, digest);

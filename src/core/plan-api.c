@@ -181,17 +181,8 @@ static MtJournal *
 plan_new_journal(MigtuneDomain *domain)
 {
     const MigtuneDriverIdentity *identity = &domain->identity;
-    g_autofree char *guest = NULL;
+    g_autofree char *guest = mt_domain_dup_identity(domain);
     g_autofree char *process = NULL;
-
-    /* The same for every monitor of the guest, and for every driver. */
-    if (identity->uuid)
-        guest = g_strdup_printf("uuid %s", identity->uuid);
-    else if (identity->name && *identity->name)
-        guest = g_strdup_printf("name %s", identity->name);
-    else
-        guest =
-            g_strdup_printf("address %s %s", domain->conn->uri, domain->key);
 
     if (identity->instance)
         process = g_strdup_printf("process %s ", identity->instance);

@@ -377,9 +377,11 @@ qmp_identify(const QmpConn *conn, const QmpDomain *domain,
     const char *binary = mt_client_get_binary(domain->client);
 
     identity->name = g_strdup(domain->name);
-    if (!identity->name)
+    if (!identity->name) {
+        identity->unnamed = TRUE;
         identity->name = conn->path ? qmp_bare_name(domain->key)
             : g_strdup(domain->key);
+    }
     identity->uuid = g_strdup(domain->uuid);
     /* A reference process serves several guests, so the guest's name and UUID
      * are part of the identity.  The path of the socket is not, because one
