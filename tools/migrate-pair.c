@@ -231,29 +231,10 @@ pair_print_unchecked(Tool *tool, JsonObject *document)
 static void
 pair_print_steps(Tool *tool, JsonObject *document)
 {
-    JsonArray *steps = out_get_array(document, "steps");
-
-    if (json_array_get_length(steps) == 0)
+    if (json_array_get_length(out_get_array(document, "steps")) == 0)
         return;
     out_text("\n");
-    if (!tool->quiet)
-        out_line("%s", _("These commands would be sent:"));
-    for (guint i = 0; i < json_array_get_length(steps); i++) {
-        JsonObject *step = json_array_get_object_element(steps, i);
-        g_autoptr(JsonNode) command = json_node_new(JSON_NODE_OBJECT);
-        g_autofree char *text = NULL;
-        JsonObject *inner = json_object_new();
-
-        json_object_set_string_member(inner, "execute",
-                                      out_get_string(step, "execute"));
-        json_object_set_member(
-            inner, "arguments",
-            json_node_copy(json_object_get_member(step, "arguments")));
-        json_node_take_object(command, inner);
-        text = json_to_string(command, FALSE);
-        out_line("%s %s: %s", out_get_string(step, "side"),
-                 out_get_string(step, "domain"), text);
-    }
+    plans_print_steps(tool, document);
 }
 
 static void

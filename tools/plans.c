@@ -264,34 +264,44 @@ plans_print_verdicts(Tool *tool, MigtunePlan *plan)
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
-/* Prints the commands of a plan, one per line, as they would be sent. */
+/* Prints one command as it would be sent, after the guest and its side if the
+ * commands are for several guests. */
 static void
+plans_print_step(JsonObject *step)
+{
+    g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+    g_autoptr(GString) line = g_string_new(NULL);
+    g_autofree char *text = NULL;
+    JsonObject *command = json_object_new();
+    JsonNode *arguments = json_object_get_member(step, "arguments");
+
+    json_object_set_string_member(command, "execute",
+                                  out_get_string(step, "execute"));
+    if (arguments && !JSON_NODE_HOLDS_NULL(arguments))
+        json_object_set_member(command, "arguments",
+                               json_node_copy(arguments));
+    json_node_take_object(node, command);
+    text = json_to_string(node, FALSE);
+
+    if (json_object_has_member(step, "domain")) {
+        if (json_object_has_member(step, "side"))
+            g_string_append_printf(line, "%s ", out_get_string(step, "side"));
+        g_string_append_printf(line, "%s: ", out_get_string(step, "domain"));
+    }
+    out_line("%s%s", line->str, text);
+}
+
+void
 plans_print_steps(Tool *tool, JsonObject *document)
 {
     JsonArray *steps = out_get_array(document, "steps");
     guint n = steps ? json_array_get_length(steps) : 0;
 
-    if (!tool->quiet) {
-        out_text("\n");
+    if (!tool->quiet)
         out_line("%s", n ? _("These commands would be sent:")
                          : _("No commands would be sent."));
-    }
-    for (guint i = 0; i < n; i++) {
-        JsonObject *step = json_array_get_object_element(steps, i);
-        g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
-        g_autofree char *text = NULL;
-        JsonObject *command = json_object_new();
-        JsonNode *arguments = json_object_get_member(step, "arguments");
-
-        json_object_set_string_member(command, "execute",
-                                      out_get_string(step, "execute"));
-        if (arguments && !JSON_NODE_HOLDS_NULL(arguments))
-            json_object_set_member(command, "arguments",
-                                   json_node_copy(arguments));
-        json_node_take_object(node, command);
-        text = json_to_string(node, FALSE);
-        out_line("%s", text);
-    }
+    for (guint i = 0; i < n; i++)
+        plans_print_step(json_array_get_object_element(steps, i));
 }
 
 /* Prints the changes that a plan would make to the kept settings. */
@@ -408,6 +418,8 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     if (!failure || refused)
         plans_print_verdicts(tool, plan);
     if (!failure && dry_run) {
+        if (!tool->quiet)
+            out_text("\n");
         plans_print_steps(tool, object);
         plans_print_kept(tool, object);
     }

@@ -53,3 +53,6 @@ void plans_print_lowering(Tool *tool, MigtunePlan *plan,
 
 /* The values of --policy. */
 extern const char *const plans_policies[];
+
+/* Prints the commands in the member "steps" of @document, which would be sent. */
+void plans_print_steps(Tool *tool, JsonObject *document);

@@ -140,7 +140,7 @@ migtune_migration_find_destination(MigtuneConn *conn, MigtuneDomain *source,
  * @listen: (nullable): a QEMU address at which the destination listens; %NULL
  *   for a free TCP port, which needs QEMU 4.0
  * @connect: (nullable): a QEMU address to which the source connects; %NULL for
- *   that of @listen
+ *   the address @listen
  *
  * Since: 0.1
  */
