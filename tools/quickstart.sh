@@ -60,9 +60,8 @@ echo "Guests of the reference engine that behave like several QEMU releases"
 show list
 show "probe web1" | sed -n '1,16p; 17s/.*/.../p'
 show "migrate-getparameters db1 compression bandwidth downtime parallel"
-show "migrate-setparameters web1 compression=mt --level 3 --threads 4" \
-    "migrate-setparameters db1 compression=mt --level 3 --threads 4" \
-    "migrate web1 unix:$scratch/link --incoming-domain web1-dest --verbose"
+show "migrate-setparameters db1 compression=mt --level 3 --threads 4"
+show "migrate web1 $URI compression=mt compression.mt.level=3 --dest-domain web1-dest --address unix:$scratch/link --verbose"
 
 cat <<EOF
 
