@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "moves.h"
 #include "util/isa.h"
 #include "util/clock.h"
 
@@ -47,6 +48,12 @@ series_add(Series *series, double value)
     g_array_append_val(series->values, value);
 }
 
+void
+series_drop_last(Series *series)
+{
+    g_array_set_size(series->values, series->values->len - 1);
+}
+
 static gint
 series_compare(gconstpointer a, gconstpointer b)
 {
@@ -57,21 +64,30 @@ series_compare(gconstpointer a, gconstpointer b)
 }
 
 static double
-series_at(const Series *series, guint i)
+series_at(const GArray *values, guint i)
 {
-    return g_array_index(series->values, double, i);
+    return g_array_index(values, double, i);
+}
+
+/* A sorted copy; the series itself keeps the order of the measurements. */
+static GArray *
+series_sort(const Series *series)
+{
+    GArray *values = series->values ? g_array_copy(series->values)
+                                    : g_array_new(FALSE, FALSE, sizeof(double));
+
+    g_array_sort(values, series_compare);
+    return values;
 }
 
 double
 series_median(const Series *series)
 {
-    guint n = series->values ? series->values->len : 0;
+    g_autoptr(GArray) values = series_sort(series);
+    guint n = values->len;
 
-    if (n == 0)
-        return 0;
-
-    g_array_sort(series->values, series_compare);
-    return (series_at(series, n / 2) + series_at(series, (n - 1) / 2)) / 2;
+    return n ? (series_at(values, n / 2) + series_at(values, (n - 1) / 2)) / 2
+             : 0;
 }
 
 void
@@ -83,14 +99,15 @@ series_clear(Series *series)
 void
 bench_print(const char *name, const Series *series, const char *unit)
 {
-    guint n = series->values ? series->values->len : 0;
-    double median = series_median(series); /* sorts */
+    g_autoptr(GArray) values = series_sort(series);
+    guint n = values->len;
 
     if (n == 0)
         printf("  %-44s %10s\n", name, "-");
     else
-        printf("  %-44s %10.3f %-8s  %.3f … %.3f  (%u)\n", name, median, unit,
-               series_at(series, 0), series_at(series, n - 1), n);
+        printf("  %-44s %10.3f %-8s  %.3f … %.3f  (%u)\n", name,
+               series_median(series), unit, series_at(values, 0),
+               series_at(values, n - 1), n);
     fflush(stdout);
 }
 
@@ -318,6 +335,9 @@ main(int argc, char **argv)
           "of the migrations, only those with TEXT in their name", "TEXT" },
         { "quick", 'q', 0, G_OPTION_ARG_NONE, &bench.quick,
           "once, with small guests, on a machine that may be busy", NULL },
+        { "qemu", 0, 0, G_OPTION_ARG_STRING, &bench.release,
+          "of the migrations: the release of the QEMU to compare with; default: "
+          "the newest one", "RELEASE" },
         { "null", 0, 0, G_OPTION_ARG_NONE, &bench.null,
           "of the migrations: measure a second QEMU in place of the engine; "
           "every ratio must be 1 within its spread", NULL },
@@ -325,6 +345,8 @@ main(int argc, char **argv)
           NULL },
         { NULL },
     };
+    const char *release = NULL;
+    MtGeneration generation;
     BenchLoad start;
     gboolean valid;
     int status;
@@ -338,6 +360,11 @@ main(int argc, char **argv)
     if (!bench_check_names(names))
         return 2;
 
+    if (bench.null && !move_find_qemu(&bench, &release, &generation)) {
+        fprintf(stderr, "skipped: --null needs a QEMU; set MIGTUNE_QEMU_10_0 or "
+                "the like\n");
+        return 77;
+    }
     if (bench.quick) {
         bench.repeats = 1;
         bench.ram_bytes = 64 << 20;

@@ -15,6 +15,7 @@ typedef struct {
     gboolean null;     /* measure a second QEMU instead of the engine */
     guint n_unlike;    /* rows of the null test whose ratio is not 1 */
     char *row;         /* only rows whose names contain this; NULL: all */
+    char *release;     /* of QEMU, such as "10.0"; NULL: the newest one */
     char *dir;         /* for sockets and files of QEMU */
 } Bench;
 
@@ -23,6 +24,7 @@ typedef struct {
 } Series;
 
 void series_add(Series *series, double value);
+void series_drop_last(Series *series);
 double series_median(const Series *series);
 void series_clear(Series *series);
 

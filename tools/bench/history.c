@@ -187,10 +187,14 @@ threads_run(Bench *bench, const char *qemu, Image *image, GError **error)
         g_auto(Series) cpu = { NULL };
         g_auto(Series) sent = { NULL };
         g_autofree char *bytes = NULL;
+        g_autoptr(QemuGuest) source = NULL;
         Move move = { .qemu = qemu, .qemu_source = qemu != NULL,
-                      .qemu_dest = qemu != NULL };
+                      .qemu_dest = qemu != NULL, .separate = TRUE };
 
         threads_move(&move, row);
+        if (qemu && !(source = move_start_source(bench, &move, image, error)))
+            return FALSE;
+        move.source_guest = source;
         for (guint n = 0; n < bench->repeats; n++) {
             MoveResult result;
 

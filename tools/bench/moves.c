@@ -91,16 +91,29 @@ move_settings(Move *move, const char *codec, guint channels, int level)
     s->zstd_level = level;
 }
 
+static const struct {
+    const char *release;
+    MtGeneration generation;
+} move_releases[] = {
+    { "11.1", MT_GENERATION_NEW },
+    { "10.0", MT_GENERATION_NEW },
+    { "7.2", MT_GENERATION_OLD },
+    { "5.2", MT_GENERATION_OLD },
+};
+
 const char *
-move_find_qemu(const char **ret_release)
+move_find_qemu(const Bench *bench, const char **ret_release,
+               MtGeneration *ret_generation)
 {
-    static const char *const releases[] = { "10.0", "7.2", "5.2" };
+    for (guint i = 0; i < G_N_ELEMENTS(move_releases); i++) {
+        const char *release = move_releases[i].release;
+        const char *command = NULL;
 
-    for (guint i = 0; i < G_N_ELEMENTS(releases); i++) {
-        const char *command = qemu_guest_command(releases[i]);
-
+        if (!bench->release || strcmp(bench->release, release) == 0)
+            command = qemu_guest_command(release);
         if (command) {
-            *ret_release = releases[i];
+            *ret_release = release;
+            *ret_generation = move_releases[i].generation;
             return command;
         }
     }

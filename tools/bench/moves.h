@@ -65,9 +65,13 @@ QemuGuest *move_start_source(const Bench *bench, const Move *move,
 gboolean move_run(const Bench *bench, const Move *move, Image *image,
                   MoveResult *ret_result, GError **error);
 
-/* The newest QEMU that an environment variable names, or the installed one;
- * NULL if there is none. */
-const char *move_find_qemu(const char **ret_release);
+/*
+ * The command of the QEMU that --qemu names, or of the newest one that an
+ * environment variable such as MIGTUNE_QEMU_10_0 names; NULL if there is none.
+ * @ret_generation: how the engine speaks to it.
+ */
+const char *move_find_qemu(const Bench *bench, const char **ret_release,
+                           MtGeneration *ret_generation);
 
 /* Resident memory of this process in bytes: the current value, and the
  * maximum since the last call of move_reset_peak(). */
