@@ -29,13 +29,15 @@ tool_path(void)
                             "migtune", NULL);
 }
 
-/* Runs a line of shell in which $M is the command and $U the URI. */
+/* Runs a line of shell in which $U is the URI, $M the command with a time limit
+ * for busy machines, and $DEFAULT the command with the default time limits. */
 static char *
 run_line(const char *uri, const char *line)
 {
     g_autofree char *tool = tool_path();
-    g_autofree char *text = g_strdup_printf("M='%s' U='%s'; %s", tool, uri,
-                                            line);
+    g_autofree char *text = g_strdup_printf(
+        "DEFAULT='%s' U='%s'; M=\"$DEFAULT --timeout %u\"; %s", tool, uri,
+        HOST_PATIENCE_MS / 1000, line);
     const char *argv[] = { "sh", "-c", text, NULL };
     char *out = hosts_run(argv);
 
@@ -113,7 +115,7 @@ test_read_only(void)
 /* Types the user name of fred at a terminal and, after @seconds, @password. */
 #define TYPED(seconds, password)                                         \
     "{ sleep 1; echo fred@alpha; sleep " seconds "; echo " password ";"  \
-    "  sleep 1; } | script -qec \"$M -c '$U' -t 1 list\" /dev/null"
+    "  sleep 1; } | script -qec \"$DEFAULT -c '$U' -t 1 list\" /dev/null"
 
 static void
 append(const char *path, const char *text)

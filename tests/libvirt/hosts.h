@@ -12,6 +12,9 @@
 
 G_BEGIN_DECLS
 
+/* A time limit for a daemon on a busy machine, in milliseconds. */
+#define HOST_PATIENCE_MS 60000
+
 typedef struct {
     char *dir;
     char *uri;

@@ -365,7 +365,7 @@ move_by(const Case *c, gboolean virsh)
     int n = 0;
 
     host_wait_busy(alpha, "mover");
-    conn = migtune_conn_open(alpha->uri, 0, 0, NULL, &error);
+    conn = migtune_conn_open(alpha->uri, 0, HOST_PATIENCE_MS, NULL, &error);
     g_assert_no_error(error);
     tuned = migtune_conn_lookup(conn, "mover", NULL, &error);
     g_assert_no_error(error);

@@ -103,14 +103,14 @@ test_no_callback_in_a_foreign_thread(void)
     g_chmod(relay, 0755);
     for (gsize i = 0; i < G_N_ELEMENTS(loops); i++) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(MigtuneConn) local = migtune_conn_open(alpha->uri, 0,
-                                                         0, NULL, &error);
+        g_autoptr(MigtuneConn) local = migtune_conn_open(
+            alpha->uri, 0, HOST_PATIENCE_MS, NULL, &error);
         g_autoptr(MigtuneConn) other = NULL;
         gint n_events = 0;
         gint64 end;
 
         g_assert_no_error(error);
-        other = migtune_conn_open(remote, 0, 0, NULL, &error);
+        other = migtune_conn_open(remote, 0, HOST_PATIENCE_MS, NULL, &error);
         g_assert_no_error(error);
         migtune_conn_watch(local, on_event, &n_events, &error);
         g_assert_no_error(error);
@@ -225,7 +225,7 @@ test_the_error_handler_stays(void)
     guint n_called = 0;
 
     virSetErrorFunc(&n_called, on_error);
-    conn = migtune_conn_open(alpha->uri, 0, 0, NULL, NULL);
+    conn = migtune_conn_open(alpha->uri, 0, HOST_PATIENCE_MS, NULL, NULL);
     g_assert_nonnull(conn);
     /* An error on the library's connection is not reported to the program's
      * error handler. */
@@ -269,7 +269,8 @@ watch_often(gpointer conn)
 static void
 test_watching_from_several_threads(void)
 {
-    MigtuneConn *conn = migtune_conn_open(alpha->uri, 0, 0, NULL, NULL);
+    MigtuneConn *conn = migtune_conn_open(alpha->uri, 0, HOST_PATIENCE_MS, NULL,
+                                          NULL);
     GThread *threads[3];
 
     for (guint i = 0; i < G_N_ELEMENTS(threads); i++)

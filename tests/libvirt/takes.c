@@ -83,7 +83,7 @@ test_everything(void)
     gboolean has_zstd = daemon_has(idle, "compression.zstd.level");
     g_autoptr(GError) error = NULL;
     g_autoptr(MigtuneConn) conn =
-        migtune_conn_open(alpha->uri, 0, 0, NULL, &error);
+        migtune_conn_open(alpha->uri, 0, HOST_PATIENCE_MS, NULL, &error);
     g_autoptr(MigtuneLowering) lowering = NULL;
     g_autoptr(MigtuneLowering) other = NULL;
     g_autoptr(JsonNode) document = NULL;
@@ -165,7 +165,7 @@ test_nothing_happens(void)
     virDomainPtr domain = host_add_guest(alpha, "calm", TRUE);
     g_autoptr(GError) error = NULL;
     g_autoptr(MigtuneConn) conn =
-        migtune_conn_open(alpha->uri, 0, 0, NULL, &error);
+        migtune_conn_open(alpha->uri, 0, HOST_PATIENCE_MS, NULL, &error);
     g_autoptr(GSubprocess) watcher = NULL;
     g_autofree char *first = snapshot("calm");
     g_autofree char *before = snapshot("calm");
