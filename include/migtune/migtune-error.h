@@ -136,6 +136,24 @@ const char *
 migtune_error_get_field(const GError *error, MigtuneErrorField field);
 
 /**
+ * migtune_error_recall_field:
+ * @code: the code of an error of %MIGTUNE_ERROR
+ * @message: its message
+ * @field: which field
+ *
+ * For languages whose errors have only a code and a message, such as Python:
+ * their bindings release the #GError before the program sees it.  The fields of
+ * the last error that had any and that this thread has released are recalled, if
+ * its code and message are these.
+ *
+ * Returns: (transfer full) (nullable): the text of @field, for g_free(); %NULL
+ *   if it is not set or not known.
+ * Since: 0.2
+ */
+char *migtune_error_recall_field(int code, const char *message,
+                                 MigtuneErrorField field);
+
+/**
  * migtune_error_set: (skip)
  * @error: (nullable): where to put a new error
  * @code: a #MigtuneErrorCode

@@ -15,6 +15,26 @@ typedef struct {
     char *fields[MIGTUNE_ERROR_N_FIELDS];
 } MigtuneErrorPrivate;
 
+/* The last error with fields that a thread has released. */
+typedef struct {
+    int code;
+    char *message;
+    char *fields[MIGTUNE_ERROR_N_FIELDS];
+} ReleasedError;
+
+static void
+released_error_free(gpointer data)
+{
+    ReleasedError *released = data;
+
+    g_free(released->message);
+    for (guint i = 0; i < MIGTUNE_ERROR_N_FIELDS; i++)
+        g_free(released->fields[i]);
+    g_free(released);
+}
+
+static GPrivate error_released = G_PRIVATE_INIT(released_error_free);
+
 static void
 migtune_error_private_init(MigtuneErrorPrivate *priv)
 {
@@ -30,11 +50,28 @@ migtune_error_private_copy(const MigtuneErrorPrivate *src,
         dest->fields[i] = g_strdup(src->fields[i]);
 }
 
+/* GLib puts the private part directly in front of the error. */
+G_STATIC_ASSERT(sizeof(MigtuneErrorPrivate) % (2 * sizeof(gsize)) == 0);
+
+/* The fields are kept for migtune_error_recall_field(). */
 static void
 migtune_error_private_clear(MigtuneErrorPrivate *priv)
 {
+    const GError *error = (const GError *)(const void *)(priv + 1);
+    gboolean any = FALSE;
+    ReleasedError *released;
+
     for (guint i = 0; i < MIGTUNE_ERROR_N_FIELDS; i++)
-        g_free(priv->fields[i]);
+        any |= priv->fields[i] != NULL;
+    if (!any)
+        return;
+
+    released = g_new0(ReleasedError, 1);
+    released->code = error->code;
+    released->message = g_strdup(error->message);
+    for (guint i = 0; i < MIGTUNE_ERROR_N_FIELDS; i++)
+        released->fields[i] = g_steal_pointer(&priv->fields[i]);
+    g_private_replace(&error_released, released);
 }
 
 G_DEFINE_EXTENDED_ERROR(MigtuneError, migtune_error)
@@ -85,6 +122,21 @@ migtune_error_get_field(const GError *error, MigtuneErrorField field)
 
     priv = migtune_error_get_private(error);
     return priv->fields[field];
+}
+
+char *
+migtune_error_recall_field(int code, const char *message,
+                           MigtuneErrorField field)
+{
+    const ReleasedError *released = g_private_get(&error_released);
+
+    g_return_val_if_fail(field < MIGTUNE_ERROR_N_FIELDS, NULL);
+
+    if (!released || released->code != code ||
+        g_strcmp0(released->message, message) != 0)
+        return NULL;
+
+    return g_strdup(released->fields[field]);
 }
 
 void
