@@ -220,8 +220,9 @@ gboolean migtune_plan_apply(MigtunePlan *plan, GCancellable *cancellable,
  *
  * Returns: (transfer full): a JSON object with the members `domain` (null
  *   without one), `qemu`, `policy` ("strict", "substitute" or "best-effort"),
- *   `affects` (an array of "live" and "config"), `applied`, `kept`, an array
- *   of objects with `name` and `value` of what is to be kept (null for what
+ *   `affects` (an array of "live" and "config"), `applied`, `changed` (whether
+ *   any value is, or was, to be changed: false if all of them were in force and
+ *   kept), `kept`, an array of objects with `name` and `value` of what is to be kept (null for what
  *   no longer is), `steps`, an array of objects with `side`, `execute` and
  *   `arguments`; `verdicts`, an array of objects with `name`, `asked`, `before`
  *   (the value when the plan was made), `after` (the value that is expected, or

@@ -27,6 +27,7 @@ struct _MigtunePlan {
     gboolean reset;
     gboolean tried;       /* apply has begun, whatever came of it */
     MtKeptChange *change; /* of kept settings; NULL: none */
+    gboolean keeps_new;   /* @change differs from the kept settings */
     GPtrArray *texts;     /* owned; returned by get_verdict() */
 };
 
@@ -235,6 +236,25 @@ plan_new_live(MigtuneDomain *domain, const virTypedParameter *params,
     return plan;
 }
 
+/* Whether @change keeps a value or a policy that @kept does not have. */
+static gboolean
+plan_keeps_new(const MtKeptChange *change, const MtKept *kept)
+{
+    for (guint i = 0; i < change->names->len; i++) {
+        const char *name = g_ptr_array_index(change->names, i);
+        const MtKeptEntry *entry = mt_kept_find(kept, name);
+
+        if (!entry ||
+            g_strcmp0(entry->value,
+                      g_hash_table_lookup(change->values, name)) != 0)
+            return TRUE;
+    }
+
+    return change->policy &&
+           g_strcmp0(change->policy,
+                     mt_policy_to_string(mt_kept_get_policy(kept, 0))) != 0;
+}
+
 MigtunePlan *
 migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
                     int nparams, unsigned int flags, GCancellable *cancellable,
@@ -283,6 +303,7 @@ migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
         mt_kept_change_add_wishes(plan->change, inner);
         if (flags & PLAN_POLICIES)
             plan->change->policy = g_strdup(mt_policy_to_string(policy));
+        plan->keeps_new = plan_keeps_new(plan->change, kept);
     }
 
     return plan;
@@ -456,6 +477,7 @@ migtune_domain_plan_reset(MigtuneDomain *domain, unsigned int flags,
         plan->change = mt_kept_change_new();
         for (guint i = 0; i < mt_kept_size(kept); i++)
             plan_forget(plan, mt_kept_nth(kept, i));
+        plan->keeps_new = mt_kept_size(kept) > 0;
     }
 
     return plan;
@@ -499,6 +521,7 @@ migtune_domain_plan_forget(MigtuneDomain *domain, const char *const *names,
                                         *names);
             return NULL;
         }
+        plan->keeps_new = TRUE;
     }
 
     return g_steal_pointer(&plan);
@@ -719,6 +742,8 @@ migtune_plan_to_json(MigtunePlan *plan)
                                  mt_targets_to_json(plan->targets));
     json_object_set_array_member(object, "kept",
                                  mt_kept_change_to_json(plan->change));
+    json_object_set_boolean_member(
+        object, "changed", plan->plan->steps->len > 0 || plan->keeps_new);
     return node;
 }
 

@@ -36,8 +36,8 @@ cli_members(JsonNode *node, const char *path)
 }
 
 #define PLAN                                                                   \
-    "affects applied domain kept policy qemu steps verdicts warning-codes "    \
-    "warnings"
+    "affects applied changed domain kept policy qemu steps verdicts "          \
+    "warning-codes warnings"
 #define VERDICT \
     "after asked becomes before codes name now reason removed since verdict"
 #define REPORT "domain findings parameters qemu shows"
@@ -82,8 +82,8 @@ test_json_members(void)
         { "explain --qemu 9.1 compression=mt", "verdicts/becomes",
           "name value" },
         { "explain --qemu 9.1 compression=mt --policy strict", "",
-          "affects applied domain error kept policy qemu steps verdicts "
-          "warning-codes warnings" },
+          "affects applied changed domain error kept policy qemu steps "
+          "verdicts warning-codes warnings" },
         { "explain --qemu 9.1 compression=mt --policy strict", "error",
           ERROR },
         { "migrate-setparameters web1 nothing=3", "error", ERROR },
