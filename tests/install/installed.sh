@@ -91,7 +91,7 @@ driver_is_built_elsewhere() {
 }
 pages_are_there() {
     for page in man1/migtune.1 man7/migtune-params.7 man3/libmigtune.3 \
-        man3/migtune-driver.3 man5/migtune-ref.5; do
+        man3/migtune-driver.3 man3/migtune-python.3 man5/migtune-ref.5; do
         grep -q '^\.TH' "$prefix/share/man/$page" || {
             echo "$page"
             return 1
@@ -124,7 +124,17 @@ hook_is_off() {
     "$prefix/share/migtune/libvirt-hook" web1 prepare begin - </dev/null
 }
 
-echo 1..14
+package_is_imported() {
+    modules=$(dirname "$(find "$prefix" -path '*-packages/migtune/aio.py')")
+    PYTHONPATH=$(dirname "$modules") LD_LIBRARY_PATH=$prefix/$libdir \
+        GI_TYPELIB_PATH=$prefix/$libdir/girepository-1.0 \
+        PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -c '
+import migtune, migtune.aio
+with migtune.connect("ref:///default") as conn:
+    print(conn.domain("web1").set({"downtime": 123}))'
+}
+
+echo 1..15
 try 'the command is found' command_is_installed
 try 'it finds the driver' driver_is_found
 try 'pkg-config tells where drivers are' driver_directory_is_told
@@ -145,6 +155,13 @@ fi
 try 'the translation is used' translation_is_used
 try 'the schema of kept settings is there' kept_schema_is_there
 try 'the hook for libvirt is there and off' hook_is_off
+if [ -n "$(find "$prefix" -name Migtune-0.1.typelib)" ] &&
+    /usr/bin/python3 -c 'import gi' 2>/dev/null; then
+    try 'the Python package is imported' package_is_imported
+else
+    n=$((n + 1))
+    echo "ok $n - the Python package is imported # SKIP no PyGObject"
+fi
 if start_qemu; then
     try 'the command sets and the program gets' value_is_set
 else

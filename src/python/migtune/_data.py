@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Answers of the library as dataclasses."""
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+#: The version of :meth:`Check.to_message`.
+MESSAGE_VERSION = 1
+
+
+class VerdictKind(str, enum.Enum):
+    """What became, or would become, of a setting: see libmigtune(3)."""
+
+    IN_FORCE = "in-force"
+    SUBSTITUTED = "substituted"
+    IGNORED = "ignored"
+    DROPPED = "dropped"
+    REFUSED = "refused"
+    KEPT = "kept"
+    NO_EFFECT = "no-effect"
+    UNVERIFIED = "unverified"
+    FORGOTTEN = "forgotten"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """The verdict on one setting of a plan."""
+
+    #: the parameter
+    name: str
+    verdict: VerdictKind
+    #: the requested value
+    asked: Any
+    #: the value when the plan was made; None if it is not known
+    before: Any
+    #: the value that is expected, or was read back once the plan was applied
+    after: Any
+    #: the settings that are used instead
+    becomes: Dict[str, Any]
+    #: one stable word for each sentence of the reason
+    codes: Tuple[str, ...]
+    #: why, as translated text; None if there is nothing to say
+    reason: Optional[str]
+    #: the QEMU releases that added and removed the parameter
+    since: Optional[str]
+    removed: Optional[str]
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> Verdict:
+        return cls(
+            name=data["name"], verdict=VerdictKind(data["verdict"]),
+            asked=data["asked"], before=data["before"], after=data["after"],
+            becomes={item["name"]: item["value"]
+                     for item in data.get("becomes") or ()},
+            codes=tuple(data.get("codes") or ()), reason=data["reason"],
+            since=data["since"], removed=data["removed"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A QMP command of a plan."""
+
+    side: str
+    execute: str
+    arguments: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """A row of the catalogue: see migtune-params(7)."""
+
+    name: str
+    #: QEMU's name; None for ``compression``
+    qmp: Optional[str]
+    #: ``capability``, ``parameter`` or ``wish``
+    kind: str
+    #: ``bool``, ``int``, ``ullong``, ``enum``, ``string`` or ``json``
+    type: str
+    unit: Optional[str]
+    min: Any
+    max: Any
+    default: Any
+    values: Tuple[str, ...]
+    #: ``source``, ``destination`` or ``both``
+    sides: str
+    since: Optional[str]
+    deprecated: Optional[str]
+    removed: Optional[str]
+    #: whether the name is libvirt's own
+    libvirt: bool
+    help: str
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> Parameter:
+        known = {field.name: data.get(field.name)
+                 for field in dataclasses.fields(cls)}
+        known["values"] = tuple(data.get("values") or ())
+        return cls(**known)
+
+
+@dataclasses.dataclass(frozen=True)
+class Support:
+    """What the QEMU of a guest supports."""
+
+    qemu: str
+    #: the release whose migration interface was found
+    release: Optional[str]
+    #: ``schema``, ``commands`` or ``cache``
+    source: str
+    #: by name: ``qmp``, ``kind``, ``type``, ``values``, ``deprecated`` …
+    parameters: Dict[str, Dict[str, Any]]
+    #: by name, what the catalogue has and this QEMU has not
+    absent: Dict[str, Dict[str, Any]]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.parameters
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> Support:
+        return cls(
+            qemu=data["qemu"], release=data["release"], source=data["source"],
+            parameters={row["name"]: row for row in data["parameters"]},
+            absent={row["name"]: row for row in data["absent"]})
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A sample of a migration."""
+
+    #: name of the guest
+    domain: str
+    #: ``none``, ``waiting``, ``active``, ``paused``, ``completed``, ``failed``
+    #: or ``cancelled``
+    job: str
+    #: QEMU's own word for it
+    status: str
+    #: run state of the guest
+    state: str
+    #: why the migration failed; None if that is not known
+    error: Optional[str]
+    #: by name: libvirt's names, or those of QEMU's query-migrate
+    statistics: Dict[str, Any]
+
+    @property
+    def ended(self) -> bool:
+        """Whether the migration has completed, failed or been cancelled."""
+        return self.job in ("completed", "failed", "cancelled")
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> Job:
+        return cls(
+            domain=data["domain"], job=data["job"], status=data["status"],
+            state=data["state"], error=data["error"],
+            statistics={row["name"]: row["value"]
+                        for row in data["statistics"]})
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What the comparison of the two sides of a migration has found."""
+
+    #: stable name of the rule
+    id: str
+    #: ``refuse``, ``substitute``, ``warn`` or ``info``
+    severity: str
+    #: ``source``, ``destination`` or ``both``
+    side: Optional[str]
+    parameter: Optional[str]
+    text: str
+    fix: Optional[str]
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> Finding:
+        return cls(**{field.name: data.get(field.name)
+                      for field in dataclasses.fields(cls)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """The result of :meth:`Migration.check`."""
+
+    #: whether the migration may begin
+    ok: bool
+    findings: Tuple[Finding, ...]
+    #: the settings of both sides: ``name``, ``asked``, ``source``,
+    #: ``destination``, ``verdict`` and ``reason``
+    verdicts: Tuple[Dict[str, Any], ...]
+
+    @property
+    def refusals(self) -> List[Finding]:
+        """The findings that forbid the migration."""
+        return [finding for finding in self.findings
+                if finding.severity == "refuse"]
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> Check:
+        return cls(
+            ok=data["ok"],
+            findings=tuple(Finding._from_json(row)
+                           for row in data["findings"]),
+            verdicts=tuple(data["verdicts"]))
+
+    def to_message(self) -> Dict[str, Any]:
+        """Plain data for a message to another program, such as an RPC.
+
+        It has a version, and only what JSON can represent.
+        """
+        return {
+            "version": MESSAGE_VERSION,
+            "ok": self.ok,
+            "findings": [dataclasses.asdict(finding)
+                         for finding in self.findings],
+            "verdicts": [dict(row) for row in self.verdicts],
+        }
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Check:
+        """The check that :meth:`to_message` was called on.
+
+        Members that this version does not know are ignored; another version is
+        a ValueError.
+        """
+        if message.get("version") != MESSAGE_VERSION:
+            raise ValueError("the message has version "
+                             f"{message.get('version')!r}, and this is "
+                             f"{MESSAGE_VERSION}")
+        return cls._from_json(message)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Where the guest is after :meth:`Migration.run`."""
+
+    #: ``source``, ``destination``, ``both``, ``stopped`` or ``unknown``
+    guest: str
+    source_state: Optional[str]
+    destination_state: Optional[str]
+    downtime_ms: Optional[int]
+    #: the part of the downtime that QEMU does not count
+    extra_downtime_ms: Optional[int]
+    total_ms: Optional[int]
+    warnings: Tuple[str, ...]
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> Outcome:
+        known = {field.name: data.get(field.name.replace("_", "-"))
+                 for field in dataclasses.fields(cls)}
+        known["warnings"] = tuple(data.get("warnings") or ())
+        return cls(**known)
