@@ -8,8 +8,8 @@
 # To build and install.
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config gettext
     python3-docutils libglib2.0-dev libjson-glib-dev libvirt-dev
-    libreadline-dev zlib1g-dev libzstd-dev libxml2-dev libyaml-dev
-    gobject-introspection libgirepository1.0-dev"
+    libreadline-dev zlib1g-dev libzstd-dev libgnutls28-dev libxml2-dev
+    libyaml-dev gobject-introspection libgirepository1.0-dev"
 # To run the tests that need a QEMU.
 PACKAGES_QEMU="qemu-system-x86"
 # To run every test.

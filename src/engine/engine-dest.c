@@ -418,6 +418,7 @@ mt_engine_dest_thread(gpointer data)
     mt_transport_give_verdict(e->transport, FALSE);
     mt_failure_raise(e->failure, error);
     mt_failure_check(e->failure, &first);
+    mt_transport_explain(e->transport, &first);
     if (first->code == MIGTUNE_ERROR_CANCELLED)
         status = MT_STATUS_CANCELLED;
     if (run.dest && mt_dest_has_return_path(run.dest) && !run.committed &&

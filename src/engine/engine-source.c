@@ -8,6 +8,7 @@
 
 #include "engine/engine-private.h"
 #include "engine/engine-threads.h"
+#include "engine/source/multifd-send.h"
 #include "engine/source/postcopy.h"
 #include "engine/source/precopy.h"
 #include "stream/devices.h"
@@ -66,6 +67,9 @@ source_connect_channels(SourceRun *run, GError **error)
             return FALSE;
         run->n_channels++;
         source_prepare_io(run, run->channels[i], name, i);
+        if (!mt_multifd_send_hello(run->channels[i], i, set,
+                                   &run->engine->counters, error))
+            return FALSE;
     }
 
     return TRUE;
@@ -399,6 +403,7 @@ mt_engine_source_thread(gpointer data)
         outcome = source_failed_outcome(&run, error);
         mt_failure_raise(e->failure, error);
         mt_failure_check(e->failure, &first);
+        mt_transport_explain(e->transport, &first);
         status = first->code == MIGTUNE_ERROR_CANCELLED ?
             MT_STATUS_CANCELLED : MT_STATUS_FAILED;
     }

@@ -41,6 +41,8 @@ struct MtTransport {
     int verdict_fd;
     guint n_opened;
     MtLink *link;       /* NULL: not slowed down */
+    MtTls *tls;         /* NULL: not encrypted */
+    guint tls_timeout_ms;
 };
 
 static const struct {
@@ -200,6 +202,7 @@ mt_transport_unref(MtTransport *t)
         close(t->verdict_fd);
     g_queue_clear_full(&t->waiting, (GDestroyNotify)mt_io_free);
     mt_link_unref(t->link);
+    mt_tls_unref(t->tls);
     g_mutex_clear(&t->lock);
     g_free(t->uri);
     g_free(t->host);
@@ -312,6 +315,30 @@ mt_transport_set_link(MtTransport *t, guint64 bytes_per_s, guint latency_ms)
     t->link = mt_link_new(bytes_per_s, latency_ms);
 }
 
+void
+mt_transport_set_tls(MtTransport *t, MtTls *tls, guint timeout_ms)
+{
+    mt_tls_unref(t->tls);
+    t->tls = mt_tls_ref(tls);
+    t->tls_timeout_ms = timeout_ms;
+    mt_tls_set_host(tls, t->host);
+}
+
+void
+mt_transport_explain(MtTransport *t, GError **error)
+{
+    GError *reason;
+
+    if (!t->tls || !*error || (*error)->code != MIGTUNE_ERROR_DISCONNECTED)
+        return;
+
+    reason = mt_tls_dup_error(t->tls);
+    if (!reason)
+        return;
+    g_error_free(*error);
+    *error = reason;
+}
+
 static MtIo *
 transport_connect(MtTransport *t, guint timeout_ms, MtCancel *cancel,
                   GError **error)
@@ -354,8 +381,10 @@ mt_transport_connect(MtTransport *t, guint timeout_ms, MtCancel *cancel,
 {
     MtIo *io = transport_connect(t, timeout_ms, cancel, error);
 
-    return io && t->link && mt_io_is_socket(io) ?
-           mt_link_extend(t->link, io, cancel, error) : io;
+    if (io && t->link && mt_io_is_socket(io))
+        io = mt_link_extend(t->link, io, cancel, error);
+    return io && t->tls ? mt_tls_connect(t->tls, io, t->tls_timeout_ms,
+                                         cancel, error) : io;
 }
 
 gboolean
@@ -402,9 +431,9 @@ transport_accept_pair(MtTransport *t, guint timeout_ms, MtCancel *cancel,
     return io;
 }
 
-MtIo *
-mt_transport_accept(MtTransport *t, guint timeout_ms, MtCancel *cancel,
-                    GError **error)
+static MtIo *
+transport_accept(MtTransport *t, guint timeout_ms, MtCancel *cancel,
+                 GError **error)
 {
     g_autoptr(MtIo) io = NULL;
 
@@ -428,6 +457,16 @@ mt_transport_accept(MtTransport *t, guint timeout_ms, MtCancel *cancel,
             return NULL;
         return g_steal_pointer(&io);
     }
+}
+
+MtIo *
+mt_transport_accept(MtTransport *t, guint timeout_ms, MtCancel *cancel,
+                    GError **error)
+{
+    MtIo *io = transport_accept(t, timeout_ms, cancel, error);
+
+    return io && t->tls ? mt_tls_accept(t->tls, io, t->tls_timeout_ms, cancel,
+                                        error) : io;
 }
 
 void

@@ -16,6 +16,7 @@
 
 #include <glib.h>
 
+#include "engine/tls.h"
 #include "util/io.h"
 
 G_BEGIN_DECLS
@@ -51,6 +52,18 @@ MtIo *mt_transport_connect(MtTransport *transport, guint timeout_ms,
  */
 void mt_transport_set_link(MtTransport *transport, guint64 bytes_per_s,
                            guint latency_ms);
+
+/*
+ * Connections made from now on use TLS, with a time limit for each handshake (0:
+ * none).  The host of the address is the name that the certificate must have,
+ * unless @tls has one.  Sockets only.
+ */
+void mt_transport_set_tls(MtTransport *transport, MtTls *tls,
+                          guint timeout_ms);
+
+/* Replaces *@error, which says that a connection was closed, by the reason if TLS
+ * has closed it. */
+void mt_transport_explain(MtTransport *transport, GError **error);
 
 /* Opens the file again. */
 MtIo *mt_transport_reopen(MtTransport *transport, gboolean write,

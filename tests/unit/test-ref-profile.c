@@ -292,6 +292,8 @@ static const char *const explained[] = {
     "command x-migtune-fault: ",
     /* Disks are not part of a reference guest. */
     "command human-monitor-command: features",
+    /* Of all objects, a guest has TLS credentials and authorization. */
+    "command object-add arg-type",
     NULL,
 };
 

@@ -143,6 +143,24 @@ mt_multifd_send_retune(MtMultifdSend *send, const MtEngineSettings *settings)
                      __ATOMIC_RELAXED);
 }
 
+gboolean
+mt_multifd_send_hello(MtIo *io, guint id, const MtEngineSettings *settings,
+                      MtCounters *counters, GError **error)
+{
+    MtMultifdHello hello = { .id = id };
+    guint8 bytes[MT_MULTIFD_HELLO_SIZE];
+
+    memcpy(hello.uuid, settings->uuid, sizeof(hello.uuid));
+    mt_wire_put_hello(&hello, bytes);
+    mt_count(counters->transferred, sizeof(bytes));
+    mt_count(counters->multifd_bytes, sizeof(bytes));
+    if (mt_io_write(io, bytes, sizeof(bytes), error))
+        return TRUE;
+
+    g_prefix_error(error, "channel %u, its hello: ", id);
+    return FALSE;
+}
+
 MtMultifdSend *
 mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
                     const MtEngineSettings *settings, MtIo **ios, guint n,
@@ -162,8 +180,6 @@ mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
     send->channels = g_new0(SendChannel, n);
     for (guint i = 0; i < n; i++) {
         SendChannel *channel = &send->channels[i];
-        MtMultifdHello hello = { .id = i };
-        guint8 bytes[MT_MULTIFD_HELLO_SIZE];
 
         channels[i] = channel;
         channel->send = send;
@@ -173,14 +189,7 @@ mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
             continue;
         if (codec->encoder_new)
             channel->encoder = codec->encoder_new(level, error);
-        memcpy(hello.uuid, settings->uuid, sizeof(hello.uuid));
-        mt_wire_put_hello(&hello, bytes);
-        mt_count(counters->transferred, sizeof(bytes));
-        mt_count(counters->multifd_bytes, sizeof(bytes));
-        ok = (!codec->encoder_new || channel->encoder) &&
-             mt_io_write(channel->io, bytes, sizeof(bytes), error);
-        if (!ok)
-            g_prefix_error(error, "channel %u, its hello: ", i);
+        ok = !codec->encoder_new || channel->encoder;
     }
     if (!ok) {
         mt_multifd_send_free(send);

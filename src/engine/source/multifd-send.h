@@ -25,7 +25,13 @@ G_BEGIN_DECLS
 
 typedef struct MtMultifdSend MtMultifdSend;
 
-/* Takes ownership of the @n connections and sends the hello on each. */
+/* Sends the first bytes of channel @id.  A QEMU 7.2 or 10.0 that uses TLS
+ * accepts no further connection before they arrive. */
+gboolean mt_multifd_send_hello(MtIo *io, guint id,
+                               const MtEngineSettings *settings,
+                               MtCounters *counters, GError **error);
+
+/* Takes ownership of the @n connections, whose hello was sent. */
 MtMultifdSend *mt_multifd_send_new(MtRam *ram, const MtCodec *codec,
                                    const MtEngineSettings *settings,
                                    MtIo **ios, guint n, MtBitmap *untouched, MtCounters *counters,

@@ -73,6 +73,7 @@ struct MtRefGuest {
     MtRefTunables *tunables;
     GHashTable *fds;            /* name to descriptor, from getfd */
     GArray *fdsets;             /* from add-fd, see fdset.c */
+    GPtrArray *objects;         /* from object-add, see objects.c */
     gboolean incoming_begun;    /* migrate-incoming was accepted */
     gboolean set_by_blk;        /* migrate blk=true set the capability
                                  * block */
@@ -181,6 +182,12 @@ gboolean mt_ref_guest_add_fd(MtRefGuest *guest, JsonObject *arguments, int *fd,
 char *mt_ref_fdset_resolve(MtRefGuest *guest, const char *uri,
                            gboolean incoming, MtRefRefusal *refusal);
 
+/* objects.c.  _set_tls: makes an address use TLS if the parameter tls-creds is
+ * set; FALSE with @refusal if there are no such credentials. */
+void mt_ref_guest_init_objects(MtRefGuest *guest);
+gboolean mt_ref_guest_set_tls(MtRefGuest *guest, MtTransport *transport,
+                              gboolean incoming, MtRefRefusal *refusal);
+
 /* address.c: the address of migrate or migrate-incoming.  FALSE or NULL with
  * @refusal. */
 gboolean mt_ref_guest_check_scheme(MtRefGuest *guest, const char *uri,
@@ -245,6 +252,14 @@ gboolean mt_ref_run_remove_fd(MtRefGuest *guest, JsonObject *arguments,
 gboolean mt_ref_run_query_fdsets(MtRefGuest *guest, JsonObject *arguments,
                                  JsonNode **ret_result,
                                  MtRefRefusal *refusal);
+gboolean mt_ref_run_object_add(MtRefGuest *guest, JsonObject *arguments,
+                               JsonNode **ret_result, MtRefRefusal *refusal);
+gboolean mt_ref_run_object_del(MtRefGuest *guest, JsonObject *arguments,
+                               JsonNode **ret_result, MtRefRefusal *refusal);
+gboolean mt_ref_run_qom_list(MtRefGuest *guest, JsonObject *arguments,
+                             JsonNode **ret_result, MtRefRefusal *refusal);
+gboolean mt_ref_run_qom_get(MtRefGuest *guest, JsonObject *arguments,
+                            JsonNode **ret_result, MtRefRefusal *refusal);
 gboolean mt_ref_run_calc_rate(MtRefGuest *guest, JsonObject *arguments,
                               JsonNode **ret_result, MtRefRefusal *refusal);
 gboolean mt_ref_run_query_rate(MtRefGuest *guest, JsonObject *arguments,

@@ -70,6 +70,7 @@ mt_ref_guest_new(const MtRefGuestSpec *spec, GError **error)
     g_cond_init(&g->changed);
     mt_ref_guest_init_events(g);
     mt_ref_guest_init_fdsets(g);
+    mt_ref_guest_init_objects(g);
     g->spec = mt_ref_guest_spec_copy(spec);
     mt_ref_faults_init(&g->faults, spec->faults);
     g->fds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -118,6 +119,7 @@ mt_ref_guest_free(MtRefGuest *g)
     g_clear_pointer(&g->profile, mt_ref_profile_unref);
     g_hash_table_unref(g->fds);
     g_array_unref(g->fdsets);
+    g_ptr_array_unref(g->objects);
     mt_ref_faults_clear(&g->faults);
     mt_ref_side_clear(&g->outgoing);
     mt_ref_side_clear(&g->incoming);

@@ -45,6 +45,8 @@ incoming_listen(MtRefGuest *g, JsonObject *arguments, MtTransport *transport,
     gboolean exit_on_error = TRUE;
     MtEngineSettings settings;
 
+    if (!mt_ref_guest_set_tls(g, transport, TRUE, refusal))
+        return FALSE;
     mt_json_peek_bool(arguments, "exit-on-error", &exit_on_error);
     mt_ref_guest_tune(g, &settings);
     settings.timeout_ms = 0;

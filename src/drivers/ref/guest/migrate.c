@@ -124,6 +124,8 @@ migrate_begin(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
         return !migrate_failed_early(g, NULL);
     if (!mt_ref_address_try_file(transport, FALSE, refusal))
         return migrate_failed_early(g, refusal->desc);
+    if (!mt_ref_guest_set_tls(g, transport, FALSE, refusal))
+        return !migrate_failed_early(g, refusal->desc);
 
     mt_engine_wait(g->source, OVER_NS, NULL);
     mt_ref_guest_tune(g, &settings);

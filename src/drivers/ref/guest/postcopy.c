@@ -35,7 +35,7 @@ mt_ref_guest_resume(MtRefGuest *g, const char *uri, MtRefRefusal *refusal)
                                                            refusal);
     g_autoptr(GError) error = NULL;
 
-    if (!transport)
+    if (!transport || !mt_ref_guest_set_tls(g, transport, FALSE, refusal))
         return FALSE;
 
     g_mutex_lock(&g->lock);
@@ -135,7 +135,7 @@ mt_ref_run_recover(MtRefGuest *g, JsonObject *arguments,
     if (!ok || !mt_ref_guest_check_scheme(g, uri, TRUE, refusal))
         return FALSE;
     transport = mt_ref_address_open(g, uri, TRUE, refusal);
-    if (!transport)
+    if (!transport || !mt_ref_guest_set_tls(g, transport, TRUE, refusal))
         return FALSE;
     if (!mt_engine_recover(g->dest, transport, &error))
         return mt_ref_refuse(refusal, "%s", error->message);

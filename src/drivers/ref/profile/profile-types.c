@@ -139,6 +139,22 @@ static const MtRefMember schema_info_variants[] = {
     { NULL },
 };
 
+static const MtRefMember object_variants[] = {
+    { "authz-list", "AuthZListProperties", SINCE(6, 0) },
+    { "authz-simple", "AuthZSimpleProperties", SINCE(6, 0) },
+    { "tls-creds-anon", "TlsCredsAnonProperties", SINCE(6, 0) },
+    { "tls-creds-psk", "TlsCredsPskProperties", SINCE(6, 0) },
+    { "tls-creds-x509", "TlsCredsX509Properties", SINCE(6, 0) },
+    { NULL },
+};
+
+/* "loaded" is accepted up to 9.2. */
+#define TLS_CREDS_MEMBERS \
+    { "verify-peer", "bool", ANY }, { "dir", "str", ANY }, \
+    { "endpoint", "QCryptoTLSCredsEndpoint", ANY }, \
+    { "priority", "str", ANY }, \
+    { "loaded", "bool", ANY, { R(6, 0), R(6, 0), R(10, 0) } }
+
 const MtRefType mt_ref_types[] = {
     /* of commands that take or return nothing */
     { .name = "empty", .meta = MT_REF_OBJECT,
@@ -319,6 +335,39 @@ const MtRefType mt_ref_types[] = {
     OBJECT("AddfdInfo", { "fdset-id", "int" }, { "fd", "int" }),
     OBJECT("FdsetInfo", { "fdset-id", "int" }, { "fds", "[FdsetFdInfo]" }),
     OBJECT("FdsetFdInfo", { "fd", "int" }, { "opaque", "str", ANY }),
+    { .name = "object-add-arg", .meta = MT_REF_OBJECT,
+      .members = MEMBERS({ "qom-type", "str", 0, { 0, 0, R(6, 0) } },
+                         { "qom-type", "ObjectType", SINCE(6, 0) },
+                         { "id", "str" },
+                         { "props", "any", ANY, { 0, 0, R(6, 0) } }),
+      .tag = "qom-type", .variants = object_variants },
+    ENUM("ObjectType", { "authz-list" }, { "authz-simple" },
+         { "tls-creds-anon" }, { "tls-creds-psk" }, { "tls-creds-x509" }),
+    OBJECT("AuthZListProperties",
+           { "policy", "QAuthZListPolicy", ANY },
+           { "rules", "[QAuthZListRule]", ANY }),
+    OBJECT("QAuthZListRule",
+           { "match", "str" },
+           { "policy", "QAuthZListPolicy" },
+           { "format", "QAuthZListFormat", ANY }),
+    ENUM("QAuthZListPolicy", { "deny" }, { "allow" }),
+    ENUM("QAuthZListFormat", { "exact" }, { "glob" }),
+    OBJECT("AuthZSimpleProperties", { "identity", "str" }),
+    OBJECT("TlsCredsAnonProperties", TLS_CREDS_MEMBERS),
+    OBJECT("TlsCredsPskProperties", TLS_CREDS_MEMBERS,
+           { "username", "str", ANY }),
+    OBJECT("TlsCredsX509Properties", TLS_CREDS_MEMBERS,
+           { "sanity-check", "bool", ANY },
+           { "passwordid", "str", ANY }),
+    ENUM("QCryptoTLSCredsEndpoint", { "client" }, { "server" }),
+    OBJECT("object-del-arg", { "id", "str" }),
+    OBJECT("qom-list-arg", { "path", "str" }),
+    OBJECT("qom-get-arg", { "path", "str" }, { "property", "str" }),
+    OBJECT("ObjectPropertyInfo",
+           { "name", "str" },
+           { "type", "str" },
+           { "description", "str", ANY },
+           { "default-value", "any", ANY }),
     OBJECT("NamedInfo", { "name", "str" }),
     OBJECT("x-migtune-fault-arg",
            { "kind", "str" },

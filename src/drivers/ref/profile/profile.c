@@ -235,6 +235,9 @@ profile_add_shapes(MtRefProfile *profile)
         shape->fields = profile_fields(profile, t);
         if (t->variants)
             shape->variants = profile_fields_of_members(profile, t->variants);
+        /* A union in later releases only. */
+        if (shape->variants && !shape->variants->len)
+            g_clear_pointer(&shape->variants, g_array_unref);
         g_hash_table_insert(profile->shapes, (gpointer)t->name, shape);
     }
 }
