@@ -1,17 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Runs the commands of docs/howto-convergence.rst in order, and compares their
-# output with the output in the text.
-#     howto.sh SOURCE-ROOT BUILD-ROOT
+# Runs the commands of a how-to in order, and compares their output with the output
+# in the text.
+#     howto.sh SOURCE-ROOT BUILD-ROOT docs/HOWTO.rst
 #
 # In the text a command is a line "    $ COMMAND".  The lines up to the next
 # empty line are its output; differences in white space are ignored.  "..."
 # stands for any text.
 set -eu
-source=$1 build=$2
+source=$1 build=$2 howto=$3
 
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+# A how-to can leave the process number of a command that runs in the background.
+cleanup() {
+    [ ! -s "$scratch/work/ref.pid" ] ||
+        kill "$(cat "$scratch/work/ref.pid")" 2>/dev/null || :
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
 export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
     XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
 mkdir "$scratch/home" "$scratch/bin" "$scratch/work"
@@ -37,7 +43,7 @@ is_shown() {
 awk -v dir="$scratch" '
     /^    \$ / { n++; inside = 1; file = dir "/step-" sprintf("%03d", n) }
     /^$/ { inside = 0 }
-    inside { print substr($0, 5) >file }' "$source/docs/howto-convergence.rst"
+    inside { print substr($0, 5) >file }' "$source/$howto"
 
 count=0
 set -- "$scratch"/step-*
