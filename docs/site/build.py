@@ -47,7 +47,7 @@ class Page:
             "stylesheet_path": "",
             "stylesheet": None,
             "initial_header_level": 2,
-            "halt_level": docutils.utils.Reporter.WARNING_LEVEL,
+            "halt_level": docutils.utils.Reporter.ERROR_LEVEL,
             "report_level": docutils.utils.Reporter.WARNING_LEVEL,
             "syntax_highlight": "none",
             "toc_backlinks": False,
@@ -208,7 +208,7 @@ def main():
     shutil.copy(HERE / "style.css", output)
     if has_api:
         subprocess.run(
-            [sys.argv[4], "--quiet", "generate", "--no-namespace-dir",
+            [sys.argv[4], "generate", "--quiet", "--no-namespace-dir",
              f"--config={HERE / 'api.toml'}", f"--output-dir={output / 'api'}",
              sys.argv[5]], check=True)
 
