@@ -753,4 +753,31 @@ gboolean
 migtune_domain_wait_incoming_finish(MigtuneDomain *domain, GAsyncResult *result,
                                     GError **error);
 
+/**
+ * migtune_domain_continue_job_async:
+ * @domain: as for migtune_domain_continue_job()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_domain_continue_job_async(MigtuneDomain *domain,
+                                       GCancellable *cancellable,
+                                       GAsyncReadyCallback callback,
+                                       gpointer user_data);
+
+/**
+ * migtune_domain_continue_job_finish:
+ * @domain: as for migtune_domain_continue_job_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: whether it succeeded.
+ * Since: 0.1
+ */
+gboolean
+migtune_domain_continue_job_finish(MigtuneDomain *domain, GAsyncResult *result,
+                                   GError **error);
+
 G_END_DECLS

@@ -91,7 +91,8 @@ typedef enum {
  * @MIGTUNE_ERROR_FIELD_QEMU_DESC: QEMU's own text, which differs between
  *   releases
  * @MIGTUNE_ERROR_FIELD_REASON: a stable code that says more than the error
- *   code, such as "postcopy-begun"; never translated
+ *   code, such as "postcopy-begun"; never translated; %NULL if there is no
+ *   finer reason than the error code
  *
  * Since: 0.1
  */

@@ -206,4 +206,180 @@ JsonNode *migtune_domain_restore(MigtuneDomain *domain, const char *path,
                                  gpointer user_data,
                                  GCancellable *cancellable, GError **error);
 
+/**
+ * migtune_image_get_info_async:
+ * @path: as for migtune_image_get_info()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_image_get_info_async(const char *path, GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+
+/**
+ * migtune_image_get_info_finish:
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_image_get_info().
+ * Since: 0.1
+ */
+JsonNode *migtune_image_get_info_finish(GAsyncResult *result, GError **error);
+
+/**
+ * migtune_image_verify_async:
+ * @path: as for migtune_image_verify()
+ * @options: (nullable): as for migtune_image_verify()
+ * @func: (nullable) (scope forever) (closure func_data): progress, called in
+ *   the main context of @callback, and before @callback
+ * @func_data: for @func
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_image_verify_async(const char *path, GVariant *options,
+                                MigtuneImageFunc func, gpointer func_data,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                gpointer user_data);
+
+/**
+ * migtune_image_verify_finish:
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_image_verify().
+ * Since: 0.1
+ */
+JsonNode *migtune_image_verify_finish(GAsyncResult *result, GError **error);
+
+/**
+ * migtune_image_convert_async:
+ * @from: as for migtune_image_convert()
+ * @to: as for migtune_image_convert()
+ * @options: (nullable): as for migtune_image_convert()
+ * @func: (nullable) (scope forever) (closure func_data): progress, called in
+ *   the main context of @callback, and before @callback
+ * @func_data: for @func
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_image_convert_async(const char *from, const char *to,
+                                 GVariant *options, MigtuneImageFunc func,
+                                 gpointer func_data, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data);
+
+/**
+ * migtune_image_convert_finish:
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_image_convert().
+ * Since: 0.1
+ */
+JsonNode *migtune_image_convert_finish(GAsyncResult *result, GError **error);
+
+/**
+ * migtune_image_extract_async:
+ * @from: as for migtune_image_extract()
+ * @to: as for migtune_image_extract()
+ * @block: as for migtune_image_extract()
+ * @start: as for migtune_image_extract()
+ * @length: as for migtune_image_extract()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_image_extract_async(const char *from, const char *to,
+                                 const char *block, guint64 start,
+                                 guint64 length, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data);
+
+/**
+ * migtune_image_extract_finish:
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_image_extract().
+ * Since: 0.1
+ */
+JsonNode *migtune_image_extract_finish(GAsyncResult *result, GError **error);
+
+/**
+ * migtune_domain_save_async:
+ * @domain: as for migtune_domain_save()
+ * @path: as for migtune_domain_save()
+ * @options: (nullable): as for migtune_domain_save()
+ * @func: (nullable) (scope forever) (closure func_data): progress, called in
+ *   the main context of @callback, and before @callback
+ * @func_data: for @func
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_domain_save_async(MigtuneDomain *domain, const char *path,
+                               GVariant *options, MigtuneImageFunc func,
+                               gpointer func_data, GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data);
+
+/**
+ * migtune_domain_save_finish:
+ * @domain: as for migtune_domain_save_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_domain_save().
+ * Since: 0.1
+ */
+JsonNode *migtune_domain_save_finish(MigtuneDomain *domain,
+                                     GAsyncResult *result, GError **error);
+
+/**
+ * migtune_domain_restore_async:
+ * @domain: as for migtune_domain_restore()
+ * @path: as for migtune_domain_restore()
+ * @options: (nullable): as for migtune_domain_restore()
+ * @func: (nullable) (scope forever) (closure func_data): progress, called in
+ *   the main context of @callback, and before @callback
+ * @func_data: for @func
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_domain_restore_async(MigtuneDomain *domain, const char *path,
+                                  GVariant *options, MigtuneImageFunc func,
+                                  gpointer func_data,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+
+/**
+ * migtune_domain_restore_finish:
+ * @domain: as for migtune_domain_restore_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_domain_restore().
+ * Since: 0.1
+ */
+JsonNode *migtune_domain_restore_finish(MigtuneDomain *domain,
+                                        GAsyncResult *result, GError **error);
+
 G_END_DECLS

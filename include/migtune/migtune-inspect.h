@@ -197,6 +197,62 @@ JsonNode *migtune_inspection_diff(MigtuneInspection *a, MigtuneInspection *b);
 char *migtune_inspection_diff_to_text(MigtuneInspection *a,
                                       MigtuneInspection *b);
 
+/**
+ * migtune_inspect_async:
+ * @sources: (array zero-terminated=1): as for migtune_inspect()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.2
+ */
+void migtune_inspect_async(const char *const *sources,
+                           GCancellable *cancellable,
+                           GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * migtune_inspect_finish:
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_inspect().
+ * Since: 0.2
+ */
+MigtuneInspection *
+migtune_inspect_finish(GAsyncResult *result, GError **error);
+
+/**
+ * migtune_inspect_extract_async:
+ * @sources: (array zero-terminated=1): as for migtune_inspect_extract()
+ * @block: as for migtune_inspect_extract()
+ * @offset: as for migtune_inspect_extract()
+ * @length: as for migtune_inspect_extract()
+ * @fd: as for migtune_inspect_extract(); stays open until @callback is
+ *   called
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.2
+ */
+void migtune_inspect_extract_async(const char *const *sources,
+                                   const char *block, guint64 offset,
+                                   guint64 length, int fd,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer user_data);
+
+/**
+ * migtune_inspect_extract_finish:
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_inspect_extract().
+ * Since: 0.2
+ */
+MigtuneInspection *
+migtune_inspect_extract_finish(GAsyncResult *result, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigtuneInspection, migtune_inspection_unref)
 
 G_END_DECLS

@@ -184,4 +184,62 @@ JsonNode *migtune_lowering_to_json(MigtuneLowering *lowering);
 char **
 migtune_lowering_to_virsh(MigtuneLowering *lowering, const char *destination);
 
+/**
+ * migtune_conn_new_for_libvirt_async:
+ * @connect: as for migtune_conn_new_for_libvirt(); must stay valid
+ *   until @callback is called
+ * @flags: as for migtune_conn_new_for_libvirt()
+ * @timeout_ms: as for migtune_conn_new_for_libvirt()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_conn_new_for_libvirt_async(gpointer connect, unsigned int flags,
+                                        unsigned int timeout_ms,
+                                        GCancellable *cancellable,
+                                        GAsyncReadyCallback callback,
+                                        gpointer user_data);
+
+/**
+ * migtune_conn_new_for_libvirt_finish: (constructor)
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_conn_new_for_libvirt().
+ * Since: 0.1
+ */
+MigtuneConn *
+migtune_conn_new_for_libvirt_finish(GAsyncResult *result, GError **error);
+
+/**
+ * migtune_conn_open_libvirt_domain_async:
+ * @conn: as for migtune_conn_open_libvirt_domain()
+ * @domain: as for migtune_conn_open_libvirt_domain(); must stay valid
+ *   until @callback is called
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_conn_open_libvirt_domain_async(MigtuneConn *conn, gpointer domain,
+                                            GCancellable *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            gpointer user_data);
+
+/**
+ * migtune_conn_open_libvirt_domain_finish:
+ * @conn: as for migtune_conn_open_libvirt_domain_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_conn_open_libvirt_domain().
+ * Since: 0.1
+ */
+MigtuneDomain *
+migtune_conn_open_libvirt_domain_finish(MigtuneConn *conn,
+                                        GAsyncResult *result, GError **error);
+
 G_END_DECLS

@@ -381,4 +381,113 @@ void migtune_migration_run_async(MigtuneMigration *migration,
 gboolean migtune_migration_run_finish(MigtuneMigration *migration,
                                       GAsyncResult *result, GError **error);
 
+/**
+ * migtune_migration_find_destination_async:
+ * @conn: as for migtune_migration_find_destination()
+ * @source: as for migtune_migration_find_destination()
+ * @name: (nullable): as for migtune_migration_find_destination()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void
+migtune_migration_find_destination_async(MigtuneConn *conn,
+                                         MigtuneDomain *source,
+                                         const char *name,
+                                         GCancellable *cancellable,
+                                         GAsyncReadyCallback callback,
+                                         gpointer user_data);
+
+/**
+ * migtune_migration_find_destination_finish:
+ * @conn: as for migtune_migration_find_destination_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_migration_find_destination().
+ * Since: 0.1
+ */
+MigtuneDomain *
+migtune_migration_find_destination_finish(MigtuneConn *conn,
+                                          GAsyncResult *result,
+                                          GError **error);
+
+/**
+ * migtune_migration_abort_async:
+ * @migration: as for migtune_migration_abort()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_migration_abort_async(MigtuneMigration *migration,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer user_data);
+
+/**
+ * migtune_migration_abort_finish:
+ * @migration: as for migtune_migration_abort_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: whether it succeeded.
+ * Since: 0.1
+ */
+gboolean migtune_migration_abort_finish(MigtuneMigration *migration,
+                                        GAsyncResult *result, GError **error);
+
+/**
+ * migtune_migration_start_postcopy_async:
+ * @migration: as for migtune_migration_start_postcopy()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void
+migtune_migration_start_postcopy_async(MigtuneMigration *migration,
+                                       GCancellable *cancellable,
+                                       GAsyncReadyCallback callback,
+                                       gpointer user_data);
+
+/**
+ * migtune_migration_start_postcopy_finish:
+ * @migration: as for migtune_migration_start_postcopy_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: whether it succeeded.
+ * Since: 0.1
+ */
+gboolean
+migtune_migration_start_postcopy_finish(MigtuneMigration *migration,
+                                        GAsyncResult *result, GError **error);
+
+/**
+ * migtune_recover_async:
+ * @dry_run: as for migtune_recover()
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.1
+ */
+void migtune_recover_async(gboolean dry_run, GCancellable *cancellable,
+                           GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * migtune_recover_finish:
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_recover().
+ * Since: 0.1
+ */
+JsonNode *migtune_recover_finish(GAsyncResult *result, GError **error);
+
 G_END_DECLS

@@ -9,35 +9,20 @@
  */
 #include "config.h"
 
-#include "core/job.h"
-#include "core/migration.h"
+#include "core/async.h"
 #include "util/i18n.h"
-
-typedef struct _AsyncCall AsyncCall;
-
-/* The result, for @destroy of the call; without that a gboolean. */
-typedef gpointer (*AsyncRun)(gpointer object, const AsyncCall *call,
-                             GCancellable *cancellable, GError **error);
-
-struct _AsyncCall {
-    AsyncRun run;
-    GDestroyNotify destroy; /* of the result; NULL: it is a gboolean */
-    GMainContext *context;  /* of the caller */
-    char *text;
-    char **names;
-    GVariant *settings;
-    unsigned int flags;
-    unsigned int number;
-};
 
 static void
 async_call_free(gpointer data)
 {
-    AsyncCall *call = data;
+    MtAsyncCall *call = data;
 
     g_main_context_unref(call->context);
+    for (gsize i = 0; i < G_N_ELEMENTS(call->more); i++)
+        g_free(call->more[i]);
     g_free(call->text);
     g_strfreev(call->names);
+    g_clear_object(&call->other);
     g_clear_pointer(&call->settings, g_variant_unref);
     g_free(call);
 }
@@ -46,7 +31,7 @@ static gpointer
 async_thread(gpointer data)
 {
     g_autoptr(GTask) task = data;
-    const AsyncCall *call = g_task_get_task_data(task);
+    const MtAsyncCall *call = g_task_get_task_data(task);
     GError *error = NULL;
     gpointer result = call->run(g_task_get_source_object(task), call,
                                 g_task_get_cancellable(task), &error);
@@ -62,13 +47,14 @@ async_thread(gpointer data)
 }
 
 /* Takes what @call points to. */
-static void
-async_start(gpointer object, const AsyncCall *call, GCancellable *cancellable,
-            GAsyncReadyCallback callback, gpointer user_data)
+void
+mt_async_start(gpointer object, const MtAsyncCall *call,
+               GCancellable *cancellable, GAsyncReadyCallback callback,
+               gpointer user_data)
 {
     g_autoptr(GTask) task =
         g_task_new(object, cancellable, callback, user_data);
-    AsyncCall *copy = g_new(AsyncCall, 1);
+    MtAsyncCall *copy = g_new(MtAsyncCall, 1);
     g_autoptr(GError) cause = NULL;
     GThread *thread;
 
@@ -89,15 +75,56 @@ async_start(gpointer object, const AsyncCall *call, GCancellable *cancellable,
                             _("cannot start a thread: %s"), cause->message);
 }
 
+/* A call of a progress function, on its way to the caller's main context. */
+typedef struct {
+    MigtuneImageFunc func;
+    gpointer func_data;
+    guint64 done_bytes;
+    guint64 total_bytes;
+} AsyncProgress;
+
 static gboolean
-async_is_result(gpointer object, GAsyncResult *result)
+async_deliver_progress(gpointer data)
+{
+    const AsyncProgress *progress = data;
+
+    progress->func(progress->done_bytes, progress->total_bytes,
+                   progress->func_data);
+    return G_SOURCE_REMOVE;
+}
+
+void
+mt_async_progress(guint64 done_bytes, guint64 total_bytes, gpointer data)
+{
+    const MtAsyncCall *call = data;
+    AsyncProgress *progress;
+    GSource *source;
+
+    if (!call->func)
+        return;
+
+    progress = g_new0(AsyncProgress, 1);
+    progress->func = call->func;
+    progress->func_data = call->func_data;
+    progress->done_bytes = done_bytes;
+    progress->total_bytes = total_bytes;
+    /* The result has the same priority, and so comes after all progress. */
+    source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, async_deliver_progress, progress, g_free);
+    g_source_attach(source, call->context);
+    g_source_unref(source);
+}
+
+gboolean
+mt_async_is_result(gpointer object, GAsyncResult *result)
 {
     return g_task_is_valid(result, object);
 }
 
 static gpointer
-run_conn_open(gpointer object, const AsyncCall *call, GCancellable *cancellable,
-              GError **error)
+run_conn_open(gpointer object, const MtAsyncCall *call,
+              GCancellable *cancellable, GError **error)
 {
     return migtune_conn_open(call->text, call->flags, call->number, cancellable,
                              error);
@@ -108,26 +135,26 @@ migtune_conn_open_async(const char *uri, unsigned int flags,
                         unsigned int timeout_ms, GCancellable *cancellable,
                         GAsyncReadyCallback callback, gpointer user_data)
 {
-    async_start(NULL,
-                &(AsyncCall) { .run = run_conn_open,
-                               .destroy = (GDestroyNotify)g_object_unref,
-                               .text = g_strdup(uri),
-                               .flags = flags,
-                               .number = timeout_ms },
-                cancellable, callback, user_data);
+    mt_async_start(NULL,
+                   &(MtAsyncCall) { .run = run_conn_open,
+                                    .destroy = (GDestroyNotify)g_object_unref,
+                                    .text = g_strdup(uri),
+                                    .flags = flags,
+                                    .number = timeout_ms },
+                   cancellable, callback, user_data);
 }
 
 MigtuneConn *
 migtune_conn_open_finish(GAsyncResult *result, GError **error)
 {
-    MT_REQUIRE(async_is_result(NULL, result), NULL);
+    MT_REQUIRE(mt_async_is_result(NULL, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_conn_list(gpointer object, const AsyncCall *call, GCancellable *cancellable,
-              GError **error)
+run_conn_list(gpointer object, const MtAsyncCall *call,
+              GCancellable *cancellable, GError **error)
 {
     return migtune_conn_list(object, cancellable, error);
 }
@@ -138,23 +165,23 @@ migtune_conn_list_async(MigtuneConn *conn, GCancellable *cancellable,
 {
     g_return_if_fail(MIGTUNE_IS_CONN(conn));
 
-    async_start(conn,
-                &(AsyncCall) { .run = run_conn_list,
-                               .destroy = (GDestroyNotify)g_strfreev },
-                cancellable, callback, user_data);
+    mt_async_start(conn,
+                   &(MtAsyncCall) { .run = run_conn_list,
+                                    .destroy = (GDestroyNotify)g_strfreev },
+                   cancellable, callback, user_data);
 }
 
 char **
 migtune_conn_list_finish(MigtuneConn *conn, GAsyncResult *result,
                          GError **error)
 {
-    MT_REQUIRE(async_is_result(conn, result), NULL);
+    MT_REQUIRE(mt_async_is_result(conn, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_conn_list_inactive(gpointer object, const AsyncCall *call,
+run_conn_list_inactive(gpointer object, const MtAsyncCall *call,
                        GCancellable *cancellable, GError **error)
 {
     return migtune_conn_list_inactive(object, cancellable, error);
@@ -167,23 +194,23 @@ migtune_conn_list_inactive_async(MigtuneConn *conn, GCancellable *cancellable,
 {
     g_return_if_fail(MIGTUNE_IS_CONN(conn));
 
-    async_start(conn,
-                &(AsyncCall) { .run = run_conn_list_inactive,
-                               .destroy = (GDestroyNotify)g_strfreev },
-                cancellable, callback, user_data);
+    mt_async_start(conn,
+                   &(MtAsyncCall) { .run = run_conn_list_inactive,
+                                    .destroy = (GDestroyNotify)g_strfreev },
+                   cancellable, callback, user_data);
 }
 
 char **
 migtune_conn_list_inactive_finish(MigtuneConn *conn, GAsyncResult *result,
                                   GError **error)
 {
-    MT_REQUIRE(async_is_result(conn, result), NULL);
+    MT_REQUIRE(mt_async_is_result(conn, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_conn_open_domain(gpointer object, const AsyncCall *call,
+run_conn_open_domain(gpointer object, const MtAsyncCall *call,
                      GCancellable *cancellable, GError **error)
 {
     return migtune_conn_open_domain(object, call->text, cancellable, error);
@@ -196,24 +223,24 @@ migtune_conn_open_domain_async(MigtuneConn *conn, const char *key,
 {
     g_return_if_fail(MIGTUNE_IS_CONN(conn));
 
-    async_start(conn,
-                &(AsyncCall) { .run = run_conn_open_domain,
-                               .destroy = (GDestroyNotify)g_object_unref,
-                               .text = g_strdup(key) },
-                cancellable, callback, user_data);
+    mt_async_start(conn,
+                   &(MtAsyncCall) { .run = run_conn_open_domain,
+                                    .destroy = (GDestroyNotify)g_object_unref,
+                                    .text = g_strdup(key) },
+                   cancellable, callback, user_data);
 }
 
 MigtuneDomain *
 migtune_conn_open_domain_finish(MigtuneConn *conn, GAsyncResult *result,
                                 GError **error)
 {
-    MT_REQUIRE(async_is_result(conn, result), NULL);
+    MT_REQUIRE(mt_async_is_result(conn, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_conn_lookup(gpointer object, const AsyncCall *call,
+run_conn_lookup(gpointer object, const MtAsyncCall *call,
                 GCancellable *cancellable, GError **error)
 {
     return migtune_conn_lookup(object, call->text, cancellable, error);
@@ -226,24 +253,24 @@ migtune_conn_lookup_async(MigtuneConn *conn, const char *name,
 {
     g_return_if_fail(MIGTUNE_IS_CONN(conn));
 
-    async_start(conn,
-                &(AsyncCall) { .run = run_conn_lookup,
-                               .destroy = (GDestroyNotify)g_object_unref,
-                               .text = g_strdup(name) },
-                cancellable, callback, user_data);
+    mt_async_start(conn,
+                   &(MtAsyncCall) { .run = run_conn_lookup,
+                                    .destroy = (GDestroyNotify)g_object_unref,
+                                    .text = g_strdup(name) },
+                   cancellable, callback, user_data);
 }
 
 MigtuneDomain *
 migtune_conn_lookup_finish(MigtuneConn *conn, GAsyncResult *result,
                            GError **error)
 {
-    MT_REQUIRE(async_is_result(conn, result), NULL);
+    MT_REQUIRE(mt_async_is_result(conn, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_domain_get_info(gpointer object, const AsyncCall *call,
+run_domain_get_info(gpointer object, const MtAsyncCall *call,
                     GCancellable *cancellable, GError **error)
 {
     return migtune_domain_get_info(object, cancellable, error);
@@ -255,23 +282,24 @@ migtune_domain_get_info_async(MigtuneDomain *domain, GCancellable *cancellable,
 {
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
 
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_get_info,
-                               .destroy = (GDestroyNotify)json_node_unref },
-                cancellable, callback, user_data);
+    mt_async_start(
+        domain,
+        &(MtAsyncCall) { .run = run_domain_get_info,
+                         .destroy = (GDestroyNotify)json_node_unref },
+        cancellable, callback, user_data);
 }
 
 JsonNode *
 migtune_domain_get_info_finish(MigtuneDomain *domain, GAsyncResult *result,
                                GError **error)
 {
-    MT_REQUIRE(async_is_result(domain, result), NULL);
+    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_domain_probe(gpointer object, const AsyncCall *call,
+run_domain_probe(gpointer object, const MtAsyncCall *call,
                  GCancellable *cancellable, GError **error)
 {
     return migtune_domain_probe(object, (gboolean)call->flags, cancellable,
@@ -285,24 +313,24 @@ migtune_domain_probe_async(MigtuneDomain *domain, gboolean refresh,
 {
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
 
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_probe,
-                               .destroy = (GDestroyNotify)json_node_unref,
-                               .flags = refresh },
-                cancellable, callback, user_data);
+    mt_async_start(domain,
+                   &(MtAsyncCall) { .run = run_domain_probe,
+                                    .destroy = (GDestroyNotify)json_node_unref,
+                                    .flags = refresh },
+                   cancellable, callback, user_data);
 }
 
 JsonNode *
 migtune_domain_probe_finish(MigtuneDomain *domain, GAsyncResult *result,
                             GError **error)
 {
-    MT_REQUIRE(async_is_result(domain, result), NULL);
+    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_domain_get_settings(gpointer object, const AsyncCall *call,
+run_domain_get_settings(gpointer object, const MtAsyncCall *call,
                         GCancellable *cancellable, GError **error)
 {
     return migtune_domain_get_settings(object, (const char *const *)call->names,
@@ -318,25 +346,25 @@ migtune_domain_get_settings_async(MigtuneDomain *domain,
 {
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
 
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_get_settings,
-                               .destroy = (GDestroyNotify)g_variant_unref,
-                               .names = g_strdupv((char **)names),
-                               .flags = flags },
-                cancellable, callback, user_data);
+    mt_async_start(domain,
+                   &(MtAsyncCall) { .run = run_domain_get_settings,
+                                    .destroy = (GDestroyNotify)g_variant_unref,
+                                    .names = g_strdupv((char **)names),
+                                    .flags = flags },
+                   cancellable, callback, user_data);
 }
 
 GVariant *
 migtune_domain_get_settings_finish(MigtuneDomain *domain, GAsyncResult *result,
                                    GError **error)
 {
-    MT_REQUIRE(async_is_result(domain, result), NULL);
+    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_domain_report(gpointer object, const AsyncCall *call,
+run_domain_report(gpointer object, const MtAsyncCall *call,
                   GCancellable *cancellable, GError **error)
 {
     return migtune_domain_report(object, (const char *const *)call->names,
@@ -350,25 +378,25 @@ migtune_domain_report_async(MigtuneDomain *domain, const char *const *names,
 {
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
 
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_report,
-                               .destroy = (GDestroyNotify)json_node_unref,
-                               .names = g_strdupv((char **)names),
-                               .flags = flags },
-                cancellable, callback, user_data);
+    mt_async_start(domain,
+                   &(MtAsyncCall) { .run = run_domain_report,
+                                    .destroy = (GDestroyNotify)json_node_unref,
+                                    .names = g_strdupv((char **)names),
+                                    .flags = flags },
+                   cancellable, callback, user_data);
 }
 
 JsonNode *
 migtune_domain_report_finish(MigtuneDomain *domain, GAsyncResult *result,
                              GError **error)
 {
-    MT_REQUIRE(async_is_result(domain, result), NULL);
+    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_domain_set_settings(gpointer object, const AsyncCall *call,
+run_domain_set_settings(gpointer object, const MtAsyncCall *call,
                         GCancellable *cancellable, GError **error)
 {
     return GINT_TO_POINTER(migtune_domain_set_settings(
@@ -384,24 +412,24 @@ migtune_domain_set_settings_async(MigtuneDomain *domain, GVariant *settings,
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
     g_return_if_fail(settings != NULL);
 
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_set_settings,
-                               .settings = g_variant_ref_sink(settings),
-                               .flags = flags },
-                cancellable, callback, user_data);
+    mt_async_start(domain,
+                   &(MtAsyncCall) { .run = run_domain_set_settings,
+                                    .settings = g_variant_ref_sink(settings),
+                                    .flags = flags },
+                   cancellable, callback, user_data);
 }
 
 gboolean
 migtune_domain_set_settings_finish(MigtuneDomain *domain, GAsyncResult *result,
                                    GError **error)
 {
-    MT_REQUIRE(async_is_result(domain, result), FALSE);
+    MT_REQUIRE(mt_async_is_result(domain, result), FALSE);
 
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
 static gpointer
-run_domain_plan_settings(gpointer object, const AsyncCall *call,
+run_domain_plan_settings(gpointer object, const MtAsyncCall *call,
                          GCancellable *cancellable, GError **error)
 {
     return migtune_domain_plan_settings(object, call->settings, call->flags,
@@ -418,25 +446,25 @@ migtune_domain_plan_settings_async(MigtuneDomain *domain, GVariant *settings,
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
     g_return_if_fail(settings != NULL);
 
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_plan_settings,
-                               .destroy = (GDestroyNotify)g_object_unref,
-                               .settings = g_variant_ref_sink(settings),
-                               .flags = flags },
-                cancellable, callback, user_data);
+    mt_async_start(domain,
+                   &(MtAsyncCall) { .run = run_domain_plan_settings,
+                                    .destroy = (GDestroyNotify)g_object_unref,
+                                    .settings = g_variant_ref_sink(settings),
+                                    .flags = flags },
+                   cancellable, callback, user_data);
 }
 
 MigtunePlan *
 migtune_domain_plan_settings_finish(MigtuneDomain *domain, GAsyncResult *result,
                                     GError **error)
 {
-    MT_REQUIRE(async_is_result(domain, result), NULL);
+    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_domain_plan_reset(gpointer object, const AsyncCall *call,
+run_domain_plan_reset(gpointer object, const MtAsyncCall *call,
                       GCancellable *cancellable, GError **error)
 {
     return migtune_domain_plan_reset(object, call->flags, cancellable, error);
@@ -450,24 +478,24 @@ migtune_domain_plan_reset_async(MigtuneDomain *domain, unsigned int flags,
 {
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
 
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_plan_reset,
-                               .destroy = (GDestroyNotify)g_object_unref,
-                               .flags = flags },
-                cancellable, callback, user_data);
+    mt_async_start(domain,
+                   &(MtAsyncCall) { .run = run_domain_plan_reset,
+                                    .destroy = (GDestroyNotify)g_object_unref,
+                                    .flags = flags },
+                   cancellable, callback, user_data);
 }
 
 MigtunePlan *
 migtune_domain_plan_reset_finish(MigtuneDomain *domain, GAsyncResult *result,
                                  GError **error)
 {
-    MT_REQUIRE(async_is_result(domain, result), NULL);
+    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_domain_plan_forget(gpointer object, const AsyncCall *call,
+run_domain_plan_forget(gpointer object, const MtAsyncCall *call,
                        GCancellable *cancellable, GError **error)
 {
     return migtune_domain_plan_forget(object, (const char *const *)call->names,
@@ -483,24 +511,24 @@ migtune_domain_plan_forget_async(MigtuneDomain *domain,
 {
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
 
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_plan_forget,
-                               .destroy = (GDestroyNotify)g_object_unref,
-                               .names = g_strdupv((char **)names) },
-                cancellable, callback, user_data);
+    mt_async_start(domain,
+                   &(MtAsyncCall) { .run = run_domain_plan_forget,
+                                    .destroy = (GDestroyNotify)g_object_unref,
+                                    .names = g_strdupv((char **)names) },
+                   cancellable, callback, user_data);
 }
 
 MigtunePlan *
 migtune_domain_plan_forget_finish(MigtuneDomain *domain, GAsyncResult *result,
                                   GError **error)
 {
-    MT_REQUIRE(async_is_result(domain, result), NULL);
+    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_domain_plan_kept(gpointer object, const AsyncCall *call,
+run_domain_plan_kept(gpointer object, const MtAsyncCall *call,
                      GCancellable *cancellable, GError **error)
 {
     return migtune_domain_plan_kept(object, call->flags, cancellable, error);
@@ -513,24 +541,24 @@ migtune_domain_plan_kept_async(MigtuneDomain *domain, unsigned int flags,
 {
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
 
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_plan_kept,
-                               .destroy = (GDestroyNotify)g_object_unref,
-                               .flags = flags },
-                cancellable, callback, user_data);
+    mt_async_start(domain,
+                   &(MtAsyncCall) { .run = run_domain_plan_kept,
+                                    .destroy = (GDestroyNotify)g_object_unref,
+                                    .flags = flags },
+                   cancellable, callback, user_data);
 }
 
 MigtunePlan *
 migtune_domain_plan_kept_finish(MigtuneDomain *domain, GAsyncResult *result,
                                 GError **error)
 {
-    MT_REQUIRE(async_is_result(domain, result), NULL);
+    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_plan_apply(gpointer object, const AsyncCall *call,
+run_plan_apply(gpointer object, const MtAsyncCall *call,
                GCancellable *cancellable, GError **error)
 {
     return GINT_TO_POINTER(migtune_plan_apply(object, cancellable, error));
@@ -542,21 +570,21 @@ migtune_plan_apply_async(MigtunePlan *plan, GCancellable *cancellable,
 {
     g_return_if_fail(MIGTUNE_IS_PLAN(plan));
 
-    async_start(plan, &(AsyncCall) { .run = run_plan_apply }, cancellable,
-                callback, user_data);
+    mt_async_start(plan, &(MtAsyncCall) { .run = run_plan_apply }, cancellable,
+                   callback, user_data);
 }
 
 gboolean
 migtune_plan_apply_finish(MigtunePlan *plan, GAsyncResult *result,
                           GError **error)
 {
-    MT_REQUIRE(async_is_result(plan, result), FALSE);
+    MT_REQUIRE(mt_async_is_result(plan, result), FALSE);
 
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
 static gpointer
-run_plan_lower(gpointer object, const AsyncCall *call,
+run_plan_lower(gpointer object, const MtAsyncCall *call,
                GCancellable *cancellable, GError **error)
 {
     return migtune_plan_lower(object, call->text, cancellable, error);
@@ -569,24 +597,24 @@ migtune_plan_lower_async(MigtunePlan *plan, const char *libvirt,
 {
     g_return_if_fail(MIGTUNE_IS_PLAN(plan));
 
-    async_start(plan,
-                &(AsyncCall) { .run = run_plan_lower,
-                               .destroy = (GDestroyNotify)g_object_unref,
-                               .text = g_strdup(libvirt) },
-                cancellable, callback, user_data);
+    mt_async_start(plan,
+                   &(MtAsyncCall) { .run = run_plan_lower,
+                                    .destroy = (GDestroyNotify)g_object_unref,
+                                    .text = g_strdup(libvirt) },
+                   cancellable, callback, user_data);
 }
 
 MigtuneLowering *
 migtune_plan_lower_finish(MigtunePlan *plan, GAsyncResult *result,
                           GError **error)
 {
-    MT_REQUIRE(async_is_result(plan, result), NULL);
+    MT_REQUIRE(mt_async_is_result(plan, result), NULL);
 
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gpointer
-run_lowering_prepare(gpointer object, const AsyncCall *call,
+run_lowering_prepare(gpointer object, const MtAsyncCall *call,
                      GCancellable *cancellable, GError **error)
 {
     return GINT_TO_POINTER(
@@ -600,373 +628,15 @@ migtune_lowering_prepare_async(MigtuneLowering *lowering,
 {
     g_return_if_fail(MIGTUNE_IS_LOWERING(lowering));
 
-    async_start(lowering, &(AsyncCall) { .run = run_lowering_prepare },
-                cancellable, callback, user_data);
+    mt_async_start(lowering, &(MtAsyncCall) { .run = run_lowering_prepare },
+                   cancellable, callback, user_data);
 }
 
 gboolean
 migtune_lowering_prepare_finish(MigtuneLowering *lowering, GAsyncResult *result,
                                 GError **error)
 {
-    MT_REQUIRE(async_is_result(lowering, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_migrate(gpointer object, const AsyncCall *call,
-                   GCancellable *cancellable, GError **error)
-{
-    return GINT_TO_POINTER(migtune_domain_migrate(
-        object, call->text, call->flags, cancellable, error));
-}
-
-void
-migtune_domain_migrate_async(MigtuneDomain *domain, const char *uri,
-                             unsigned int flags, GCancellable *cancellable,
-                             GAsyncReadyCallback callback, gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_migrate,
-                               .text = g_strdup(uri),
-                               .flags = flags },
-                cancellable, callback, user_data);
-}
-
-gboolean
-migtune_domain_migrate_finish(MigtuneDomain *domain, GAsyncResult *result,
-                              GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_migrate_incoming(gpointer object, const AsyncCall *call,
-                            GCancellable *cancellable, GError **error)
-{
-    return GINT_TO_POINTER(migtune_domain_migrate_incoming(
-        object, call->text, call->flags, cancellable, error));
-}
-
-void
-migtune_domain_migrate_incoming_async(MigtuneDomain *domain, const char *uri,
-                                      unsigned int flags,
-                                      GCancellable *cancellable,
-                                      GAsyncReadyCallback callback,
-                                      gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_migrate_incoming,
-                               .text = g_strdup(uri),
-                               .flags = flags },
-                cancellable, callback, user_data);
-}
-
-gboolean
-migtune_domain_migrate_incoming_finish(MigtuneDomain *domain,
-                                       GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_get_job_info(gpointer object, const AsyncCall *call,
-                        GCancellable *cancellable, GError **error)
-{
-    return migtune_domain_get_job_info(object, cancellable, error);
-}
-
-void
-migtune_domain_get_job_info_async(MigtuneDomain *domain,
-                                  GCancellable *cancellable,
-                                  GAsyncReadyCallback callback,
-                                  gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_get_job_info,
-                               .destroy = (GDestroyNotify)json_node_unref },
-                cancellable, callback, user_data);
-}
-
-JsonNode *
-migtune_domain_get_job_info_finish(MigtuneDomain *domain, GAsyncResult *result,
-                                   GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_get_job_settings(gpointer object, const AsyncCall *call,
-                            GCancellable *cancellable, GError **error)
-{
-    return migtune_domain_get_job_settings(object, cancellable, error);
-}
-
-void
-migtune_domain_get_job_settings_async(MigtuneDomain *domain,
-                                      GCancellable *cancellable,
-                                      GAsyncReadyCallback callback,
-                                      gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_get_job_settings,
-                               .destroy = (GDestroyNotify)g_variant_unref },
-                cancellable, callback, user_data);
-}
-
-GVariant *
-migtune_domain_get_job_settings_finish(MigtuneDomain *domain,
-                                       GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_abort_job(gpointer object, const AsyncCall *call,
-                     GCancellable *cancellable, GError **error)
-{
-    return GINT_TO_POINTER(
-        migtune_domain_abort_job(object, cancellable, error));
-}
-
-void
-migtune_domain_abort_job_async(MigtuneDomain *domain, GCancellable *cancellable,
-                               GAsyncReadyCallback callback, gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(domain, &(AsyncCall) { .run = run_domain_abort_job },
-                cancellable, callback, user_data);
-}
-
-gboolean
-migtune_domain_abort_job_finish(MigtuneDomain *domain, GAsyncResult *result,
-                                GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_suspend(gpointer object, const AsyncCall *call,
-                   GCancellable *cancellable, GError **error)
-{
-    return GINT_TO_POINTER(migtune_domain_suspend(object, cancellable, error));
-}
-
-void
-migtune_domain_suspend_async(MigtuneDomain *domain, GCancellable *cancellable,
-                             GAsyncReadyCallback callback, gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(domain, &(AsyncCall) { .run = run_domain_suspend }, cancellable,
-                callback, user_data);
-}
-
-gboolean
-migtune_domain_suspend_finish(MigtuneDomain *domain, GAsyncResult *result,
-                              GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_resume(gpointer object, const AsyncCall *call,
-                  GCancellable *cancellable, GError **error)
-{
-    return GINT_TO_POINTER(migtune_domain_resume(object, cancellable, error));
-}
-
-void
-migtune_domain_resume_async(MigtuneDomain *domain, GCancellable *cancellable,
-                            GAsyncReadyCallback callback, gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(domain, &(AsyncCall) { .run = run_domain_resume }, cancellable,
-                callback, user_data);
-}
-
-gboolean
-migtune_domain_resume_finish(MigtuneDomain *domain, GAsyncResult *result,
-                             GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_start_postcopy(gpointer object, const AsyncCall *call,
-                          GCancellable *cancellable, GError **error)
-{
-    return GINT_TO_POINTER(
-        migtune_domain_start_postcopy(object, cancellable, error));
-}
-
-void
-migtune_domain_start_postcopy_async(MigtuneDomain *domain,
-                                    GCancellable *cancellable,
-                                    GAsyncReadyCallback callback,
-                                    gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(domain, &(AsyncCall) { .run = run_domain_start_postcopy },
-                cancellable, callback, user_data);
-}
-
-gboolean
-migtune_domain_start_postcopy_finish(MigtuneDomain *domain,
-                                     GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_wait_job(gpointer object, const AsyncCall *call,
-                    GCancellable *cancellable, GError **error)
-{
-    return GINT_TO_POINTER(mt_job_wait(object, call->number, call->flags, NULL,
-                                       NULL, call->context, cancellable,
-                                       error));
-}
-
-void
-migtune_domain_wait_job_async(MigtuneDomain *domain, unsigned int timeout_ms,
-                              unsigned int flags, GCancellable *cancellable,
-                              GAsyncReadyCallback callback, gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(domain,
-                &(AsyncCall) { .run = run_domain_wait_job,
-                               .flags = flags,
-                               .number = timeout_ms },
-                cancellable, callback, user_data);
-}
-
-gboolean
-migtune_domain_wait_job_finish(MigtuneDomain *domain, GAsyncResult *result,
-                               GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_wait_incoming(gpointer object, const AsyncCall *call,
-                         GCancellable *cancellable, GError **error)
-{
-    return GINT_TO_POINTER(
-        migtune_domain_wait_incoming(object, call->number, cancellable, error));
-}
-
-void
-migtune_domain_wait_incoming_async(MigtuneDomain *domain,
-                                   unsigned int timeout_ms,
-                                   GCancellable *cancellable,
-                                   GAsyncReadyCallback callback,
-                                   gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
-
-    async_start(
-        domain,
-        &(AsyncCall) { .run = run_domain_wait_incoming, .number = timeout_ms },
-        cancellable, callback, user_data);
-}
-
-gboolean
-migtune_domain_wait_incoming_finish(MigtuneDomain *domain, GAsyncResult *result,
-                                    GError **error)
-{
-    MT_REQUIRE(async_is_result(domain, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_migration_check(gpointer object, const AsyncCall *call,
-                    GCancellable *cancellable, GError **error)
-{
-    MigtuneMigration *migration = object;
-
-    migration->context = call->context;
-    return GINT_TO_POINTER(
-        migtune_migration_check(migration, cancellable, error));
-}
-
-void
-migtune_migration_check_async(MigtuneMigration *migration,
-                              GCancellable *cancellable,
-                              GAsyncReadyCallback callback, gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_MIGRATION(migration));
-
-    async_start(migration, &(AsyncCall) { .run = run_migration_check },
-                cancellable, callback, user_data);
-}
-
-gboolean
-migtune_migration_check_finish(MigtuneMigration *migration,
-                               GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(async_is_result(migration, result), FALSE);
-
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-static gpointer
-run_migration_run(gpointer object, const AsyncCall *call,
-                  GCancellable *cancellable, GError **error)
-{
-    MigtuneMigration *migration = object;
-
-    migration->context = call->context;
-    return GINT_TO_POINTER(
-        migtune_migration_run(migration, cancellable, error));
-}
-
-void
-migtune_migration_run_async(MigtuneMigration *migration,
-                            GCancellable *cancellable,
-                            GAsyncReadyCallback callback, gpointer user_data)
-{
-    g_return_if_fail(MIGTUNE_IS_MIGRATION(migration));
-
-    async_start(migration, &(AsyncCall) { .run = run_migration_run },
-                cancellable, callback, user_data);
-}
-
-gboolean
-migtune_migration_run_finish(MigtuneMigration *migration,
-                             GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(async_is_result(migration, result), FALSE);
+    MT_REQUIRE(mt_async_is_result(lowering, result), FALSE);
 
     return g_task_propagate_boolean(G_TASK(result), error);
 }
