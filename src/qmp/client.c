@@ -57,6 +57,10 @@ struct _MtClient {
     guint n_unanswered;
     guint64 first_id;
     gint64 last_answer_us;
+
+    /* Of client_wait(). */
+    gint64 fixed_deadline_us;   /* 0: the time limit of a command counts */
+    GCancellable *cancellable;  /* borrowed */
 };
 
 static void client_disconnect(MtClient *client);
@@ -152,23 +156,54 @@ client_answer(MtClient *client, const MtMessage *message)
                                             message->error_desc);
 }
 
+/* When to stop waiting: every answer of a batch starts the time anew. */
+static gint64
+client_deadline(const MtClient *client)
+{
+    return client->fixed_deadline_us ? client->fixed_deadline_us
+        : client->last_answer_us +
+              client->command_timeout_ms * G_TIME_SPAN_MILLISECOND;
+}
+
+/* Called while a message is parsed: the time limit and the caller's cancellable
+ * count there, too. */
+static gboolean
+client_may_go_on(gpointer data, GError **error)
+{
+    const MtClient *client = data;
+
+    if (g_cancellable_is_cancelled(client->cancellable)) {
+        mt_qmp_set_cancelled(error);
+        return FALSE;
+    }
+    if (g_get_monotonic_time() >= client_deadline(client)) {
+        migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                          _("the time limit of %u ms passed in the middle of a "
+                            "message"), client->command_timeout_ms);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
 static void
 client_message(MtClient *client, const char *text, gsize length)
 {
+    const MtJsonLimits limits = {
+        .max_values = MT_MESSAGE_MAX_NODES,
+        .go_on = client_may_go_on,
+        .user_data = client,
+    };
     g_autoptr(GError) error = NULL;
     g_autoptr(MtMessage) message = NULL;
 
     client_log(client, "received", text, length);
-    if (mt_message_count_nodes(text, length) > MT_MESSAGE_MAX_NODES) {
-        client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                    _("a message has more than %d values"),
-                    MT_MESSAGE_MAX_NODES);
-        return;
-    }
-    message = mt_message_parse(text, length, &error);
+    message = mt_message_parse_within(text, length, &limits, &error);
     if (!message) {
-        client_fail(client, MIGTUNE_ERROR_PROTOCOL,
-                    client->greeted ? "%s" : _("this is not a QMP monitor: %s"),
+        client_fail(client, error->code,
+                    client->greeted ||
+                            error->code != MIGTUNE_ERROR_PROTOCOL
+                        ? "%s" : _("this is not a QMP monitor: %s"),
                     error->message);
         return;
     }
@@ -353,15 +388,6 @@ client_has_greeting(const MtClient *client)
     return client->greeted;
 }
 
-/* When to stop waiting: every answer of a batch starts the time anew. */
-static gint64
-client_deadline(const MtClient *client, gint64 fixed_us)
-{
-    return fixed_us ? fixed_us
-        : client->last_answer_us +
-              client->command_timeout_ms * G_TIME_SPAN_MILLISECOND;
-}
-
 /* Waits for the socket, or for @cancel if that is not NULL, or for
  * @timeout_us; reads and writes what is possible. */
 static void
@@ -396,6 +422,8 @@ client_wait(MtClient *client, gboolean (*done)(const MtClient *),
     gboolean have_cancel = g_cancellable_make_pollfd(cancellable, &cancel);
     gboolean reached = FALSE;
 
+    client->fixed_deadline_us = deadline_us;
+    client->cancellable = cancellable;
     for (;;) {
         gint64 left_us;
 
@@ -407,14 +435,14 @@ client_wait(MtClient *client, gboolean (*done)(const MtClient *),
                         _("the operation was cancelled"));
             break;
         }
-        left_us = client_deadline(client, deadline_us) -
-                  g_get_monotonic_time();
+        left_us = client_deadline(client) - g_get_monotonic_time();
         if (left_us <= 0)
             break;
         client_poll(client, have_cancel ? &cancel : NULL, left_us);
     }
     if (have_cancel)
         g_cancellable_release_fd(cancellable);
+    client->cancellable = NULL;
 
     return reached;
 }

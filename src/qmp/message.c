@@ -93,14 +93,24 @@ static const struct {
 };
 
 MtMessage *
-mt_message_parse(const char *text, gsize length, GError **error)
+mt_message_parse_within(const char *text, gsize length,
+                        const MtJsonLimits *limits, GError **error)
 {
-    g_autoptr(JsonObject) object = mt_json_parse_object(text, length, error);
+    g_autoptr(JsonNode) node =
+        mt_json_parse_within(text, length, limits, error);
     g_autoptr(MtMessage) message = NULL;
+    JsonObject *object;
 
-    if (!object)
+    if (!node)
         return NULL;
+    if (!JSON_NODE_HOLDS_OBJECT(node)) {
+        migtune_error_set(error, MIGTUNE_ERROR_PROTOCOL,
+                          _("expected a JSON object, found %s"),
+                          mt_json_type_name(node));
+        return NULL;
+    }
 
+    object = json_node_get_object(node);
     message = g_new0(MtMessage, 1);
     for (gsize i = 0; i < G_N_ELEMENTS(message_kinds); i++) {
         if (!json_object_has_member(object, message_kinds[i].member))
@@ -115,6 +125,12 @@ mt_message_parse(const char *text, gsize length, GError **error)
                         "found another object"));
 
     return NULL;
+}
+
+MtMessage *
+mt_message_parse(const char *text, gsize length, GError **error)
+{
+    return mt_message_parse_within(text, length, NULL, error);
 }
 
 void

@@ -6,7 +6,7 @@
  * JSON text.
  */
 
-#include <json-glib/json-glib.h>
+#include "util/json.h"
 
 G_BEGIN_DECLS
 
@@ -40,6 +40,11 @@ typedef struct {
 
 /* NULL with MIGTUNE_ERROR_PROTOCOL if @text is not a QMP message. */
 MtMessage *mt_message_parse(const char *text, gsize length, GError **error);
+
+/* Does the same within @limits, which may be NULL. */
+MtMessage *mt_message_parse_within(const char *text, gsize length,
+                                   const MtJsonLimits *limits, GError **error);
+
 void mt_message_free(MtMessage *message);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtMessage, mt_message_free)
 

@@ -62,6 +62,8 @@ static const char *const trick_names[] = {
     [FAKE_TRICK_ANSWER_DEEP] = "answer-deep",
     [FAKE_TRICK_ANSWER_GARBAGE] = "answer-garbage",
     [FAKE_TRICK_ANSWER_HUGE] = "answer-huge",
+    [FAKE_TRICK_ANSWER_OBJECTS] = "answer-objects",
+    [FAKE_TRICK_ANSWER_VALUES] = "answer-values",
     [FAKE_TRICK_ANSWER_GREETING] = "answer-greeting",
     [FAKE_TRICK_ANSWER_EVENTS] = "answer-events",
     [FAKE_TRICK_ANSWER_SPLIT] = "answer-split",
@@ -111,6 +113,19 @@ monitor_send_run(FakeMonitor *monitor, char byte, gsize length)
 
     memset(run, byte, length);
     monitor_send(monitor, run, length);
+}
+
+/* An answer that is an array of empty objects, of about @bytes. */
+static void
+monitor_send_objects(FakeMonitor *monitor, gsize bytes)
+{
+    g_autoptr(GString) text = g_string_sized_new(bytes + 64);
+
+    g_string_append(text, "{\"return\": [");
+    while (text->len < bytes)
+        g_string_append(text, "{},");
+    g_string_append(text, "{}]}\r\n");
+    monitor_send(monitor, text->str, text->len);
 }
 
 static void
@@ -225,6 +240,12 @@ monitor_answer_badly(FakeMonitor *monitor, JsonObject *reply,
         return;
     case FAKE_TRICK_ANSWER_HUGE:
         monitor_send_run(monitor, ' ', 17 * 1024 * 1024);
+        return;
+    case FAKE_TRICK_ANSWER_OBJECTS:
+        monitor_send_objects(monitor, 16 * 1024 * 1024);
+        return;
+    case FAKE_TRICK_ANSWER_VALUES:
+        monitor_send_objects(monitor, 1024 * 1024);
         return;
     case FAKE_TRICK_ANSWER_GREETING:
         changed = fake_qmp_greeting(monitor->qmp);

@@ -36,6 +36,8 @@ typedef enum {
     FAKE_TRICK_ANSWER_DEEP,
     FAKE_TRICK_ANSWER_GARBAGE,
     FAKE_TRICK_ANSWER_HUGE,
+    FAKE_TRICK_ANSWER_OBJECTS,  /* 16 MiB of empty objects in an array */
+    FAKE_TRICK_ANSWER_VALUES,   /* 1 MiB of them */
     FAKE_TRICK_ANSWER_GREETING,
     FAKE_TRICK_ANSWER_EVENTS,   /* a thousand events first, which is legal */
     FAKE_TRICK_ANSWER_SPLIT,    /* byte by byte, which is legal */

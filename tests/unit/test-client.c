@@ -237,6 +237,7 @@ static const struct {
     { FAKE_TRICK_ANSWER_DEEP, MIGTUNE_ERROR_PROTOCOL, "deeper than 128" },
     { FAKE_TRICK_ANSWER_GARBAGE, MIGTUNE_ERROR_PROTOCOL, "no value begins" },
     { FAKE_TRICK_ANSWER_HUGE, MIGTUNE_ERROR_PROTOCOL, "longer than" },
+    { FAKE_TRICK_ANSWER_OBJECTS, MIGTUNE_ERROR_PROTOCOL, "longer than 262144" },
     { FAKE_TRICK_ANSWER_GREETING, MIGTUNE_ERROR_PROTOCOL,
       "second greeting" },
     { FAKE_TRICK_ANSWER_EVENTS, 0, NULL },
@@ -276,6 +277,36 @@ test_bad_answers(void)
             batch_check(batch);
         }
         mt_commands_clear(batch, N_COMMANDS);
+        peer_stop(&peer);
+    }
+}
+
+/* A schema may be long, but not have any number of values: a parser needs about
+ * a hundred bytes for each. */
+static void
+test_too_many_values(void)
+{
+    static const struct {
+        FakeTrick trick;
+        const char *why;
+    } cases[] = {
+        { FAKE_TRICK_ANSWER_OBJECTS, "longer than 2097152 bytes" },
+        { FAKE_TRICK_ANSWER_VALUES, "more than 200000 values" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(MtClient) client = NULL;
+        g_autoptr(GError) error = NULL;
+        MtCommand command;
+        Peer peer;
+
+        peer_start(&peer, cases[i].trick, 1);
+        client = client_of(&peer);
+        mt_command_init(&command, "query-qmp-schema", NULL);
+        g_assert_false(mt_client_open(client, &command, 1, NULL, &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_PROTOCOL);
+        g_assert_nonnull(strstr(error->message, cases[i].why));
+        mt_commands_clear(&command, 1);
         peer_stop(&peer);
     }
 }
@@ -715,6 +746,7 @@ main(int argc, char **argv)
     g_test_add_func("/client/arguments-arrive", test_arguments_arrive);
     g_test_add_func("/client/bad-greetings", test_bad_greetings);
     g_test_add_func("/client/bad-answers", test_bad_answers);
+    g_test_add_func("/client/too-many-values", test_too_many_values);
     g_test_add_func("/client/cut-and-reconnect", test_cut_and_reconnect);
     g_test_add_func("/client/the-monitor-is-held", test_the_monitor_is_held);
     g_test_add_func("/client/a-full-queue", test_a_full_queue);
