@@ -31,6 +31,7 @@
 
 typedef struct {
     gint64 birth_us;            /* identifies it, together with its address */
+    guint command_timeout_ms;
     GPtrArray *specs;
 
     GMutex lock;
@@ -41,8 +42,14 @@ typedef struct {
     const RefConn *conn;
     MtRefGuest *guest;          /* owned by the connection */
     GPtrArray *servers;
-    gboolean hung_up;           /* the monitor was closed by a fault; reset by
-                                 * reconnect */
+    gboolean hung_up;           /* the monitor was closed by a fault or after a
+                                 * late answer; reset by reconnect */
+
+    /* The command whose answer was late; NULL: none.  As QEMU, the guest runs
+     * it before it serves the next client. */
+    char *late_command;
+    JsonObject *late_arguments;
+    gint64 late_us;             /* when it is due */
 } RefDomain;
 
 static void
@@ -244,6 +251,7 @@ ref_open(const char *uri, const MigtuneDriverOptions *options,
 
     conn = g_new0(RefConn, 1);
     conn->birth_us = g_get_real_time();
+    conn->command_timeout_ms = options->command_timeout_ms;
     g_mutex_init(&conn->lock);
     conn->guests = g_hash_table_new_full(
         g_str_hash, g_str_equal, NULL, (GDestroyNotify)mt_ref_guest_free);
@@ -407,11 +415,23 @@ ref_check_alive(gpointer data, GError **error)
     return FALSE;
 }
 
+/* Runs the command whose answer was late, if there is one. */
+static void
+ref_run_late(RefDomain *domain)
+{
+    if (domain->late_command && !mt_ref_guest_has_quit(domain->guest))
+        mt_ref_execute_late(domain->guest, domain->late_command,
+                            domain->late_arguments);
+    g_clear_pointer(&domain->late_command, g_free);
+    g_clear_pointer(&domain->late_arguments, json_object_unref);
+}
+
 static void
 ref_domain_close(gpointer data)
 {
     RefDomain *domain = data;
 
+    ref_run_late(domain);
     g_ptr_array_unref(domain->servers);
     g_free(domain);
 }
@@ -449,32 +469,73 @@ ref_domain_open(gpointer data, const char *key,
     return domain;
 }
 
-/* FALSE if the monitor is closed. */
-static gboolean
-ref_run(RefDomain *domain, MigtuneDriverCommand *command)
+/* Remembers the command as late.  Its answer can no longer be received, so the
+ * monitor counts as closed. */
+static void
+ref_set_late(RefDomain *domain, const MigtuneDriverCommand *command,
+             guint64 left_ms)
 {
-    MtRefRefusal refusal = { NULL };
+    domain->hung_up = TRUE;
+    domain->late_command = g_strdup(command->name);
+    domain->late_arguments =
+        command->arguments ? json_object_ref(command->arguments) : NULL;
+    domain->late_us = g_get_monotonic_time() +
+                      (gint64)MIN(left_ms, G_MAXINT32) * 1000;
+}
 
-    switch (mt_ref_execute(domain->guest, command->name,
-                                 command->arguments, &command->result,
-                                 &refusal)) {
+static gboolean
+ref_set_cancelled(const RefDomain *domain, GError **error)
+{
+    migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                      _("%s: the operation was cancelled"),
+                      mt_ref_guest_get_spec(domain->guest)->name);
+    return FALSE;
+}
+
+static gboolean
+ref_run(RefDomain *domain, MigtuneDriverCommand *command,
+        GCancellable *cancellable, GError **error)
+{
+    const char *name = mt_ref_guest_get_spec(domain->guest)->name;
+    MtRefPatience patience = { domain->conn->command_timeout_ms, cancellable,
+                               0 };
+    MtRefRefusal refusal = { NULL };
+    gboolean ok = FALSE;
+
+    switch (mt_ref_execute_within(domain->guest, command->name,
+                                  command->arguments, &patience,
+                                  &command->result, &refusal)) {
     case MT_REF_ANSWERED:
     case MT_REF_QUIT:
         command->answered = TRUE;
+        ok = TRUE;
         break;
     case MT_REF_REFUSED:
         command->answered = TRUE;
         command->error = mt_message_refusal(command->name,
                                             refusal.error_class,
                                             refusal.desc);
+        ok = TRUE;
         break;
     case MT_REF_HANG_UP:
         domain->hung_up = TRUE;
+        migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
+                          _("%s: QEMU closed the connection"), name);
+        break;
+    case MT_REF_LATE:
+        ref_set_late(domain, command, patience.left_ms);
+        if (g_cancellable_is_cancelled(cancellable))
+            ref_set_cancelled(domain, error);
+        else
+            migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                              _("%s: QEMU did not answer %s within %u ms"),
+                              name, command->name,
+                              domain->conn->command_timeout_ms);
         break;
     }
     mt_ref_refusal_clear(&refusal);
 
-    return !domain->hung_up;
+    return ok;
 }
 
 static gboolean
@@ -484,23 +545,52 @@ ref_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
     RefDomain *domain = data;
 
     for (guint i = 0; i < n_commands; i++) {
-        if (g_cancellable_is_cancelled(cancellable)) {
-            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                              _("%s: the operation was cancelled"),
-                              mt_ref_guest_get_spec(domain->guest)->name);
-            return FALSE;
-        }
+        if (g_cancellable_is_cancelled(cancellable))
+            return ref_set_cancelled(domain, error);
         if (!domain->hung_up && !ref_check_alive(domain, error))
             return FALSE;
-        if (domain->hung_up || !ref_run(domain, &commands[i])) {
+        if (domain->hung_up) {
             migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
                               _("%s: QEMU closed the connection"),
                               mt_ref_guest_get_spec(domain->guest)->name);
             return FALSE;
         }
+        if (!ref_run(domain, &commands[i], cancellable, error))
+            return FALSE;
     }
 
     return TRUE;
+}
+
+/* Waits until the late command is due.  FALSE if that is not within the time
+ * limit of a command. */
+static gboolean
+ref_await_late(const RefDomain *domain, GCancellable *cancellable,
+               GError **error)
+{
+    gint64 end = g_get_monotonic_time() + domain->conn->command_timeout_ms *
+                                              G_TIME_SPAN_MILLISECOND;
+
+    while (domain->late_command &&
+           g_get_monotonic_time() < MIN(domain->late_us, end)) {
+        GPollFD fd;
+        gboolean have_fd = g_cancellable_make_pollfd(cancellable, &fd);
+        gint64 left_us = MIN(domain->late_us, end) - g_get_monotonic_time();
+
+        g_poll(&fd, have_fd ? 1 : 0, MAX(left_us, 0) / 1000 + 1);
+        if (have_fd)
+            g_cancellable_release_fd(cancellable);
+        if (g_cancellable_is_cancelled(cancellable))
+            return ref_set_cancelled(domain, error);
+    }
+    if (!domain->late_command || g_get_monotonic_time() >= domain->late_us)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                      _("%s: QEMU did not answer %s within %u ms"),
+                      mt_ref_guest_get_spec(domain->guest)->name,
+                      domain->late_command, domain->conn->command_timeout_ms);
+    return FALSE;
 }
 
 static gboolean
@@ -508,8 +598,10 @@ ref_reconnect(gpointer data, GCancellable *cancellable, GError **error)
 {
     RefDomain *domain = data;
 
-    if (!ref_check_alive(domain, error))
+    if (!ref_check_alive(domain, error) ||
+        !ref_await_late(domain, cancellable, error))
         return FALSE;
+    ref_run_late(domain);
     domain->hung_up = FALSE;
 
     return TRUE;

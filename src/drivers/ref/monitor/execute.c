@@ -112,20 +112,38 @@ execute_locked(MtRefGuest *g, const char *command, JsonObject *arguments,
                          "command '%s' of this release", command);
 }
 
-/* Waits for @ms, or until the guest ends. */
-static void
-execute_delay(MtRefGuest *g, guint64 ms)
-{
-    gint64 end = g_get_monotonic_time() + MIN(ms, G_MAXINT32) * 1000;
+/* Interval at which a waiting command checks whether it has been cancelled. */
+#define EXECUTE_CHECK_US (20 * G_TIME_SPAN_MILLISECOND)
 
+/* Waits for @ms, until the guest ends or @patience, which may be NULL, is
+ * exhausted.  Returns FALSE if @ms have not passed then. */
+static gboolean
+execute_delay(MtRefGuest *g, guint64 ms, MtRefPatience *patience)
+{
+    gint64 due = g_get_monotonic_time() + MIN(ms, G_MAXINT32) * 1000;
+    gint64 end = due;
+    gint64 now;
+
+    if (patience)
+        end = MIN(end, g_get_monotonic_time() + patience->limit_ms *
+                           G_TIME_SPAN_MILLISECOND);
     g_mutex_lock(&g->lock);
-    while (!g->quit && g_cond_wait_until(&g->changed, &g->lock, end))
-        ;
+    while (!g->quit && (now = g_get_monotonic_time()) < end &&
+           !(patience && g_cancellable_is_cancelled(patience->cancellable)))
+        g_cond_wait_until(&g->changed, &g->lock,
+                          patience ? MIN(end, now + EXECUTE_CHECK_US) : end);
+    now = g->quit ? due : g_get_monotonic_time();
     g_mutex_unlock(&g->lock);
+    if (now >= due)
+        return TRUE;
+
+    patience->left_ms = (due - now) / 1000 + 1;
+    return FALSE;
 }
 
 static MtRefAnswer
-execute_meet_fault(MtRefGuest *g, const char *command, MtRefRefusal *refusal)
+execute_meet_fault(MtRefGuest *g, const char *command, MtRefPatience *patience,
+                   MtRefRefusal *refusal)
 {
     MtRefFaultKind fault = MT_REF_FAULT_NONE;
     gboolean quit;
@@ -139,8 +157,8 @@ execute_meet_fault(MtRefGuest *g, const char *command, MtRefRefusal *refusal)
 
     if (quit || fault == MT_REF_FAULT_HANGUP)
         return MT_REF_HANG_UP;
-    if (fault == MT_REF_FAULT_DELAY)
-        execute_delay(g, ms);
+    if (fault == MT_REF_FAULT_DELAY && !execute_delay(g, ms, patience))
+        return MT_REF_LATE;
     if (fault != MT_REF_FAULT_REFUSE)
         return MT_REF_ANSWERED;
 
@@ -149,18 +167,15 @@ execute_meet_fault(MtRefGuest *g, const char *command, MtRefRefusal *refusal)
     return MT_REF_REFUSED;
 }
 
-MtRefAnswer
-mt_ref_execute_fd(MtRefGuest *g, const char *command,
-                        JsonObject *arguments, int *fd, JsonNode **ret_result,
-                        MtRefRefusal *refusal)
+/* Runs a command for which there is no fault. */
+static MtRefAnswer
+execute_run(MtRefGuest *g, const char *command, JsonObject *arguments, int *fd,
+            JsonNode **ret_result, MtRefRefusal *refusal)
 {
-    MtRefAnswer answer = execute_meet_fault(g, command, refusal);
     g_autoptr(JsonObject) args = arguments ? json_object_ref(arguments) :
                                  json_object_new();
+    MtRefAnswer answer = MT_REF_ANSWERED;
     JsonNode *result = NULL;
-
-    if (answer != MT_REF_ANSWERED)
-        return answer;
 
     g_mutex_lock(&g->command);
     if (!execute_locked(g, command, args, fd, &result, refusal))
@@ -174,6 +189,41 @@ mt_ref_execute_fd(MtRefGuest *g, const char *command,
         *ret_result = result ? result :
                       mt_json_node_new_object(json_object_new());
     return answer;
+}
+
+MtRefAnswer
+mt_ref_execute_fd(MtRefGuest *g, const char *command,
+                        JsonObject *arguments, int *fd, JsonNode **ret_result,
+                        MtRefRefusal *refusal)
+{
+    MtRefAnswer answer = execute_meet_fault(g, command, NULL, refusal);
+
+    return answer == MT_REF_ANSWERED
+        ? execute_run(g, command, arguments, fd, ret_result, refusal) : answer;
+}
+
+MtRefAnswer
+mt_ref_execute_within(MtRefGuest *g, const char *command,
+                      JsonObject *arguments, MtRefPatience *patience,
+                      JsonNode **ret_result, MtRefRefusal *refusal)
+{
+    MtRefAnswer answer = execute_meet_fault(g, command, patience, refusal);
+    int fd = -1;
+
+    return answer == MT_REF_ANSWERED
+        ? execute_run(g, command, arguments, &fd, ret_result, refusal)
+        : answer;
+}
+
+void
+mt_ref_execute_late(MtRefGuest *g, const char *command, JsonObject *arguments)
+{
+    g_autoptr(JsonNode) result = NULL;
+    MtRefRefusal refusal = { NULL };
+    int fd = -1;
+
+    execute_run(g, command, arguments, &fd, &result, &refusal);
+    mt_ref_refusal_clear(&refusal);
 }
 
 MtRefAnswer

@@ -15,7 +15,15 @@ typedef enum {
     MT_REF_REFUSED,
     MT_REF_HANG_UP,             /* a fault: the monitor closes, no answer */
     MT_REF_QUIT,                /* answered; then the guest ends */
+    MT_REF_LATE,                /* a fault: no answer within the time limit */
 } MtRefAnswer;
+
+/* How long a client waits for the answer to a command. */
+typedef struct {
+    guint limit_ms;
+    GCancellable *cancellable;  /* may be NULL */
+    guint64 left_ms;            /* set if the answer is late: when it is due */
+} MtRefPatience;
 
 /*
  * Runs one command.  A guest runs one at a time, as QEMU does.  @arguments may
@@ -27,7 +35,21 @@ MtRefAnswer mt_ref_execute(MtRefGuest *guest, const char *command,
                            MtRefRefusal *refusal);
 
 /*
- * The same for a client that sent a descriptor.  A command that takes the
+ * The same for a client that stops waiting.  If the answer is late, the command
+ * has not run yet: mt_ref_execute_late() runs it when it is due.
+ */
+MtRefAnswer mt_ref_execute_within(MtRefGuest *guest, const char *command,
+                                  JsonObject *arguments,
+                                  MtRefPatience *patience,
+                                  JsonNode **ret_result,
+                                  MtRefRefusal *refusal);
+
+/* Runs a command whose answer nobody waits for any more, without faults. */
+void mt_ref_execute_late(MtRefGuest *guest, const char *command,
+                         JsonObject *arguments);
+
+/*
+ * mt_ref_execute() for a client that sent a descriptor.  A command that takes the
  * descriptor sets *@fd to -1; without a descriptor *@fd is -1 already.
  */
 MtRefAnswer mt_ref_execute_fd(MtRefGuest *guest, const char *command,
