@@ -177,7 +177,8 @@ mt_journal_free(MtJournal *journal)
 }
 
 MtSet *
-mt_journal_load(MtJournal *journal, const MtCaps *caps, gboolean *interrupted)
+mt_journal_load(MtJournal *journal, const MtCaps *caps, gboolean *interrupted,
+                GPtrArray *unknown)
 {
     g_autofree char *text = NULL;
     g_autoptr(JsonNode) root = NULL;
@@ -215,6 +216,11 @@ mt_journal_load(MtJournal *journal, const MtCaps *caps, gboolean *interrupted)
             !json_object_has_member(one, "value"))
             return NULL;
         entry = mt_caps_lookup_qmp(caps, kind, qmp);
+        if (entry && json_object_get_null_member(one, "value")) {
+            if (unknown)
+                g_ptr_array_add(unknown, (gpointer)entry->row);
+            continue;
+        }
         if (entry)
             value = mt_value_from_json(
                 entry->row, json_object_get_member(one, "value"), NULL);
@@ -243,11 +249,13 @@ journal_write(MtJournal *journal, gboolean ended)
 }
 
 void
-mt_journal_begin(MtJournal *journal, const MtCaps *caps, const MtSet *former)
+mt_journal_begin(MtJournal *journal, const MtCaps *caps, const MtSet *former,
+                 const GPtrArray *unknown)
 {
     gboolean interrupted = FALSE;
     g_autoptr(MtSet) all = mt_set_copy(former);
-    g_autoptr(MtSet) left = mt_journal_load(journal, caps, &interrupted);
+    g_autoptr(MtSet) left = mt_journal_load(journal, caps, &interrupted,
+                                            NULL);
     JsonObject *object = json_object_new();
     JsonArray *values = json_array_new();
 
@@ -264,6 +272,15 @@ mt_journal_begin(MtJournal *journal, const MtCaps *caps, const MtSet *former)
         json_object_set_int_member(one, "kind", row->kind);
         json_object_set_member(one, "value",
                                mt_value_to_json(row, mt_set_get(all, row)));
+        json_array_add_object_element(values, one);
+    }
+    for (guint i = 0; i < unknown->len; i++) {
+        const MtRow *row = g_ptr_array_index(unknown, i);
+        JsonObject *one = json_object_new();
+
+        json_object_set_string_member(one, "qmp", row->qmp);
+        json_object_set_int_member(one, "kind", row->kind);
+        json_object_set_null_member(one, "value");
         json_array_add_object_element(values, one);
     }
     mt_json_set_text(object, "id", journal->id);

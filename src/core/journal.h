@@ -42,7 +42,7 @@ void mt_journal_free(MtJournal *journal);
  * no lock.
  */
 MtSet *mt_journal_load(MtJournal *journal, const MtCaps *caps,
-                       gboolean *interrupted);
+                       gboolean *interrupted, GPtrArray *unknown);
 
 /*
  * Records @former before a change begins, and that the change has ended.  Values
@@ -50,7 +50,7 @@ MtSet *mt_journal_load(MtJournal *journal, const MtCaps *caps,
  * nothing is recorded.
  */
 void mt_journal_begin(MtJournal *journal, const MtCaps *caps,
-                      const MtSet *former);
+                      const MtSet *former, const GPtrArray *unknown);
 void mt_journal_end(MtJournal *journal);
 
 /* Instead of mt_journal_end() after the change was undone: restores the former

@@ -15,6 +15,7 @@
 #include "core/journal.h"
 #include "core/plan-kept.h"
 #include "plan/apply.h"
+#include "plan/wish.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
@@ -199,13 +200,30 @@ plan_warn_interrupted(MtPlan *plan, MtJournal *journal)
 {
     gboolean interrupted = FALSE;
     g_autoptr(MtSet) former =
-        mt_journal_load(journal, plan->caps, &interrupted);
+        mt_journal_load(journal, plan->caps, &interrupted, NULL);
 
     if (former && interrupted)
         mt_plan_warn(
             plan, "earlier-change-interrupted",
             g_strdup(_("an earlier change of this guest was interrupted; "
                        "'reset --previous' restores the state before it")));
+}
+
+/* Refuses what the manager of the guest needs otherwise: the driver would refuse
+ * the command as well, but a plan must say so before it is applied. */
+static void
+plan_check_manager(const MigtuneDomain *domain, MtPlan *plan)
+{
+    MtWish *wish = mt_wishes_find(plan->wishes, mt_row(MT_PARAM_EVENTS));
+
+    if (!(domain->conn->driver->features & MIGTUNE_DRIVER_LIBVIRT) || !wish ||
+        wish->error || !wish->value || wish->value->boolean)
+        return;
+
+    mt_wish_refuse(wish, MIGTUNE_ERROR_UNSUPPORTED, NULL, "%s",
+                   _("events cannot be switched off: libvirt needs the events "
+                     "of a migration"));
+    mt_plan_hold_back(plan);
 }
 
 /* Plans for the guest that runs. */
@@ -232,6 +250,7 @@ plan_new_live(MigtuneDomain *domain, const virTypedParameter *params,
         plan = mt_plan_new(domain->name, domain->qemu, domain->caps, state,
                            params, n_params, policy);
     }
+    plan_check_manager(domain, plan);
     plan_warn_interrupted(plan, journal);
     return plan;
 }
@@ -353,12 +372,19 @@ plan_defaults(const MigtuneDomain *domain)
 {
     g_autoptr(MtState) state = mt_state_new_default(domain->caps);
     const MtRow *events = mt_row(MT_PARAM_EVENTS);
+    const MtRow *bandwidth = mt_row(MT_PARAM_MAX_BANDWIDTH);
     const MtCaps *caps = domain->caps;
 
-    /* libvirt waits for the events of a migration. */
-    if ((domain->conn->driver->features & MIGTUNE_DRIVER_LIBVIRT) &&
-        mt_set_get(state->values, events))
-        mt_set_put(state->values, events, mt_value_from_table(events, "on"));
+    /* libvirt waits for the events of a migration, and limits the bandwidth of
+     * its migrations only after virDomainMigrateSetMaxSpeed(). */
+    if (domain->conn->driver->features & MIGTUNE_DRIVER_LIBVIRT) {
+        if (mt_set_get(state->values, events))
+            mt_set_put(state->values, events,
+                       mt_value_from_table(events, "on"));
+        if (mt_set_get(state->values, bandwidth))
+            mt_set_put(state->values, bandwidth,
+                       mt_value_from_table(bandwidth, "0"));
+    }
 
     /* Also of those that can be set and not be read. */
     for (guint i = 0; i < mt_caps_size(caps); i++) {
@@ -373,23 +399,55 @@ plan_defaults(const MigtuneDomain *domain)
     return g_steal_pointer(&state->values);
 }
 
+/* Adds the settings of @state that have no value in @defaults, which a new QEMU
+ * does not report, to @unknown. */
+static void
+plan_find_without_default(const MtCaps *caps, const MtState *state,
+                          const MtSet *defaults, GPtrArray *unknown)
+{
+    for (guint i = 0; i < mt_caps_size(caps); i++) {
+        const MtCapsEntry *entry = mt_caps_nth(caps, i);
+        const MtRow *row = entry->row;
+
+        /* Lists and objects have no value that means the default. */
+        if (entry->settable && row->type == MT_TYPE_JSON &&
+            mt_set_get(state->values, row) && !mt_set_get(defaults, row))
+            g_ptr_array_add(unknown, (gpointer)row);
+    }
+}
+
+static void
+plan_warn_not_restored(MtPlan *plan, const GPtrArray *unknown)
+{
+    for (guint i = 0; i < unknown->len; i++) {
+        const MtRow *row = g_ptr_array_index(unknown, i);
+
+        mt_plan_warn(plan, "not-restored",
+                     g_strdup_printf(_("%s is not reset: QEMU did not report "
+                                       "its former value"), row->name));
+    }
+}
+
 /* Plans that the guest that runs goes back. */
 static MtPlan *
 plan_new_reset(MigtuneDomain *domain, gboolean defaults, GError **error)
 {
+    g_autoptr(GPtrArray) unknown = g_ptr_array_new();
     g_autoptr(MtJournal) journal = NULL;
     g_autoptr(MtState) state =
         mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     g_autoptr(MtSet) values = NULL;
+    MtPlan *plan;
 
     if (!state)
         return NULL;
 
     if (defaults) {
         values = plan_defaults(domain);
+        plan_find_without_default(domain->caps, state, values, unknown);
     } else {
         journal = plan_new_journal(domain);
-        values = mt_journal_load(journal, domain->caps, NULL);
+        values = mt_journal_load(journal, domain->caps, NULL, unknown);
     }
     if (!values) {
         /* The journals are separate: with --no-monitor the guest is
@@ -411,8 +469,11 @@ plan_new_reset(MigtuneDomain *domain, gboolean defaults, GError **error)
         return NULL;
     }
 
-    return mt_plan_new_restore(domain->name, domain->qemu, domain->caps,
+    plan = mt_plan_new_restore(domain->name, domain->qemu, domain->caps,
                                g_steal_pointer(&state), values);
+    plan_warn_not_restored(plan, unknown);
+
+    return plan;
 }
 
 /* Adds to @plan that @entry is kept no longer. */
@@ -589,9 +650,10 @@ migtune_plan_check(MigtunePlan *plan, GError **error)
     return mt_plan_check(plan->plan, error);
 }
 
-/* The former values of everything that the steps change. */
+/* The former values of everything that the steps change.  Rows whose former
+ * value QEMU did not report are added to @unknown. */
 static MtSet *
-plan_former_values(const MtPlan *plan)
+plan_former_values(const MtPlan *plan, GPtrArray *unknown)
 {
     MtSet *former = mt_set_new();
 
@@ -604,6 +666,8 @@ plan_former_values(const MtPlan *plan)
 
             if (value)
                 mt_set_put(former, row, mt_value_copy(value));
+            else
+                g_ptr_array_add(unknown, (gpointer)row);
         }
     }
 
@@ -614,13 +678,14 @@ plan_former_values(const MtPlan *plan)
 static gboolean
 plan_apply_live(MigtunePlan *plan, MtJournal *journal, GError **error)
 {
+    g_autoptr(GPtrArray) unknown = g_ptr_array_new();
     g_autoptr(MtSet) former = NULL;
     g_autoptr(GError) cause = NULL;
     gboolean ok;
 
     if (plan->plan->steps->len > 0) {
-        former = plan_former_values(plan->plan);
-        mt_journal_begin(journal, plan->plan->caps, former);
+        former = plan_former_values(plan->plan, unknown);
+        mt_journal_begin(journal, plan->plan->caps, former, unknown);
     }
     ok = mt_plan_apply(plan->plan, &plan->domain->exec,
                        plan->domain->cancellable, &cause);
