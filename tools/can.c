@@ -67,7 +67,7 @@ can_domain(MigtuneDomain *domain, const char *what, GCancellable *cancellable,
 {
     g_autoptr(JsonNode) found = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
-    g_auto(PlansSettings) settings = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
 
     if (!strchr(what, '=')) {
         found = migtune_domain_probe(domain, FALSE, cancellable, error);
@@ -89,7 +89,7 @@ can_release(const char *release, const char *what, GError **error)
 {
     g_autoptr(JsonNode) catalogue = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
-    g_auto(PlansSettings) settings = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
 
     if (!strchr(what, '=')) {
         catalogue = migtune_catalogue_to_json(release, error);
@@ -103,4 +103,21 @@ can_release(const char *release, const char *what, GError **error)
     plan = migtune_explain(release, settings.params, settings.n_params,
                            MIGTUNE_SET_STRICT, error);
     return plan ? can_check_plan(plan) : CAN_NO;
+}
+
+int
+can_guest(Tool *tool, MigtuneDomain *domain, const char *what, GError **error)
+{
+    g_autoptr(JsonNode) info = NULL;
+    const char *release;
+
+    if (!tool_is_libvirt(tool))
+        return can_domain(domain, what, tool->cancellable, error);
+
+    info = migtune_domain_get_info(domain, tool->cancellable, error);
+    if (!info)
+        return CAN_UNKNOWN;
+    release = out_get_string(json_node_get_object(info), "release");
+
+    return release ? can_release(release, what, error) : CAN_UNKNOWN;
 }

@@ -15,4 +15,9 @@ enum {
 
 /* @what is NAME or NAME=VALUE. */
 int can_domain(MigtuneDomain *domain, const char *what, GCancellable *cancellable, GError **error);
+
+/* Does the same without QEMU's monitor if the guest is one of libvirt's: the
+ * answer then follows from the release of its QEMU. */
+int can_guest(Tool *tool, MigtuneDomain *domain, const char *what,
+              GError **error);
 int can_release(const char *release, const char *what, GError **error);

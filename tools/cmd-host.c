@@ -204,8 +204,7 @@ host_dominfo(Tool *tool, const CmdLine *line, GError **error)
     if (!domain)
         return TOOL_FAILED;
     if (cmd_line_has(line, "can"))
-        return can_domain(domain, cmd_line_get(line, "can"), tool->cancellable,
-                          error);
+        return can_guest(tool, domain, cmd_line_get(line, "can"), error);
 
     info = migtune_domain_get_info(domain, tool->cancellable, error);
     if (!info)

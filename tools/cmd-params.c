@@ -344,10 +344,14 @@ params_plan_settings(MigtuneDomain *domain, const CmdLine *line,
                      const PlansSettings *settings, GCancellable *cancellable,
                      GError **error)
 {
-    g_auto(PlansSettings) expanded = { NULL, 0 };
+    g_auto(PlansSettings) expanded = { NULL, 0, { NULL } };
 
     if (!params_expand_defaults(domain, settings, &expanded, cancellable,
                                 error))
+        return NULL;
+    for (guint i = 0; i < PLANS_N_SHORT; i++)
+        expanded.short_values[i] = g_strdup(settings->short_values[i]);
+    if (!plans_resolve_short_for(&expanded, line, domain, cancellable, error))
         return NULL;
 
     return migtune_domain_plan(domain, expanded.params, expanded.n_params,
@@ -530,7 +534,7 @@ params_change(Tool *tool, const CmdLine *line, const PlansSettings *settings,
 static int
 params_set(Tool *tool, const CmdLine *line, GError **error)
 {
-    g_auto(PlansSettings) settings = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
 
     if (!plans_take_settings(line, &settings, error))
         return TOOL_USAGE;
@@ -541,7 +545,7 @@ params_set(Tool *tool, const CmdLine *line, GError **error)
 static int
 params_capabilities(Tool *tool, const CmdLine *line, GError **error)
 {
-    g_auto(PlansSettings) settings = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
     guint n_settings = 0;
 
     for (guint i = 0; i < line->rest->len; i++)
@@ -585,7 +589,7 @@ params_run_virsh(Tool *tool, const CmdLine *line, GError **error)
     for (guint i = 0; i < G_N_ELEMENTS(params_virsh); i++) {
         const char *value = cmd_line_get(line, "value");
         g_autofree char *word = NULL;
-        g_auto(PlansSettings) settings = { NULL, 0 };
+        g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
 
         if (strcmp(params_virsh[i].command, line->cmd->name) != 0 ||
             (params_virsh[i].option &&
@@ -658,7 +662,7 @@ params_plan_named(MigtuneDomain *domain, const char *const *names,
 {
     g_autoptr(MigtunePlan) whole =
         migtune_domain_plan_reset(domain, flags, cancellable, error);
-    g_auto(PlansSettings) settings = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
 
     if (!whole)
         return NULL;
@@ -723,6 +727,24 @@ params_plan_reset(const CmdLine *line, MigtuneDomain *domain,
     return migtune_domain_plan_reset(domain, flags, cancellable, error);
 }
 
+/* Returns the status of a reset: it has failed in part if a setting was not
+ * reset, which a warning says. */
+static int
+params_get_reset_status(MigtunePlan *plan, int status)
+{
+    g_autoptr(JsonNode) node = migtune_plan_to_json(plan);
+    JsonArray *codes = out_get_array(json_node_get_object(node),
+                                     "warning-codes");
+
+    for (guint i = 0; codes && i < json_array_get_length(codes); i++)
+        if ((status == TOOL_DONE || status == TOOL_INEXACT) &&
+            strcmp(json_array_get_string_element(codes, i),
+                   "not-restored") == 0)
+            return TOOL_UNKNOWN;
+
+    return status;
+}
+
 static JsonNode *
 params_reset_one(MigtuneDomain *domain, gconstpointer data, int *status,
                  GCancellable *cancellable, GError **error)
@@ -730,13 +752,17 @@ params_reset_one(MigtuneDomain *domain, gconstpointer data, int *status,
     const ParamsSet *set = data;
     g_autoptr(MigtunePlan) plan =
         params_plan_reset(set->line, domain, cancellable, error);
+    JsonNode *document;
 
     if (!plan)
         return NULL;
 
-    return plans_run_quietly(set->line, plan,
-                             cmd_line_has(set->line, "dry-run"), status,
-                             cancellable, error);
+    document = plans_run_quietly(set->line, plan,
+                                 cmd_line_has(set->line, "dry-run"), status,
+                                 cancellable, error);
+    *status = params_get_reset_status(plan, *status);
+
+    return document;
 }
 
 static int
@@ -745,6 +771,7 @@ params_reset(Tool *tool, const CmdLine *line, GError **error)
     const ParamsSet set = { line, NULL };
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
+    int status;
 
     if (!params_check_reset(line, error))
         return TOOL_USAGE;
@@ -758,7 +785,9 @@ params_reset(Tool *tool, const CmdLine *line, GError **error)
     if (!plan)
         return TOOL_FAILED;
 
-    return plans_run(tool, line, plan, cmd_line_has(line, "dry-run"), error);
+    status = plans_run(tool, line, plan, cmd_line_has(line, "dry-run"), error);
+
+    return params_get_reset_status(plan, status);
 }
 
 /* Makes the document for a domain that was skipped. */
@@ -915,12 +944,13 @@ static const CmdOption params_set_options[] = {
       .metavar = "NAME=VALUE",
       .help = N_("the settings") },
     { "level", 0, CMD_OPT_NUMBER, .metavar = "N",
-      .help = N_("compression level: compression.mt.level, or the level of "
-                 "the compression method that is set by the same command") },
+      .help = N_("compression level: the level of the compression method "
+                 "that is set by the same command, else of the method in "
+                 "force, else compression.mt.level") },
     { "threads", 0, CMD_OPT_NUMBER, .metavar = "N",
       .help = N_("number of compression threads: compression.mt.threads, or "
-                 "parallel.connections with compression=zlib, zstd, qatzip, "
-                 "qpl or uadk") },
+                 "parallel.connections if the compression method, as for "
+                 "--level, is zlib, zstd, qatzip, qpl or uadk") },
     { "dthreads", 0, CMD_OPT_NUMBER, .metavar = "N",
       .help = N_("number of decompression threads: compression.mt.dthreads") },
     PARAMS_SET_TARGETS,

@@ -34,8 +34,11 @@ plan_explain_can(Tool *tool, const CmdLine *line, GError **error)
         return can_release(cmd_line_get(line, "qemu"), what, error);
 
     domain = plan_open(tool, line, &binary, error);
-    return domain ? can_domain(domain, what, tool->cancellable, error)
-                  : TOOL_FAILED;
+    if (!domain)
+        return TOOL_FAILED;
+
+    return binary ? can_domain(domain, what, tool->cancellable, error)
+                  : can_guest(tool, domain, what, error);
 }
 
 /* Returns whether the error is about the command line. */
@@ -62,7 +65,12 @@ plan_explain_libvirt(Tool *tool, const CmdLine *line, MigtunePlan *plan,
     ok = migtune_lowering_check(lowering, error);
     if (tool->json) {
         g_autoptr(JsonNode) document = migtune_lowering_to_json(lowering);
+        g_autoptr(JsonNode) made = migtune_plan_to_json(plan);
 
+        json_object_set_member(
+            json_node_get_object(document), "warnings",
+            json_node_copy(json_object_get_member(json_node_get_object(made),
+                                                  "warnings")));
         if (error && *error) {
             json_object_set_member(json_node_get_object(document), "error",
                                    out_error_to_json(*error));
@@ -84,7 +92,7 @@ plan_explain(Tool *tool, const CmdLine *line, GError **error)
                            cmd_line_has(line, "libvirt") ||
                            cmd_line_has(line, "to");
     const char *release = cmd_line_get(line, "qemu");
-    g_auto(PlansSettings) settings = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
     g_autoptr(Binary) binary = NULL;
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(MigtunePlan) plan = NULL;
@@ -106,13 +114,17 @@ plan_explain(Tool *tool, const CmdLine *line, GError **error)
         return TOOL_USAGE;
 
     if (release) {
+        if (!plans_resolve_short(&settings, NULL, error))
+            return TOOL_USAGE;
         plan = migtune_explain(release, settings.params, settings.n_params,
                                plans_get_flags(line), error);
         if (!plan)
             return TOOL_USAGE;
     } else {
         domain = plan_open(tool, line, &binary, error);
-        if (!domain)
+        if (!domain ||
+            !plans_resolve_short_for(&settings, line, domain,
+                                     tool->cancellable, error))
             return TOOL_FAILED;
         plan = migtune_domain_plan(domain, settings.params, settings.n_params,
                                    plans_get_flags(line), tool->cancellable,

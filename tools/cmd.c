@@ -264,6 +264,27 @@ cmd_store(GHashTable *values, const CmdOption *option, const char *text,
     return TRUE;
 }
 
+/* Fails because the option "--@name" does not exist; @name may end with a
+ * value. */
+static void
+cmd_unknown_global(const CmdOption *table, const char *name, GError **error)
+{
+    g_autofree char *plain = g_strndup(name, strcspn(name, "="));
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    const char *nearest;
+
+    for (; table->name; table++)
+        if (!table->hidden)
+            g_ptr_array_add(names, (char *)table->name);
+    g_ptr_array_add(names, NULL);
+    nearest = migtune_suggest(plain, (const char *const *)names->pdata);
+    if (nearest)
+        tool_usage_error(error, _("unknown option '--%s'; did you mean "
+                                  "'--%s'?"), plain, nearest);
+    else
+        tool_usage_error(error, _("unknown option '--%s'"), plain);
+}
+
 /* Parses "-abc": each letter is a flag, and the last one may take a value. */
 static gboolean
 cmd_parse_letters(const CmdOption *table, char **words, guint *i,
@@ -357,7 +378,7 @@ cmd_parse_globals(const CmdOption *table, char **words, guint *n_used,
                                 equals ? (gsize)(equals - words[i] - 2)
                                        : strlen(words[i] + 2));
         if (!option) {
-            tool_usage_error(error, _("unknown option '%s'"), words[i]);
+            cmd_unknown_global(table, words[i] + 2, error);
             return NULL;
         }
         if (!cmd_parse_long(option, words, &i, equals, values, error))
@@ -381,6 +402,12 @@ cmd_unknown_option(const Cmd *cmd, const char *name, GError **error)
                 g_ptr_array_add(names, (char *)o->name);
     g_ptr_array_add(names, NULL);
     nearest = migtune_suggest(name, (const char *const *)names->pdata);
+    if (nearest && !(cmd->flags & CMD_SETTINGS)) {
+        tool_usage_error(error, _("%s: unknown option '--%s'; did you mean "
+                                  "'--%s'?"),
+                         cmd->name, name, nearest);
+        return;
+    }
     if (!nearest && (cmd->flags & CMD_SETTINGS))
         nearest = migtune_param_suggest(name);
 

@@ -22,6 +22,11 @@ typedef struct {
     const char *word;       /* the word to complete */
     gsize len;
     GPtrArray *items;       /* of char * */
+    JsonNode *catalogue;    /* NULL: not loaded yet */
+
+    /* Of the words before; either may be NULL. */
+    const char *guest;
+    const char *release;
 } Completion;
 
 /* Adds @candidate if it begins with the word. Takes ownership of @candidate. */
@@ -119,14 +124,49 @@ complete_add_values(Completion *c, JsonObject *row, const char *prefix)
     }
 }
 
+/* Returns the release of a guest, or NULL.  This does not mark a guest of
+ * libvirt as tainted. */
+static char *
+complete_get_release(Tool *tool, const char *guest)
+{
+    MigtuneConn *conn = tool_connect(tool, NULL);
+    g_autoptr(MigtuneDomain) domain =
+        conn ? migtune_conn_lookup(conn, guest, tool->cancellable, NULL) : NULL;
+    g_autoptr(JsonNode) info =
+        domain ? migtune_domain_get_info(domain, tool->cancellable, NULL)
+               : NULL;
+
+    return info ? g_strdup(out_get_string(json_node_get_object(info),
+                                          "release"))
+                : NULL;
+}
+
+/* Returns the rows of the catalogue that the guest or release has; without
+ * either, or if the guest does not answer, all rows. */
+static JsonArray *
+complete_get_rows(Completion *c, Tool *tool)
+{
+    g_autofree char *release = NULL;
+
+    if (!c->catalogue && c->release)
+        release = g_strdup(c->release);
+    else if (!c->catalogue && c->guest)
+        release = complete_get_release(tool, c->guest);
+    if (!c->catalogue && release)
+        c->catalogue = migtune_catalogue_to_json(release, NULL);
+    if (!c->catalogue)
+        c->catalogue = migtune_catalogue_to_json(NULL, NULL);
+
+    return c->catalogue ? json_node_get_array(c->catalogue) : NULL;
+}
+
 /* Adds parameter names with @prefix and @suffix; if the word contains "=",
  * adds the values of that parameter instead. */
 static void
-complete_add_params(Completion *c, CmdWord kind, const char *prefix,
-                    const char *suffix)
+complete_add_params(Completion *c, Tool *tool, CmdWord kind,
+                    const char *prefix, const char *suffix)
 {
-    g_autoptr(JsonNode) catalogue = migtune_catalogue_to_json(NULL, NULL);
-    JsonArray *rows = catalogue ? json_node_get_array(catalogue) : NULL;
+    JsonArray *rows = complete_get_rows(c, tool);
     const char *equals = strchr(c->word, '=');
     gsize skip = strlen(prefix);
 
@@ -192,11 +232,11 @@ complete_add_word(Completion *c, Tool *tool, CmdWord word)
         complete_add_domains(c, tool);
         break;
     case CMD_WORD_NAME:
-        complete_add_params(c, word, "", "");
+        complete_add_params(c, tool, word, "", "");
         break;
     case CMD_WORD_CAPABILITY:
     case CMD_WORD_SETTING:
-        complete_add_params(c, word, "", "=");
+        complete_add_params(c, tool, word, "", "=");
         break;
     case CMD_WORD_RELEASE:
         complete_add_releases(c);
@@ -220,20 +260,22 @@ complete_add_value(Completion *c, Tool *tool, const CmdOption *option)
 
 /* Adds the values of the parameter that "--@name" sets. */
 static void
-complete_add_setting_value(Completion *c, const char *name)
+complete_add_setting_value(Completion *c, Tool *tool, const char *name)
 {
     g_autofree char *setting = g_strconcat(name, "=", c->word, NULL);
     Completion inner = {
-        .word = setting, .len = strlen(setting), .items = g_ptr_array_new()
+        .word = setting, .len = strlen(setting), .items = g_ptr_array_new(),
+        .guest = c->guest, .release = c->release
     };
 
-    complete_add_params(&inner, CMD_WORD_SETTING, "", "");
+    complete_add_params(&inner, tool, CMD_WORD_SETTING, "", "");
     for (guint i = 0; i < inner.items->len; i++) {
         complete_add(c, g_strdup((char *)inner.items->pdata[i] +
                                  strlen(name) + 1));
         g_free(inner.items->pdata[i]);
     }
     g_ptr_array_unref(inner.items);
+    g_clear_pointer(&inner.catalogue, json_node_unref);
 }
 
 /* Completes the last argument of @cmd. */
@@ -252,10 +294,16 @@ complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
         const char *word = words[i];
 
         if (pending || pending_setting) {
+            if (pending && strcmp(pending->name, "qemu") == 0)
+                c->release = word;
+            if (pending && pending->word == CMD_WORD_DOMAIN)
+                c->guest = word;
             pending = NULL;
             pending_setting = NULL;
         } else if (!g_str_has_prefix(word, "--")) {
-            n_placed++;
+            if (n_placed++ == 0 && cmd->options &&
+                cmd->options->word == CMD_WORD_DOMAIN && !c->guest)
+                c->guest = word;
         } else if (!strchr(word, '=')) {
             const CmdOption *option =
                 cmd_find_option(cmd, word + 2, strlen(word + 2));
@@ -274,14 +322,15 @@ complete_command(Completion *c, Tool *tool, const Cmd *cmd, char **words,
         return;
     }
     if (pending_setting) {
-        complete_add_setting_value(c, pending_setting);
+        complete_add_setting_value(c, tool, pending_setting);
         return;
     }
     if (c->word[0] == '-') {
         complete_add_options(c, cmd->options);
         complete_add_options(c, cmd_common_options);
-        if ((cmd->flags & CMD_SETTINGS) && g_str_has_prefix(c->word, "--"))
-            complete_add_params(c, CMD_WORD_SETTING, "--", "");
+        /* There are many parameters: the options come first. */
+        if ((cmd->flags & CMD_SETTINGS) && c->len > 2)
+            complete_add_params(c, tool, CMD_WORD_SETTING, "--", "");
         return;
     }
 
@@ -383,5 +432,6 @@ cmd_complete(Tool *tool, char **words, guint n_words)
     }
 
     complete_sort(c.items);
+    g_clear_pointer(&c.catalogue, json_node_unref);
     return c.items;
 }

@@ -90,7 +90,7 @@ pair_open(Pair *pair, const CmdLine *line, GError **error)
 {
     Tool *tool = pair->tool;
     const char *uri = cmd_line_get(line, "uri");
-    g_auto(PlansSettings) settings = { NULL, 0 };
+    g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
     MigtuneConn *conn;
 
     if (!pair_check_uri(uri, line, error))
@@ -106,7 +106,9 @@ pair_open(Pair *pair, const CmdLine *line, GError **error)
     if (!conn)
         return FALSE;
     pair->source = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
-    if (!pair->source)
+    if (!pair->source ||
+        !plans_resolve_short_for(&settings, line, pair->source,
+                                 tool->cancellable, error))
         return FALSE;
     if (strcmp(migtune_conn_get_uri(conn), uri) != 0) {
         pair->other =

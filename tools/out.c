@@ -381,12 +381,16 @@ out_error_to_json(const GError *error)
     JsonNode *node = json_node_new(JSON_NODE_OBJECT);
     int code = error->domain == MIGTUNE_ERROR ? error->code
                                               : MIGTUNE_ERROR_INTERNAL;
+    const char *reason =
+        migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_REASON);
     g_autofree char *message = g_utf8_make_valid(error->message, -1);
 
     json_object_set_string_member(object, "code",
                                   migtune_error_code_to_string(code));
     json_object_set_string_member(object, "message", message);
-    out_error_add_field(object, "reason", error, MIGTUNE_ERROR_FIELD_REASON);
+    /* Without a finer reason, the code is the reason. */
+    json_object_set_string_member(
+        object, "reason", reason ? reason : migtune_error_code_to_string(code));
     out_error_add_field(object, "parameter", error,
                         MIGTUNE_ERROR_FIELD_PARAMETER);
     out_error_add_field(object, "command", error,

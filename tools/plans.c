@@ -56,6 +56,8 @@ plans_settings_clear(PlansSettings *settings)
         g_free(settings->params[i].value.s);
     g_clear_pointer(&settings->params, g_free);
     settings->n_params = 0;
+    for (guint i = 0; i < PLANS_N_SHORT; i++)
+        g_clear_pointer(&settings->short_values[i], g_free);
 }
 
 /* Adds a setting; the name is @name_len bytes of @name. */
@@ -118,73 +120,136 @@ plans_find_shorthand(const char *method)
     return NULL;
 }
 
-/*
- * Returns the parameter that a short option stands for.
- *
- * It is the parameter of the first requested method that has one; without a
- * requested method, the parameter of 'mt'. Returns NULL if the option does not
- * apply to any requested method; @ret_method is then the first of them.
- */
+G_STATIC_ASSERT(G_N_ELEMENTS(plans_short_options) == PLANS_N_SHORT);
+
+/* Returns the parameter that the short option @which stands for: that of the
+ * first of @methods that has one, else NULL. */
 static const char *
-plans_resolve(const PlansSettings *settings, gsize offset, char **ret_method)
+plans_resolve(const char *methods, guint which)
 {
+    g_auto(GStrv) words = g_strsplit(methods, ",", -1);
     const char *name = NULL;
-    gboolean any = FALSE;
 
-    for (int i = 0; !name && i < settings->n_params; i++) {
-        g_auto(GStrv) methods = NULL;
+    for (guint i = 0; !name && words[i]; i++) {
+        const PlansShorthand *shorthand =
+            plans_find_shorthand(g_strstrip(words[i]));
 
-        if (!plans_is_method(settings->params[i].field))
-            continue;
-        methods = g_strsplit(settings->params[i].value.s, ",", -1);
-        for (guint j = 0; !name && methods[j]; j++) {
-            const PlansShorthand *shorthand =
-                plans_find_shorthand(g_strstrip(methods[j]));
-
-            any = TRUE;
-            if (!*ret_method)
-                *ret_method = g_strdup(methods[j]);
-            if (shorthand)
-                name = G_STRUCT_MEMBER(const char *, shorthand, offset);
-        }
+        if (shorthand)
+            name = G_STRUCT_MEMBER(const char *, shorthand,
+                                   plans_short_options[which].offset);
     }
 
-    return any ? name : G_STRUCT_MEMBER(const char *, &plans_shorthands[0],
-                                        offset);
+    return name;
+}
+
+/* Returns the methods that are requested by @settings; NULL if there are
+ * none. */
+static char *
+plans_dup_methods(const PlansSettings *settings)
+{
+    g_autoptr(GString) methods = g_string_new(NULL);
+
+    for (int i = 0; i < settings->n_params; i++)
+        if (plans_is_method(settings->params[i].field))
+            g_string_append_printf(methods, "%s%s", methods->len ? "," : "",
+                                   settings->params[i].value.s);
+
+    return methods->len ? g_string_free(g_steal_pointer(&methods), FALSE)
+                        : NULL;
+}
+
+gboolean
+plans_has_short(const PlansSettings *settings)
+{
+    for (guint i = 0; i < PLANS_N_SHORT; i++)
+        if (settings->short_values[i])
+            return TRUE;
+
+    return FALSE;
+}
+
+gboolean
+plans_resolve_short(PlansSettings *settings, const char *method,
+                    GError **error)
+{
+    for (guint i = 0; i < PLANS_N_SHORT; i++) {
+        g_autofree char *value = g_steal_pointer(&settings->short_values[i]);
+        const char *name = method ? plans_resolve(method, i) : NULL;
+
+        /* The options prepare for compression=mt if the method in force has
+         * no such parameter. */
+        if (!name)
+            name = plans_resolve("mt", i);
+        if (value && !plans_add(settings, name, strlen(name), value, error))
+            return FALSE;
+    }
+
+    return TRUE;
+}
+
+gboolean
+plans_resolve_short_for(PlansSettings *settings, const CmdLine *line,
+                        MigtuneDomain *domain, GCancellable *cancellable,
+                        GError **error)
+{
+    const char *const names[] = { "compression", NULL };
+    gboolean config = cmd_line_has(line, "config") &&
+                      !cmd_line_has(line, "live");
+    g_autoptr(JsonNode) report = NULL;
+    JsonArray *rows;
+
+    if (!plans_has_short(settings))
+        return TRUE;
+
+    report = migtune_domain_report(domain, names,
+                                   config ? MIGTUNE_GET_CONFIG : 0,
+                                   cancellable, error);
+    if (!report)
+        return FALSE;
+    rows = out_get_array(json_node_get_object(report), "parameters");
+
+    return plans_resolve_short(
+        settings,
+        rows && json_array_get_length(rows) == 1
+            ? out_get_string(json_array_get_object_element(rows, 0), "text")
+            : NULL,
+        error);
 }
 
 gboolean
 plans_take_settings(const CmdLine *line, PlansSettings *settings,
                     GError **error)
 {
-    g_auto(PlansSettings) result = { NULL, 0 };
-    int n_words;
+    g_auto(PlansSettings) result = { NULL, 0, { NULL } };
+    g_autofree char *methods = NULL;
 
     for (guint i = 0; i < line->rest->len; i++)
         if (!plans_take_setting(line->rest->pdata[i], &result, error))
             return FALSE;
 
-    n_words = result.n_params;
+    methods = plans_dup_methods(&result);
     for (guint i = 0; i < G_N_ELEMENTS(plans_short_options); i++) {
         const char *option = plans_short_options[i].option;
         const char *value = cmd_line_get(line, option);
-        const PlansSettings words = { result.params, n_words };
-        g_autofree char *method = NULL;
         const char *name;
 
         if (!value)
             continue;
-        name = plans_resolve(&words, plans_short_options[i].offset, &method);
+        if (!methods) {
+            result.short_values[i] = g_strdup(value);
+            continue;
+        }
+        name = plans_resolve(methods, i);
         if (!name) {
             tool_usage_error(error, _("--%s does not apply to "
-                                      "compression=%s"), option, method);
+                                      "compression=%s"), option, methods);
             return FALSE;
         }
         if (!plans_add(&result, name, strlen(name), value, error))
             return FALSE;
     }
 
-    if (result.n_params == 0) {
+    if (result.n_params == 0 && !plans_has_short(&result)) {
         tool_usage_error(error, _("%s: no settings given; expected "
                                   "NAME=VALUE"),
                          line->cmd->name);
@@ -192,8 +257,7 @@ plans_take_settings(const CmdLine *line, PlansSettings *settings,
     }
 
     *settings = result;
-    result.params = NULL;
-    result.n_params = 0;
+    memset(&result, 0, sizeof(result));
     return TRUE;
 }
 
@@ -444,6 +508,7 @@ plans_print_lowering(Tool *tool, MigtunePlan *plan,
                      MigtuneLowering *lowering, const char *destination)
 {
     g_autoptr(JsonNode) node = migtune_lowering_to_json(lowering);
+    g_autoptr(JsonNode) plan_node = migtune_plan_to_json(plan);
     JsonObject *document = json_node_get_object(node);
     g_auto(GStrv) virsh = migtune_lowering_to_virsh(lowering, destination);
     const char *titles[] = { _("For libvirt"), _("Value"), NULL };
@@ -477,6 +542,7 @@ plans_print_lowering(Tool *tool, MigtunePlan *plan,
     }
     for (char **at = virsh; *at; at++)
         out_line("%s", *at);
+    plans_print_warnings(tool, json_node_get_object(plan_node));
     if (remark && !tool->quiet)
         out_error(_("warning: %s"), remark);
 }

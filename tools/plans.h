@@ -10,10 +10,16 @@
 
 #include "cmd.h"
 
+#define PLANS_N_SHORT 3
+
 /* The requested settings. */
 typedef struct {
     virTypedParameter *params;
     int n_params;
+
+    /* The values of --level, --threads and --dthreads if no compression method
+     * is requested; plans_resolve_short() makes settings of them. */
+    char *short_values[PLANS_N_SHORT];
 } PlansSettings;
 
 void plans_settings_clear(PlansSettings *settings);
@@ -24,6 +30,18 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PlansSettings, plans_settings_clear)
  * --threads and --dthreads. */
 gboolean plans_take_settings(const CmdLine *line, PlansSettings *settings,
                            GError **error);
+
+/* Adds the settings of --level, --threads and --dthreads for @method, the
+ * compression method in force: a list separated by commas, or NULL. */
+gboolean plans_resolve_short(PlansSettings *settings, const char *method,
+                             GError **error);
+gboolean plans_has_short(const PlansSettings *settings);
+
+/* Does the same with the method in force in @domain, or with the kept method if
+ * @line is only for the kept settings. */
+gboolean plans_resolve_short_for(PlansSettings *settings, const CmdLine *line,
+                                 MigtuneDomain *domain,
+                                 GCancellable *cancellable, GError **error);
 
 /* Reads one NAME=VALUE. */
 gboolean plans_take_setting(const char *word, PlansSettings *settings,

@@ -140,11 +140,10 @@ tool_get_configured_uri(void)
     return uri;
 }
 
-/* Returns libvirt's default if the driver for libvirt is installed. */
-static const char *
-tool_get_libvirt_uri(void)
+/* Returns the usable driver for libvirt, which belongs to @drivers, or NULL. */
+static JsonObject *
+tool_find_libvirt(JsonNode *drivers)
 {
-    g_autoptr(JsonNode) drivers = migtune_get_drivers();
     JsonArray *array = json_node_get_array(drivers);
 
     for (guint i = 0; i < json_array_get_length(array); i++) {
@@ -152,10 +151,38 @@ tool_get_libvirt_uri(void)
 
         if (g_strcmp0(out_get_string(driver, "name"), "libvirt") == 0 &&
             !out_get_string(driver, "error"))
-            return geteuid() == 0 ? "qemu:///system" : "qemu:///session";
+            return driver;
     }
 
     return NULL;
+}
+
+/* Returns libvirt's default if the driver for libvirt is installed. */
+static const char *
+tool_get_libvirt_uri(void)
+{
+    g_autoptr(JsonNode) drivers = migtune_get_drivers();
+
+    if (!tool_find_libvirt(drivers))
+        return NULL;
+
+    return geteuid() == 0 ? "qemu:///system" : "qemu:///session";
+}
+
+gboolean
+tool_is_libvirt(Tool *tool)
+{
+    const char *uri = migtune_conn_get_uri(tool->conn);
+    g_autofree char *scheme = g_strndup(uri, strcspn(uri, ":+"));
+    g_autoptr(JsonNode) drivers = migtune_get_drivers();
+    JsonObject *libvirt = tool_find_libvirt(drivers);
+    JsonArray *schemes = libvirt ? out_get_array(libvirt, "schemes") : NULL;
+
+    for (guint i = 0; schemes && i < json_array_get_length(schemes); i++)
+        if (strcmp(json_array_get_string_element(schemes, i), scheme) == 0)
+            return TRUE;
+
+    return FALSE;
 }
 
 /* The first of these that is set. */

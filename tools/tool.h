@@ -73,6 +73,9 @@ MigtuneConn *tool_connect(Tool *tool, GError **error);
 /* Opens another connection with the options of the command line. */
 MigtuneConn *tool_open_uri(Tool *tool, const char *uri, GError **error);
 
+/* Returns whether the connection, which must be open, is to libvirt. */
+gboolean tool_is_libvirt(Tool *tool);
+
 /* Opens the domain with this name, UUID or key. */
 MigtuneDomain *tool_open_domain(Tool *tool, const char *name, GError **error);
 

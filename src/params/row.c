@@ -80,6 +80,23 @@ row_name_distance(const char *a, const char *b)
     return last[n_b];
 }
 
+/* Whether @name is a candidate shortened in its last word: "get-params" for
+ * "get-parameters". */
+static gboolean
+row_is_shortened(const char *name, const char *candidate)
+{
+    gsize n = strlen(name);
+    gsize same = 0;
+
+    while (name[same] && g_ascii_tolower(name[same]) == candidate[same])
+        same++;
+
+    /* The last letter may be that of a plural. */
+    return same >= 6 && same + 1 == n && strlen(candidate) > n &&
+           g_str_has_suffix(candidate, name + same) &&
+           !strpbrk(candidate + same, "-_.");
+}
+
 const char *
 mt_name_nearest(const char *name, const char *const *candidates)
 {
@@ -87,7 +104,8 @@ mt_name_nearest(const char *name, const char *const *candidates)
     guint best_distance = G_MAXUINT;
 
     for (; *candidates; candidates++) {
-        guint distance = row_name_distance(name, *candidates);
+        guint distance = row_is_shortened(name, *candidates)
+            ? 1 : row_name_distance(name, *candidates);
 
         if (distance < best_distance) {
             best_distance = distance;

@@ -107,6 +107,7 @@ static const CliCase cases[] = {
             "block_incremental=on zerocopy=on parallel=on",
         "migtune explain --qemu 7.2 --libvirt 9.0 bandwith=3 "
             "announce.rounds=3",
+        "migtune explain --qemu 10.0 --libvirt 11.3 auto_converge.max=80",
         "migtune explain --qemu 7.2 --for-libvirt compression=mt",
         "migtune explain --qemu 7.2 --libvirt nine compression=mt",
         "migtune explain --qemu 7.2 --libvirt 9.0 compression=mt "
@@ -481,6 +482,14 @@ static const CliCase cases[] = {
         "migtune complete -- migrate-setparameters g --compression q",
         "migtune complete -- migrate-setparameters g --xbzrle ''",
         "migtune complete -- migrate-setparameters g --policy ''",
+        /* The parameters of this guest, or of this release. */
+        "migtune complete -- migrate-setparameters guest0 compression.z",
+        "migtune complete -- migrate-setparameters guest0 compression.q",
+        "migtune complete -- migrate-setparameters guest0 --compression.z",
+        "migtune complete -- migrate-setparameters guest0 --x",
+        "migtune complete -- migrate-getparameters nobody compression.q",
+        "migtune complete -- explain --qemu 2.6 auto_converge.",
+        "migtune complete -- reset guest0 down",
         "migtune complete -- migrate-getparameters g down",
         "migtune complete -- migrate-capabilities g xb",
         "migtune complete -- explain --qemu 3",
@@ -755,6 +764,7 @@ main(int argc, char **argv)
 
     cli_cases_add("output", cases, G_N_ELEMENTS(cases));
     cli_add_ref_cases();
+    cli_add_user_cases();
     cli_add_json();
     cli_add_schema();
     g_test_add_func("/cli/other/interrupt", test_interrupt);

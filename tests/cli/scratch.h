@@ -55,9 +55,10 @@ void cli_case_run(gconstpointer cli_case);
 /* Adds the cases as /cli/@group/NAME. */
 void cli_cases_add(const char *group, const CliCase *cases, gsize n_cases);
 
-/* cases-ref.c: guests of the reference engine; json.c: members of --json;
- * schema.c: the JSON schema. */
+/* cases-ref.c: guests of the reference engine; cases-user.c: findings of new
+ * users; json.c: members of --json; schema.c: the JSON schema. */
 void cli_add_ref_cases(void);
+void cli_add_user_cases(void);
 void cli_add_json(void);
 void cli_add_schema(void);
 

@@ -23,11 +23,12 @@
 typedef struct {
     const char *type;
     const char *expect;     /* searched for in the output from then on */
+    gboolean at_once;       /* nothing else comes before it */
 } Step;
 
 /* Waits until @text appears in the output and removes it from @shown. */
 static void
-terminal_expect(int fd, GString *shown, const char *text)
+terminal_expect(int fd, GString *shown, const char *text, gboolean at_once)
 {
     struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
     gint64 end = g_get_monotonic_time() + WAIT_MS * 1000;
@@ -49,6 +50,8 @@ terminal_expect(int fd, GString *shown, const char *text)
         g_string_append_len(shown, buffer, n);
     }
 
+    if (at_once)
+        g_assert_true(found == shown->str);
     g_string_erase(shown, 0, found + strlen(text) - shown->str);
 }
 
@@ -60,6 +63,9 @@ terminal_run_on(const char *terminal, const char *no_colour,
 {
     g_autofree char *tool = g_build_filename(
         g_getenv("MIGTUNE_TEST_BUILD"), "tools", "migtune", NULL);
+    g_autofree char *drivers = g_strdup_printf(
+        "%s/src/drivers/qmp:%s/src/drivers/ref",
+        g_getenv("MIGTUNE_TEST_BUILD"), g_getenv("MIGTUNE_TEST_BUILD"));
     g_autofree char *home = g_dir_make_tmp("migtune-shell-XXXXXX", NULL);
     g_autofree char *cache = g_build_filename(home, "migtune", NULL);
     g_autofree char *history = g_build_filename(cache, "history", NULL);
@@ -74,6 +80,7 @@ terminal_run_on(const char *terminal, const char *no_colour,
         g_setenv("NO_COLOR", no_colour, TRUE);
         g_setenv("LC_ALL", "C.UTF-8", TRUE);
         g_setenv("XDG_CACHE_HOME", home, TRUE);
+        g_setenv("MIGTUNE_DRIVER_PATH", drivers, TRUE);
         g_setenv("MIGTUNE_DEFAULT_URI", "qmp:///nothing/here.sock", TRUE);
         g_unsetenv("LANGUAGE");
         execl(tool, tool, NULL);
@@ -85,7 +92,7 @@ terminal_run_on(const char *terminal, const char *no_colour,
 
         g_assert_cmpint(write(fd, steps->type, len), ==, len);
         if (steps->expect)
-            terminal_expect(fd, shown, steps->expect);
+            terminal_expect(fd, shown, steps->expect, steps->at_once);
     }
 
     /* Reads the remaining output, so that the shell does not block. */
@@ -176,6 +183,45 @@ test_interrupt_drops_line(void)
         terminal_run(steps, 2);
 }
 
+/* SIGINT leaves what is typed readable, and adds ^C. */
+static void
+test_interrupt_keeps_line_readable(void)
+{
+    static const Step steps[] = {
+        { "", PROMPT },
+        { "params nothing", "params nothing", TRUE },
+        { "\003", "^C", TRUE },
+        { "", PROMPT },
+        { "quit\n", NULL },
+        { NULL }
+    };
+
+    if (shell_can_edit())
+        terminal_run(steps, 0);
+}
+
+/* SIGINT goes to all processes of the terminal: the process of an exec:
+ * address must outlive it, so that the migration is cancelled and does not
+ * fail. */
+static void
+test_interrupt_cancels_exec(void)
+{
+    static const Step steps[] = {
+        { "", PROMPT },
+        { "connect 'ref:///one?release=9.0&name=big&ram=64MiB&content=random'"
+          "\n", PROMPT },
+        { "migrate-setparameters big bandwidth=1MiB/s\n", PROMPT },
+        { "migrate big 'exec:cat >/dev/null'\n", "%" },
+        { "\003", "cancelled" },
+        { "", "continues to run on the source" },
+        { "", PROMPT },
+        { "quit\n", NULL },
+        { NULL }
+    };
+
+    terminal_run(steps, 0);
+}
+
 /* Colours are used only if the terminal supports them and NO_COLOR is not
  * set. */
 static void
@@ -204,6 +250,10 @@ main(int argc, char **argv)
     g_test_add_func("/shell/greets-and-ends", test_greets_and_ends);
     g_test_add_func("/shell/completes", test_completes);
     g_test_add_func("/shell/interrupt-drops-line", test_interrupt_drops_line);
+    g_test_add_func("/shell/interrupt-keeps-line-readable",
+                    test_interrupt_keeps_line_readable);
+    g_test_add_func("/shell/interrupt-cancels-exec",
+                    test_interrupt_cancels_exec);
     g_test_add_func("/shell/colours", test_colours);
 
     return g_test_run();
