@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -659,6 +660,364 @@ test_reset_keeps(void)
     g_assert_null(strstr(kept, "8MiB"));
 }
 
+/* The error of a reset to the former values; NULL: it is planned. */
+static GError *
+try_reset(const char *uri)
+{
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(MigtunePlan) plan = NULL;
+    GError *error = NULL;
+
+    conn = migtune_conn_open(uri, 0, 60000, NULL, &error);
+    g_assert_no_error(error);
+    domain = migtune_conn_lookup(conn, "web1", NULL, &error);
+    g_assert_no_error(error);
+    plan = migtune_domain_plan_reset(domain, 0, NULL, &error);
+
+    return error;
+}
+
+/* Over TCP the process is not known: another QEMU at the same address does not
+ * get the former values of the QEMU before it. */
+static void
+test_reset_of_another_process(void)
+{
+    guint16 port = 0;
+
+    for (guint round = 0; round < 2; round++) {
+        FakeServer *server = fake_server_new();
+        FakeQmp *qmp = fake_qmp_new("qemu-7.2");
+        g_autoptr(MigtuneConn) conn = NULL;
+        g_autoptr(MigtuneDomain) domain = NULL;
+        g_autofree char *uri = NULL;
+        g_autoptr(GError) error = NULL;
+
+        fake_qmp_set_identity(qmp, "web1", UUID);
+        port = fake_server_add_tcp(server, qmp, port, FALSE);
+        fake_server_start(server);
+        uri = g_strdup_printf("qmp+tcp://127.0.0.1:%u", port);
+
+        /* In the second round: before any change of this QEMU. */
+        error = try_reset(uri);
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
+        g_assert_cmpstr(
+            migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_REASON), ==,
+            "no-earlier-change");
+        g_clear_error(&error);
+
+        conn = migtune_conn_open(uri, 0, 60000, NULL, &error);
+        domain = migtune_conn_lookup(conn, "web1", NULL, &error);
+        g_assert_true(set(domain, "downtime=111", 0, &error));
+        g_assert_no_error(error);
+        g_clear_object(&domain);
+        error = try_reset(uri);
+        g_assert_no_error(error);
+        fake_server_free(server);
+    }
+}
+
+/* A file of a state directory that no other test uses. */
+static char *
+state_file(const char *name)
+{
+    return g_build_filename(scratch, "state", "migtune", name, NULL);
+}
+
+/* The first change of a guest removes the state files of ended processes. */
+static void
+test_state_files_are_removed(void)
+{
+    static const struct {
+        const char *name;   /* %s: number and start time of this process */
+        gboolean stays;
+    } cases[] = {
+        { "4194305-1-0123456789abcdef.json", FALSE },
+        { "4194305-1-0123456789abcdef.lock", FALSE },
+        { "%s-0123456789abcdef.json", TRUE },
+        { "0123456789abcdef.lock", TRUE },
+        { "notes.txt", TRUE },
+    };
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autofree char *dir = state_file("");
+    g_autofree char *state = g_build_filename(scratch, "state", NULL);
+    g_autofree char *stat = NULL;
+    g_autofree char *own = NULL;
+    g_auto(GStrv) fields = NULL;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_file_get_contents("/proc/self/stat", &stat, NULL, NULL));
+    fields = g_strsplit(strrchr(stat, ')') + 2, " ", 22);
+    own = g_strdup_printf("%d-%s", getpid(), fields[19]);
+    g_mkdir_with_parents(dir, 0700);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(GStrv) parts = g_strsplit(cases[i].name, "%s", 2);
+        g_autofree char *name = g_strjoinv(own, parts);
+        g_autofree char *path = state_file(name);
+
+        g_assert_true(g_file_set_contents(path, "{}", -1, NULL));
+    }
+
+    guest_start(&guest);
+    domain = open_qmp(&guest, &conn);
+    g_setenv("XDG_STATE_HOME", state, TRUE);
+    g_assert_true(set(domain, "downtime=111", 0, &error));
+    g_setenv("XDG_STATE_HOME", scratch, TRUE);
+    g_assert_no_error(error);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(GStrv) parts = g_strsplit(cases[i].name, "%s", 2);
+        g_autofree char *name = g_strjoinv(own, parts);
+        g_autofree char *path = state_file(name);
+
+        g_test_message("%s", name);
+        g_assert_cmpint(g_file_test(path, G_FILE_TEST_EXISTS), ==,
+                        cases[i].stays);
+        g_remove(path);
+    }
+}
+
+/* Guests without a UUID that have the same name do not share kept settings. */
+static void
+test_kept_of_one_name(void)
+{
+    Guest guests[2] = { { NULL } };
+
+    for (gsize i = 0; i < 2; i++) {
+        g_autoptr(MigtuneConn) conn = NULL;
+        g_autoptr(MigtuneDomain) domain = NULL;
+        g_autoptr(GVariant) kept = NULL;
+        g_autoptr(GError) error = NULL;
+
+        guest_start(&guests[i]);
+        fake_qmp_set_identity(guests[i].qmp, "web1", NULL);
+        domain = open_qmp(&guests[i], &conn);
+        kept = migtune_domain_get_settings(domain, NULL, MIGTUNE_GET_CONFIG,
+                                           NULL, &error);
+        g_assert_no_error(error);
+        g_assert_cmpuint(g_variant_n_children(kept), ==, 0);
+        g_assert_true(set(domain, "downtime=77", MIGTUNE_SET_CONFIG, &error));
+        g_assert_no_error(error);
+    }
+    for (gsize i = 0; i < 2; i++)
+        guest_clear(&guests[i]);
+}
+
+/* A reply file of QEMU 7.2 built without zstd. */
+static char *
+write_replies_without_zstd(const char *dir)
+{
+    static const char *const wrong[] = { ", {\"name\": \"zstd\"}",
+                                         ", \"zstd\"" };
+    g_autofree char *from = g_build_filename(
+        g_getenv("MIGTUNE_TEST_DATA"), "replies", "qemu-7.2.json", NULL);
+    char *path = g_build_filename(dir, "no-zstd.json", NULL);
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(from, &text, NULL, NULL));
+    for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_auto(GStrv) parts = g_strsplit(text, wrong[i], -1);
+
+        g_assert_cmpuint(g_strv_length(parts), ==, 2);
+        g_free(text);
+        text = g_strjoinv("", parts);
+    }
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+
+    return path;
+}
+
+/* Two builds of one version behind one relay, which is this process: the probe
+ * of one is not used for the other, in either order. */
+static void
+test_two_builds(void)
+{
+    for (gsize first = 0; first < 2; first++) {
+        g_autofree char *dir = g_dir_make_tmp("migtune-core-XXXXXX", NULL);
+        g_autofree char *uri = g_strdup_printf("qmp://%s/", dir);
+        g_autofree char *less = write_replies_without_zstd(dir);
+        FakeServer *server = fake_server_new();
+        g_autoptr(GError) error = NULL;
+
+        for (gsize i = 0; i < 2; i++) {
+            FakeQmp *qmp = fake_qmp_new(i ? less : "qemu-7.2");
+            g_autofree char *file = g_strdup_printf("host%zu.sock", i);
+            g_autofree char *path = g_build_filename(dir, file, NULL);
+
+            fake_server_add_unix(server, qmp, path);
+        }
+        fake_server_start(server);
+        for (gsize i = 0; i < 4; i++) {
+            gboolean lacks = (first + i) % 2 == 1;
+            g_autofree char *name = g_strdup_printf("host%d.sock", lacks);
+            g_autoptr(MigtuneConn) conn =
+                migtune_conn_open(uri, 0, 60000, NULL, &error);
+            g_autoptr(MigtuneDomain) domain = NULL;
+            g_autoptr(MigtunePlan) plan = NULL;
+
+            g_assert_no_error(error);
+            domain = migtune_conn_lookup(conn, name, NULL, &error);
+            g_assert_no_error(error);
+            plan = plan_one(domain, "compression=zstd");
+            g_assert_cmpint(
+                migtune_plan_get_verdict(plan, 0, NULL, NULL, NULL, NULL), ==,
+                lacks ? MIGTUNE_VERDICT_SUBSTITUTED : MIGTUNE_VERDICT_IN_FORCE);
+        }
+        fake_server_free(server);
+        remove_dir(dir);
+    }
+}
+
+static void
+take_result(GObject *object, GAsyncResult *result, gpointer data)
+{
+    *(GAsyncResult **)data = g_object_ref(result);
+}
+
+/* Runs @call, whose callback is take_result() with &result, and waits for its
+ * result. */
+#define AWAIT(call)                                                            \
+    do {                                                                       \
+        g_clear_object(&result);                                               \
+        call;                                                                  \
+        while (!result)                                                        \
+            g_main_context_iteration(NULL, TRUE);                              \
+    } while (0)
+
+static void
+count_progress(guint64 done_bytes, guint64 total_bytes, gpointer data)
+{
+    GThread **thread = data;
+
+    g_assert_true(g_thread_self() == thread[0]);
+    thread[1] = g_thread_self();
+}
+
+/* Files without waiting: progress arrives in the caller's thread, and the
+ * results are those of the calls that wait. */
+static void
+test_async_files(void)
+{
+    g_autofree char *stream = g_build_filename(
+        g_getenv("MIGTUNE_TEST_DATA"), "streams", "plain-7.2.mig", NULL);
+    g_autofree char *image = g_build_filename(scratch, "image", NULL);
+    g_autofree char *file = g_build_filename(scratch, "ram-XXXXXX", NULL);
+    const char *const sources[] = { stream, NULL };
+    GThread *threads[2] = { g_thread_self(), NULL };
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autoptr(MigtuneInspection) inspection = NULL;
+    g_autoptr(JsonNode) node = NULL;
+    g_autoptr(GError) error = NULL;
+    int fd;
+
+    AWAIT(migtune_image_get_info_async("/nonexistent", NULL, take_result,
+                                       &result));
+    g_assert_null(migtune_image_get_info_finish(result, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_IO);
+    g_clear_error(&error);
+
+    AWAIT(migtune_image_convert_async(stream, image, NULL, count_progress,
+                                      threads, NULL, take_result, &result));
+    node = migtune_image_convert_finish(result, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(json_object_get_string_member(json_node_get_object(node),
+                                                  "to"), ==, "save");
+    g_clear_pointer(&node, json_node_unref);
+    AWAIT(migtune_image_verify_async(image, NULL, count_progress, threads,
+                                     NULL, take_result, &result));
+    node = migtune_image_verify_finish(result, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(node);
+    g_clear_pointer(&node, json_node_unref);
+    AWAIT(migtune_image_extract_async(image, "/dev/null", "nothing", 0, 0,
+                                      NULL, take_result, &result));
+    g_assert_null(migtune_image_extract_finish(result, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
+    g_clear_error(&error);
+
+    AWAIT(migtune_inspect_async(sources, NULL, take_result, &result));
+    inspection = migtune_inspect_finish(result, &error);
+    g_assert_no_error(error);
+    g_assert_true(migtune_inspection_check(inspection, NULL));
+    fd = g_mkstemp(file);
+    g_assert_cmpint(fd, >=, 0);
+    AWAIT(migtune_inspect_extract_async(sources, "nothing", 0, 0, fd, NULL,
+                                        take_result, &result));
+    g_assert_null(migtune_inspect_extract_finish(result, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
+    close(fd);
+}
+
+/* The other pairs that wait for a guest, here with reference guests. */
+static void
+test_async_migration(void)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) source = NULL;
+    g_autoptr(MigtuneDomain) destination = NULL;
+    g_autoptr(MigtuneMigration) migration = NULL;
+    g_autoptr(JsonNode) recovered = NULL;
+    g_autofree char *image = g_build_filename(scratch, "saved", NULL);
+    GThread *threads[2] = { g_thread_self(), NULL };
+    g_autoptr(MigtuneConn) small = NULL;
+    g_autoptr(MigtuneDomain) saved = NULL;
+    g_autoptr(JsonNode) node = NULL;
+    g_autoptr(GError) error = NULL;
+
+    conn = migtune_conn_open("ref:///default", 0, 60000, NULL, &error);
+    g_assert_no_error(error);
+    source = migtune_conn_lookup(conn, "web1", NULL, &error);
+    g_assert_no_error(error);
+    AWAIT(migtune_migration_find_destination_async(conn, source, NULL, NULL,
+                                                   take_result, &result));
+    destination = migtune_migration_find_destination_finish(conn, result,
+                                                            &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(migtune_domain_get_name(destination), ==, "web1-dest");
+
+    AWAIT(migtune_domain_continue_job_async(source, NULL, take_result,
+                                            &result));
+    g_assert_false(migtune_domain_continue_job_finish(source, result, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+    g_clear_error(&error);
+
+    migration = migtune_migration_new_settings(source, destination, NULL, 0,
+                                               &error);
+    g_assert_no_error(error);
+    AWAIT(migtune_migration_start_postcopy_async(migration, NULL, take_result,
+                                                 &result));
+    g_assert_false(
+        migtune_migration_start_postcopy_finish(migration, result, &error));
+    g_assert_nonnull(error);
+    g_clear_error(&error);
+    AWAIT(migtune_migration_abort_async(migration, NULL, take_result,
+                                        &result));
+    migtune_migration_abort_finish(migration, result, &error);
+    g_clear_error(&error);
+    AWAIT(migtune_recover_async(TRUE, NULL, take_result, &result));
+    recovered = migtune_recover_finish(result, &error);
+    g_assert_no_error(error);
+    g_assert_true(JSON_NODE_HOLDS_ARRAY(recovered));
+
+    small = migtune_conn_open("ref:///one?name=small&ram=1MiB", 0, 60000, NULL,
+                              &error);
+    g_assert_no_error(error);
+    saved = migtune_conn_lookup(small, "small", NULL, &error);
+    g_assert_no_error(error);
+    AWAIT(migtune_domain_save_async(saved, image, NULL, count_progress,
+                                    threads, NULL, take_result, &result));
+    node = migtune_domain_save_finish(saved, result, &error);
+    g_assert_no_error(error);
+    g_clear_pointer(&node, json_node_unref);
+    /* This guest does not wait for a migration. */
+    AWAIT(migtune_domain_restore_async(saved, image, NULL, count_progress,
+                                       threads, NULL, take_result, &result));
+    g_assert_null(migtune_domain_restore_finish(saved, result, &error));
+    g_assert_nonnull(error);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -688,6 +1047,14 @@ main(int argc, char **argv)
     g_test_add_func("/core/kept-rolled-back", test_kept_rolled_back);
     g_test_add_func("/core/reset-keeps", test_reset_keeps);
     g_test_add_func("/core/async", test_async);
+    g_test_add_func("/core/async-files", test_async_files);
+    g_test_add_func("/core/async-migration", test_async_migration);
+    g_test_add_func("/core/reset-of-another-process",
+                    test_reset_of_another_process);
+    g_test_add_func("/core/state-files-are-removed",
+                    test_state_files_are_removed);
+    g_test_add_func("/core/kept-of-one-name", test_kept_of_one_name);
+    g_test_add_func("/core/two-builds", test_two_builds);
     status = g_test_run();
     remove_dir(scratch);
     g_free(scratch);

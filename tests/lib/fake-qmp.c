@@ -24,6 +24,7 @@ struct _FakeQmp {
     MtExec exec;                /* first member: tests cast one to the other */
     JsonObject *replies;        /* fixed at creation, shared, never changed */
     guint version;              /* 7.2 is 702 */
+    int thread;                 /* of query-cpus-fast: one for each monitor */
 
     GMutex lock;                /* protects all members below */
     JsonObject *capabilities;   /* name: state */
@@ -382,6 +383,21 @@ fake_query_uuid(FakeCall *call)
     return fake_take(object);
 }
 
+static JsonNode *
+fake_query_cpus(FakeCall *call)
+{
+    JsonNode *result = json_node_new(JSON_NODE_ARRAY);
+    JsonArray *cpus = json_array_new();
+    JsonObject *cpu = json_object_new();
+
+    json_object_set_int_member(cpu, "cpu-index", 0);
+    json_object_set_int_member(cpu, "thread-id", call->qmp->thread);
+    json_array_add_object_element(cpus, cpu);
+    json_node_take_array(result, cpus);
+
+    return result;
+}
+
 static const struct {
     const char *name;
     JsonNode *(*run)(FakeCall *call);
@@ -391,6 +407,7 @@ static const struct {
     { "migrate-set-parameters", fake_set_parameters },
     { "migrate_set_downtime", fake_set_downtime },
     { "migrate_set_speed", fake_set_speed },
+    { "query-cpus-fast", fake_query_cpus },
     { "query-migrate-cache-size", fake_query_cache_size },
     { "query-migrate-capabilities", fake_query_capabilities },
     { "query-migrate-parameters", fake_query_parameters },
@@ -630,6 +647,7 @@ fake_read_extra(FakeQmp *qmp)
 static FakeQmp *
 fake_new(JsonObject *replies)
 {
+    static gint n_monitors;
     FakeQmp *qmp = g_new0(FakeQmp, 1);
     JsonArray *list = json_object_get_array_member(
         replies, "query-migrate-capabilities");
@@ -641,6 +659,7 @@ fake_new(JsonObject *replies)
     qmp->exec.reconnect = fake_exec_reconnect;
     qmp->replies = json_object_ref(replies);
     qmp->version = fake_version(replies);
+    qmp->thread = 1000 + g_atomic_int_add(&n_monitors, 1);
     qmp->log = g_string_new(NULL);
     qmp->ignored = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                          NULL);

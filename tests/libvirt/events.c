@@ -441,6 +441,36 @@ test_command(void)
     remove_guest(guest);
 }
 
+/* A guest that is started again between the list and its opening is opened as
+ * the process that runs now. */
+static void
+test_restarted_before_it_was_opened(void)
+{
+    virDomainPtr guest = host_add_guest(alpha, "again", TRUE);
+    g_autoptr(MigtuneConn) conn = open_conn(alpha, 0);
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_auto(GStrv) keys = NULL;
+    g_autoptr(GError) error = NULL;
+
+    keys = migtune_conn_list(conn, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_strv_contains((const char *const *)keys, "again"));
+    virDomainDestroy(guest);
+    g_assert_cmpint(virDomainCreate(guest), ==, 0);
+    domain = migtune_conn_open_domain(conn, "again", NULL, &error);
+    g_assert_no_error(error);
+    set_downtime(domain, "downtime=123", &error);
+    g_assert_no_error(error);
+    /* Later the state is asked for again. */
+    g_usleep(PAUSE_US);
+    set_downtime(domain, "downtime=124", &error);
+    g_assert_no_error(error);
+
+    virDomainDestroy(guest);
+    virDomainUndefine(guest);
+    virDomainFree(guest);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -450,6 +480,8 @@ main(int argc, char **argv)
     if (!hosts_can_be())
         return 0;
 
+    g_test_add_func("/libvirt/events/restarted-before-it-was-opened",
+                    test_restarted_before_it_was_opened);
     g_test_add_func("/libvirt/events/restarted", test_restarted);
     g_test_add_func("/libvirt/events/stale-plan", test_stale_plan);
     g_test_add_func("/libvirt/events/without-events", test_without_events);

@@ -10,6 +10,7 @@
 
 #include <glib/gstdio.h>
 
+#include "core/core.h"
 #include "fake-qmp.h"
 #include "params/rules.h"
 #include "probe/cache.h"
@@ -362,6 +363,50 @@ test_state_is_read_in_one_go(void)
     }
 }
 
+typedef struct {
+    MtProbing probing;
+    MtCaps *caps;
+    gint n_probes;
+} Crowd;
+
+static gpointer
+probe_in_crowd(gpointer data)
+{
+    Crowd *crowd = data;
+    g_autoptr(MtCaps) caps = mt_probing_begin(&crowd->probing, "key", NULL);
+
+    if (caps) {
+        g_assert_true(caps == crowd->caps);
+        return NULL;
+    }
+
+    g_atomic_int_inc(&crowd->n_probes);
+    g_usleep(50000);
+    mt_probing_end(&crowd->probing, "key", crowd->caps);
+
+    return NULL;
+}
+
+/* Of many guests of one binary one is probed; the result is handed over in
+ * memory, so it does not matter whether the cache can be written. */
+static void
+test_a_binary_is_probed_once(void)
+{
+    g_autoptr(FakeQmp) qmp = fake_qmp_new("qemu-7.2");
+    Crowd crowd = { .n_probes = 0 };
+    GThread *threads[8];
+
+    mt_probing_init(&crowd.probing);
+    crowd.caps = mt_caps_probe(fake_qmp_exec(qmp), 0, NULL, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("probe", probe_in_crowd, &crowd);
+    for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_thread_join(threads[i]);
+    g_assert_cmpint(crowd.n_probes, ==, 1);
+    mt_probing_clear(&crowd.probing);
+    mt_caps_unref(crowd.caps);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -379,6 +424,8 @@ main(int argc, char **argv)
     g_test_add_func("/caps/cache-expires", test_cache_expires);
     g_test_add_func("/caps/cache-key-is-about-one-qemu",
                     test_cache_key_is_about_one_qemu);
+    g_test_add_func("/caps/a-binary-is-probed-once",
+                    test_a_binary_is_probed_once);
     g_test_add_func("/caps/damaged-cache-is-a-miss",
                     test_damaged_cache_is_a_miss);
     g_test_add_func("/caps/state-is-read-in-one-go",
