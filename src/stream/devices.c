@@ -345,6 +345,9 @@ walk_device(Walk *walk, MtReader *r, JsonObject *object, gboolean footers,
     char name[256];
     guint8 type;
     guint32 id, instance, version, end_id;
+    /* Devices without a VMStateDescription, such as slirp, have no version in
+     * the description. */
+    gint64 described = member_int(object, "version", -1);
 
     walk->device = device;
     if (!mt_reader_u8(r, &type) || type != MT_SECTION_FULL ||
@@ -352,7 +355,7 @@ walk_device(Walk *walk, MtReader *r, JsonObject *object, gboolean footers,
         !mt_reader_be32(r, &instance) || !mt_reader_be32(r, &version) ||
         strcmp(name, device) != 0 ||
         instance != (guint32)member_int(object, "instance_id", 0) ||
-        version != member_int(object, "version", -1))
+        (described >= 0 && version != described))
         return walk_fail(device, r->pos, "its section does not begin here",
                          error);
     if (!walk_object(walk, r, object, 0, error))
