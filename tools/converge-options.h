@@ -23,7 +23,9 @@
     { "select", 0, CMD_OPT_TEXT, .many = TRUE, .metavar = "KEY=VALUE",  \
       .help = N_("what --converge-from selects: policy=NAME, a label of "\
                  "the guest as vm.LABEL=VALUE or of its namespace as "  \
-                 "namespace.LABEL=VALUE; can be given several times") },\
+                 "namespace.LABEL=VALUE; for nova.conf also the size "   \
+                 "of the guest, flavor.ram=MIB and disk=BYTES; can be "  \
+                 "given several times") },                              \
     { "max-downtime", 0, CMD_OPT_TEXT, .metavar = "TIME",               \
       .help = N_("the longest downtime that a policy may allow, such as " \
                  "500ms; milliseconds without a unit") },               \

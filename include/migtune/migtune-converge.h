@@ -81,7 +81,9 @@ MigtunePolicy *migtune_policy_new(const char *name, GError **error);
  * @path: a configuration of another program
  * @select: (nullable) (array zero-terminated=1): what to use of the file:
  *   "policy=NAME", and the labels of the guest and of its namespace as
- *   "vm.LABEL=VALUE" and "namespace.LABEL=VALUE"
+ *   "vm.LABEL=VALUE" and "namespace.LABEL=VALUE"; for `nova.conf` the memory of
+ *   the flavor in MiB as "flavor.ram=NUMBER", and each disk that is copied as
+ *   "disk=BYTES"
  * @error: return location
  *
  * Reads a policy from `nova.conf`, `vdsm.conf`, a migration policy of oVirt or a

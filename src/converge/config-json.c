@@ -127,6 +127,12 @@ mt_policy_config_to_json(const MtPolicyConfig *config)
 
     if (config->policy == &mt_policy_nova) {
         config_add_fields(object, nova_fields, &config->nova);
+        if (config->nova.flavor_gib > 0)
+            json_object_set_double_member(object, "flavor_gib",
+                                          config->nova.flavor_gib);
+        if (config->nova.disk_gib > 0)
+            json_object_set_double_member(object, "disk_gib",
+                                          config->nova.disk_gib);
     } else if (config->policy == &mt_policy_kubevirt ||
                config->policy == &mt_policy_kubevirt_stall) {
         config_add_fields(object, kubevirt_fields, &config->kubevirt);

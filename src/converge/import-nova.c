@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "converge/import.h"
 #include "util/i18n.h"
@@ -124,6 +125,48 @@ nova_find_traps(const MtImport *import, const NovaFile *nova)
                     nova->policy.steps, last_ms, seconds);
 }
 
+/* Reads a number that the caller has given with "select". */
+static gboolean
+nova_read_selected(const MtImport *import, const char *key, const char *text,
+                   guint64 max, guint64 *ret)
+{
+    if (g_ascii_string_to_unsigned(text, 10, 1, max, ret, NULL))
+        return TRUE;
+
+    mt_findings_add(import->findings, MT_FINDING_ERROR, "select",
+                    import->file, 0,
+                    _("'%s' must be a whole number from 1 to %" PRIu64
+                      ", not '%s'"), key, max, text);
+    return FALSE;
+}
+
+/* The size that Nova scales with is not in nova.conf: the memory of the flavor
+ * is "flavor.ram" in MiB, and each disk that is copied is "disk" in bytes. */
+static void
+nova_read_size(const MtImport *import, MtNovaConfig *config)
+{
+    const char *ram = mt_import_selected(import, "flavor.ram");
+    guint64 number;
+
+    if (ram && nova_read_selected(import, "flavor.ram", ram, 1 << 30,
+                                  &number))
+        config->flavor_gib = number / 1024.0;
+    for (guint i = 0; import->select && import->select[i]; i++) {
+        const char *word = import->select[i];
+
+        if (g_str_has_prefix(word, "disk=") &&
+            nova_read_selected(import, "disk", word + strlen("disk="),
+                               G_GUINT64_CONSTANT(1) << 60, &number))
+            config->disk_gib += mt_nova_disk_gib(number);
+    }
+    if (!ram)
+        mt_findings_add(import->findings, MT_FINDING_INFO, "size",
+                        import->file, 0,
+                        _("the times scale with the RAM that the migration "
+                          "has; select flavor.ram=MIB, and disk=BYTES for "
+                          "each disk that is copied, for Nova's own numbers"));
+}
+
 void
 mt_import_nova(const MtImport *import)
 {
@@ -137,6 +180,7 @@ mt_import_nova(const MtImport *import)
     nova.policy = import->config->nova;
     mt_ini_read(import, file, nova_keys, G_N_ELEMENTS(nova_keys), &nova);
     nova_read_action(import, file, &nova);
+    nova_read_size(import, &nova.policy);
     nova_find_unknown(import, file);
     nova_find_traps(import, &nova);
     import->config->nova = nova.policy;

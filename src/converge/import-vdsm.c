@@ -192,6 +192,17 @@ vdsm_check(VdsmImport *self, const MtDoc *doc)
                             _("item %u is abort: the items after it are never "
                               "reached"), i + 1);
     }
+    for (guint i = 0; i < config->n_items; i++) {
+        if (config->items[i].act != MT_ACT_POSTCOPY)
+            continue;
+        mt_findings_add(self->import->findings, MT_FINDING_WARNING,
+                        "needs-postcopy", self->import->file, doc->line,
+                        _("item %u switches to post-copy: VDSM allows "
+                          "post-copy for each migration with such a schedule; "
+                          "here set postcopy=on on both sides before the "
+                          "migration, or the item fails"), i + 1);
+        break;
+    }
     mt_findings_add(self->import->findings, MT_FINDING_INFO, "taken",
                     self->import->file, doc->line,
                     _("a schedule of %u items at the start and %u items by "

@@ -20,8 +20,8 @@ typedef struct {
     const char *text;       /* ends with a NUL */
     gsize length;
     const char *file;
-    /* "policy=NAME", "vm.LABEL=VALUE" and "namespace.LABEL=VALUE",
-     * NULL-terminated; NULL for none. */
+    /* "policy=NAME", "vm.LABEL=VALUE", "namespace.LABEL=VALUE",
+     * "flavor.ram=MIB" and "disk=BYTES", NULL-terminated; NULL for none. */
     const char *const *select;
     MtPolicyConfig *config; /* the result */
     MtFindings *findings;

@@ -41,9 +41,19 @@ nova_init(MtPolicyConfig *config)
 }
 
 double
-mt_nova_gib(const MtPolicyGuest *guest)
+mt_nova_disk_gib(double bytes)
 {
-    return MAX(NOVA_MIN_GIB, guest->ram_bytes / GIB) + guest->disk_gib;
+    return MAX(NOVA_MIN_GIB, bytes / GIB);
+}
+
+double
+mt_nova_gib(const MtNovaConfig *config, const MtPolicyGuest *guest)
+{
+    double gib = config->flavor_gib > 0 ? config->flavor_gib :
+        guest->ram_bytes / GIB;
+
+    return MAX(NOVA_MIN_GIB, gib) +
+           (config->disk_gib > 0 ? config->disk_gib : guest->disk_gib);
 }
 
 void
@@ -64,7 +74,7 @@ nova_start(MtPolicyRun *run, gpointer data)
     NovaState *state = data;
     const MtNovaConfig *config = &mt_policy_run_config(run)->nova;
 
-    state->gib = mt_nova_gib(mt_policy_run_guest(run));
+    state->gib = mt_nova_gib(config, mt_policy_run_guest(run));
     state->limit_s = config->completion_s * state->gib;
     state->attempted_ms = -1;
     return 0;

@@ -79,7 +79,7 @@ typedef struct {
     MtAct act;
     guint64 value;          /* 0 for actions without one */
     const char *code;       /* stable name of the reason */
-    char reason[240];       /* a sentence, translated */
+    char reason[400];       /* a sentence, translated */
 } MtDecision;
 
 /*
@@ -107,6 +107,8 @@ typedef struct {
     gint64 completion_s;        /* live_migration_completion_timeout, a GiB */
     gboolean force_complete;    /* live_migration_timeout_action */
     gboolean permit_postcopy;
+    double flavor_gib;          /* memory of the flavor; 0: RAM of the guest */
+    double disk_gib;            /* of the disks; 0: those of the guest */
 } MtNovaConfig;
 
 /* VDSM: a convergence schedule. */
@@ -257,8 +259,11 @@ extern const MtPolicyClass mt_policy_proxmox;
 extern const MtPolicyClass mt_policy_steady;
 extern const MtPolicyClass mt_policy_vdsm;
 
+/* Nova's size of one disk in GiB. */
+double mt_nova_disk_gib(double bytes);
+
 /* Nova's size of a guest in GiB, which its delays and limits scale with. */
-double mt_nova_gib(const MtPolicyGuest *guest);
+double mt_nova_gib(const MtNovaConfig *config, const MtPolicyGuest *guest);
 
 /* Step @i of Nova's downtime steps, 0 to config->steps. */
 void mt_nova_step(const MtNovaConfig *config, double gib, gint64 i,

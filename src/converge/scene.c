@@ -32,6 +32,7 @@ typedef struct {
     double ratio;
     double later_ratio;
     double stream_speed;
+    double max_bandwidth;
     double device_ms;
     gint64 downtime_ms;
     double limit_s;
@@ -55,6 +56,7 @@ static const MtField scene_fields[] = {
     SCENE(DOUBLE, ratio, 0.001, 10),
     SCENE(DOUBLE, later_ratio, 0.001, 10),
     SCENE(DOUBLE, stream_speed, 1000, 1e15),
+    SCENE(DOUBLE, max_bandwidth, 1000, 1e15),
     SCENE(DOUBLE, device_ms, 0, 1e9),
     SCENE(INT, downtime_ms, 0, MT_DOWNTIME_MAX_MS),
     SCENE(DOUBLE, limit_s, 0.001, YEAR_S),
@@ -281,6 +283,7 @@ scene_read(const MtDocReader *reader, const MtDoc *doc, guint i)
         .postcopy = text.postcopy && !text.vfio,
     };
     scene->data_bytes = MIN(text.data_bytes, text.ram_bytes);
+    scene->max_bandwidth = text.max_bandwidth;
     scene->device_s = text.device_ms / 1000;
     scene->downtime_ms = text.downtime_ms;
     scene->limit_s = text.limit_s;

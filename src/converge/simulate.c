@@ -11,6 +11,12 @@
 /* The shortest pass of QEMU: one iteration over the RAM list and a sync. */
 #define SIM_MIN_PASS_S 0.001
 
+/* QEMU compares the remaining data with the downtime after each iteration over
+ * RAM: 50 ms without a limit of the bandwidth, otherwise one period of the rate
+ * limit. */
+#define SIM_ITERATION_S 0.05
+#define SIM_RATE_PERIOD_S 0.1
+
 /* Less data than a page counts as none. */
 #define SIM_PAGE 4096
 
@@ -26,7 +32,7 @@ typedef struct {
 
     double now;
     guint work, link;
-    double bandwidth_limit;     /* by the policy; INFINITY: none */
+    double bandwidth_limit;     /* max-bandwidth; INFINITY: none */
     double share;               /* share of the processor time that the guest
                                  * has */
     double paused_at;           /* -1: not paused */
@@ -62,14 +68,26 @@ sim_ratio(const Sim *sim)
         scene->later_ratio : scene->ratio;
 }
 
-/* RAM bytes a second. */
+/* RAM bytes a second over a link of @bandwidth. */
+static double
+sim_speed_at(const Sim *sim, double bandwidth)
+{
+    return MIN(bandwidth / sim_ratio(sim), sim->scene->speed);
+}
+
+/* RAM bytes a second while the guest runs. */
 static double
 sim_speed(const Sim *sim)
 {
-    double bandwidth = MIN(sim->scene->links[sim->link].bandwidth,
-                           sim->bandwidth_limit);
+    return sim_speed_at(sim, MIN(sim->scene->links[sim->link].bandwidth,
+                                 sim->bandwidth_limit));
+}
 
-    return MIN(bandwidth / sim_ratio(sim), sim->scene->speed);
+/* RAM bytes a second while the guest is stopped. */
+static double
+sim_full_speed(const Sim *sim)
+{
+    return sim_speed_at(sim, sim->scene->links[sim->link].bandwidth);
 }
 
 static double
@@ -82,21 +100,28 @@ sim_written(const Sim *sim)
     return MIN(written, sim->scene->guest.ram_bytes);
 }
 
-/* Bytes of RAM that can be sent within the downtime limit. */
+/* The remaining bytes of RAM at which the guest is stopped.  QEMU compares them
+ * with bytes on the link, also with compression. */
 static double
 sim_threshold(const Sim *sim)
 {
-    return sim_speed(sim) * sim->result.downtime_ms / SIM_MS;
+    return sim_speed(sim) * sim_ratio(sim) * sim->result.downtime_ms / SIM_MS;
 }
 
-/* Computes when the remaining data of this pass will fit into the downtime. */
+/* Computes when QEMU will see that the remaining data of this pass fits into
+ * the downtime, or that all data is sent. */
 static void
 sim_set_pass_end(Sim *sim)
 {
+    double speed = sim_speed(sim);
+    double iteration = isinf(sim->bandwidth_limit) ? SIM_ITERATION_S :
+        SIM_RATE_PERIOD_S;
     double to_send = MAX(sim->left - sim_threshold(sim), 0);
+    double fits = sim->now + to_send / speed - sim->pass_start;
+    double seen = MAX(ceil(fits / iteration), 1) * iteration;
+    double all = sim->now + sim->left / speed - sim->pass_start;
 
-    sim->pass_end = MAX(sim->now + to_send / sim_speed(sim),
-                        sim->pass_start + SIM_MIN_PASS_S);
+    sim->pass_end = sim->pass_start + MAX(MIN(seen, all), SIM_MIN_PASS_S);
 }
 
 /* The share of the written bytes that the current pass had to send anyway.
@@ -137,7 +162,7 @@ static void
 sim_finish(Sim *sim, MtSimOutcome outcome, double bytes)
 {
     double stopped_at = sim->paused_at < 0 ? sim->now : sim->paused_at;
-    double speed = sim_speed(sim);
+    double speed = sim_full_speed(sim);
 
     sim->ended = TRUE;
     sim->result.outcome = outcome;
@@ -304,6 +329,8 @@ mt_simulate(const MtSimScene *scene, const MtPolicyConfig *policy,
         .left = scene->data_bytes,
     };
 
+    if (scene->max_bandwidth > 0)
+        sim.bandwidth_limit = scene->max_bandwidth;
     sim.result.downtime_ms = scene->downtime_ms;
     sim.run = mt_policy_run_new(policy, &scene->guest, sim_act, &sim);
     sim_set_pass_end(&sim);

@@ -6,9 +6,15 @@
  *
  * Time moves from event to event: a poll of the policy, the end of a pass, a
  * change of the guest's behaviour or of the link.  As in QEMU, a pass ends when
- * what remains of it fits into the allowed downtime: then the dirty log is
- * synced, and what was written meanwhile is added.  If the sum still fits, the
- * guest is stopped and the migration ends; else the next pass begins.
+ * the remaining data fits into the allowed downtime at the current bandwidth:
+ * then the dirty log is synced, and the data that the guest wrote meanwhile is
+ * added.  If the sum still fits, the guest is stopped and the migration ends;
+ * otherwise the next pass begins.  QEMU checks this only after each iteration
+ * over RAM, so a pass usually sends a little more than it has to.
+ *
+ * The limit of the bandwidth (max-bandwidth) applies to the passes.  The data
+ * that is sent while the guest is stopped, and after a switch to post-copy, has
+ * the whole link.
  */
 
 #include "converge/model.h"
@@ -44,6 +50,8 @@ typedef struct {
     double later_ratio;     /* the same after the first pass; 0: as @ratio */
     double speed;           /* bytes of RAM that can be processed a second;
                              * INFINITY: as many as the link takes */
+    double max_bandwidth;   /* bytes a second while the guest runs; 0: no
+                             * limit */
     double device_s;        /* downtime that device state takes */
     guint64 downtime_ms;    /* downtime-limit at the start */
     double limit_s;         /* of simulated time */

@@ -41,6 +41,7 @@ struct _MigtuneConvergence {
     char *metrics;              /* NULL: no metrics */
     char *domain;
     gboolean postcopy;          /* post-copy is available */
+    guint64 disk_bytes;         /* of the disks that are copied */
     gboolean started;
     int error;                  /* errno of the trace; 0: none */
 
@@ -257,6 +258,9 @@ follower_start(Follower *follower, const MtSample *sample)
 {
     const MtPolicyGuest guest = {
         .ram_bytes = sample->total,
+        .disk_bytes = follower->convergence->disk_bytes,
+        .disk_gib = follower->convergence->disk_bytes ?
+            mt_nova_disk_gib(follower->convergence->disk_bytes) : 0,
         .postcopy = !follower->acts || follower->convergence->postcopy,
     };
 
@@ -287,6 +291,7 @@ convergence_read(MigtuneConvergence *self, gint64 time_ms, JsonObject *info)
         { "memory_iteration", &sample->pass },
         { "memory_dirty_rate", &dirty_pages },
         { "memory_page_size", &page_size },
+        { "disk_total", &self->disk_bytes },
         { "auto_converge_throttle", &throttle },
     };
 

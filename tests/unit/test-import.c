@@ -83,6 +83,9 @@ static const struct {
       "30, \"live_migration_completion_timeout\": 0, "
       "\"live_migration_force_complete\": true, "
       "\"live_migration_permit_post_copy\": true}" },
+    { "nova-size", "[libvirt]\n",
+      { "flavor.ram=8192", "disk=42949672960", "disk=1" }, "nova",
+      "{\"flavor_gib\": 8.0, \"disk_gib\": 42.0}" },
     { "vdsm-schedule",
       "{\"init\": [{\"name\": \"setDowntime\", \"params\": [\"100\"]}],\n"
       "\"stalling\": [{\"limit\": 1, \"action\": {\"name\": \"setDowntime\", "
@@ -233,6 +236,10 @@ static const struct {
       "live_migration_permit_auto_converge = on\n", "trap", 3, TRUE },
     { "[libvirt]\nlive_migration_completion_timeout = 0\n", "trap", 2, TRUE },
     { "[libvirt]\nlive_migration_bandwidth = 10\n", "not-used", 2, TRUE },
+    { "[libvirt]\n", "size", 0, TRUE },
+    { "{\"stalling\": [{\"limit\": 1, \"action\": {\"name\": "
+      "\"postcopy\"}}, {\"limit\": -1, \"action\": {\"name\": "
+      "\"abort\"}}]}", "needs-postcopy", 1, TRUE },
 
     { "[vars]\nmigration_downtime_steps = 0\n", "wrong-type", 2 },
     { "[vars]\nmigration_monitor_interval = 0\n", "trap", 2, TRUE },

@@ -168,11 +168,15 @@ test_nova_last_step(void)
 static void
 test_nova_size(void)
 {
+    MtNovaConfig none = { 0 };
+    MtNovaConfig flavor = { .flavor_gib = 8, .disk_gib = 40 };
     MtPolicyGuest small = { .ram_bytes = GIB / 2 };
     MtPolicyGuest odd = { .ram_bytes = 5 * GIB / 2, .disk_gib = 12 };
 
-    g_assert_cmpfloat(mt_nova_gib(&small), ==, 2.0);
-    g_assert_cmpfloat(mt_nova_gib(&odd), ==, 14.5);
+    g_assert_cmpfloat(mt_nova_gib(&none, &small), ==, 2.0);
+    g_assert_cmpfloat(mt_nova_gib(&none, &odd), ==, 14.5);
+    /* The flavor and the disks, if the caller knows them. */
+    g_assert_cmpfloat(mt_nova_gib(&flavor, &odd), ==, 48);
 }
 
 /* A step is due when more than its time has passed.  A step that fails
