@@ -265,8 +265,10 @@ const Cmd cmd_inspect_commands[] = {
       N_("Reads a migration stream to its end and shows what is in it: pages "
          "by kind and pass, RAM blocks, channels, sections of devices with "
          "their sizes, and everything that is wrong with it. The file may be "
-         "the main channel of a migration, a mapped-ram file or a multifd "
-         "channel; a recording that is encrypted with TLS is named as such. "
+         "the main channel of a migration, a mapped-ram file, a multifd "
+         "channel, a save file, a libvirt save image of any format or a "
+         "compressed stream; a recording that is encrypted with TLS is named "
+         "as such. "
          "No guest and no QEMU is needed. The exit status is 1 if a "
          "destination could not load the stream.") },
     { NULL }

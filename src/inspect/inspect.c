@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "image/unpack.h"
 #include "inspect/channel.h"
 #include "inspect/inspect.h"
 #include "inspect/main-channel.h"
@@ -20,7 +21,8 @@
 typedef struct {
     char *name;             /* "main", "ch0", ... */
     char *path;
-    MtIo *io;
+    MtIo *io;               /* NULL: the file that contains it is damaged */
+    MtUnpack *unpack;       /* NULL: the file is the stream */
     MtStreamIn in;
     MtAccountChannel *channel;
     MtChannelReader *reader;    /* of a multifd channel */
@@ -33,6 +35,7 @@ source_free(gpointer data)
 
     mt_channel_reader_free(source->reader);
     mt_stream_in_clear(&source->in);
+    mt_unpack_free(source->unpack);
     mt_io_free(source->io);
     g_free(source->name);
     g_free(source->path);
@@ -189,7 +192,7 @@ sources_parse(const char *const *words, GError **error)
 }
 
 static gboolean
-source_open(Source *source, MtCancel *cancel, GError **error)
+source_open_file(Source *source, MtCancel *cancel, GError **error)
 {
     if (strcmp(source->path, "-") == 0) {
         int fd = dup(STDIN_FILENO);
@@ -200,15 +203,74 @@ source_open(Source *source, MtCancel *cancel, GError **error)
             return FALSE;
         }
         source->io = mt_io_new(fd, -1, "standard input", cancel);
-    } else {
-        source->io = mt_io_open_file(source->path, MT_IO_FILE_READ, FALSE,
-                                     error);
-        if (!source->io)
-            return FALSE;
-        mt_io_set_cancel(source->io, cancel);
+        return TRUE;
     }
 
+    source->io = mt_io_open_file(source->path, MT_IO_FILE_READ, FALSE, error);
+    if (source->io)
+        mt_io_set_cancel(source->io, cancel);
+    return source->io != NULL;
+}
+
+/* Damage of the file around a stream comes before the problems of the stream,
+ * which follow from it. */
+static void
+source_add_damage(MtAccount *account, const Source *source,
+                  const GError *damage)
+{
+    MtProblem *problem;
+
+    mt_account_problem(account, MT_PROBLEM_ERROR, "damaged-file",
+                       source->name, "%s", damage->message);
+    if (account->problems->len < 2 ||
+        account->n_problems > account->problems->len)
+        return;
+    problem = g_ptr_array_steal_index(account->problems,
+                                      account->problems->len - 1);
+    g_ptr_array_insert(account->problems, 0, problem);
+}
+
+/* The main channel may be inside a save file or a libvirt save image. */
+static gboolean
+source_open(Source *source, MtAccount *account, MtCancel *cancel,
+            GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    if (strcmp(source->name, "main") == 0 &&
+        !mt_unpack_open(source->path, cancel, &source->unpack, &source->io,
+                        &local)) {
+        if (local->code == MIGTUNE_ERROR_IO ||
+            local->code == MIGTUNE_ERROR_CANCELLED) {
+            g_propagate_error(error, g_steal_pointer(&local));
+            return FALSE;
+        }
+        source_add_damage(account, source, local);
+        return TRUE;
+    }
+    if (source->unpack)
+        account->container = g_strdup(mt_unpack_get_name(source->unpack));
+    else if (!source_open_file(source, cancel, error))
+        return FALSE;
+
     mt_stream_in_init(&source->in, source->io);
+    return TRUE;
+}
+
+/* Reads the rest of the file around a stream. */
+static gboolean
+source_finish(Source *source, MtAccount *account, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    if (!source->unpack ||
+        mt_unpack_finish(source->unpack, source->io, &local))
+        return TRUE;
+    if (local->code == MIGTUNE_ERROR_CANCELLED) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    source_add_damage(account, source, local);
     return TRUE;
 }
 
@@ -248,9 +310,8 @@ source_recognise(Source *source, MtAccount *account, MtFormat *ret_format,
         mt_account_problem_at(account, MT_PROBLEM_ERROR, "unknown-format",
                               source->name, 0,
                               "the file begins with 0x%08x, which is neither "
-                              "a migration stream ('QEVM') nor a multifd "
-                              "channel; convert a save file or a libvirt "
-                              "image with image-convert first",
+                              "a migration stream ('QEVM'), a multifd channel, "
+                              "a save file nor a libvirt save image",
                               mt_get_be32(p));
     }
 
@@ -293,6 +354,10 @@ sources_read(GPtrArray *sources, MtAccount *account, MtSink *sink,
     MtFormat format = MT_FORMAT_MULTIFD;
     guint n = 0;
 
+    if (has_main && !first->io) {
+        account->format = MT_FORMAT_UNKNOWN;
+        return TRUE;
+    }
     if (has_main &&
         !source_recognise(first, account, &format, error))
         return FALSE;
@@ -358,11 +423,12 @@ inspect_run(const char *const *words, MtSink *sink, GCancellable *cancellable,
     for (guint i = 0; i < sources->len && ok; i++) {
         Source *source = g_ptr_array_index(sources, i);
 
-        ok = source_open(source, cancel, error);
+        ok = source_open(source, inspection->account, cancel, error);
         source->channel = mt_account_add_channel(inspection->account,
                                                  source->name, source->path);
     }
-    ok = ok && sources_read(sources, inspection->account, sink, error);
+    ok = ok && sources_read(sources, inspection->account, sink, error) &&
+        source_finish(sources->pdata[0], inspection->account, error);
     g_cancellable_disconnect(cancellable, handler);
     if (!ok)
         return NULL;
