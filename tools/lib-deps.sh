@@ -16,9 +16,10 @@ PACKAGES_QEMU="qemu-system-x86"
 PACKAGES_CHECK="$PACKAGES_BUILD $PACKAGES_QEMU g++ binutils bash-completion
     python3 python3-gi valgrind libc6-dbg man-db chromium prometheus zsh fish
     jq python3-libvirt"
-# To run the tests with a real libvirt.
+# To run the tests with a real libvirt, which runs xz and zstd for save images.
 PACKAGES_LIBVIRT="$PACKAGES_QEMU libvirt-daemon libvirt-daemon-driver-qemu
-    libvirt-clients iproute2 util-linux bsdutils sasl2-bin libsasl2-modules"
+    libvirt-clients iproute2 util-linux bsdutils sasl2-bin libsasl2-modules
+    xz-utils zstd"
 # To install QEMUs of other releases.
 PACKAGES_DEBOOTSTRAP="debootstrap"
 : "$PACKAGES_BUILD" "$PACKAGES_CHECK" "$PACKAGES_LIBVIRT" "$PACKAGES_DEBOOTSTRAP"

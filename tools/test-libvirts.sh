@@ -29,10 +29,22 @@ roots=${MIGTUNE_QEMU_ROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/migtune/qemu}
 root=$roots/trixie-libvirt
 status=0
 
-# A root directory with another list of packages is made again.
+# If the list of packages has changed, they are installed, or the root directory
+# is made again.
 has_libvirt_root() {
     [ -f "$root/packages" ] &&
         [ "$(cat "$root/packages")" = "$PACKAGES_BUILD $PACKAGES_LIBVIRT" ]
+}
+
+# Installs what a new list of packages adds.
+update_libvirt_root() {
+    [ "$(id -u)" -eq 0 ] && [ -f "$root/packages" ] || return 1
+    say "Installing the packages of tools/lib-deps.sh in $root"
+    # shellcheck disable=SC2086 # lists of words
+    env DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -qq -y \
+        -o Dpkg::Use-Pty=0 install --no-install-recommends $PACKAGES_BUILD \
+        $PACKAGES_LIBVIRT >>"$root.log" 2>&1 || return 1
+    echo "$PACKAGES_BUILD $PACKAGES_LIBVIRT" >"$root/packages"
 }
 
 make_libvirt_root() {
@@ -80,7 +92,7 @@ run_in_root() {
 
 # Makes the root directory if it is missing, and builds there.
 prepare_root() {
-    has_libvirt_root || make_libvirt_root || return 1
+    has_libvirt_root || update_libvirt_root || make_libvirt_root || return 1
     run_in_root '
         cd /build
         if [ -f build.ninja ]; then ninja reconfigure

@@ -1,0 +1,167 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A migration that virsh runs between two hosts is recorded by `migtune record`,
+# with all policies in shadow; the guest is not tainted.
+#     record.sh SOURCE-ROOT BUILD-ROOT
+set -eu
+source=$1 build=$2
+
+skip() {
+    echo "1..0 # SKIP $*"
+    exit 0
+}
+for program in libvirtd virsh unshare nsenter ip qemu-system-x86_64; do
+    command -v $program >/dev/null || skip "there is no $program"
+done
+[ "$(id -u)" -eq 0 ] || skip "only root may make namespaces"
+unshare --mount --net --uts true 2>/dev/null ||
+    skip "namespaces cannot be made here"
+
+scratch=$(mktemp -d)
+alpha='' beta='' recorder=''
+cleanup() {
+    [ -z "$recorder" ] || kill -KILL "$recorder" 2>/dev/null || :
+    [ -z "$beta" ] || kill -KILL "$beta" 2>/dev/null || :
+    [ -z "$alpha" ] || kill -KILL "$alpha" 2>/dev/null || :
+    wait 2>/dev/null || :
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
+    XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
+# kept.sh gives the reason.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+mkdir "$scratch/home" "$scratch/alpha" "$scratch/beta"
+
+uri_of() {
+    echo "qemu+unix:///system?socket=$scratch/$1/sock/libvirt-sock"
+}
+wait_for() {
+    n=0
+    until virsh -q -c "$(uri_of "$1")" list >/dev/null 2>&1; do
+        n=$((n + 1))
+        [ $n -lt 300 ] || skip "no libvirt daemon can be started here"
+        sleep 0.2
+    done
+}
+"$source/tests/libvirt/host.sh" "$scratch/alpha" alpha 10.99.99.1 \
+    >"$scratch/alpha.log" 2>&1 &
+alpha=$!
+wait_for alpha
+"$source/tests/libvirt/host.sh" "$scratch/beta" beta 10.99.99.2 \
+    "$alpha" 10.99.99.1 >"$scratch/beta.log" 2>&1 &
+beta=$!
+wait_for beta
+
+# A boot sector that increments a word in a random page of 4 MiB, without a
+# pause; tests/report/simulated.py has its source.
+"$source/tests/report/simulated.py" --boot-sector "$scratch/boot" 1023 2000
+
+cat >"$scratch/web1.xml" <<END
+<domain type='qemu'>
+  <name>web1</name>
+  <memory unit='MiB'>64</memory>
+  <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='fd'/></os>
+  <features><acpi/></features>
+  <devices>
+    <emulator>$(command -v qemu-system-x86_64)</emulator>
+    <disk type='file' device='floppy'>
+      <source file='$scratch/boot'/><target dev='fda'/><readonly/>
+    </disk>
+    <serial type='file'>
+      <source path='$scratch/serial'/><target port='0'/>
+    </serial>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+END
+virsh -q -c "$(uri_of alpha)" define "$scratch/web1.xml" >/dev/null
+virsh -q -c "$(uri_of alpha)" start web1 >/dev/null
+# The boot sector says when it begins to write.
+n=0
+until [ -s "$scratch/serial" ] || [ $n -gt 600 ]; do
+    n=$((n + 1))
+    sleep 0.1
+done
+
+count=0
+check() {
+    count=$((count + 1))
+    name=$1
+    shift
+    if "$@" >"$scratch/out" 2>&1; then
+        echo "ok $count - $name"
+    else
+        echo "not ok $count - $name"
+        sed 's/^/# /' "$scratch/out"
+    fi
+}
+cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$recorder/stat"; }
+has_lines() {
+    n=$(grep -c "\"type\": *\"$1\"" "$scratch/web1.jsonl")
+    echo "$n lines '$1'"
+    [ "$n" -ge "$2" ]
+}
+
+echo 1..9
+"$build/run" "$build/tools/migtune" -q -c "$(uri_of alpha)" record web1 --wait \
+    --record "$scratch/web1.jsonl" --metrics "$scratch/web1.prom" \
+    --shadow steady --shadow nova --shadow vdsm --shadow kubevirt \
+    --shadow kubevirt-stall --shadow proxmox >"$scratch/recorder" 2>&1 &
+recorder=$!
+until [ -s "$scratch/web1.jsonl" ]; do
+    kill -0 "$recorder" 2>/dev/null || break
+    sleep 0.1
+done
+
+virsh -q -c "$(uri_of alpha)" migrate --live --bandwidth 1 web1 \
+    "$(uri_of beta)" tcp://10.99.99.2 >"$scratch/virsh" 2>&1 &
+mover=$!
+# The cost of a sample is measured while the migration runs.
+n=0
+until has_lines sample 5 >/dev/null 2>&1 || [ $n -gt 300 ]; do
+    n=$((n + 1))
+    sleep 0.1
+done
+samples=$(grep -c '"type": *"sample"' "$scratch/web1.jsonl" || :)
+ticks=$(cpu_ticks || echo 0)
+sleep 5
+samples=$(($(grep -c '"type": *"sample"' "$scratch/web1.jsonl" || :) - samples))
+ticks=$(($(cpu_ticks || echo 0) - ticks))
+echo "# $samples samples in 5 s cost $ticks of 500 ticks"
+# The remaining data of this guest never falls below the allowed downtime.
+virsh -q -c "$(uri_of alpha)" migrate-setmaxdowntime web1 20000 || :
+virsh -q -c "$(uri_of alpha)" migrate-setspeed web1 1000 || :
+moved=0
+wait "$mover" || moved=$?
+recorded=0
+wait "$recorder" || recorded=$?
+recorder=
+
+check 'virsh migrates the guest' [ $moved -eq 0 ]
+check 'the recording ends with the migration' [ $recorded -eq 0 ]
+check 'samples are recorded' has_lines sample 20
+check 'passes are recorded' has_lines pass 2
+check 'policies decide in shadow' has_lines decision 1
+check 'the outcome is recorded' grep -q '"outcome"' "$scratch/web1.jsonl"
+check 'the trace has a report' sh -c \
+    "'$build/run' '$build/tools/migtune' report '$scratch/web1.jsonl' |
+        grep web1"
+untainted() {
+    cat "$scratch/alpha/log/qemu/web1.log"
+    ! grep -q 'custom-monitor' "$scratch/alpha/log/qemu/web1.log"
+}
+check 'the guest is not tainted' untainted
+# About one percent on an idle machine, with six policies in shadow.  Sanitizers
+# make the command slow.
+cheap() {
+    echo "$ticks of 500 ticks"
+    [ "$ticks" -le 15 ] || [ -n "${MIGTUNE_TEST_SANITIZED:-}" ]
+}
+check 'recording takes little processor time' cheap
+[ $recorded -eq 0 ] || sed 's/^/# /' "$scratch/recorder"
+[ $moved -eq 0 ] || sed 's/^/# /' "$scratch/virsh"
