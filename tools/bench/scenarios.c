@@ -26,5 +26,10 @@ const Scenario bench_scenarios[] = {
     { "planning", "planning in memory", scenario_planning },
     { "monitors", "get and set of a thousand guests at once",
       scenario_monitors },
+    { "save", "a QEMU saved by migtune, and through zstd", scenario_save },
+    { "restore", "a QEMU restored by migtune, and through zstd -dc",
+      scenario_restore },
+    { "inspect", "streams and save files read by inspect and image-verify",
+      scenario_inspect },
     { NULL },
 };
