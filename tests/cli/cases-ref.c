@@ -43,6 +43,8 @@
     "</guests>' > pair.xml"
 #define PAIR_X "U=ref://$PWD/pair.xml; migtune -c $U "
 
+#define SAVE_REF "migtune -q -c ref://$PWD/save.xml "
+
 static const CliCase cases[] = {
     { "ref", { NULL }, {
         "migtune -c ref:///default list",
@@ -230,6 +232,33 @@ static const CliCase cases[] = {
             "migtune -q dominfo x | grep ^Migration:; " REF_END,
         "migtune -c " MIGRATE_SMALL "migrate x qemu+ssh://beta/system",
         "migtune -c " MIGRATE_SMALL "migrate-continue x",
+    } },
+    /* Saved and restored by any number of threads, with the same RAM. */
+    { "ref-save", { NULL }, {
+        "head -c 4M /dev/urandom > x.ram; head -c 4M /dev/zero > y.ram; "
+            "printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"
+            "<ram size=\"4MiB\" file=\"x.ram\"/></guest>"
+            "<guest name=\"y\"><qemu release=\"10.0\"/>"
+            "<ram size=\"4MiB\" file=\"y.ram\"/><state>incoming</state>"
+            "</guest></guests>' > save.xml",
+        SAVE_REF "'save x s.mts --dry-run; list'",
+        SAVE_REF "'save x s.mts; dominfo x' | grep ^State; cmp x.ram y.ram",
+        "for n in 1 2 3 8; do head -c 4M /dev/zero > y.ram; "
+            SAVE_REF "\"restore s.mts y --threads $n; dominfo y\" | "
+            "grep ^State; cmp x.ram y.ram && echo same; done",
+        SAVE_REF "'save x s.mts --live --level 3 --chunk-size 1; "
+            "restore s.mts y' && cmp x.ram y.ram && echo same",
+        "migtune -q image-verify s.mts | grep -E 'Format|Pages'; "
+            "migtune --json inspect s.mts | "
+            "grep -E 'container|sound'",
+        SAVE_REF "--json save x s.mts | grep -E 'device|downtime|bandwidth' | "
+            "sed 's/: .*//'",
+        SAVE_REF "'save x - ' | migtune inspect --check -; echo $?",
+        SAVE_REF "restore s.mts x",
+        SAVE_REF "save x /dev/full",
+        "printf no > bad.mts; " SAVE_REF "restore bad.mts y",
+        "head -c 20000 s.mts > cut.mts; " SAVE_REF "restore cut.mts y 2>&1 | "
+            "sed 's/[0-9]* more/N more/'",
     } },
     { "ref-sockets", { NULL }, {
         REF_HOLD("--qemu 7.2 --name x --ram 1MiB --incoming")

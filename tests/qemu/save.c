@@ -315,7 +315,7 @@ test_killed(gconstpointer data)
         g_strdup_printf("qmp://%s", guest_monitor(guest, 0));
     const char *argv[] = { tool, "-c", uri, "save", "saved", file, NULL };
     guint n = g_getenv("MIGTUNE_TEST_KILLS")
-        ? atoi(g_getenv("MIGTUNE_TEST_KILLS")) : 5;
+        ? atoi(g_getenv("MIGTUNE_TEST_KILLS")) : 10;
     guint n_complete = 0;
 
     for (guint i = 0; i < n; i++) {
