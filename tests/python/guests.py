@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Reference guests for the tests."""
+import atexit
 import contextlib
 import os
+import shutil
 import tempfile
 
-import migtune
+# A guest is locked by its UUID below this directory: programs that run at the
+# same time must not share it.
+_home = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+for _name in ("CACHE", "CONFIG", "STATE"):
+    os.environ[f"XDG_{_name}_HOME"] = _home
+
+import migtune  # noqa: E402
 
 GUEST = """
   <guest name="{name}">

@@ -15,10 +15,10 @@ import sys
 import tempfile
 import textwrap
 
+import guests  # first: it sets the environment
+
 import migtune
 import migtune.aio
-
-import guests
 
 
 def blocks(path):

@@ -19,11 +19,11 @@ import time
 import tracemalloc
 import uuid
 
+import guests  # first: it sets the environment
+import tap
+
 import migtune
 from migtune import aio
-
-import guests
-import tap
 
 from gi.repository import Migtune  # noqa: E402
 
