@@ -146,12 +146,15 @@ command_forms(Differ *differ, const char *command, PeerFlags flags)
     command_finish(differ, command, sequence);
     if (!arguments || command_is_elsewhere(command) || command_lasts(command))
         return;
-    for (guint i = 0; i < json_array_get_length(arguments); i++)
+    for (guint i = 0; i < json_array_get_length(arguments); i++) {
+        if (!differ_takes(differ))
+            continue;
         command_argument(differ, command, arguments,
                          mt_json_peek_string(
                              json_array_get_object_element(arguments, i),
                              "name"),
                          flags);
+    }
 }
 
 /* Short sequences, each with its own guest. */
@@ -241,8 +244,11 @@ static void
 command_singles(Differ *differ, PeerFlags flags)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(single); i++) {
-        Sequence *sequence = sequence_new(single[i], flags);
+        Sequence *sequence;
 
+        if (!differ_takes(differ))
+            continue;
+        sequence = sequence_new(single[i], flags);
         sequence_add(sequence, "%s", single[i]);
         sequence_add(sequence, "query-migrate");
         sequence_add(sequence, "query-dirty-rate");

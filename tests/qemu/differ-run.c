@@ -18,11 +18,14 @@
 #include <glib/gstdio.h>
 
 #include "differ.h"
+#include "lib/share.h"
 #include "util/json-peek.h"
 #include "util/json.h"
 
 #define WAIT_SECONDS 60
 #define N_SPARE 2
+/* A run has one of so many parts of the cases. */
+#define N_PARTS 5
 #define MAX_SAME 4096
 
 enum { REAL, REF, N_PEERS };
@@ -42,6 +45,8 @@ struct Differ {
     Pair *shared[PEER_N_FLAGS];
     GQueue spare[PEER_N_FLAGS]; /* real guests */
     GHashTable *same;           /* pairs of texts with one meaning */
+    Share share;
+    guint n_cases;              /* cases so far */
 };
 
 struct Sequence {
@@ -99,7 +104,7 @@ sequence_new(const char *name, PeerFlags flags)
     return sequence;
 }
 
-static void
+void
 sequence_free(Sequence *sequence)
 {
     g_free(sequence->name);
@@ -768,6 +773,7 @@ differ_new(const char *release, const char *self)
     differ->same = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                          NULL);
     differ->facts = facts_new(release, differ->dir);
+    share_init(&differ->share, N_PARTS);
     return differ;
 }
 
@@ -789,6 +795,24 @@ differ_free(Differ *differ)
     g_free(differ->dir);
     g_free(differ->release);
     g_free(differ);
+}
+
+gboolean
+differ_takes(Differ *differ)
+{
+    return share_has(&differ->share, differ->n_cases++);
+}
+
+gboolean
+differ_has_ref(const Differ *differ)
+{
+    return differ->kinds[REF].ref;
+}
+
+gboolean
+differ_is_full(const Differ *differ)
+{
+    return differ->share.full;
 }
 
 gboolean

@@ -330,8 +330,9 @@ differ_capability_sequences(Differ *differ)
         for (guint j = 0; j < names->len; j++) {
             if (i == j)
                 continue;
-            capability_pair(differ, names->pdata[i], names->pdata[j], 0);
-            if (i < j)
+            if (differ_takes(differ))
+                capability_pair(differ, names->pdata[i], names->pdata[j], 0);
+            if (i < j && differ_takes(differ))
                 capability_pair(differ, names->pdata[j], names->pdata[i],
                                 PEER_INCOMING);
         }
@@ -344,6 +345,7 @@ differ_capability_sequences(Differ *differ)
 
 /* ---- parameters ---- */
 
+/* The first values, which are valid, are in every part. */
 static void
 parameter_values(Differ *differ, const char *name, PeerFlags flags)
 {
@@ -360,7 +362,10 @@ parameter_values(Differ *differ, const char *name, PeerFlags flags)
         sequence_add(sequence, "%s", step);
         if (sequence_length(sequence) < FEW && i + 1 < values->len)
             continue;
-        differ_run(differ, g_steal_pointer(&sequence));
+        if (i < FEW || differ_takes(differ))
+            differ_run(differ, g_steal_pointer(&sequence));
+        else
+            g_clear_pointer(&sequence, sequence_free);
     }
 }
 
@@ -485,12 +490,15 @@ differ_mixed_sequences(Differ *differ)
     const Facts *facts = differ_facts(differ);
 
     for (guint i = 0; i < facts->parameters->len; i++) {
-        for (guint j = 0; j < facts->capabilities->len; j++)
-            mix_capability(differ, facts->capabilities->pdata[j],
-                           facts->parameters->pdata[i]);
+        for (guint j = 0; j < facts->capabilities->len; j++) {
+            if (differ_takes(differ))
+                mix_capability(differ, facts->capabilities->pdata[j],
+                               facts->parameters->pdata[i]);
+        }
         for (guint j = 0; j < facts->parameters->len; j++) {
             /* The two orders alternate. */
-            if ((i < j) != ((i + j) % 2 == 0) && i != j)
+            if ((i < j) != ((i + j) % 2 == 0) && i != j &&
+                differ_takes(differ))
                 mix_parameters(differ, facts->parameters->pdata[i],
                                facts->parameters->pdata[j]);
         }

@@ -2,7 +2,8 @@
 /*
  * A guest of drivers/ref answers as QEMU of its release does.
  *
- * That QEMU is sent the same commands, about twenty thousand for a release. The
+ * That QEMU is sent the same commands, about twenty thousand for a release, of
+ * which a run has a fifth, and a different one each day. The
  * class of each answer, the names and types of its members, and the settings
  * afterwards must be equal. Error texts that differ are counted, but allowed.
  *
@@ -17,6 +18,8 @@
 #include "lib/qemu-guest.h"
 
 #define ENOUGH_COMMANDS 20000
+/* In a part of the cases. */
+#define ENOUGH_IN_PART 4000
 
 typedef struct {
     const char *release;
@@ -74,7 +77,8 @@ static const struct {
     { "situations", differ_situation_sequences },
 };
 
-/* Runs last: by then every limit must have explained a difference. */
+/* Runs last: by then every limit must have explained a difference, if all cases
+ * have run. */
 static void
 test_sum(gconstpointer data)
 {
@@ -87,11 +91,14 @@ test_sum(gconstpointer data)
     }
     report = differ_report(world->differ);
     report_print_sum(report);
-    g_assert_cmpuint(report_get(report, COUNT_COMMANDS), >=, ENOUGH_COMMANDS);
-    g_assert_cmpuint(report_print_idle_limits(report), ==, 0);
+    g_assert_cmpuint(report_get(report, COUNT_COMMANDS), >=,
+                     differ_is_full(world->differ) ? ENOUGH_COMMANDS :
+                     ENOUGH_IN_PART);
+    if (differ_is_full(world->differ))
+        g_assert_cmpuint(report_print_idle_limits(report), ==, 0);
 }
 
-/* A selection of all kinds, without slow sequences. */
+/* A selection of all kinds, without slow sequences; of the stories, a part. */
 static void
 differ_sample(Differ *differ)
 {
@@ -121,7 +128,8 @@ test_other(gconstpointer data)
     if (!world_up(world))
         return;
     differ_sample(world->differ);
-    g_assert_cmpuint(report_n_open(differ_report(world->differ)), >, 20);
+    g_assert_cmpuint(report_n_open(differ_report(world->differ)), >,
+                     differ_is_full(world->differ) ? 20 : 5);
 }
 
 static const struct {

@@ -215,6 +215,11 @@ typedef struct Differ Differ;
 Differ *differ_new(const char *release, const char *self);
 void differ_free(Differ *differ);
 /* If not set, differences are expected. */
+/* Whether the next case is in the part of the cases that this run has: see
+ * lib/share.h.  Each call is for one case. */
+gboolean differ_takes(Differ *differ);
+gboolean differ_has_ref(const Differ *differ);  /* or two real guests */
+gboolean differ_is_full(const Differ *differ);
 gboolean differ_is_of_one_release(const Differ *differ);
 
 Report *differ_report(Differ *differ);
@@ -247,6 +252,8 @@ void sequence_add(Sequence *sequence, const char *format, ...)
  * always do. */
 void sequence_set_fresh(Sequence *sequence);
 gsize sequence_length(const Sequence *sequence);
+
+void sequence_free(Sequence *sequence);
 
 /* Runs and frees the sequence. */
 void differ_run(Differ *differ, Sequence *sequence);

@@ -4,7 +4,9 @@
  * methods, several releases; RAM must be identical.
  *
  * A case is a method of the table below, a release, a direction, a transport,
- * and whether there is a return path. The sending guest is busy: the engine's
+ * and whether there is a return path.  A run has one of the four combinations of
+ * the last two for each of the others, another one each day; with -p on the
+ * command line all cases can be named. The sending guest is busy: the engine's
  * writers dirty their RAM between passes; the RAM of QEMU is written through
  * its test protocol if the method needs several passes to have an effect.
  */
@@ -16,6 +18,8 @@
 #include "engine/engine.h"
 #include "engine/memory/workload.h"
 #include "lib/qemu-guest.h"
+#include "lib/share.h"
+#include "lib/tls-files.h"
 #include "util/clock.h"
 
 #define RAM_BYTES (16 * 1024 * 1024)
@@ -26,8 +30,10 @@ enum {
     V5_2 = 1,
     V7_2 = 2,
     V10_0 = 4,
+    V11_1 = 8,
     OLD = V5_2 | V7_2,
-    ALL = OLD | V10_0,
+    NEW = V10_0 | V11_1,
+    ALL = OLD | NEW,
 };
 
 static const struct {
@@ -38,6 +44,7 @@ static const struct {
     { "5.2", V5_2, MT_GENERATION_OLD },
     { "7.2", V7_2, MT_GENERATION_OLD },
     { "10.0", V10_0, MT_GENERATION_NEW },
+    { "11.1", V11_1, MT_GENERATION_NEW },
 };
 
 typedef struct {
@@ -52,12 +59,13 @@ typedef struct {
     gboolean no_wait; /* compress: without a free thread a page is sent plain */
     const char *global; /* a property of QEMU's migration object */
     gboolean busy;   /* from QEMU only: its RAM is written in several passes */
+    const char *tls; /* the kind of credentials: "psk" or "x509" */
 } Method;
 
 static const Method methods[] = {
     { "plain", ALL },
     { "plain-busy", ALL, .busy = TRUE },
-    { "plain-zero-none", V10_0, .zero = "none" },
+    { "plain-zero-none", NEW, .zero = "none" },
     { "xbzrle", ALL, .xbzrle = TRUE },
     { "compress", OLD, .compress = TRUE },
     { "compress-no-wait", OLD, .compress = TRUE, .no_wait = TRUE },
@@ -72,12 +80,16 @@ static const Method methods[] = {
     { "multifd-zstd-2", ALL, "zstd", 2 },
     { "multifd-zstd-4", ALL, "zstd", 4 },
     { "multifd-zlib-busy", ALL, "zlib", 2, .busy = TRUE },
-    { "multifd-zero-legacy", V10_0, "none", 2, .zero = "legacy" },
-    { "multifd-zero-none", V10_0, "zstd", 2, .zero = "none" },
-    { "multifd-sync-each-section", V10_0, "none", 2,
+    { "multifd-zero-legacy", NEW, "none", 2, .zero = "legacy" },
+    { "multifd-zero-none", NEW, "zstd", 2, .zero = "none" },
+    { "multifd-sync-each-section", NEW, "none", 2,
       .global = "migration.multifd-flush-after-each-section=on" },
-    { "mapped", V10_0, .mapped = TRUE },
-    { "mapped-multifd", V10_0, "none", 2, .mapped = TRUE },
+    { "tls-psk", ALL, .tls = "psk" },
+    { "tls-x509", ALL, .tls = "x509" },
+    { "tls-psk-multifd", V7_2 | NEW, "zlib", 2, .tls = "psk" },
+    { "tls-x509-multifd", V7_2 | NEW, "none", 2, .tls = "x509" },
+    { "mapped", NEW, .mapped = TRUE },
+    { "mapped-multifd", NEW, "none", 2, .mapped = TRUE },
 };
 
 static const char *const transports[] = { "tcp", "unix" };
@@ -102,6 +114,7 @@ typedef struct {
     MtThrottle *throttle;
     gboolean stopped; /* the guest, for the listener */
     MtTransport *link;
+    TlsFiles *tls;
     MtEngine *engine;
     MtEngineSettings settings;
 } Run;
@@ -117,6 +130,7 @@ run_clear(Run *run)
     if (run->link)
         mt_transport_unref(run->link);
     qemu_guest_free(run->qemu);
+    tls_files_free(run->tls);
     if (run->dir) {
         g_autofree char *file = g_build_filename(run->dir, "stream", NULL);
         g_autofree char *saved = g_build_filename(run->dir, "saved", NULL);
@@ -160,6 +174,58 @@ run_settings(Run *run)
     s->timeout_ms = TIMEOUT_MS;
 }
 
+/* Gives QEMU its credentials. */
+static void
+run_tell_tls(Run *run, GError **error)
+{
+    const Method *m = run->c->method;
+    g_autofree char *dir = NULL;
+
+    if (!m->tls)
+        return;
+
+    run->tls = tls_files_new();
+    dir = tls_files_dir(run->tls, "good");
+    qemu_guest_run(run->qemu, error, "object-add",
+                   "{'qom-type': 'tls-creds-%s', 'id': 'tls0', 'dir': '%s', "
+                   "'endpoint': '%s'}", m->tls, dir,
+                   run->c->to_qemu ? "server" : "client");
+    if (*error)
+        return;
+    qemu_guest_run(run->qemu, error, "migrate-set-parameters",
+                   "{'tls-creds': 'tls0', 'tls-hostname': 'localhost'}");
+}
+
+/* Opens the address of the engine's side. */
+static void
+run_open_link(Run *run)
+{
+    const Method *m = run->c->method;
+    MtTlsCredsSpec spec = {
+        .kind = g_strcmp0(m->tls, "psk") == 0 ? MT_TLS_PSK : MT_TLS_X509,
+        .server = !run->c->to_qemu,
+        .verify_peer = TRUE,
+    };
+    g_autoptr(MtTlsCreds) creds = NULL;
+    g_autoptr(MtTls) tls = NULL;
+    g_autofree char *dir = NULL;
+    g_autoptr(GError) error = NULL;
+
+    run->link = mt_transport_new(run->address, &error);
+    g_assert_no_error(error);
+    if (!m->tls)
+        return;
+
+    dir = tls_files_dir(run->tls, "good");
+    spec.dir = dir;
+    creds = mt_tls_creds_new(&spec, &error);
+    g_assert_no_error(error);
+    tls = mt_tls_new(creds, "localhost",
+                     releases[run->c->release].generation ==
+                     MT_GENERATION_NEW);
+    mt_transport_set_tls(run->link, tls, TIMEOUT_MS);
+}
+
 /* Gives the same settings to the QEMU of @run. Returns FALSE with a skipped
  * test if its build does not have the method. */
 static gboolean
@@ -200,6 +266,8 @@ run_tell_qemu(Run *run)
                        "{'compress-threads': 2, 'decompress-threads': 2,"
                        " 'compress-wait-thread': %s}",
                        m->no_wait ? "false" : "true");
+    g_assert_no_error(error);
+    run_tell_tls(run, &error);
     g_assert_no_error(error);
     if (m->zero)
         qemu_guest_run(run->qemu, &error, "migrate-set-parameters",
@@ -407,8 +475,7 @@ run_to_qemu(Run *run)
                        run->address);
     g_assert_no_error(error);
 
-    run->link = mt_transport_new(run->address, &error);
-    g_assert_no_error(error);
+    run_open_link(run);
     run->settings.max_passes = 6;
     run->settings.downtime_limit_ns = 1000; /* so that there are several passes */
     run_start_writers(run);
@@ -536,8 +603,7 @@ run_from_qemu(Run *run)
     run_fill_qemu(run);
     run->ram = run_dest_ram(run);
     run->engine = mt_engine_new(run->ram, NULL, NULL);
-    run->link = mt_transport_new(run->address, &error);
-    g_assert_no_error(error);
+    run_open_link(run);
 
     if (run_has_pc(run)) {
         qemu_guest_run(run->qemu, &error, "migrate-set-parameters",
@@ -613,16 +679,20 @@ add_case(const Method *method, guint release, guint transport,
 }
 
 static void
-add_method(const Method *method, guint release)
+add_method(const Share *share, const Method *method, guint release)
 {
+    guint n = method - methods;
+
     for (guint to = 0; to < (method->busy ? 1 : 2); to++) {
         if (method->mapped) {
             add_case(method, release, 0, FALSE, to);
             continue;
         }
         for (guint t = 0; t < G_N_ELEMENTS(transports); t++) {
-            add_case(method, release, t, FALSE, to);
-            add_case(method, release, t, TRUE, to);
+            for (guint path = 0; path < 2; path++) {
+                if (share_has(share, 2 * t + path + n + to))
+                    add_case(method, release, t, path, to);
+            }
         }
     }
 }
@@ -630,9 +700,19 @@ add_method(const Method *method, guint release)
 int
 main(int argc, char **argv)
 {
+    gboolean named = FALSE;
+    Share share;
+
+    for (int i = 1; i < argc; i++)
+        named = named || g_str_has_prefix(argv[i], "-p");
     g_test_init(&argc, &argv, NULL);
+    share_init(&share, 4);
+    share.full = share.full || named;
 
     for (guint r = 0; r < G_N_ELEMENTS(releases); r++) {
+        /* Only by name. */
+        if (releases[r].bit == V11_1 && !share.full)
+            continue;
         if (!qemu_guest_command(releases[r].name)) {
             g_autofree char *path =
                 g_strdup_printf("/qemu-%s", releases[r].name);
@@ -642,7 +722,7 @@ main(int argc, char **argv)
         }
         for (guint m = 0; m < G_N_ELEMENTS(methods); m++) {
             if (methods[m].releases & releases[r].bit)
-                add_method(&methods[m], r);
+                add_method(&share, &methods[m], r);
         }
     }
     return g_test_run();

@@ -35,6 +35,7 @@ static const struct {
     { "7.2", "q35", MT_GENERATION_OLD, FALSE },
     { "10.0", "pc", MT_GENERATION_NEW, FALSE },
     { "10.0", "q35", MT_GENERATION_NEW, TRUE },
+    { "11.1", "pc", MT_GENERATION_NEW, TRUE },
 };
 
 /* mov dx,3f8; mov al,'A'; next: out dx,al; mov cx,ffff; wait: loop wait;
@@ -260,7 +261,10 @@ test_passage(gconstpointer data)
     char want;
 
     if (!qemu_guest_command(cases[p.i].name)) {
-        g_test_skip("no such QEMU; see tools/get-qemus.sh");
+        g_autofree char *why = g_strdup_printf(
+            "no QEMU %s: tools/get-qemus.sh provides it", cases[p.i].name);
+
+        g_test_skip(why);
         return;
     }
 

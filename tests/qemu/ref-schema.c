@@ -25,7 +25,6 @@ static const struct {
     { "/ref-schema/7.2-hiding", "7.2", TRUE },
     { "/ref-schema/10.0", "10.0", FALSE },
     { "/ref-schema/10.0-hiding", "10.0", TRUE },
-    { "/ref-schema/11.1", "11.1", FALSE },
 };
 
 /* Intended differences. */
