@@ -18,6 +18,9 @@
 /* A source ends its TLS sessions with an alert since this release. */
 #define CLEAN_END_SINCE MT_RELEASE(10, 0)
 
+/* The id of an object must be an identifier: 5.2 accepts any, 7.2 does not. */
+#define ID_CHECKED_SINCE MT_RELEASE(6, 0)
+
 /* A TLS handshake fails after this time without progress. */
 #define HANDSHAKE_MS 30000
 
@@ -261,7 +264,8 @@ mt_ref_run_object_add(MtRefGuest *g, JsonObject *arguments,
     if (!type || !id)
         return mt_ref_refuse(refusal, "Parameter '%s' is missing",
                              type ? "id" : "qom-type");
-    if (!objects_check_id(id, refusal))
+    if (mt_ref_profile_release(g->profile) >= ID_CHECKED_SINCE &&
+        !objects_check_id(id, refusal))
         return FALSE;
     if (objects_find(g, id))
         return mt_ref_refuse(refusal, "attempt to add duplicate property '%s' "
