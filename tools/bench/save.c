@@ -278,11 +278,12 @@ costs_print(const Costs *costs, const char *what, const Way *way,
 static gboolean
 save_init(Save *save, const Bench *bench, GError **error)
 {
+    MtGeneration generation;
     const char *release;
 
     save->bench = bench;
     save->image = (Image)IMAGE_INIT;
-    save->command = move_find_qemu(&release);
+    save->command = move_find_qemu(bench, &release, &generation);
     if (!save->command) {
         bench_note("no QEMU: nothing is measured");
         return TRUE;
