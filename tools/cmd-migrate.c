@@ -112,6 +112,7 @@ migrate_check_uri(const char *uri, const CmdLine *line, GError **error)
 {
     static const char *const pair_options[] = {
         "dest-domain", "address", "connect-address", "policy", "trust-link",
+        "p2p", "persistent", "undefinesource", "tls",
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(pair_options); i++) {
@@ -609,6 +610,10 @@ const Cmd cmd_migrate_commands[] = {
          "before the guest moves. The guest is started on the destination "
          "only after the source is known to have finished, so that it never "
          "runs on both sides.\n\n"
+         "If DESTINATION is the URI of a libvirt, libvirt migrates the guest, "
+         "with the settings as flags and parameters of its migration call and "
+         "without QEMU's monitor. --dry-run prints the equivalent virsh "
+         "commands.\n\n"
          "With an address in QEMU's syntax and --incoming-domain the "
          "destination is a guest that migtune can reach as well and that was "
          "started to wait for a migration.") },

@@ -455,6 +455,17 @@ cmd_line_parse_long(CmdLine *line, char **words, guint *i, GError **error)
     return TRUE;
 }
 
+/* Whether a word is NAME=VALUE.  A connection URI may have parameters, such as
+ * qemu+unix:///system?socket=PATH. */
+static gboolean
+cmd_is_setting(const char *word)
+{
+    const char *equals = strchr(word, '=');
+    const char *scheme = strstr(word, "://");
+
+    return equals && (!scheme || equals < scheme);
+}
+
 /* Assigns the first word without an option name to @option. */
 static gboolean
 cmd_line_place_one(CmdLine *line, const CmdOption *option, int first_word,
@@ -467,7 +478,7 @@ cmd_line_place_one(CmdLine *line, const CmdOption *option, int first_word,
      * --domain. */
     if (*n_placed > 0 && !cmd_line_has(line, option->name) &&
         (!rest || rest->word != CMD_WORD_SETTING ||
-         !strchr(line->rest->pdata[first_word], '='))) {
+         !cmd_is_setting(line->rest->pdata[first_word]))) {
         g_autofree char *word =
             g_ptr_array_steal_index(line->rest, first_word);
 

@@ -17,6 +17,7 @@
 typedef struct {
     Tool *tool;
     MigtuneConn *other;         /* NULL: the connection of the source */
+    gboolean libvirt;           /* libvirt migrates the guest */
     MigtuneDomain *source;
     MigtuneDomain *destination;
     MigtuneMigration *migration;
@@ -53,55 +54,138 @@ pair_get_flags(const CmdLine *line)
     static const unsigned int policies[] = {
         MIGTUNE_SET_STRICT, MIGTUNE_SET_SUBSTITUTE, MIGTUNE_SET_BEST_EFFORT
     };
+    static const struct {
+        const char *option;
+        unsigned int flag;
+    } options[] = {
+        { "trust-link", MIGTUNE_MIGRATION_TRUST_LINK },
+        { "unsafe", MIGTUNE_MIGRATION_UNSAFE },
+        { "p2p", MIGTUNE_MIGRATION_PEER2PEER },
+        { "persistent", MIGTUNE_MIGRATION_PERSISTENT },
+        { "undefinesource", MIGTUNE_MIGRATION_UNDEFINE_SOURCE },
+        { "tls", MIGTUNE_MIGRATION_TLS },
+        { "resume", MIGTUNE_MIGRATION_RESUME },
+    };
     const char *policy = cmd_line_get(line, "policy");
     unsigned int flags = 0;
 
     for (guint i = 0; policy && i < G_N_ELEMENTS(policies); i++)
         if (strcmp(policy, plans_policies[i]) == 0)
             flags |= policies[i];
-    if (cmd_line_has(line, "trust-link"))
-        flags |= MIGTUNE_MIGRATION_TRUST_LINK;
-    if (cmd_line_has(line, "unsafe"))
-        flags |= MIGTUNE_MIGRATION_UNSAFE;
+    for (guint i = 0; i < G_N_ELEMENTS(options); i++)
+        if (cmd_line_has(line, options[i].option))
+            flags |= options[i].flag;
 
     return flags;
 }
 
-/* Fails if a guest belongs to libvirt: libvirt must migrate it. */
+/* Whether @uri belongs to libvirt. */
 static gboolean
-pair_check_uri(const char *uri, const CmdLine *line, GError **error)
+pair_is_libvirt(const char *uri)
 {
     static const char *const schemes[] = { "qemu", "test", "xen", "ch", NULL };
     g_autofree char *scheme = g_strndup(uri, strcspn(uri, "+:"));
 
-    if (!g_strv_contains(schemes, scheme))
-        return TRUE;
-
-    tool_usage_error(error, _("%s: '%s' is a connection to libvirt: use "
-                              "'virsh migrate', and 'migtune explain DOMAIN "
-                              "--to %s' for its options"),
-                     line->cmd->name, uri, uri);
-    return FALSE;
+    return g_strv_contains(schemes, scheme);
 }
 
-/* Opens both guests and makes the migration object. */
+/* Fails if an option is given that is only for the other kind of migration. */
 static gboolean
-pair_open(Pair *pair, const CmdLine *line, GError **error)
+pair_check_options(const Pair *pair, const CmdLine *line, const char *uri,
+                   GError **error)
 {
-    Tool *tool = pair->tool;
-    const char *uri = cmd_line_get(line, "uri");
-    g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
-    MigtuneConn *conn;
+    static const struct {
+        const char *option;
+        gboolean libvirt;
+    } options[] = {
+        { "dest-domain", FALSE },     { "address", FALSE },
+        { "connect-address", FALSE }, { "trust-link", FALSE },
+        { "p2p", TRUE },              { "persistent", TRUE },
+        { "undefinesource", TRUE },   { "tls", TRUE },
+        { "resume", TRUE },
+    };
 
-    if (!pair_check_uri(uri, line, error))
+    for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (!cmd_line_has(line, options[i].option) ||
+            options[i].libvirt == pair->libvirt)
+            continue;
+        if (pair->libvirt)
+            tool_usage_error(error, _("--%s is not for a migration by libvirt, "
+                                      "to which '%s' leads"),
+                             options[i].option, uri);
+        else
+            tool_usage_error(error, _("--%s needs the connection URI of a "
+                                      "libvirt instead of '%s'"),
+                             options[i].option, uri);
         return FALSE;
-    if (line->rest->len > 0 && !plans_take_settings(line, &settings, error))
-        return FALSE;
+    }
     if (cmd_line_has(line, "connect-address") &&
         !cmd_line_has(line, "address")) {
         tool_usage_error(error, _("--connect-address needs --address"));
         return FALSE;
     }
+
+    return TRUE;
+}
+
+/* Fails if libvirt is on one side only: it migrates only to another libvirt. */
+static gboolean
+pair_check_sides(const Pair *pair, const char *source, const char *destination,
+                 GError **error)
+{
+    if (pair_is_libvirt(source) == pair->libvirt)
+        return TRUE;
+
+    tool_usage_error(error, _("'%s' is a connection to libvirt and '%s' is "
+                              "not: libvirt migrates its guests only to "
+                              "another libvirt"),
+                     pair->libvirt ? destination : source,
+                     pair->libvirt ? source : destination);
+    return FALSE;
+}
+
+/* Opens the waiting guest at @conn, and makes the migration object. */
+static gboolean
+pair_open_waiting(Pair *pair, const CmdLine *line, MigtuneConn *conn,
+                  const PlansSettings *settings, GError **error)
+{
+    pair->destination = migtune_migration_find_destination(
+        conn, pair->source, cmd_line_get(line, "dest-domain"),
+        pair->tool->cancellable, error);
+    if (!pair->destination)
+        return FALSE;
+    pair->migration = migtune_migration_new(
+        pair->source, pair->destination, settings->params, settings->n_params,
+        pair_get_flags(line), error);
+    if (!pair->migration)
+        return FALSE;
+    migtune_migration_set_address(pair->migration,
+                                  cmd_line_get(line, "address"),
+                                  cmd_line_get(line, "connect-address"));
+
+    return TRUE;
+}
+
+/* Opens both sides and makes the migration object. */
+static gboolean
+pair_open(Pair *pair, const CmdLine *line, GError **error)
+{
+    Tool *tool = pair->tool;
+    const char *uri = cmd_line_get(line, "uri");
+    const char *source = tool_get_uri(tool, error);
+    g_auto(PlansSettings) settings = { NULL, 0, { NULL } };
+    MigtuneConn *conn;
+
+    pair->libvirt = pair_is_libvirt(uri);
+    if (!source || !pair_check_options(pair, line, uri, error) ||
+        !pair_check_sides(pair, source, uri, error))
+        return FALSE;
+    if (line->rest->len > 0 && !plans_take_settings(line, &settings, error))
+        return FALSE;
+    /* The monitor marks a guest of libvirt as tainted.  The connection of a
+     * shell stays as it is; the library does not use the monitor anyway. */
+    if (pair->libvirt && tool->one_shot)
+        tool->no_monitor = TRUE;
     conn = tool_connect(tool, error);
     if (!conn)
         return FALSE;
@@ -111,28 +195,23 @@ pair_open(Pair *pair, const CmdLine *line, GError **error)
                                  tool->cancellable, error))
         return FALSE;
     if (strcmp(migtune_conn_get_uri(conn), uri) != 0) {
-        pair->other =
-            migtune_conn_open(uri, tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0,
-                              tool->timeout_ms, tool->cancellable, error);
+        pair->other = pair->libvirt
+                          ? tool_open_uri(tool, uri, error)
+                          : migtune_conn_open(
+                                uri, tool->no_cache ? MIGTUNE_CONN_NO_CACHE : 0,
+                                tool->timeout_ms, tool->cancellable, error);
         if (!pair->other)
             return FALSE;
         conn = pair->other;
     }
-    pair->destination = migtune_migration_find_destination(
-        conn, pair->source, cmd_line_get(line, "dest-domain"),
-        tool->cancellable, error);
-    if (!pair->destination)
-        return FALSE;
-    pair->migration = migtune_migration_new(
-        pair->source, pair->destination, settings.params, settings.n_params,
-        pair_get_flags(line), error);
-    if (!pair->migration)
-        return FALSE;
-    migtune_migration_set_address(pair->migration,
-                                  cmd_line_get(line, "address"),
-                                  cmd_line_get(line, "connect-address"));
+    if (!pair->libvirt)
+        return pair_open_waiting(pair, line, conn, &settings, error);
 
-    return TRUE;
+    pair->migration = migtune_migration_new_libvirt(
+        pair->source, conn, settings.params, settings.n_params,
+        pair_get_flags(line), error);
+
+    return pair->migration != NULL;
 }
 
 /*
@@ -239,6 +318,22 @@ pair_print_steps(Tool *tool, JsonObject *document)
     plans_print_steps(tool, document);
 }
 
+/* The equivalent commands of virsh, if libvirt migrates. */
+static void
+pair_print_virsh(Tool *tool, JsonObject *document)
+{
+    JsonArray *lines = out_get_array(document, "virsh");
+
+    if (!lines)
+        return;
+    if (!tool->quiet) {
+        out_text("\n");
+        out_line("%s", _("The same with virsh:"));
+    }
+    for (guint i = 0; i < json_array_get_length(lines); i++)
+        out_line("%s", json_array_get_string_element(lines, i));
+}
+
 static void
 pair_print_outcome(Tool *tool, JsonObject *document)
 {
@@ -251,9 +346,13 @@ pair_print_outcome(Tool *tool, JsonObject *document)
     if (tool->quiet || g_strcmp0(out_get_string(outcome, "guest"),
                                  "destination") != 0)
         return;
-    out_line(_("%s: the guest is on the destination ('%s')"),
-             out_get_string(there, "domain"),
-             out_get_string(outcome, "destination-state"));
+    if (out_get_string(outcome, "destination-state"))
+        out_line(_("%s: the guest is on the destination ('%s')"),
+                 out_get_string(there, "domain"),
+                 out_get_string(outcome, "destination-state"));
+    else
+        out_line(_("%s: the guest is on the destination"),
+                 out_get_string(there, "domain"));
     if (json_object_has_member(outcome, "downtime-ms") &&
         !json_object_get_null_member(outcome, "downtime-ms"))
         out_line(_("downtime %d ms by QEMU's account"),
@@ -293,6 +392,8 @@ pair_print(Pair *pair, const GError *failure, PairParts parts)
     pair_print_verdicts(pair->tool, document);
     if (parts & PAIR_STEPS)
         pair_print_steps(pair->tool, document);
+    if (json_object_get_boolean_member(document, "ok"))
+        pair_print_virsh(pair->tool, document);
     if (parts & PAIR_UNCHECKED)
         pair_print_unchecked(pair->tool, document);
 }
@@ -377,10 +478,18 @@ pair_end_converge(Pair *pair)
 {
     g_autoptr(JsonNode) info = NULL;
     g_autoptr(GError) error = NULL;
+    MigtuneDomain *source = pair->source;
+    MigtuneDomain *last = source;
 
-    if (pair->converge.convergence)
-        info = migtune_domain_get_job_info(pair->source, NULL, NULL);
-    if (!converge_drive_finish(&pair->converge, pair->source, info, &error))
+    /* libvirt has no guest on the source any more, and moves its statistics. */
+    if (pair->libvirt && migtune_migration_get_state(pair->migration) ==
+                             MIGTUNE_MIGRATION_COMPLETED) {
+        source = NULL;
+        last = migtune_migration_get_destination(pair->migration);
+    }
+    if (pair->converge.convergence && last)
+        info = migtune_domain_get_job_info(last, NULL, NULL);
+    if (!converge_drive_finish(&pair->converge, source, info, &error))
         out_error("%s", error->message);
 }
 
@@ -413,9 +522,13 @@ migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
             g_get_monotonic_time() + limits.timeout_ms * (gint64)1000;
     pair.progress = progress_new(tool, cmd_line_has(line, "verbose"));
     migtune_migration_set_observer(pair.migration, pair_observe, &pair, NULL);
-    risk = g_strdup_printf(_("the migration of %s may still be running; "
-                             "'migtune recover' finds out where the guest is"),
-                           migtune_domain_get_name(pair.source));
+    risk = g_strdup_printf(
+        pair.libvirt ? _("the migration of %s may still be running; libvirt "
+                         "cancels it unless --p2p was given or post-copy has "
+                         "begun")
+                     : _("the migration of %s may still be running; 'migtune "
+                         "recover' finds out where the guest is"),
+        migtune_domain_get_name(pair.source));
     tool_signals_set_risk(tool->signals, risk);
     migtune_migration_run(pair.migration, tool->cancellable, &failure);
     g_clear_pointer(&pair.progress, progress_free);

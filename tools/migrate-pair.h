@@ -38,4 +38,16 @@ int migrate_pair_run(Tool *tool, const CmdLine *line, GError **error);
     { "trust-link", 0, CMD_OPT_FLAG,                                       \
       .help = N_("let the destination start the guest by itself: the "     \
                  "guest is stopped for a shorter time, but can run on "    \
-                 "both sides if the link breaks in the last moment") }
+                 "both sides if the link breaks in the last moment") },    \
+    { "p2p", 0, CMD_OPT_FLAG,                                              \
+      .help = N_("only for libvirt: the daemon of the source migrates the "\
+                 "guest by itself, so that the migration does not depend " \
+                 "on this command; DESTINATION must be valid there") },    \
+    { "persistent", 0, CMD_OPT_FLAG,                                       \
+      .help = N_("only for libvirt: the destination keeps the definition " \
+                 "of the guest") },                                        \
+    { "undefinesource", 0, CMD_OPT_FLAG,                                   \
+      .help = N_("only for libvirt: the source forgets the definition of " \
+                 "the guest") },                                           \
+    { "tls", 0, CMD_OPT_FLAG,                                              \
+      .help = N_("only for libvirt: encrypt the migration") }

@@ -217,12 +217,9 @@ tool_open_uri(Tool *tool, const char *uri, GError **error)
         tool->timeout_ms, ask_credential, NULL, tool->cancellable, error);
 }
 
-MigtuneConn *
-tool_connect(Tool *tool, GError **error)
+const char *
+tool_get_uri(Tool *tool, GError **error)
 {
-    if (tool->conn)
-        return tool->conn;
-
     if (!tool->uri || !*tool->uri) {
         g_free(tool->uri);
         tool->uri = tool_find_default_uri();
@@ -238,6 +235,17 @@ tool_connect(Tool *tool, GError **error)
                                       "qmp:///run/guests/'"));
         return NULL;
     }
+
+    return tool->uri;
+}
+
+MigtuneConn *
+tool_connect(Tool *tool, GError **error)
+{
+    if (tool->conn)
+        return tool->conn;
+    if (!tool_get_uri(tool, error))
+        return NULL;
 
     tool->conn = tool_open_uri(tool, tool->uri, error);
     return tool->conn;

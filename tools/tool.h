@@ -67,6 +67,9 @@ gboolean tool_reconnect(Tool *tool, const char *uri, GError **error);
 /* Sets another URI; NULL opens the current URI again. */
 void tool_set_uri(Tool *tool, const char *uri);
 
+/* Returns the URI of the connection: the given one or the default. */
+const char *tool_get_uri(Tool *tool, GError **error);
+
 /* Returns the connection, which is opened on first use. Do not unref it. */
 MigtuneConn *tool_connect(Tool *tool, GError **error);
 

@@ -289,6 +289,21 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   guest runs on
  * @restore: (nullable): the reverse, for a domain that does not run;
  *   %MIGTUNE_ERROR_CONFLICT if the image is of another guest
+ * @compare: (nullable): of a driver whose guests are migrated by libvirt: what
+ *   libvirt knows about a migration of the domain to the connection
+ *   @destination of the same driver, without a side effect on the guest: a JSON
+ *   object with the members `source` and `destination`, objects with `libvirt`,
+ *   `qemu`, `uuid` and `name` of the host; `guest`, an object with texts of the
+ *   domain's XML; and in `destination` also `namesake`, `namesake-is-same` and
+ *   `machine-error`
+ * @migrate: (nullable): of the same drivers: has libvirt migrate the domain to
+ *   the connection @destination, and returns when the migration has ended.
+ *   @flags are virDomainMigrateFlags, @params an array of virTypedParameter.
+ *   The library calls it with a domain handle of its own, and asks about the
+ *   job, cancels it and so on with another handle of the same domain meanwhile.
+ *   %MIGTUNE_ERROR_CANCELLED if the job was cancelled
+ * @release: (nullable): closes the connection to the guest, so that another
+ *   client can use its monitor; @reconnect opens it again
  *
  * Since: 0.1
  */
@@ -354,6 +369,12 @@ struct _MigtuneDriver {
                      GCancellable *cancellable, GError **error);
     gboolean (*restore)(gpointer domain, const char *path,
                         GCancellable *cancellable, GError **error);
+    JsonNode *(*compare)(gpointer domain, gpointer destination,
+                         GCancellable *cancellable, GError **error);
+    gboolean (*migrate)(gpointer domain, gpointer destination, guint flags,
+                        gpointer params, guint n_params,
+                        GCancellable *cancellable, GError **error);
+    void (*release)(gpointer domain);
 };
 
 /* What a module exports is looked up under this name. */

@@ -71,13 +71,30 @@ const char *migtune_migration_state_to_string(MigtuneMigrationState state);
  * @MIGTUNE_MIGRATION_TRUST_LINK: let the destination start the guest by itself.
  *   The guest is stopped for a shorter time; if the link breaks in the last
  *   moment, the guest can run on both sides
- * @MIGTUNE_MIGRATION_UNSAFE: migrate even if a finding refuses it
+ * @MIGTUNE_MIGRATION_UNSAFE: migrate even if a finding refuses it; libvirt then
+ *   gets VIR_MIGRATE_UNSAFE
+ * @MIGTUNE_MIGRATION_PEER2PEER: only for libvirt: the daemon of the source
+ *   migrates the guest by itself.  Without it the calling process drives the
+ *   migration, and libvirt cancels it if the process ends
+ * @MIGTUNE_MIGRATION_PERSISTENT: only for libvirt: the destination keeps the
+ *   definition of the guest
+ * @MIGTUNE_MIGRATION_UNDEFINE_SOURCE: only for libvirt: the source forgets the
+ *   definition of the guest
+ * @MIGTUNE_MIGRATION_TLS: only for libvirt: encrypt the migration with the
+ *   credentials that libvirt has
+ * @MIGTUNE_MIGRATION_RESUME: only for libvirt: continue a migration that was
+ *   interrupted in post-copy
  *
  * Since: 0.1
  */
 typedef enum {
     MIGTUNE_MIGRATION_TRUST_LINK = 1 << 8,
     MIGTUNE_MIGRATION_UNSAFE = 1 << 9,
+    MIGTUNE_MIGRATION_PEER2PEER = 1 << 10,
+    MIGTUNE_MIGRATION_PERSISTENT = 1 << 11,
+    MIGTUNE_MIGRATION_UNDEFINE_SOURCE = 1 << 12,
+    MIGTUNE_MIGRATION_TLS = 1 << 13,
+    MIGTUNE_MIGRATION_RESUME = 1 << 14,
 } MigtuneMigrationFlags;
 
 /**
@@ -114,6 +131,48 @@ MigtuneMigration *
 migtune_migration_new_settings(MigtuneDomain *source,
                                MigtuneDomain *destination, GVariant *settings,
                                unsigned int flags, GError **error);
+
+/**
+ * migtune_migration_new_libvirt: (skip)
+ * @source: the guest of libvirt that is to be migrated
+ * @destination: the libvirt to which it is migrated
+ * @params: the requested settings
+ * @nparams: their number
+ * @flags: %MIGTUNE_SET_STRICT, %MIGTUNE_SET_SUBSTITUTE or
+ *   %MIGTUNE_SET_BEST_EFFORT, and #MigtuneMigrationFlags except
+ *   %MIGTUNE_MIGRATION_TRUST_LINK
+ * @error: return location
+ *
+ * A migration by virDomainMigrate3() or, with %MIGTUNE_MIGRATION_PEER2PEER,
+ * virDomainMigrateToURI3(), with the settings lowered to flags and typed
+ * parameters.  QEMU's monitor is not used.  libvirt itself ensures that exactly
+ * one side runs; migtune_recover() does not know such migrations.
+ *
+ * Returns: (transfer full): a migration that has not begun; %NULL with
+ *   %MIGTUNE_ERROR_INVALID_ARGUMENT or %MIGTUNE_ERROR_UNSUPPORTED.
+ * Since: 0.1
+ */
+MigtuneMigration *
+migtune_migration_new_libvirt(MigtuneDomain *source, MigtuneConn *destination,
+                              virTypedParameterPtr params, int nparams,
+                              unsigned int flags, GError **error);
+
+/**
+ * migtune_migration_new_libvirt_settings:
+ * @source: the guest of libvirt that is to be migrated
+ * @destination: the libvirt to which it is migrated
+ * @settings: (nullable): the requested settings, an `a{sv}`
+ * @flags: as for migtune_migration_new_libvirt()
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_migration_new_libvirt().
+ * Since: 0.1
+ */
+MigtuneMigration *
+migtune_migration_new_libvirt_settings(MigtuneDomain *source,
+                                       MigtuneConn *destination,
+                                       GVariant *settings, unsigned int flags,
+                                       GError **error);
 
 /**
  * migtune_migration_find_destination:
@@ -203,7 +262,8 @@ MigtuneDomain *migtune_migration_get_source(MigtuneMigration *migration);
  * migtune_migration_get_destination:
  * @migration: a migration
  *
- * Returns: (transfer none): the destination.
+ * Returns: (transfer none) (nullable): the destination; %NULL if libvirt
+ *   migrates the guest, until it runs there.
  * Since: 0.1
  */
 MigtuneDomain *migtune_migration_get_destination(MigtuneMigration *migration);
@@ -300,7 +360,8 @@ gboolean migtune_migration_start_postcopy(MigtuneMigration *migration,
  *   sent), and after migtune_migration_run() `outcome`, an object with `guest`
  *   ("source", "destination", "both", "stopped" or "unknown"), `source-state`,
  *   `destination-state`, `downtime-ms`, `extra-downtime-ms`, `total-ms` and
- *   `warnings`.
+ *   `warnings`.  If libvirt migrates the guest, the steps are functions of
+ *   libvirt, and `virsh` is an array with the equivalent commands.
  * Since: 0.1
  */
 JsonNode *migtune_migration_to_json(MigtuneMigration *migration);

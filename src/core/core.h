@@ -131,6 +131,10 @@ char *mt_domain_dup_identity(const MigtuneDomain *domain);
 /* Whether @name is the name, the UUID, the key or the file of @domain. */
 gboolean mt_domain_is_called(MigtuneDomain *domain, const char *name);
 
+/* Lets other clients use the monitor of the guest until the next command.  Does
+ * nothing if the driver cannot do that. */
+void mt_domain_release_monitor(MigtuneDomain *domain);
+
 /* FALSE with an error if the guest does not run. */
 gboolean mt_domain_check_running(MigtuneDomain *domain, GError **error);
 

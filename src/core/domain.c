@@ -123,6 +123,22 @@ domain_reconnect(MtExec *exec, GCancellable *cancellable, GError **error)
     return TRUE;
 }
 
+void
+mt_domain_release_monitor(MigtuneDomain *domain)
+{
+    const MigtuneDriver *driver = domain->conn->driver;
+    g_autoptr(MtDomainHold) hold = NULL;
+
+    if (!driver->release || !driver->reconnect)
+        return;
+    hold = mt_domain_hold(domain, NULL, NULL);
+    if (!hold)
+        return;
+
+    driver->release(domain->handle);
+    domain->cut = TRUE;
+}
+
 /* The object with major, minor and micro in what tells the version. */
 static JsonObject *
 domain_version_numbers(const MigtuneDomain *domain)

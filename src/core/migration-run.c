@@ -37,6 +37,10 @@
 #define RUN_CANCEL_MS 30000
 /* How long a monitor that does not answer is asked again. */
 #define RUN_LOST_MS 10000
+/* How long the monitor of the source is kept at most while the guest migrates,
+ * before other clients are let in, and how long they are let in at least. */
+#define RUN_KEEP_MS 300
+#define RUN_RELEASE_MS 5
 #define RUN_LISTEN_DEFAULT "tcp:127.0.0.1:0"
 
 typedef struct {
@@ -51,6 +55,8 @@ typedef struct {
     gboolean started;           /* `migrate` may have been sent */
     gint64 begin_us;
     gint64 end_us;              /* time limit; 0: none */
+    gint64 kept_us;             /* since when the monitor of the source has
+                                 * been kept */
 } Run;
 
 static void G_GNUC_PRINTF(2, 3)
@@ -444,6 +450,31 @@ run_poll_ms(const MtJob *job, guint last_ms)
     return MIN(last_ms * 2, RUN_LAST_POLL_MS / 4);
 }
 
+/*
+ * Lets other clients use the monitor of the source until the next query.  A
+ * QEMU monitor serves one client at a time; another one waits in the queue of
+ * its socket and is served as soon as this one leaves.
+ *
+ * The monitor of the destination is kept, because no other client may start the
+ * guest there.  Near the end of the migration the monitor of the source is kept
+ * as well, but not for long.
+ */
+static guint
+run_let_others_in(Run *run, const MtJob *job, guint poll_ms)
+{
+    gint64 now_us = g_get_monotonic_time();
+
+    if (strcmp(job->run_state, "running") != 0 ||
+        (poll_ms < RUN_LAST_POLL_MS / 2 &&
+         now_us - run->kept_us < RUN_KEEP_MS * (gint64)1000))
+        return poll_ms;
+
+    mt_domain_release_monitor(run->migration->source);
+    run->kept_us = now_us;
+
+    return MAX(poll_ms, RUN_RELEASE_MS);
+}
+
 /* Cancels the migration after a signal or the time limit, unless post-copy has
  * begun.  TRUE if the waiting is to go on. */
 static gboolean
@@ -476,7 +507,11 @@ run_follow(Run *run, MtJob *job, GError **ret_why, GError **error)
 
         if (!run_ask(migration->source, NULL, job, &cause)) {
             now_us = g_get_monotonic_time();
-            lost_us = lost_us ? lost_us : now_us;
+            /* Another client that uses the monitor is waited for. */
+            lost_us = !lost_us || g_error_matches(cause, MIGTUNE_ERROR,
+                                                  MIGTUNE_ERROR_BUSY)
+                          ? now_us
+                          : lost_us;
             if (mt_migration_has_ended(migration->source) ||
                 now_us - lost_us > RUN_LOST_MS * (gint64)1000) {
                 g_propagate_error(error, g_steal_pointer(&cause));
@@ -520,7 +555,7 @@ run_follow(Run *run, MtJob *job, GError **ret_why, GError **error)
                               job->status);
             return FALSE;
         }
-        poll_ms = run_poll_ms(job, poll_ms);
+        poll_ms = run_let_others_in(run, job, run_poll_ms(job, poll_ms));
         mt_sleep_ms(poll_ms, cancelled_us ? NULL : run->cancellable, NULL);
     }
 }
@@ -847,7 +882,7 @@ mt_migration_carry_out(MigtuneMigration *migration, GCancellable *cancellable,
 
     run.was_running =
         g_strcmp0(migration->source_side->state->run_state, "running") == 0;
-    run.begin_us = g_get_monotonic_time();
+    run.begin_us = run.kept_us = g_get_monotonic_time();
     journal = mt_migration_journal_new(migration, run.was_running, cancellable,
                                        error);
     if (!journal)

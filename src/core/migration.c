@@ -21,9 +21,6 @@ enum { MIGRATION_PROGRESS, MIGRATION_STATE, MIGRATION_N_SIGNALS };
 
 #define MIGRATION_POLICIES                                                     \
     (MIGTUNE_SET_STRICT | MIGTUNE_SET_BEST_EFFORT | MIGTUNE_SET_SUBSTITUTE)
-#define MIGRATION_FLAGS                                                        \
-    (MIGRATION_POLICIES | MIGTUNE_MIGRATION_TRUST_LINK |                       \
-     MIGTUNE_MIGRATION_UNSAFE)
 
 static void
 migtune_migration_init(MigtuneMigration *migration)
@@ -36,6 +33,8 @@ migtune_migration_finalize(GObject *object)
     MigtuneMigration *migration = MIGTUNE_MIGRATION(object);
 
     migtune_migration_set_observer(migration, NULL, NULL, NULL);
+    mt_lowering_free(migration->lowering);
+    g_clear_pointer(&migration->hosts, json_node_unref);
     mt_pairing_free(migration->pairing);
     mt_pair_side_free(migration->source_side);
     mt_pair_side_free(migration->destination_side);
@@ -47,6 +46,7 @@ migtune_migration_finalize(GObject *object)
     g_free(migration->connect);
     g_clear_object(&migration->source);
     g_clear_object(&migration->destination);
+    g_clear_object(&migration->to);
     G_OBJECT_CLASS(migtune_migration_parent_class)->finalize(object);
 }
 
@@ -95,42 +95,55 @@ migration_take_params(MigtuneMigration *migration,
 }
 
 MigtuneMigration *
-migtune_migration_new(MigtuneDomain *source, MigtuneDomain *destination,
-                      virTypedParameterPtr params, int nparams,
-                      unsigned int flags, GError **error)
+mt_migration_new(MigtuneDomain *source, MigtuneDomain *destination,
+                 const virTypedParameter *params, int n_params,
+                 unsigned int flags, unsigned int known, GError **error)
 {
     g_autoptr(MigtuneMigration) migration = NULL;
     unsigned int policy = flags & MIGRATION_POLICIES;
 
-    MT_REQUIRE(MIGTUNE_IS_DOMAIN(source), NULL);
-    MT_REQUIRE(MIGTUNE_IS_DOMAIN(destination), NULL);
-    MT_REQUIRE(params != NULL || nparams == 0, NULL);
-
-    if (!mt_core_check_flags(flags, MIGRATION_FLAGS, error))
+    if (!mt_core_check_flags(flags, MIGRATION_POLICIES | known, error))
         return NULL;
     MT_REQUIRE((policy & (policy - 1)) == 0, NULL);
-    if ((source->conn->driver->features | destination->conn->driver->features) &
-        MIGTUNE_DRIVER_LIBVIRT) {
-        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          _("guests of libvirt are migrated by libvirt: use "
-                            "'virsh migrate' with the options that 'migtune "
-                            "explain DOMAIN --to URI' prints"));
-        return NULL;
-    }
 
     migration = g_object_new(MIGTUNE_TYPE_MIGRATION, NULL);
     migration->source = g_object_ref(source);
-    migration->destination = g_object_ref(destination);
+    if (destination)
+        migration->destination = g_object_ref(destination);
     migration->policy = policy == MIGTUNE_SET_STRICT ? MT_POLICY_STRICT
                         : policy == MIGTUNE_SET_BEST_EFFORT
                             ? MT_POLICY_BEST_EFFORT
                             : MT_POLICY_SUBSTITUTE;
     migration->trusts_link = (flags & MIGTUNE_MIGRATION_TRUST_LINK) != 0;
     migration->unsafe = (flags & MIGTUNE_MIGRATION_UNSAFE) != 0;
-    if (!migration_take_params(migration, params, nparams, error))
+    if (!migration_take_params(migration, params, n_params, error))
         return NULL;
 
     return g_steal_pointer(&migration);
+}
+
+MigtuneMigration *
+migtune_migration_new(MigtuneDomain *source, MigtuneDomain *destination,
+                      virTypedParameterPtr params, int nparams,
+                      unsigned int flags, GError **error)
+{
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(source), NULL);
+    MT_REQUIRE(MIGTUNE_IS_DOMAIN(destination), NULL);
+    MT_REQUIRE(params != NULL || nparams == 0, NULL);
+
+    if ((source->conn->driver->features | destination->conn->driver->features) &
+        MIGTUNE_DRIVER_LIBVIRT) {
+        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
+                          _("libvirt migrates its guests itself, to another "
+                            "libvirt: give the connection of the destination "
+                            "instead of a waiting guest"));
+        return NULL;
+    }
+
+    return mt_migration_new(source, destination, params, nparams, flags,
+                            MIGTUNE_MIGRATION_TRUST_LINK |
+                                MIGTUNE_MIGRATION_UNSAFE,
+                            error);
 }
 
 MigtuneMigration *
@@ -238,15 +251,13 @@ migration_refuse(MigtuneMigration *migration, GError **error)
     }
 }
 
-gboolean
-migtune_migration_check(MigtuneMigration *migration, GCancellable *cancellable,
-                        GError **error)
+/* Asks both monitors, compares them, and plans the settings. */
+static gboolean
+migration_check_monitors(MigtuneMigration *migration, GCancellable *cancellable,
+                         GError **error)
 {
     g_autoptr(MtPairSide) source = NULL;
     g_autoptr(MtPairSide) destination = NULL;
-
-    MT_REQUIRE(MIGTUNE_IS_MIGRATION(migration), FALSE);
-    MT_REQUIRE(migration->outcome == NULL, FALSE);
 
     source = mt_migration_read_side(migration->source, cancellable, error);
     if (!source) {
@@ -269,6 +280,21 @@ migtune_migration_check(MigtuneMigration *migration, GCancellable *cancellable,
         migration->source_side, migration->destination_side, migration->params,
         migration->n_params, migration->policy,
         migration->connect ? migration->connect : migration->listen);
+
+    return TRUE;
+}
+
+gboolean
+migtune_migration_check(MigtuneMigration *migration, GCancellable *cancellable,
+                        GError **error)
+{
+    MT_REQUIRE(MIGTUNE_IS_MIGRATION(migration), FALSE);
+    MT_REQUIRE(migration->outcome == NULL, FALSE);
+
+    if (!(migration->to
+              ? mt_migration_check_libvirt(migration, cancellable, error)
+              : migration_check_monitors(migration, cancellable, error)))
+        return FALSE;
     mt_migration_enter(migration, MIGTUNE_MIGRATION_CHECKED);
     if (mt_pairing_is_ok(migration->pairing))
         return TRUE;
@@ -295,7 +321,9 @@ migtune_migration_run(MigtuneMigration *migration, GCancellable *cancellable,
         }
     }
 
-    return mt_migration_carry_out(migration, cancellable, error);
+    return migration->to
+               ? mt_migration_carry_out_libvirt(migration, cancellable, error)
+               : mt_migration_carry_out(migration, cancellable, error);
 }
 
 gboolean
@@ -375,6 +403,22 @@ migration_uri_argument(const char *uri)
     return arguments;
 }
 
+/* The destination where libvirt creates the guest. */
+static JsonObject *
+migration_libvirt_to_json(MigtuneMigration *migration)
+{
+    JsonObject *object = json_object_new();
+    const MtPairSide *side = migration->destination_side;
+    g_autofree char *qemu = side ? mt_version_format(side->version) : NULL;
+
+    json_object_set_string_member(object, "domain", migration->source->name);
+    mt_json_set_text(object, "uuid", migration->source->identity.uuid);
+    json_object_set_string_member(object, "qemu", qemu ? qemu : "");
+    mt_json_set_text(object, "machine", side ? side->machine : NULL);
+
+    return object;
+}
+
 static JsonArray *
 migration_steps_to_json(MigtuneMigration *migration)
 {
@@ -452,8 +496,10 @@ migtune_migration_to_json(MigtuneMigration *migration)
         migration_side_to_json(migration->source, migration->source_side));
     json_object_set_object_member(
         object, "destination",
-        migration_side_to_json(migration->destination,
-                               migration->destination_side));
+        migration->to
+            ? migration_libvirt_to_json(migration)
+            : migration_side_to_json(migration->destination,
+                                     migration->destination_side));
     json_object_set_boolean_member(object, "ok",
                                    pairing && mt_pairing_is_ok(pairing));
     json_object_set_array_member(
@@ -467,9 +513,14 @@ migtune_migration_to_json(MigtuneMigration *migration)
         pairing ? mt_pairing_verdicts_to_json(pairing, migration->source_read,
                                               migration->destination_read)
                 : json_array_new());
-    json_object_set_array_member(object, "steps",
-                                 pairing ? migration_steps_to_json(migration)
-                                         : json_array_new());
+    json_object_set_array_member(
+        object, "steps",
+        !pairing         ? json_array_new()
+        : migration->to ? mt_migration_libvirt_to_steps(migration)
+                         : migration_steps_to_json(migration));
+    if (pairing && migration->to)
+        json_object_set_array_member(object, "virsh",
+                                     mt_migration_libvirt_to_virsh(migration));
     if (migration->outcome)
         json_object_set_object_member(
             object, "outcome", migration_outcome_to_json(migration->outcome));

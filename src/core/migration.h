@@ -8,6 +8,7 @@
 #include "core/core.h"
 #include "core/job.h"
 #include "pair/pairing.h"
+#include "plan/lower.h"
 
 #include "migtune/migtune-migration.h"
 
@@ -41,7 +42,9 @@ struct _MigtuneMigration {
 
     /* Fixed. */
     MigtuneDomain *source;
-    MigtuneDomain *destination;
+    MigtuneDomain *destination; /* of libvirt: NULL until the guest is there */
+    MigtuneConn *to;            /* to which libvirt migrates; NULL: not libvirt */
+    unsigned int libvirt_flags; /* virDomainMigrateFlags that were asked for */
     virTypedParameterPtr params;
     int n_params;
     MtPolicy policy;
@@ -61,6 +64,8 @@ struct _MigtuneMigration {
     MtPairSide *source_side;
     MtPairSide *destination_side;
     MtPairing *pairing;         /* NULL: not checked */
+    JsonNode *hosts;            /* what libvirt knows of both sides, or NULL */
+    MtLowering *lowering;       /* for libvirt, or NULL; fixed once it runs */
     MtSet *source_read;         /* read back; NULL: not yet */
     MtSet *destination_read;
     MtOutcome *outcome;         /* NULL: has not run */
@@ -86,6 +91,24 @@ void mt_migration_show(MigtuneMigration *migration, const MtJob *job);
 /* migration-run.c: after a check without a refusal. */
 gboolean mt_migration_carry_out(MigtuneMigration *migration,
                                 GCancellable *cancellable, GError **error);
+
+/* migration.c: @known are the flags that are accepted beside a policy. */
+MigtuneMigration *mt_migration_new(MigtuneDomain *source,
+                                   MigtuneDomain *destination,
+                                   const virTypedParameter *params,
+                                   int n_params, unsigned int flags,
+                                   unsigned int known, GError **error);
+
+/* migration-libvirt.c: the same steps where libvirt migrates.  The check adds
+ * findings and does not fail because of them. */
+gboolean mt_migration_check_libvirt(MigtuneMigration *migration,
+                                    GCancellable *cancellable,
+                                    GError **error);
+gboolean mt_migration_carry_out_libvirt(MigtuneMigration *migration,
+                                        GCancellable *cancellable,
+                                        GError **error);
+JsonArray *mt_migration_libvirt_to_steps(MigtuneMigration *migration);
+JsonArray *mt_migration_libvirt_to_virsh(MigtuneMigration *migration);
 
 void mt_outcome_free(MtOutcome *outcome);
 

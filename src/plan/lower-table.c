@@ -142,6 +142,11 @@ static const struct {
     F(TLS, "--tls"),
     F(PARALLEL, "--parallel"),
     F(ZEROCOPY, "--zerocopy"),
+    F(PEER2PEER, "--p2p"),
+    F(PERSIST_DEST, "--persistent"),
+    F(UNDEFINE_SOURCE, "--undefinesource"),
+    F(UNSAFE, "--unsafe"),
+    F(POSTCOPY_RESUME, "--postcopy-resume"),
 #undef F
 };
 

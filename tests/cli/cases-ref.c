@@ -41,6 +41,13 @@
     "<guest name=\"z\"><qemu release=\"10.0\"/>"                       \
     "<ram size=\"4MiB\"/><state>incoming</state></guest>"              \
     "</guests>' > pair.xml"
+/* Two guests that need a minute for a migration at 1 MiB/s. */
+#define PAIR_BIG_XML                                                   \
+    "printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"        \
+    "<ram size=\"64MiB\" content=\"random\"/></guest>"                 \
+    "<guest name=\"y\"><qemu release=\"7.2\"/>"                        \
+    "<ram size=\"64MiB\"/><state>incoming</state></guest>"             \
+    "</guests>' > big.xml"
 #define PAIR_X "U=ref://$PWD/pair.xml; migtune -c $U "
 
 #define SAVE_REF "migtune -q -c ref://$PWD/save.xml "
@@ -100,6 +107,20 @@ static const CliCase cases[] = {
             "| sed '/ ms /d'",
         "migtune migrate x unix:a parallel=on",
         "migtune migrate x unix:a --dest-domain y",
+    } },
+    /* The commands of a second terminal use the monitor of the source. */
+    { "pair-terminals", { NULL }, {
+        PAIR_BIG_XML,
+        REF_HOLD("big.xml 2>/dev/null") "migtune migrate x qmp://$PWD/s/ --dest-domain y "
+            "bandwidth=1MiB/s parallel=on 2> err & m=$!; "
+            "until migtune domjobinfo x | grep -q 'migration active'; "
+            "do sleep 0.1; done; migtune domjobinfo x | sed -n 1p; "
+            "migtune migrate-getparameters x bandwidth parallel; "
+            "migtune -q migrate-setparameters x bandwidth=2MiB/s; "
+            "migtune domjobabort x; echo $?; wait $m; echo $?; "
+            "grep -v warning err; "
+            "migtune migrate-getparameters x bandwidth parallel; "
+            "kill $pid; wait $pid 2>/dev/null",
     } },
     { "migrate", { NULL }, {
         SMALL_XML,

@@ -4,7 +4,8 @@
  * virDomainMigrate3() with only the flags and typed parameters that its
  * settings were lowered to.  The statistics that libvirt reports of the
  * finished job prove that the requested method was used.  The equivalent virsh
- * commands are run, too, and must have the same effect.
+ * commands are run, too, and must have the same effect, as must the command
+ * `migrate` of migtune.
  */
 #include "config.h"
 
@@ -30,6 +31,8 @@ typedef struct {
     virConnectPtr to;
     char **commands;            /* virsh commands; used instead of params and
                                  * flags */
+    const char *const *wishes;  /* for `migtune migrate`; the same */
+    const char *options[4];     /* of `migtune migrate` */
     virTypedParameterPtr params;
     int n_params;
     unsigned int flags;
@@ -59,6 +62,36 @@ move_by_virsh(Move *move)
     }
     if (!move->error)
         move->moved = virDomainLookupByName(move->to, "mover");
+}
+
+/* Runs `migtune migrate`. */
+static gpointer
+move_run_migtune(gpointer data)
+{
+    Move *move = data;
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_autofree char *text = NULL;
+    const char *start[] = { tool, "-c", alpha->uri, "migrate", "mover",
+                            beta->uri };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(start); i++)
+        g_ptr_array_add(words, (char *)start[i]);
+    for (gsize i = 0; move->options[i]; i++)
+        g_ptr_array_add(words, (char *)move->options[i]);
+    for (gsize i = 0; move->wishes[i]; i++)
+        g_ptr_array_add(words, (char *)move->wishes[i]);
+    g_ptr_array_add(words, NULL);
+    text = hosts_run((const char *const *)words->pdata);
+    g_test_message("%s", text);
+    if (g_str_has_prefix(text, "exit "))
+        move->error = g_steal_pointer(&text);
+    else
+        move->moved = virDomainLookupByName(move->to, "mover");
+    g_atomic_int_set(&move->done, TRUE);
+
+    return NULL;
 }
 
 static gpointer
@@ -157,6 +190,8 @@ typedef struct {
     const char *not_before;     /* libvirt release; older ones must refuse */
     const char *gone_with;      /* the error if this QEMU has removed it */
     gboolean virsh;             /* also test its virsh commands */
+    gboolean needs_monitor;     /* `migtune migrate` must refuse it */
+    gboolean p2p;               /* also test it peer to peer */
 } Case;
 
 static gboolean
@@ -261,7 +296,8 @@ proof_postcopy(virDomainPtr moved, const Seen *seen)
 #define SLOW "bandwidth=1MiB/s", "downtime=10"
 
 static const Case cases[] = {
-    { "plain", { SLOW, NULL }, enough_passes, FALSE, proof_plain },
+    { "plain", { SLOW, NULL }, enough_passes, FALSE, proof_plain,
+      .p2p = TRUE },
     { "xbzrle", { "compression=xbzrle", "compression.xbzrle.cache=16MiB",
                   SLOW, NULL }, enough_compressed, FALSE, proof_xbzrle,
       .virsh = TRUE },
@@ -283,9 +319,10 @@ static const Case cases[] = {
                                  "auto_converge.initial=30",
                                  "auto_converge.increment=10",
                                  "auto_converge.max=45", SLOW, NULL },
-      enough_some_throttle, FALSE, proof_limited_throttle, .virsh = TRUE },
+      enough_some_throttle, FALSE, proof_limited_throttle, .virsh = TRUE,
+      .needs_monitor = TRUE },
     { "postcopy", { "postcopy=on", "bandwidth.postcopy=1", SLOW, NULL },
-      enough_passes, TRUE, proof_postcopy },
+      enough_passes, TRUE, proof_postcopy, .p2p = TRUE },
 };
 
 /* Observes the migration, and lets it end once enough was observed. */
@@ -422,6 +459,59 @@ out:
     virDomainFree(domain);
 }
 
+/* The command `migrate` of migtune does the same, directly or peer to peer; what
+ * it cannot do, it refuses before anything is sent. */
+static void
+move_by_migtune(const Case *c, gboolean p2p)
+{
+    virDomainPtr domain = host_add_guest(alpha, "mover", TRUE);
+    gboolean refused = c->not_before && libvirt_is_older(c->not_before);
+    Move move = { .domain = domain, .to = beta->conn, .wishes = c->wishes };
+    Seen seen = { 0 };
+    GThread *thread;
+    guint n = 0;
+
+    if (p2p)
+        move.options[n++] = "--p2p";
+    if (c->gone_with) {
+        move.options[n++] = "--policy";
+        move.options[n++] = "strict";
+    }
+    host_wait_busy(alpha, "mover");
+    thread = g_thread_new("move", move_run_migtune, &move);
+    if (!refused && !c->needs_monitor)
+        watch(c, &move, &seen);
+    g_thread_join(thread);
+    if (move.error && (refused || c->needs_monitor || c->gone_with)) {
+        assert_has(move.error, c->needs_monitor ? "the monitor"
+                               : refused        ? c->not_before
+                                                : c->gone_with);
+        g_assert_cmpint(virDomainIsActive(domain), ==, 1);
+    } else {
+        g_assert_cmpstr(move.error, ==, NULL);
+        g_assert_false(refused || c->needs_monitor);
+        c->proof(move.moved, &seen);
+        virDomainDestroy(move.moved);
+        virDomainFree(move.moved);
+    }
+    g_free(move.error);
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
+static void
+test_move_by_migtune(gconstpointer c)
+{
+    move_by_migtune(c, FALSE);
+}
+
+static void
+test_move_peer_to_peer(gconstpointer c)
+{
+    move_by_migtune(c, TRUE);
+}
+
 static void
 test_move(gconstpointer c)
 {
@@ -538,6 +628,18 @@ main(int argc, char **argv)
             g_autofree char *by_virsh = g_strdup_printf("%s-by-virsh", path);
 
             g_test_add_data_func(by_virsh, &cases[i], test_move_by_virsh);
+        }
+        {
+            g_autofree char *by_migtune =
+                g_strdup_printf("%s-by-migtune", path);
+
+            g_test_add_data_func(by_migtune, &cases[i], test_move_by_migtune);
+        }
+        if (cases[i].p2p) {
+            g_autofree char *p2p =
+                g_strdup_printf("%s-by-migtune-p2p", path);
+
+            g_test_add_data_func(p2p, &cases[i], test_move_peer_to_peer);
         }
     }
     g_test_add_func("/libvirt/move/kept", test_kept);

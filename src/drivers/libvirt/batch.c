@@ -49,6 +49,18 @@ batch_start_postcopy(virDomainPtr domain)
     return virDomainMigrateStartPostCopy(domain, 0);
 }
 
+static int
+batch_suspend(virDomainPtr domain)
+{
+    return virDomainSuspend(domain);
+}
+
+static int
+batch_resume(virDomainPtr domain)
+{
+    return virDomainResume(domain);
+}
+
 /* The channel of each command; the monitor for all others. */
 static const struct {
     const char *command;
@@ -65,8 +77,8 @@ static const struct {
     { "migrate-recover", CHANNEL_REFUSED, NULL, NULL },
     { "migrate-continue", CHANNEL_REFUSED, NULL, NULL },
     { "migrate-pause", CHANNEL_REFUSED, NULL, NULL },
-    { "cont", CHANNEL_REFUSED, NULL, NULL },
-    { "stop", CHANNEL_REFUSED, NULL, NULL },
+    { "cont", CHANNEL_LIBVIRT, batch_resume, "virDomainResume" },
+    { "stop", CHANNEL_LIBVIRT, batch_suspend, "virDomainSuspend" },
     { "quit", CHANNEL_REFUSED, NULL, NULL },
     { "system_powerdown", CHANNEL_REFUSED, NULL, NULL },
     { "system_reset", CHANNEL_REFUSED, NULL, NULL },

@@ -66,6 +66,9 @@ static const struct {
     [LV_CALL_RESTORE] = {
         N_("libvirt did not restore the domain"),
         N_("cancelled while libvirt restored the domain, which may go on") },
+    [LV_CALL_COMPARE] = {
+        N_("libvirt did not describe both hosts"),
+        N_("cancelled while libvirt described both hosts") },
 };
 
 static void

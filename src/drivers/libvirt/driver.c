@@ -43,6 +43,8 @@ static const MigtuneDriver lv_driver = {
     .domain_adopt = lv_domain_adopt,
     .save = lv_save,
     .restore = lv_restore,
+    .compare = lv_compare,
+    .migrate = lv_migrate,
     .features = MIGTUNE_DRIVER_READ_ONLY | MIGTUNE_DRIVER_NO_MONITOR |
                 MIGTUNE_DRIVER_LIBVIRT,
 };

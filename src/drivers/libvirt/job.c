@@ -159,28 +159,53 @@ job_add_members(const LvJob *job, JsonObject *object)
     }
 }
 
-/* The status of a job; libvirt shows post-copy in the domain's state. */
+/* Post-copy as libvirt shows it in the state of the domain; NULL: not begun. */
 static const char *
-job_status(virDomainPtr domain, const LvJob *job)
+job_postcopy_status(virDomainPtr domain)
 {
+    static const struct {
+        int state;
+        int reason;
+        const char *status;
+    } rows[] = {
+        { VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY, "postcopy-active" },
+        { VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_POSTCOPY, "postcopy-active" },
+        { VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
+          "postcopy-paused" },
+        { VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_POSTCOPY_FAILED,
+          "postcopy-paused" },
+    };
     int state = 0;
     int reason = 0;
 
-    if (job->type < 0 || job->type >= (int)G_N_ELEMENTS(job_statuses))
-        return "active";
-    if (strcmp(job_statuses[job->type], "active") == 0 &&
-        virDomainGetState(domain, &state, &reason, 0) == 0 &&
-        ((state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_POSTCOPY) ||
-         (state == VIR_DOMAIN_RUNNING && reason == VIR_DOMAIN_RUNNING_POSTCOPY)))
-        return "postcopy-active";
+    if (virDomainGetState(domain, &state, &reason, 0) < 0)
+        return NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rows[i].state == state && rows[i].reason == reason)
+            return rows[i].status;
+    }
 
-    return job_statuses[job->type];
+    return NULL;
+}
+
+/* The status of a job.  A type that is not known is a stage of a job that is
+ * running. */
+static const char *
+job_status(const LvJob *job, const char *postcopy)
+{
+    const char *status =
+        job->type >= 0 && job->type < (int)G_N_ELEMENTS(job_statuses)
+            ? job_statuses[job->type]
+            : "active";
+
+    return g_strcmp0(status, "active") == 0 && postcopy ? postcopy : status;
 }
 
 JsonNode *
 lv_job_to_migration(virDomainPtr domain, GError **error)
 {
     JsonObject *object = json_object_new();
+    const char *postcopy;
     gboolean found;
     LvJob job;
 
@@ -196,9 +221,14 @@ lv_job_to_migration(virDomainPtr domain, GError **error)
                                      VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED,
                          &job) && job_is_migration(&job);
     }
-    if (found) {
-        json_object_set_string_member(object, "status",
-                                      job_status(domain, &job));
+    postcopy = job_postcopy_status(domain);
+    /* After a failure in post-copy there is no job until it is resumed. */
+    if (found || g_strcmp0(postcopy, "postcopy-paused") == 0) {
+        json_object_set_string_member(
+            object, "status",
+            g_strcmp0(postcopy, "postcopy-paused") == 0
+                ? postcopy
+                : job_status(&job, postcopy));
         job_add_members(&job, object);
     }
     job_clear(&job);

@@ -4,7 +4,7 @@
 /*
  * What the files of this driver share.  A file uses those above it in this
  * order: error, call, auth, loop, watch, conn, native, job, bare, batch,
- * domain, execute, metadata, save, takes.
+ * domain, execute, metadata, migrate, save, takes.
  */
 
 #include <libvirt/libvirt.h>
@@ -96,6 +96,7 @@ typedef enum {
     LV_CALL_TAKES,
     LV_CALL_SAVE,
     LV_CALL_RESTORE,
+    LV_CALL_COMPARE,
 } LvCallPurpose;
 
 /* FALSE with TIMEOUT or CANCELLED if the call was abandoned.  With 0 for
@@ -283,6 +284,13 @@ gboolean lv_save(gpointer domain, const char *path, GCancellable *cancellable,
                  GError **error);
 gboolean lv_restore(gpointer domain, const char *path,
                     GCancellable *cancellable, GError **error);
+
+/* migrate.c */
+JsonNode *lv_compare(gpointer domain, gpointer destination,
+                     GCancellable *cancellable, GError **error);
+gboolean lv_migrate(gpointer domain, gpointer destination, guint flags,
+                    gpointer params, guint n_params, GCancellable *cancellable,
+                    GError **error);
 
 /* metadata.c */
 char *lv_kept_get(gpointer domain, MigtuneDriverKept which, GError **error);

@@ -466,6 +466,14 @@ qmp_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
                          error);
 }
 
+static void
+qmp_release(gpointer data)
+{
+    QmpDomain *domain = data;
+
+    mt_client_close(domain->client);
+}
+
 /* FALSE if another guest, or the same guest started again, answers now. */
 static gboolean
 qmp_reconnect(gpointer data, GCancellable *cancellable, GError **error)
@@ -509,6 +517,7 @@ static const MigtuneDriver qmp_driver = {
     .domain_close = qmp_domain_close,
     .execute = qmp_execute,
     .reconnect = qmp_reconnect,
+    .release = qmp_release,
 };
 
 MIGTUNE_DRIVER_DEFINE(qmp_driver)

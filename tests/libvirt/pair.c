@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The commands `migrate` and `migrate-check` between two libvirts: what they
+ * refuse, that they do not taint the guest, and how a running migration is
+ * cancelled, limited, switched to post-copy and resumed, also from another
+ * terminal.  migrate.c tests that the settings are in force.
+ */
+#include "config.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "hosts.h"
+
+#define PAIR_SECONDS 120
+/* The guest writes faster than that, so the migration does not end by itself. */
+#define SLOW "bandwidth=1MiB/s", "downtime=10"
+
+static Host *alpha;
+static Host *beta;
+
+/* A `migtune migrate` that runs. */
+typedef struct {
+    GSubprocess *process;
+    virDomainPtr domain;
+} Run;
+
+static Run
+run_start(const char *name, const char *const *words)
+{
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+    const char *start[] = { tool, "-c", alpha->uri, "migrate", name, beta->uri };
+    Run run = { NULL, host_add_guest(alpha, name, TRUE) };
+
+    host_wait_busy(alpha, name);
+    for (gsize i = 0; i < G_N_ELEMENTS(start); i++)
+        g_ptr_array_add(argv, (char *)start[i]);
+    for (gsize i = 0; words[i]; i++)
+        g_ptr_array_add(argv, (char *)words[i]);
+    g_ptr_array_add(argv, NULL);
+    run.process = g_subprocess_newv((const char *const *)argv->pdata,
+                                    G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+                                        G_SUBPROCESS_FLAGS_STDERR_MERGE,
+                                    &error);
+    g_assert_no_error(error);
+
+    return run;
+}
+
+static gint64
+run_get_number(const Run *run, const char *name)
+{
+    virTypedParameterPtr params = NULL;
+    unsigned long long value = 0;
+    int n_params = 0;
+    int type = 0;
+
+    if (virDomainGetJobStats(run->domain, &type, &params, &n_params, 0) < 0)
+        return 0;
+    virTypedParamsGetULLong(params, n_params, name, &value);
+    virTypedParamsFree(params, n_params);
+
+    return value;
+}
+
+/* Waits until the migration has made some passes over the memory. */
+static void
+run_wait_passes(const Run *run)
+{
+    gint64 end = g_get_monotonic_time() + PAIR_SECONDS * G_USEC_PER_SEC;
+
+    while (run_get_number(run, VIR_DOMAIN_JOB_MEMORY_ITERATION) < 2) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(20000);
+    }
+}
+
+/* Waits for the end; the output after "exit STATUS". */
+static char *
+run_end(Run *run)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *out = NULL;
+    char *text;
+
+    g_subprocess_communicate_utf8(run->process, NULL, NULL, &out, NULL, &error);
+    g_assert_no_error(error);
+    text = g_strdup_printf("exit %d\n%s",
+                           g_subprocess_get_if_exited(run->process)
+                               ? g_subprocess_get_exit_status(run->process)
+                               : -1,
+                           out);
+    g_test_message("%s", text);
+    g_clear_object(&run->process);
+
+    return text;
+}
+
+/* Whether the guest runs on @host. */
+static gboolean
+runs_on(const Host *host, const char *name)
+{
+    virDomainPtr domain = virDomainLookupByName(host->conn, name);
+    int state = 0;
+    int reason = 0;
+    gboolean runs = FALSE;
+
+    if (domain) {
+        runs = virDomainGetState(domain, &state, &reason, 0) == 0 &&
+               state == VIR_DOMAIN_RUNNING;
+        virDomainFree(domain);
+    }
+
+    return runs;
+}
+
+static void
+remove_from(const Host *host, const char *name)
+{
+    virDomainPtr domain = virDomainLookupByName(host->conn, name);
+
+    if (!domain)
+        return;
+    virDomainDestroy(domain);
+    virDomainUndefine(domain);
+    virDomainFree(domain);
+}
+
+static void
+run_clear(Run *run, const char *name)
+{
+    g_clear_pointer(&run->domain, virDomainFree);
+    remove_from(alpha, name);
+    remove_from(beta, name);
+}
+
+#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+/*
+ * The check
+ */
+
+static void
+test_check(void)
+{
+    virDomainPtr domain = host_add_guest(alpha, "checked", TRUE);
+    g_autofree char *fits = host_migtune(alpha, "migrate-check", "checked",
+                                         beta->uri, "compression=xbzrle", NULL);
+    g_autofree char *itself = host_migtune(alpha, "migrate-check", "checked",
+                                           alpha->uri, NULL);
+    g_autofree char *rule = host_migtune(alpha, "migrate-check", "checked",
+                                         beta->uri, "parallel=on",
+                                         "postcopy=on", NULL);
+    g_autofree char *plain = host_migtune(alpha, "migrate", "checked",
+                                          "tcp:beta:4444", NULL);
+    g_autofree char *option = host_migtune(alpha, "migrate", "checked",
+                                           beta->uri, "--trust-link", NULL);
+    g_autofree char *mixed = host_migtune(alpha, "migrate-check", "checked",
+                                          "ref:///default", NULL);
+    g_autofree char *taken = NULL;
+    virDomainPtr other;
+
+    g_test_message("%s", fits);
+    assert_lacks(fits, "exit");
+    assert_has(fits, "virsh migrate --live --compressed --comp-methods xbzrle");
+    assert_has(itself, "exit 1");
+    assert_has(itself, "libvirt-same-host");
+    g_test_message("%s", rule);
+    assert_has(rule, "exit 1");
+    assert_has(rule, "setting-refused");
+    assert_has(plain, "is not sent to a libvirt guest");
+    assert_has(option, "exit 2");
+    assert_has(mixed, "exit 2");
+
+    /* Another guest of the same name. */
+    other = host_add_guest(beta, "checked", FALSE);
+    taken = host_migtune(alpha, "migrate", "checked", beta->uri, NULL);
+    g_test_message("%s", taken);
+    assert_has(taken, "exit 1");
+    assert_has(taken, "another guest with the name");
+    g_assert_true(runs_on(alpha, "checked"));
+    virDomainFree(other);
+    virDomainFree(domain);
+    remove_from(beta, "checked");
+    remove_from(alpha, "checked");
+}
+
+/* A machine type that the destination does not have cannot be made here: both
+ * hosts have the same QEMU.  A guest whose emulator the destination lacks gives
+ * the same finding. */
+static void
+test_emulator(void)
+{
+    g_autofree char *qemu = g_find_program_in_path("qemu-system-x86_64");
+    g_autofree char *link = g_build_filename(alpha->dir, "guests", "qemu", NULL);
+    g_autofree char *xml = NULL;
+    g_autofree char *text = NULL;
+    virDomainPtr domain;
+
+    g_assert_cmpint(symlink(qemu, link), ==, 0);
+    xml = g_strdup_printf("<domain type='qemu'><name>odd</name>"
+                          "<memory unit='MiB'>32</memory>"
+                          "<os><type arch='x86_64' machine='pc'>hvm</type></os>"
+                          "<devices><emulator>%s</emulator></devices></domain>",
+                          link);
+    domain = virDomainCreateXML(alpha->conn, xml, 0);
+    if (!domain)
+        g_error("%s", virGetLastErrorMessage());
+    unlink(link);
+    text = host_migtune(alpha, "migrate-check", "odd", beta->uri, NULL);
+    g_test_message("%s", text);
+    assert_has(text, "exit 1");
+    assert_has(text, "destination-machine");
+    virDomainDestroy(domain);
+    virDomainFree(domain);
+}
+
+static gint
+compare_words(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The words of a line in a fixed order; free with g_free(). */
+static char *
+sort_words(const char *line)
+{
+    g_auto(GStrv) words = g_strsplit(line, " ", -1);
+    g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+
+    for (char **word = words; *word; word++)
+        g_ptr_array_add(sorted, *word);
+    g_ptr_array_sort(sorted, compare_words);
+    g_ptr_array_add(sorted, NULL);
+
+    return g_strjoinv(" ", (char **)sorted->pdata);
+}
+
+/* What `--dry-run` prints is what `explain` prints for virsh; migrate.c shows
+ * that these commands have the same effect. */
+static void
+test_virsh(void)
+{
+    virDomainPtr domain = host_add_guest(alpha, "shown", TRUE);
+    g_autofree char *explained = host_migtune(
+        alpha, "-q", "explain", "shown", "--to", beta->uri, "auto_converge=on",
+        "auto_converge.initial=30", "bandwidth=2MiB/s", "downtime=200", NULL);
+    g_autofree char *text = host_migtune(
+        alpha, "--json", "migrate", "shown", beta->uri, "--dry-run",
+        "auto_converge=on", "auto_converge.initial=30", "bandwidth=2MiB/s",
+        "downtime=200", NULL);
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(GError) error = NULL;
+    JsonObject *document;
+    JsonObject *step;
+    g_auto(GStrv) lines = NULL;
+    JsonArray *virsh;
+    JsonArray *steps;
+
+    g_test_message("%s", text);
+    json_parser_load_from_data(parser, text, -1, &error);
+    g_assert_no_error(error);
+    document = json_node_get_object(json_parser_get_root(parser));
+    virsh = json_object_get_array_member(document, "virsh");
+    g_assert_cmpuint(json_array_get_length(virsh), ==, 2);
+    lines = g_strsplit(explained, "\n", -1);
+    for (guint i = 0; i < json_array_get_length(virsh); i++) {
+        g_autofree char *wanted =
+            sort_words(json_array_get_string_element(virsh, i));
+        gboolean found = FALSE;
+
+        for (char **line = lines; *line && !found; line++) {
+            g_autofree char *shown = sort_words(*line);
+
+            found = strcmp(shown, wanted) == 0;
+        }
+        if (!found)
+            g_error("expected '%s' in:\n%s", wanted, explained);
+    }
+    steps = json_object_get_array_member(document, "steps");
+    g_assert_cmpuint(json_array_get_length(steps), ==, 2);
+    step = json_array_get_object_element(steps, 0);
+    g_assert_cmpstr(json_object_get_string_member(step, "execute"), ==,
+                    "virDomainMigrateSetMaxDowntime");
+    step = json_array_get_object_element(steps, 1);
+    g_assert_cmpstr(json_object_get_string_member(step, "execute"), ==,
+                    "virDomainMigrate3");
+    g_assert_true(runs_on(alpha, "shown"));
+    virDomainFree(domain);
+    remove_from(alpha, "shown");
+}
+
+/* Whether the log of the daemon says that the guest is tainted. */
+static gboolean
+is_tainted(const Host *host, const char *name)
+{
+    g_autofree char *path = g_build_filename(host->dir, "log", "libvirtd.log",
+                                             NULL);
+    g_autofree char *mark = g_strdup_printf("name='%s'", name);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return FALSE;
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        if (strstr(*line, mark) && strstr(*line, "custom-monitor"))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+static void
+test_no_taint(void)
+{
+    virDomainPtr domain = host_add_guest(alpha, "clean", TRUE);
+    g_autofree char *trace = g_build_filename(alpha->dir, "clean.jsonl", NULL);
+    g_autofree char *checked = host_migtune(alpha, "migrate-check", "clean",
+                                            beta->uri, "compression=xbzrle",
+                                            NULL);
+    g_autofree char *text = host_migtune(
+        alpha, "migrate", "clean", beta->uri, "compression=xbzrle",
+        "auto_converge=on", "downtime=500", "--converge", "steady",
+        "--record", trace, "--persistent", NULL);
+    g_autofree char *report = host_migtune(beta, "report", trace, NULL);
+    g_autofree char *back = NULL;
+    g_autofree char *monitor = NULL;
+
+    g_test_message("%s\n%s\n%s", checked, text, report);
+    assert_lacks(text, "exit");
+    assert_has(text, "the guest is on the destination ('running')");
+    assert_has(text, "downtime");
+    assert_has(report, "completed");
+    g_assert_false(runs_on(alpha, "clean"));
+    g_assert_true(runs_on(beta, "clean"));
+    g_assert_false(is_tainted(alpha, "clean"));
+    g_assert_false(is_tainted(beta, "clean"));
+
+    /* And back, peer to peer, which keeps no definition on beta. */
+    back = host_migtune(beta, "migrate", "clean", alpha->uri, "--p2p",
+                        "--undefinesource", NULL);
+    g_test_message("%s", back);
+    assert_lacks(back, "exit");
+    g_assert_true(runs_on(alpha, "clean"));
+    g_assert_null(virDomainLookupByName(beta->conn, "clean"));
+    g_assert_false(is_tainted(alpha, "clean"));
+
+    /* The log would show it. */
+    monitor = host_migtune(alpha, "migrate-getparameters", "clean", NULL);
+    assert_lacks(monitor, "exit");
+    g_assert_true(is_tainted(alpha, "clean"));
+    virDomainFree(domain);
+    remove_from(alpha, "clean");
+}
+
+/*
+ * A running migration
+ */
+
+static void
+check_cancelled(Run *run, const char *name)
+{
+    g_autofree char *text = run_end(run);
+
+    assert_has(text, "exit 1");
+    assert_has(text, "cancelled");
+    g_assert_true(runs_on(alpha, name));
+    g_assert_null(virDomainLookupByName(beta->conn, name));
+}
+
+static void
+test_signal(void)
+{
+    Run run = run_start("signalled", WORDS(SLOW));
+    g_autofree char *before = host_virsh(alpha, "migrate-getmaxdowntime",
+                                         "signalled", NULL);
+    g_autofree char *after = NULL;
+
+    run_wait_passes(&run);
+    g_subprocess_send_signal(run.process, SIGINT);
+    check_cancelled(&run, "signalled");
+    /* The former downtime is restored. */
+    after = host_virsh(alpha, "migrate-getmaxdowntime", "signalled", NULL);
+    g_assert_cmpstr(g_strstrip(after), ==, "300");
+    run_clear(&run, "signalled");
+}
+
+static void
+test_other_terminal(void)
+{
+    Run run = run_start("watched", WORDS(SLOW, "--p2p"));
+    g_autofree char *info = NULL;
+    g_autofree char *downtime = NULL;
+    g_autofree char *aborted = NULL;
+
+    run_wait_passes(&run);
+    info = host_migtune(alpha, "domjobinfo", "watched", NULL);
+    g_test_message("%s", info);
+    assert_has(info, "watched: migration active, guest running");
+    assert_has(info, "memory_iteration");
+    downtime = host_migtune(alpha, "migrate-getmaxdowntime", "watched", NULL);
+    assert_has(downtime, "10 ms");
+    aborted = host_migtune(alpha, "domjobabort", "watched", NULL);
+    g_assert_cmpstr(aborted, ==, "");
+    check_cancelled(&run, "watched");
+    run_clear(&run, "watched");
+}
+
+/* libvirt cancels a migration that a killed process has driven, and carries on
+ * with one that the daemon drives. */
+static void
+test_killed(void)
+{
+    Run run = run_start("killed", WORDS(SLOW));
+    g_autofree char *text = NULL;
+    gint64 end;
+
+    run_wait_passes(&run);
+    g_subprocess_send_signal(run.process, SIGKILL);
+    text = run_end(&run);
+    end = g_get_monotonic_time() + PAIR_SECONDS * G_USEC_PER_SEC;
+    while (run_get_number(&run, VIR_DOMAIN_JOB_MEMORY_TOTAL) > 0) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(20000);
+    }
+    g_assert_true(runs_on(alpha, "killed"));
+    g_assert_false(runs_on(beta, "killed"));
+    run_clear(&run, "killed");
+}
+
+static void
+test_time_limit(gconstpointer action)
+{
+    const char *name = action;
+    Run run = run_start(name, WORDS(SLOW, "postcopy=on", "--timeout", "1",
+                                    "--timeout-action", name));
+    g_autofree char *text = NULL;
+
+    if (strcmp(name, "abort") == 0) {
+        check_cancelled(&run, name);
+    } else {
+        text = run_end(&run);
+        assert_has(text, "exit 0");
+        assert_has(text, "the time limit has passed");
+        g_assert_true(runs_on(beta, name));
+        g_assert_false(runs_on(alpha, name));
+    }
+    run_clear(&run, name);
+}
+
+/* Post-copy is interrupted, and resumed by another command. */
+static void
+test_resume(gconstpointer p2p)
+{
+    Run run = run_start("parted", WORDS(SLOW, "postcopy=on",
+                                        "bandwidth.postcopy=1MiB/s",
+                                        p2p ? "--p2p" : NULL));
+    gint64 end = g_get_monotonic_time() + PAIR_SECONDS * G_USEC_PER_SEC;
+    g_autofree char *text = NULL;
+    g_autofree char *again = NULL;
+    g_autofree char *early = NULL;
+    g_autofree char *switched = NULL;
+
+    run_wait_passes(&run);
+    early = host_migtune(alpha, "migrate", "parted", beta->uri, "--resume",
+                         NULL);
+    assert_has(early, "exit 1");
+    switched = host_migtune(alpha, "migrate-postcopy", "parted", NULL);
+    g_assert_cmpstr(switched, ==, "");
+    /* Until the guest runs there, the destination ends if the link breaks. */
+    while (!runs_on(beta, "parted")) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(2000);
+    }
+    while (virDomainAbortJobFlags(run.domain,
+                                  VIR_DOMAIN_ABORT_JOB_POSTCOPY) < 0) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(2000);
+    }
+    text = run_end(&run);
+    assert_has(text, "exit 4");
+    assert_has(text, "--resume");
+    again = host_migtune(alpha, "migrate", "parted", beta->uri, "--resume",
+                         p2p ? "--p2p" : NULL, NULL);
+    g_test_message("%s", again);
+    assert_lacks(again, "exit");
+    assert_has(again, "the guest is on the destination");
+    g_assert_true(runs_on(beta, "parted"));
+    g_assert_false(runs_on(alpha, "parted"));
+    run_clear(&run, "parted");
+}
+
+int
+main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    if (!hosts_can_be())
+        return 0;
+
+    g_test_add_func("/libvirt/pair/check", test_check);
+    g_test_add_func("/libvirt/pair/emulator", test_emulator);
+    g_test_add_func("/libvirt/pair/virsh", test_virsh);
+    g_test_add_func("/libvirt/pair/no-taint", test_no_taint);
+    g_test_add_func("/libvirt/pair/signal", test_signal);
+    g_test_add_func("/libvirt/pair/other-terminal", test_other_terminal);
+    g_test_add_func("/libvirt/pair/killed", test_killed);
+    g_test_add_data_func("/libvirt/pair/time-limit/abort", "abort",
+                         test_time_limit);
+    g_test_add_data_func("/libvirt/pair/time-limit/suspend", "suspend",
+                         test_time_limit);
+    g_test_add_data_func("/libvirt/pair/time-limit/postcopy", "postcopy",
+                         test_time_limit);
+    g_test_add_data_func("/libvirt/pair/resume", NULL, test_resume);
+    g_test_add_data_func("/libvirt/pair/resume-p2p", "p2p", test_resume);
+
+    alpha = host_new("alpha", 1, NULL);
+    beta = host_new("beta", 2, alpha);
+    status = g_test_run();
+    host_free(alpha);
+    host_free(beta);
+
+    return status;
+}
