@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "core/migration.h"
-#include "core/settings.h"
 #include "plan/lower-ask.h"
 #include "util/clock.h"
 #include "util/i18n.h"
@@ -845,87 +844,4 @@ mt_migration_libvirt_to_steps(MigtuneMigration *migration)
     json_array_add_object_element(steps, step);
 
     return steps;
-}
-
-/*
- * Creation
- */
-
-/* The flags of libvirt's call for those of a migration. */
-static const struct {
-    unsigned int flag;
-    unsigned int libvirt;
-} libvirt_flags[] = {
-    { MIGTUNE_MIGRATION_PEER2PEER, VIR_MIGRATE_PEER2PEER },
-    { MIGTUNE_MIGRATION_PERSISTENT, VIR_MIGRATE_PERSIST_DEST },
-    { MIGTUNE_MIGRATION_UNDEFINE_SOURCE, VIR_MIGRATE_UNDEFINE_SOURCE },
-    { MIGTUNE_MIGRATION_UNSAFE, VIR_MIGRATE_UNSAFE },
-    { MIGTUNE_MIGRATION_TLS, VIR_MIGRATE_TLS },
-    { MIGTUNE_MIGRATION_RESUME, VIR_MIGRATE_POSTCOPY_RESUME },
-};
-
-MigtuneMigration *
-migtune_migration_new_libvirt(MigtuneDomain *source, MigtuneConn *destination,
-                              virTypedParameterPtr params, int nparams,
-                              unsigned int flags, GError **error)
-{
-    MigtuneMigration *migration;
-    const MigtuneDriver *driver;
-
-    MT_REQUIRE(MIGTUNE_IS_DOMAIN(source), NULL);
-    MT_REQUIRE(MIGTUNE_IS_CONN(destination), NULL);
-    MT_REQUIRE(params != NULL || nparams == 0, NULL);
-
-    driver = source->conn->driver;
-    if (driver != destination->driver || !driver->migrate || !driver->compare) {
-        migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          _("libvirt migrates guests only from libvirt to "
-                            "libvirt: %s is not reached through the same "
-                            "driver as %s"),
-                          destination->uri, source->name);
-        return NULL;
-    }
-    if (flags & MIGTUNE_MIGRATION_RESUME && nparams > 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          _("a migration that is resumed keeps its settings; "
-                            "none can be given"));
-        return NULL;
-    }
-    migration = mt_migration_new(source, NULL, params, nparams, flags,
-                                 MIGTUNE_MIGRATION_UNSAFE |
-                                     MIGTUNE_MIGRATION_PEER2PEER |
-                                     MIGTUNE_MIGRATION_PERSISTENT |
-                                     MIGTUNE_MIGRATION_UNDEFINE_SOURCE |
-                                     MIGTUNE_MIGRATION_TLS |
-                                     MIGTUNE_MIGRATION_RESUME,
-                                 error);
-    if (!migration)
-        return NULL;
-
-    migration->to = g_object_ref(destination);
-    for (guint i = 0; i < G_N_ELEMENTS(libvirt_flags); i++) {
-        if (flags & libvirt_flags[i].flag)
-            migration->libvirt_flags |= libvirt_flags[i].libvirt;
-    }
-
-    return migration;
-}
-
-MigtuneMigration *
-migtune_migration_new_libvirt_settings(MigtuneDomain *source,
-                                       MigtuneConn *destination,
-                                       GVariant *settings, unsigned int flags,
-                                       GError **error)
-{
-    virTypedParameterPtr params = NULL;
-    MigtuneMigration *migration;
-    int n = 0;
-
-    if (settings && !mt_settings_to_typed(settings, &params, &n, error))
-        return NULL;
-    migration = migtune_migration_new_libvirt(source, destination, params, n,
-                                              flags, error);
-    migtune_typed_params_free(params, n);
-
-    return migration;
 }
