@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Tests with thousands of cases run a part of them, a different part each day.
- * All parts together are all cases.  MIGTUNE_TEST_FULL=1 in the environment runs
- * all cases; MIGTUNE_TEST_SHARE=N runs part N, which a failed test prints.
+ * Tests with thousands of cases run a part of them, by default part 0, so that a
+ * result does not depend on the date.  MIGTUNE_TEST_SHARE=N in the environment
+ * runs part N; all parts together are all cases.  MIGTUNE_TEST_FULL=1 runs all
+ * cases.
  */
 
 #include <glib.h>

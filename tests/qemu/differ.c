@@ -3,7 +3,7 @@
  * A guest of drivers/ref answers as QEMU of its release does.
  *
  * That QEMU is sent the same commands, about twenty thousand for a release, of
- * which a run has a fifth, and a different one each day. The
+ * which a run has a fifth. The
  * class of each answer, the names and types of its members, and the settings
  * afterwards must be equal. Error texts that differ are counted, but allowed.
  *

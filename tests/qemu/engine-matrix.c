@@ -5,7 +5,7 @@
  *
  * A case is a method of the table below, a release, a direction, a transport,
  * and whether there is a return path.  A run has one of the four combinations of
- * the last two for each of the others, another one each day; with -p on the
+ * the last two for each of the others; with -p on the
  * command line all cases can be named. The sending guest is busy: the engine's
  * writers dirty their RAM between passes; the RAM of QEMU is written through
  * its test protocol if the method needs several passes to have an effect.
