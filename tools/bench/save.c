@@ -103,7 +103,8 @@ save_by_qemu(QemuGuest *guest, const char *uri, GError **error)
     return qemu_guest_run(guest, error, "migrate-set-parameters",
                           "{'max-bandwidth': 1099511627776}") &&
            qemu_guest_run(guest, error, "migrate", "{'uri': '%s'}", uri) &&
-           qemu_guest_wait_migration(guest, SAVE_WAIT_S * 1000, error);
+           qemu_guest_wait_migration(guest, SAVE_WAIT_S * 1000, error) &&
+           qemu_guest_run(guest, error, "cont", NULL);
 }
 
 static gboolean
@@ -148,7 +149,8 @@ save_save(Save *save, const Way *way, GError **error)
     g_unlink(save->file);
     if (way->migtune)
         return save_by_migtune(save->monitor, "save", "saved", save->file,
-                               way, error);
+                               way, error) &&
+               qemu_guest_run(save->source, error, "cont", NULL);
     uri = g_strdup_printf("exec:zstd -q -%d -T%u > %s", way->level,
                           way->threads, save->file);
     return save_by_qemu(save->source, uri, error);
