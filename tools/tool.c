@@ -173,14 +173,19 @@ gboolean
 tool_is_libvirt(Tool *tool)
 {
     const char *uri = migtune_conn_get_uri(tool->conn);
-    g_autofree char *scheme = g_strndup(uri, strcspn(uri, ":+"));
+    gsize length = strcspn(uri, ":+");
     g_autoptr(JsonNode) drivers = migtune_get_drivers();
     JsonObject *libvirt = tool_find_libvirt(drivers);
     JsonArray *schemes = libvirt ? out_get_array(libvirt, "schemes") : NULL;
 
-    for (guint i = 0; schemes && i < json_array_get_length(schemes); i++)
-        if (strcmp(json_array_get_string_element(schemes, i), scheme) == 0)
+    for (guint i = 0; schemes && i < json_array_get_length(schemes); i++) {
+        /* "qemu+*" includes "qemu" itself. */
+        const char *scheme = json_array_get_string_element(schemes, i);
+
+        if (strcspn(scheme, "+") == length &&
+            g_ascii_strncasecmp(scheme, uri, length) == 0)
             return TRUE;
+    }
 
     return FALSE;
 }
