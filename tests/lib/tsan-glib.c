@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tells the thread sanitizer about the order that GLib's locks create.
+ * Tells the thread sanitizer about the order that GLib's locks, queues and
+ * results of tasks create.
  *
  * GLib implements its mutexes and conditions with futexes and is not built with
  * the sanitizer, which would report races on data that these locks protect. A
@@ -9,7 +10,7 @@
  * with b_sanitize=thread link this file.
  */
 #include <dlfcn.h>
-#include <glib.h>
+#include <gio/gio.h>
 
 #include "migtune/migtune-error.h"
 
@@ -33,6 +34,12 @@ static struct real {
     GThreadPool *(*pool_new)(GFunc func, gpointer user_data, gint max_threads,
                              gboolean exclusive, GError **error);
     gboolean (*pool_push)(GThreadPool *pool, gpointer data, GError **error);
+    void (*task_return_pointer)(GTask *task, gpointer result,
+                                GDestroyNotify destroy);
+    void (*task_return_boolean)(GTask *task, gboolean result);
+    void (*task_return_error)(GTask *task, GError *error);
+    gpointer (*task_propagate_pointer)(GTask *task, GError **error);
+    gboolean (*task_propagate_boolean)(GTask *task, GError **error);
     void (*pool_free)(GThreadPool *pool, gboolean immediate, gboolean wait);
 } real;
 
@@ -51,6 +58,11 @@ static const struct {
     { "g_async_queue_timeout_pop", &real.queue_timeout_pop },
     { "g_thread_pool_new", &real.pool_new },
     { "g_thread_pool_push", &real.pool_push },
+    { "g_task_return_pointer", &real.task_return_pointer },
+    { "g_task_return_boolean", &real.task_return_boolean },
+    { "g_task_return_error", &real.task_return_error },
+    { "g_task_propagate_pointer", &real.task_propagate_pointer },
+    { "g_task_propagate_boolean", &real.task_propagate_boolean },
     { "g_thread_pool_free", &real.pool_free },
 };
 
@@ -206,4 +218,45 @@ tsan_make_first_error(void)
 
     migtune_error_set(&error, MIGTUNE_ERROR_INTERNAL, "the first");
     g_clear_error(&error);
+}
+
+/* A thread returns the result of a task, and the main context of the caller
+ * takes it. */
+void
+g_task_return_pointer(GTask *task, gpointer result, GDestroyNotify destroy)
+{
+    __tsan_release(task);
+    tsan_glib()->task_return_pointer(task, result, destroy);
+}
+
+void
+g_task_return_boolean(GTask *task, gboolean result)
+{
+    __tsan_release(task);
+    tsan_glib()->task_return_boolean(task, result);
+}
+
+void
+g_task_return_error(GTask *task, GError *error)
+{
+    __tsan_release(task);
+    tsan_glib()->task_return_error(task, error);
+}
+
+gpointer
+g_task_propagate_pointer(GTask *task, GError **error)
+{
+    gpointer result = tsan_glib()->task_propagate_pointer(task, error);
+
+    __tsan_acquire(task);
+    return result;
+}
+
+gboolean
+g_task_propagate_boolean(GTask *task, GError **error)
+{
+    gboolean result = tsan_glib()->task_propagate_boolean(task, error);
+
+    __tsan_acquire(task);
+    return result;
 }
