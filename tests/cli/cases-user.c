@@ -154,7 +154,7 @@ static const CliCase cases[] = {
             "--verbose' > out 2>&1 & pid=$!; "
             "until grep -qs converge out; do sleep 0.1; done; "
             "kill -TERM $pid; wait $pid; echo $?; grep -o 'does not .*' out | "
-            "head -n 1 | sed 's/[0-9.]* [KMG]iB/N/g'",
+            "head -n 1 | sed 's/[0-9][^ ]*iB/N/g'",
     } },
 };
 
