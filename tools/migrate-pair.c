@@ -14,6 +14,9 @@
 #include "plans.h"
 #include "progress.h"
 
+/* A refused action at the time limit is tried again after this time. */
+#define LIMIT_RETRY_US (500 * G_TIME_SPAN_MILLISECOND)
+
 typedef struct {
     Tool *tool;
     MigtuneConn *other;         /* NULL: the connection of the source */
@@ -24,7 +27,8 @@ typedef struct {
 
     /* State of the running migration. */
     Progress *progress;
-    gint64 limit_us;            /* 0: no time limit, or it has been handled */
+    gint64 limit_us;            /* when to act; 0: no time limit, or handled */
+    gboolean limit_refused;     /* the action was refused, which was printed */
     const char *action;
     ConvergeDrive converge;     /* policy and trace */
 } Pair;
@@ -458,18 +462,24 @@ pair_observe(MigtuneMigration *migration, JsonNode *info, gpointer user_data)
     if (!pair->limit_us || g_get_monotonic_time() < pair->limit_us)
         return;
 
-    pair->limit_us = 0;
     if (strcmp(pair->action, "suspend") == 0)
         ok = migtune_domain_suspend(pair->source, NULL, &error);
     else if (strcmp(pair->action, "postcopy") == 0)
         ok = migtune_migration_start_postcopy(migration, NULL, &error);
     else
         ok = migtune_migration_abort(migration, NULL, &error);
-    if (ok)
-        out_error(_("the time limit has passed: %s"), pair->action);
-    else
+    if (ok) {
+        pair->limit_us = 0;
+        out_error("%s", migration_get_action_remark(pair->action));
+        return;
+    }
+
+    /* While libvirt prepares a migration, QEMU does not accept the action. */
+    pair->limit_us = g_get_monotonic_time() + LIMIT_RETRY_US;
+    if (!pair->limit_refused)
         out_error(_("the time limit has passed, but the migration "
                     "continues: %s"), error->message);
+    pair->limit_refused = TRUE;
 }
 
 /* Ends the trace.  An error of the trace is not an error of the migration. */

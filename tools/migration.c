@@ -392,6 +392,17 @@ const char *const migration_actions[] = {
     "suspend", "postcopy", "abort", NULL
 };
 
+const char *
+migration_get_action_remark(const char *action)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(migration_action_table); i++) {
+        if (strcmp(migration_action_table[i].name, action) == 0)
+            return _(migration_action_table[i].remark);
+    }
+
+    return NULL;
+}
+
 /* Takes the action for the time limit.  If it fails, the migration and the
  * waiting continue: an error would suggest that the migration has ended. */
 static void

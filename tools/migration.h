@@ -42,6 +42,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Migration, migration_clear)
 /* The values of --timeout-action, NULL-terminated. */
 extern const char *const migration_actions[];
 
+/* What is printed when this action was taken at the time limit. */
+const char *migration_get_action_remark(const char *action);
+
 /* Reads --timeout and --timeout-action. */
 gboolean migration_take_timeout(Migration *migration, const CmdLine *line,
                                 GError **error);
