@@ -11,10 +11,11 @@ set -eu
 source=$1 build=$2 howto=$3
 
 scratch=$(mktemp -d)
-# A how-to can leave the process number of a command that runs in the background.
+# A how-to can leave the process numbers of commands that run in the background.
 cleanup() {
-    [ ! -s "$scratch/work/ref.pid" ] ||
-        kill "$(cat "$scratch/work/ref.pid")" 2>/dev/null || :
+    for file in "$scratch"/work/*.pid; do
+        [ ! -s "$file" ] || kill "$(cat "$file")" 2>/dev/null || :
+    done
     rm -rf "$scratch"
 }
 trap cleanup EXIT
@@ -24,7 +25,7 @@ mkdir "$scratch/home" "$scratch/bin" "$scratch/work"
 printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/bin/migtune"
 chmod +x "$scratch/bin/migtune"
 PATH="$scratch/bin:$PATH"
-cp "$source"/tests/data/converge/* "$scratch/work"
+cp "$source"/tests/data/converge/* "$source"/tests/data/two-hosts/* "$scratch/work"
 cd "$scratch/work"
 
 # The space in "8.0 GiB" is a no-break space.
