@@ -463,7 +463,7 @@ test_time_limit(gconstpointer action)
 
 /* Post-copy is interrupted, and resumed by another command. */
 static void
-test_resume(gconstpointer p2p)
+resume(gconstpointer p2p)
 {
     Run run = run_start("parted", WORDS(SLOW, "postcopy=on",
                                         "bandwidth.postcopy=1MiB/s",
@@ -501,6 +501,22 @@ test_resume(gconstpointer p2p)
     g_assert_true(runs_on(beta, "parted"));
     g_assert_false(runs_on(alpha, "parted"));
     run_clear(&run, "parted");
+}
+
+/* libvirtd 11.3 ends with a segmentation fault in its driver for QEMU when it is
+ * asked to resume. */
+#define CRASHING_LIBVIRT 11003
+
+static void
+test_resume(gconstpointer p2p)
+{
+    unsigned long release = 0;
+
+    g_assert_cmpint(virConnectGetLibVersion(alpha->conn, &release), ==, 0);
+    if (release / 1000 == CRASHING_LIBVIRT)
+        g_test_skip("libvirtd 11.3 ends when it resumes post-copy");
+    else
+        resume(p2p);
 }
 
 int
