@@ -63,7 +63,8 @@ static void
 certified_make(Certified *one, const char *name, const char *host,
                const char *purpose, time_t until, const Certified *signer)
 {
-    static guint8 serial = 1;
+    /* From 1 to 127: 0 is refused, and larger ones have a sign bit. */
+    static guint8 serial;
     time_t now = time(NULL);
 
     must(gnutls_x509_privkey_init(&one->key));
@@ -72,8 +73,8 @@ certified_make(Certified *one, const char *name, const char *host,
         GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
     must(gnutls_x509_crt_init(&one->cert));
     must(gnutls_x509_crt_set_version(one->cert, 3));
+    serial = serial % 127 + 1;
     must(gnutls_x509_crt_set_serial(one->cert, &serial, sizeof(serial)));
-    serial++;
     must(gnutls_x509_crt_set_dn_by_oid(one->cert, GNUTLS_OID_X520_COMMON_NAME,
                                        0, name, strlen(name)));
     must(gnutls_x509_crt_set_activation_time(one->cert, now - 30 * DAY));
