@@ -334,13 +334,16 @@ seconds_since(gint64 begin)
     return (g_get_monotonic_time() - begin) / 1e6;
 }
 
+/* The limit of a call: long enough for a busy daemon that does not hang. */
+#define HANG_MS 5000
+
 /* A daemon that does not answer: calls end at the time limit, with a clear
  * message. */
 static void
 test_daemon_hangs(void)
 {
     virDomainPtr guest = host_add_guest(alpha, "patient", TRUE);
-    MigtuneConn *conn = open_conn(alpha, 1000);
+    MigtuneConn *conn = open_conn(alpha, HANG_MS);
     MigtuneDomain *domain = open_domain(conn, "patient");
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) keys = NULL;
@@ -352,23 +355,23 @@ test_daemon_hangs(void)
     g_assert_false(set_downtime(domain, "downtime=44", &error));
     g_test_message("%s after %.1f s", error->message, seconds_since(begin));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
-    assert_has(error->message, "within 1000 ms");
+    assert_has(error->message, "within 5000 ms");
     g_clear_error(&error);
     /* A new connection fails at the time limit, too. */
     keys = migtune_conn_list(conn, NULL, &error);
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
-    assert_has(error->message, "did not connect within 1000 ms");
-    g_assert_cmpfloat(seconds_since(begin), <, 8);
+    assert_has(error->message, "did not connect within 5000 ms");
+    g_assert_cmpfloat(seconds_since(begin), <, 60);
     migtune_domain_unref(domain);
     migtune_conn_unref(conn);
 
     begin = g_get_monotonic_time();
     {
-        g_autofree char *text = host_migtune(alpha, "-t", "1", "list", NULL);
+        g_autofree char *text = host_migtune(alpha, "-t", "5", "list", NULL);
 
         assert_has(text, "exit 1");
-        assert_has(text, "did not connect within 1000 ms");
-        g_assert_cmpfloat(seconds_since(begin), <, 8);
+        assert_has(text, "did not connect within 5000 ms");
+        g_assert_cmpfloat(seconds_since(begin), <, 60);
     }
     host_wake_daemon(alpha);
     g_free(host_virsh(alpha, "destroy", "patient", NULL));
