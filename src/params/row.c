@@ -91,7 +91,7 @@ row_is_shortened(const char *name, const char *candidate)
     while (name[same] && g_ascii_tolower(name[same]) == candidate[same])
         same++;
 
-    /* The last letter may be that of a plural. */
+    /* The last letter may be a plural ending. */
     return same >= 6 && same + 1 == n && strlen(candidate) > n &&
            g_str_has_suffix(candidate, name + same) &&
            !strpbrk(candidate + same, "-_.");

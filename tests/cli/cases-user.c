@@ -21,7 +21,7 @@ static const CliCase cases[] = {
         /* A list fails if no guest could be asked. */
         "migtune -c qmp+tcp://127.0.0.1:1 list > out; status=$?; "
             "sed 's/   */  /g' out; exit $status",
-        /* The order is that of the names of the guests. */
+        /* The guests are sorted by name. */
         "migtune list --name",
         "migtune list --watch --name > out & pid=$!; "
             "until [ \"$(grep -c web1 out)\" -ge 2 ]; do sleep 0.1; done; "

@@ -167,7 +167,7 @@ execute_meet_fault(MtRefGuest *g, const char *command, MtRefPatience *patience,
     return MT_REF_REFUSED;
 }
 
-/* Runs a command for which there is no fault. */
+/* Runs a command without an injected fault. */
 static MtRefAnswer
 execute_run(MtRefGuest *g, const char *command, JsonObject *arguments, int *fd,
             JsonNode **ret_result, MtRefRefusal *refusal)

@@ -44,7 +44,7 @@ MtRefAnswer mt_ref_execute_within(MtRefGuest *guest, const char *command,
                                   JsonNode **ret_result,
                                   MtRefRefusal *refusal);
 
-/* Runs a command whose answer nobody waits for any more, without faults. */
+/* Runs a command whose caller no longer waits, without faults. */
 void mt_ref_execute_late(MtRefGuest *guest, const char *command,
                          JsonObject *arguments);
 
