@@ -18,7 +18,7 @@
  */
 
 #include "converge/model.h"
-#include "converge/policy.h"
+#include "converge/policy/policy.h"
 
 G_BEGIN_DECLS
 

@@ -152,7 +152,7 @@ MtState *mt_domain_read_state(MigtuneDomain *domain, MtStateFlags flags,
 MigtuneDomain *mt_domain_open(MigtuneConn *conn, const char *key,
                               GCancellable *cancellable, GError **error);
 
-/* plan-api.c: the parts of a public plan; the domain may be NULL. */
+/* plan/plan-api.c: the parts of a public plan; the domain may be NULL. */
 MtPlan *mt_plan_get_inner(MigtunePlan *plan);
 MigtuneDomain *mt_plan_get_domain(MigtunePlan *plan);
 

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "converge/import.h"
+#include "converge/import/import.h"
 #include "converge/scene.h"
 #include "record/record.h"
 #include "util/i18n.h"

@@ -7,7 +7,7 @@
  */
 
 #include "converge/finding.h"
-#include "converge/policy.h"
+#include "converge/policy/policy.h"
 #include "migtune/migtune-converge.h"
 
 G_BEGIN_DECLS

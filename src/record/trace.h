@@ -11,7 +11,7 @@
  */
 
 #include "converge/finding.h"
-#include "converge/policy.h"
+#include "converge/policy/policy.h"
 
 G_BEGIN_DECLS
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "converge/import.h"
+#include "converge/import/import.h"
 #include "converge/scene.h"
 #include "fuzz.h"
 

@@ -8,7 +8,7 @@
 #include <locale.h>
 #include <string.h>
 
-#include "converge/import.h"
+#include "converge/import/import.h"
 #include "converge/scene.h"
 #include "util/json.h"
 

@@ -8,7 +8,7 @@
 #include <locale.h>
 #include <string.h>
 
-#include "converge/policy.h"
+#include "converge/policy/policy.h"
 #include "migtune/migtune-error.h"
 
 #define GIB (G_GUINT64_CONSTANT(1) << 30)
