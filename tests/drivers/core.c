@@ -913,6 +913,10 @@ test_async_files(void)
 
     AWAIT(migtune_image_get_info_async("/nonexistent", NULL, take_result,
                                        &result));
+    /* The result of another function is refused, and stays usable. */
+    g_assert_null(migtune_inspect_finish(result, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+    g_clear_error(&error);
     g_assert_null(migtune_image_get_info_finish(result, &error));
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_IO);
     g_clear_error(&error);

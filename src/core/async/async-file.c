@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Files with the state of a guest and recorded streams, without waiting; see
- * async.c.
+ * async.h.
  */
 #include "config.h"
 
@@ -13,45 +13,23 @@ take_options(GVariant *options)
     return options ? g_variant_ref_sink(options) : NULL;
 }
 
-static void
-free_inspection(gpointer inspection)
-{
-    migtune_inspection_unref(inspection);
-}
-
-static gpointer
-run_image_get_info(gpointer object, const MtAsyncCall *call,
-                   GCancellable *cancellable, GError **error)
-{
-    return migtune_image_get_info(call->text, cancellable, error);
-}
+MT_ASYNC_NO_OBJECT(migtune_image_get_info, JsonNode *, json_node_unref,
+                   migtune_image_get_info(call->text, cancellable, error))
 
 void
 migtune_image_get_info_async(const char *path, GCancellable *cancellable,
                              GAsyncReadyCallback callback, gpointer user_data)
 {
     mt_async_start(NULL,
-                   &(MtAsyncCall) { .run = run_image_get_info,
-                                    .destroy = (GDestroyNotify)json_node_unref,
+                   &(MtAsyncCall) { .kind = &kind_migtune_image_get_info,
                                     .text = g_strdup(path) },
                    cancellable, callback, user_data);
 }
 
-JsonNode *
-migtune_image_get_info_finish(GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(mt_async_is_result(NULL, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
-}
-
-static gpointer
-run_image_verify(gpointer object, const MtAsyncCall *call,
-                 GCancellable *cancellable, GError **error)
-{
-    return migtune_image_verify(call->text, call->settings, mt_async_progress,
-                                (gpointer)call, cancellable, error);
-}
+MT_ASYNC_NO_OBJECT(migtune_image_verify, JsonNode *, json_node_unref,
+                   migtune_image_verify(call->text, call->settings,
+                                        mt_async_progress, (gpointer)call,
+                                        cancellable, error))
 
 void
 migtune_image_verify_async(const char *path, GVariant *options,
@@ -60,8 +38,7 @@ migtune_image_verify_async(const char *path, GVariant *options,
                            GAsyncReadyCallback callback, gpointer user_data)
 {
     mt_async_start(NULL,
-                   &(MtAsyncCall) { .run = run_image_verify,
-                                    .destroy = (GDestroyNotify)json_node_unref,
+                   &(MtAsyncCall) { .kind = &kind_migtune_image_verify,
                                     .text = g_strdup(path),
                                     .settings = take_options(options),
                                     .func = func,
@@ -69,22 +46,10 @@ migtune_image_verify_async(const char *path, GVariant *options,
                    cancellable, callback, user_data);
 }
 
-JsonNode *
-migtune_image_verify_finish(GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(mt_async_is_result(NULL, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
-}
-
-static gpointer
-run_image_convert(gpointer object, const MtAsyncCall *call,
-                  GCancellable *cancellable, GError **error)
-{
-    return migtune_image_convert(call->text, call->more[0], call->settings,
-                                 mt_async_progress, (gpointer)call, cancellable,
-                                 error);
-}
+MT_ASYNC_NO_OBJECT(migtune_image_convert, JsonNode *, json_node_unref,
+                   migtune_image_convert(call->text, call->more[0],
+                                         call->settings, mt_async_progress,
+                                         (gpointer)call, cancellable, error))
 
 void
 migtune_image_convert_async(const char *from, const char *to, GVariant *options,
@@ -93,8 +58,7 @@ migtune_image_convert_async(const char *from, const char *to, GVariant *options,
                             GAsyncReadyCallback callback, gpointer user_data)
 {
     mt_async_start(NULL,
-                   &(MtAsyncCall) { .run = run_image_convert,
-                                    .destroy = (GDestroyNotify)json_node_unref,
+                   &(MtAsyncCall) { .kind = &kind_migtune_image_convert,
                                     .text = g_strdup(from),
                                     .more[0] = g_strdup(to),
                                     .settings = take_options(options),
@@ -103,21 +67,10 @@ migtune_image_convert_async(const char *from, const char *to, GVariant *options,
                    cancellable, callback, user_data);
 }
 
-JsonNode *
-migtune_image_convert_finish(GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(mt_async_is_result(NULL, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
-}
-
-static gpointer
-run_image_extract(gpointer object, const MtAsyncCall *call,
-                  GCancellable *cancellable, GError **error)
-{
-    return migtune_image_extract(call->text, call->more[0], call->more[1],
-                                 call->start, call->length, cancellable, error);
-}
+MT_ASYNC_NO_OBJECT(migtune_image_extract, JsonNode *, json_node_unref,
+                   migtune_image_extract(call->text, call->more[0],
+                                         call->more[1], call->start,
+                                         call->length, cancellable, error))
 
 void
 migtune_image_extract_async(const char *from, const char *to, const char *block,
@@ -126,8 +79,7 @@ migtune_image_extract_async(const char *from, const char *to, const char *block,
                             GAsyncReadyCallback callback, gpointer user_data)
 {
     mt_async_start(NULL,
-                   &(MtAsyncCall) { .run = run_image_extract,
-                                    .destroy = (GDestroyNotify)json_node_unref,
+                   &(MtAsyncCall) { .kind = &kind_migtune_image_extract,
                                     .text = g_strdup(from),
                                     .more[0] = g_strdup(to),
                                     .more[1] = g_strdup(block),
@@ -136,22 +88,11 @@ migtune_image_extract_async(const char *from, const char *to, const char *block,
                    cancellable, callback, user_data);
 }
 
-JsonNode *
-migtune_image_extract_finish(GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(mt_async_is_result(NULL, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_save(gpointer object, const MtAsyncCall *call,
-                GCancellable *cancellable, GError **error)
-{
-    return migtune_domain_save(object, call->text, call->settings,
-                               mt_async_progress, (gpointer)call, cancellable,
-                               error);
-}
+MT_ASYNC_POINTER(migtune_domain_save, MigtuneDomain, JsonNode *,
+                 json_node_unref,
+                 migtune_domain_save(object, call->text, call->settings,
+                                     mt_async_progress, (gpointer)call,
+                                     cancellable, error))
 
 void
 migtune_domain_save_async(MigtuneDomain *domain, const char *path,
@@ -162,8 +103,7 @@ migtune_domain_save_async(MigtuneDomain *domain, const char *path,
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
 
     mt_async_start(domain,
-                   &(MtAsyncCall) { .run = run_domain_save,
-                                    .destroy = (GDestroyNotify)json_node_unref,
+                   &(MtAsyncCall) { .kind = &kind_migtune_domain_save,
                                     .text = g_strdup(path),
                                     .settings = take_options(options),
                                     .func = func,
@@ -171,23 +111,11 @@ migtune_domain_save_async(MigtuneDomain *domain, const char *path,
                    cancellable, callback, user_data);
 }
 
-JsonNode *
-migtune_domain_save_finish(MigtuneDomain *domain, GAsyncResult *result,
-                           GError **error)
-{
-    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
-}
-
-static gpointer
-run_domain_restore(gpointer object, const MtAsyncCall *call,
-                   GCancellable *cancellable, GError **error)
-{
-    return migtune_domain_restore(object, call->text, call->settings,
-                                  mt_async_progress, (gpointer)call,
-                                  cancellable, error);
-}
+MT_ASYNC_POINTER(migtune_domain_restore, MigtuneDomain, JsonNode *,
+                 json_node_unref,
+                 migtune_domain_restore(object, call->text, call->settings,
+                                        mt_async_progress, (gpointer)call,
+                                        cancellable, error))
 
 void
 migtune_domain_restore_async(MigtuneDomain *domain, const char *path,
@@ -198,8 +126,7 @@ migtune_domain_restore_async(MigtuneDomain *domain, const char *path,
     g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
 
     mt_async_start(domain,
-                   &(MtAsyncCall) { .run = run_domain_restore,
-                                    .destroy = (GDestroyNotify)json_node_unref,
+                   &(MtAsyncCall) { .kind = &kind_migtune_domain_restore,
                                     .text = g_strdup(path),
                                     .settings = take_options(options),
                                     .func = func,
@@ -207,50 +134,27 @@ migtune_domain_restore_async(MigtuneDomain *domain, const char *path,
                    cancellable, callback, user_data);
 }
 
-JsonNode *
-migtune_domain_restore_finish(MigtuneDomain *domain, GAsyncResult *result,
-                              GError **error)
-{
-    MT_REQUIRE(mt_async_is_result(domain, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
-}
-
-static gpointer
-run_inspect(gpointer object, const MtAsyncCall *call, GCancellable *cancellable,
-            GError **error)
-{
-    return migtune_inspect((const char *const *)call->names, cancellable,
-                           error);
-}
+MT_ASYNC_NO_OBJECT(migtune_inspect, MigtuneInspection *,
+                   migtune_inspection_unref,
+                   migtune_inspect((const char *const *)call->names,
+                                   cancellable, error))
 
 void
 migtune_inspect_async(const char *const *sources, GCancellable *cancellable,
                       GAsyncReadyCallback callback, gpointer user_data)
 {
     mt_async_start(NULL,
-                   &(MtAsyncCall) { .run = run_inspect,
-                                    .destroy = free_inspection,
+                   &(MtAsyncCall) { .kind = &kind_migtune_inspect,
                                     .names = g_strdupv((char **)sources) },
                    cancellable, callback, user_data);
 }
 
-MigtuneInspection *
-migtune_inspect_finish(GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(mt_async_is_result(NULL, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
-}
-
-static gpointer
-run_inspect_extract(gpointer object, const MtAsyncCall *call,
-                    GCancellable *cancellable, GError **error)
-{
-    return migtune_inspect_extract((const char *const *)call->names, call->text,
-                                   call->start, call->length, (int)call->number,
-                                   cancellable, error);
-}
+MT_ASYNC_NO_OBJECT(migtune_inspect_extract, MigtuneInspection *,
+                   migtune_inspection_unref,
+                   migtune_inspect_extract((const char *const *)call->names,
+                                           call->text, call->start,
+                                           call->length, (int)call->number,
+                                           cancellable, error))
 
 void
 migtune_inspect_extract_async(const char *const *sources, const char *block,
@@ -259,20 +163,11 @@ migtune_inspect_extract_async(const char *const *sources, const char *block,
                               GAsyncReadyCallback callback, gpointer user_data)
 {
     mt_async_start(NULL,
-                   &(MtAsyncCall) { .run = run_inspect_extract,
-                                    .destroy = free_inspection,
+                   &(MtAsyncCall) { .kind = &kind_migtune_inspect_extract,
                                     .names = g_strdupv((char **)sources),
                                     .text = g_strdup(block),
                                     .start = offset,
                                     .length = length,
                                     .number = fd },
                    cancellable, callback, user_data);
-}
-
-MigtuneInspection *
-migtune_inspect_extract_finish(GAsyncResult *result, GError **error)
-{
-    MT_REQUIRE(mt_async_is_result(NULL, result), NULL);
-
-    return g_task_propagate_pointer(G_TASK(result), error);
 }
