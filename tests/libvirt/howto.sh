@@ -11,56 +11,16 @@
 set -eu
 source=$1 build=$2
 
-skip() {
-    echo "1..0 # SKIP $*"
-    exit 0
-}
-for program in libvirtd virsh unshare nsenter ip qemu-system-x86_64; do
-    command -v $program >/dev/null || skip "there is no $program"
-done
-[ "$(id -u)" -eq 0 ] || skip "only root may make namespaces"
-unshare --mount --net --uts true 2>/dev/null ||
-    skip "namespaces cannot be made here"
+# shellcheck source=tests/libvirt/lib.sh
+. "$source/tests/libvirt/lib.sh"
 
-scratch=$(mktemp -d)
-alpha='' beta=''
-cleanup() {
-    [ -z "$beta" ] || kill -KILL "$beta" 2>/dev/null || :
-    [ -z "$alpha" ] || kill -KILL "$alpha" 2>/dev/null || :
-    wait 2>/dev/null || :
-    rm -rf "$scratch"
-}
-trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
-    XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
-# kept.sh gives the reason.
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
-mkdir "$scratch/home" "$scratch/alpha" "$scratch/beta" "$scratch/bin"
+prepare
+mkdir "$scratch/bin"
 printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/bin/migtune"
 chmod +x "$scratch/bin/migtune"
 
-uri_of() {
-    echo "qemu+unix:///system?socket=$scratch/$1/sock/libvirt-sock"
-}
-wait_for() {
-    n=0
-    until virsh -q -c "$(uri_of "$1")" list >/dev/null 2>&1; do
-        n=$((n + 1))
-        [ $n -lt 300 ] || skip "no libvirt daemon can be started here"
-        sleep 0.2
-    done
-}
-"$source/tests/libvirt/host.sh" "$scratch/alpha" alpha 10.99.99.1 \
-    >"$scratch/alpha.log" 2>&1 &
-alpha=$!
-wait_for alpha
-"$source/tests/libvirt/host.sh" "$scratch/beta" beta 10.99.99.2 \
-    "$alpha" 10.99.99.1 >"$scratch/beta.log" 2>&1 &
-beta=$!
-wait_for beta
+start_host alpha 10.99.99.1
+start_host beta 10.99.99.2 alpha 10.99.99.1
 
 cat >"$scratch/web1.xml" <<END
 <domain type='qemu'>
@@ -108,7 +68,6 @@ awk -v dir="$scratch" '
     /^$/ { inside = 0 }
     inside { print substr($0, 5) >file }' "$source/docs/howto-libvirt.rst"
 
-count=0
 set -- "$scratch"/step-*
 echo "1..$#"
 for step; do

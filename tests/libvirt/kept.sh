@@ -7,39 +7,11 @@
 set -eu
 source=$1 build=$2
 
-skip() {
-    echo "1..0 # SKIP $*"
-    exit 0
-}
-for program in libvirtd virsh unshare nsenter qemu-system-x86_64 python3; do
-    command -v $program >/dev/null || skip "there is no $program"
-done
-[ "$(id -u)" -eq 0 ] || skip "only root may make namespaces"
-unshare --mount --net --uts true 2>/dev/null ||
-    skip "namespaces cannot be made here"
+# shellcheck source=tests/libvirt/lib.sh
+. "$source/tests/libvirt/lib.sh"
 
-scratch=$(mktemp -d)
-host=
-cleanup() {
-    # unshare ignores SIGTERM while it waits.
-    [ -z "$host" ] || kill -KILL "$host" 2>/dev/null || :
-    wait 2>/dev/null || :
-    rm -rf "$scratch"
-}
-trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
-    XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
-# Only the leak sanitizer is disabled.  In about one run of some hundreds it
-# crashes at the end of the process ("Tracer caught signal 11") or reports
-# memory that libcrypto keeps for a running thread; a crash cannot be listed as
-# a suppression.  tools/test-libvirts.sh looks for leaks in the same commands
-# with valgrind, with the variable MIGTUNE_TEST_WRAPPER.
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
-mkdir "$scratch/home" "$scratch/host"
-uri="qemu+unix:///system?socket=$scratch/host/sock/libvirt-sock"
+prepare python3
+uri=$(uri_of kept)
 rounds=${MIGTUNE_TEST_ROUNDS:-20}
 
 # valgrind makes the command slow.
@@ -57,25 +29,17 @@ foreign() { virsh dumpxml --inactive web1 | sed -n '/<x:y/,/<\/x:y>/p'; }
 asked() { virsh qemu-monitor-command web1 "{\"execute\":\"$1\"}"; }
 
 # Installs the hook as migtune(1) describes, before the daemon looks for it.
-mkdir -p "$scratch/host/etc/hooks"
-cat >"$scratch/host/etc/hooks/qemu" <<END
+mkdir -p "$scratch/kept/etc/hooks"
+cat >"$scratch/kept/etc/hooks/qemu" <<END
 #!/bin/sh
 [ -e "$scratch/hook-is-on" ] || exit 0
 MIGTUNE_HOOK_COMMAND="$scratch/migtune" MIGTUNE_HOOK_URI="$uri" \\
     MIGTUNE_HOOK_PAUSE=0.5 exec "$build/tools/libvirt/libvirt-hook" "\$@"
 END
 printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/migtune"
-chmod +x "$scratch/host/etc/hooks/qemu" "$scratch/migtune"
+chmod +x "$scratch/kept/etc/hooks/qemu" "$scratch/migtune"
 
-"$source/tests/libvirt/host.sh" "$scratch/host" kept 10.99.99.7 \
-    >"$scratch/host.log" 2>&1 &
-host=$!
-n=0
-until virsh list >/dev/null 2>&1; do
-    n=$((n + 1))
-    [ $n -lt 300 ] || skip "no libvirt daemon can be started here"
-    sleep 0.2
-done
+start_host kept 10.99.99.7
 
 cat >"$scratch/web1.xml" <<END
 <domain type='qemu'>
@@ -96,26 +60,6 @@ virsh define "$scratch/web1.xml" >/dev/null
 foreign >"$scratch/foreign"
 [ -s "$scratch/foreign" ]
 
-count=0
-# Run a function as one case.
-try() {
-    count=$((count + 1))
-    # With the function as condition of "if", "set -e" would have no effect.
-    set +e
-    (
-        set -ex
-        "$2"
-    ) >"$scratch/out" 2>&1
-    status=$?
-    set -e
-    if [ $status -eq 0 ]; then
-        echo "ok $count - $1"
-    else
-        echo "not ok $count - $1"
-        sed 's/^/# /' "$scratch/out"
-    fi
-}
-
 says() {
     said_status=0
     migtune "$@" >"$scratch/said" 2>&1 || said_status=$?
@@ -127,8 +71,6 @@ refuses() {
     if says "$@"; then return 1; fi
     [ $said_status -ne 99 ]
 }
-# LINE-PATTERN: whether the last output has a matching line.
-said() { grep -Eq "$1" "$scratch/said"; }
 others_are_as_before() { foreign | cmp - "$scratch/foreign"; }
 
 shut_off() {

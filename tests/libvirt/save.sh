@@ -6,51 +6,16 @@
 set -eu
 source=$1 build=$2
 
-skip() {
-    echo "1..0 # SKIP $*"
-    exit 0
-}
-for program in libvirtd virsh unshare nsenter qemu-system-x86_64; do
-    command -v $program >/dev/null || skip "there is no $program"
-done
-[ "$(id -u)" -eq 0 ] || skip "only root may make namespaces"
-unshare --mount --net --uts true 2>/dev/null ||
-    skip "namespaces cannot be made here"
+# shellcheck source=tests/libvirt/lib.sh
+. "$source/tests/libvirt/lib.sh"
 
-scratch=$(mktemp -d)
-host=
-cleanup() {
-    # unshare ignores SIGTERM while it waits.
-    [ -z "$host" ] || kill -KILL "$host" 2>/dev/null || :
-    wait 2>/dev/null || :
-    rm -rf "$scratch"
-}
-trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
-    XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
-# kept.sh gives the reason.
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
-mkdir "$scratch/home" "$scratch/host"
-uri="qemu+unix:///system?socket=$scratch/host/sock/libvirt-sock"
+prepare
+uri=$(uri_of saver)
 
 migtune() { "$build/run" "$build/tools/migtune" -c "$uri" "$@"; }
 virsh() { command virsh -q -c "$uri" "$@"; }
 
-"$source/tests/libvirt/host.sh" "$scratch/host" saver 10.99.99.8 \
-    >"$scratch/host.log" 2>&1 &
-host=$!
-wait_for_daemon() {
-    n=0
-    until virsh list >/dev/null 2>&1; do
-        n=$((n + 1))
-        [ $n -lt 300 ] || return 1
-        sleep 0.2
-    done
-}
-wait_for_daemon || skip "no libvirt daemon can be started here"
+start_host saver 10.99.99.8
 
 for name in web1 web2; do
     cat >"$scratch/$name.xml" <<END
@@ -68,32 +33,10 @@ END
     virsh define "$scratch/$name.xml" >/dev/null
 done
 
-count=0
-# Run a function as one case.
-try() {
-    count=$((count + 1))
-    set +e
-    (
-        set -ex
-        "$2"
-    ) >"$scratch/out" 2>&1
-    status=$?
-    set -e
-    case $status in
-    0) echo "ok $count - $1" ;;
-    77) echo "ok $count - $1 # SKIP this libvirt does not have it" ;;
-    *)
-        echo "not ok $count - $1"
-        sed 's/^/# /' "$scratch/out"
-        ;;
-    esac
-}
-
 refuses() {
     if migtune "$@" >"$scratch/said" 2>&1; then return 1; fi
     cat "$scratch/said"
 }
-said() { grep -Eq "$1" "$scratch/said"; }
 state_is() { virsh domstate web1 | grep -Fx "$1"; }
 # The digest of the guest's RAM, for a guest that is paused.
 ram() {
@@ -165,16 +108,16 @@ format() {
 by_configuration() {
     for name in raw gzip xz; do
         command -v $name >/dev/null || [ $name = raw ] || continue
-        sed -i '/^save_image_format/d' "$scratch/host/etc/qemu.conf"
-        echo "save_image_format = \"$name\"" >>"$scratch/host/etc/qemu.conf"
-        : >"$scratch/host/stay-away"
+        sed -i '/^save_image_format/d' "$scratch/saver/etc/qemu.conf"
+        echo "save_image_format = \"$name\"" >>"$scratch/saver/etc/qemu.conf"
+        : >"$scratch/saver/stay-away"
         n=0
         while virsh list >/dev/null 2>&1 && [ $n -lt 300 ]; do
             n=$((n + 1))
             sleep 0.1
         done
-        rm "$scratch/host/stay-away"
-        wait_for_daemon
+        rm "$scratch/saver/stay-away"
+        wait_for saver
         start_paused
         virsh save web1 "$scratch/$name.img"
         format "$scratch/$name.img" $name
