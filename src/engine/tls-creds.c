@@ -77,28 +77,15 @@ text_of_time(time_t when)
                   g_strdup_printf("%lld", (long long)when);
 }
 
+/* A distinguished name of @cert, which @get returns. */
 static char *
-text_of_subject(gnutls_x509_crt_t cert)
+text_of_dn(gnutls_x509_crt_t cert,
+           int (*get)(gnutls_x509_crt_t, gnutls_datum_t *, unsigned int))
 {
     gnutls_datum_t name = { NULL, 0 };
     char *text;
 
-    if (gnutls_x509_crt_get_dn3(cert, &name,
-                                GNUTLS_X509_DN_FLAG_COMPAT) < 0)
-        return g_strdup("?");
-    text = g_strndup((char *)name.data, name.size);
-    gnutls_free(name.data);
-    return text;
-}
-
-static char *
-text_of_issuer(gnutls_x509_crt_t cert)
-{
-    gnutls_datum_t name = { NULL, 0 };
-    char *text;
-
-    if (gnutls_x509_crt_get_issuer_dn3(cert, &name,
-                                       GNUTLS_X509_DN_FLAG_COMPAT) < 0)
+    if (get(cert, &name, GNUTLS_X509_DN_FLAG_COMPAT) < 0)
         return g_strdup("?");
     text = g_strndup((char *)name.data, name.size);
     gnutls_free(name.data);
@@ -466,8 +453,9 @@ static gboolean
 peer_refuse(gnutls_x509_crt_t cert, unsigned status, const char *whose,
             GError **error)
 {
-    g_autofree char *subject = text_of_subject(cert);
-    g_autofree char *issuer = text_of_issuer(cert);
+    g_autofree char *subject = text_of_dn(cert, gnutls_x509_crt_get_dn3);
+    g_autofree char *issuer =
+        text_of_dn(cert, gnutls_x509_crt_get_issuer_dn3);
     const char *text = "GnuTLS does not accept it";
 
     for (guint i = 0; i < G_N_ELEMENTS(reasons); i++) {
@@ -543,7 +531,7 @@ mt_tls_creds_check_peer(MtTlsCreds *creds, gnutls_session_t session,
                           "TLS: the certificate of the %s cannot be read: %s",
                           whose, gnutls_strerror(code));
     if (ok)
-        *ret_identity = text_of_subject(cert);
+        *ret_identity = text_of_dn(cert, gnutls_x509_crt_get_dn3);
     gnutls_x509_crt_deinit(cert);
     return ok;
 }

@@ -9,6 +9,7 @@
 #include <glib/gstdio.h>
 
 #include "scratch.h"
+#include "../lib/remove-tree.h"
 
 const char *
 cli_build_root(void)
@@ -100,20 +101,6 @@ scratch_new(const char *const *peers)
     return scratch;
 }
 
-static void
-scratch_remove(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *inner = g_build_filename(path, name, NULL);
-
-        scratch_remove(inner);
-    }
-    g_remove(path);
-}
-
 void
 scratch_free(Scratch *scratch)
 {
@@ -124,7 +111,7 @@ scratch_free(Scratch *scratch)
         g_assert_true(g_subprocess_wait_check(peer, NULL, NULL));
     }
     g_ptr_array_unref(scratch->peers);
-    scratch_remove(scratch->directory);
+    remove_tree(scratch->directory);
     g_free(scratch->directory);
     g_free(scratch);
 }

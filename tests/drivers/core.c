@@ -12,24 +12,11 @@
 
 #include "fake-server.h"
 #include "migtune/migtune.h"
+#include "remove-tree.h"
 
 #define UUID "6f1b4f0e-9a1c-4dbe-8a0c-9a7f7b1ff001"
 
 static char *scratch;           /* state, cache and configuration */
-
-static void
-remove_dir(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *inner = g_build_filename(path, name, NULL);
-
-        remove_dir(inner);
-    }
-    g_remove(path);
-}
 
 /* A directory with one monitor, web1.sock. */
 typedef struct {
@@ -55,7 +42,7 @@ static void
 guest_clear(Guest *guest)
 {
     fake_server_free(guest->server);
-    remove_dir(guest->dir);
+    remove_tree(guest->dir);
     g_free(guest->socket);
     g_free(guest->dir);
 }
@@ -305,7 +292,7 @@ test_one_name(void)
     migtune_domain_unref(domain);
 
     fake_server_free(server);
-    remove_dir(dir);
+    remove_tree(dir);
 }
 
 /* A monitor that another client uses delays the look-up of other guests far
@@ -865,7 +852,7 @@ test_two_builds(void)
                 lacks ? MIGTUNE_VERDICT_SUBSTITUTED : MIGTUNE_VERDICT_IN_FORCE);
         }
         fake_server_free(server);
-        remove_dir(dir);
+        remove_tree(dir);
     }
 }
 
@@ -1060,7 +1047,7 @@ main(int argc, char **argv)
     g_test_add_func("/core/kept-of-one-name", test_kept_of_one_name);
     g_test_add_func("/core/two-builds", test_two_builds);
     status = g_test_run();
-    remove_dir(scratch);
+    remove_tree(scratch);
     g_free(scratch);
     return status;
 }

@@ -15,6 +15,7 @@
 
 #include "fake-server.h"
 #include "migtune/migtune.h"
+#include "remove-tree.h"
 
 #define ROUNDS 100
 #define UUID "6f1b4f0e-9a1c-4dbe-8a0c-9a7f7b1ff001"
@@ -185,20 +186,6 @@ run_rounds(const char *const uris[2], const char *name, const char *dir,
     g_test_message("%u rounds", rounds);
 }
 
-static void
-remove_dir(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *inner = g_build_filename(path, name, NULL);
-
-        remove_dir(inner);
-    }
-    g_remove(path);
-}
-
 /* Two monitors of one guest, whose settings are in one file. */
 static void
 test_file(void)
@@ -222,7 +209,7 @@ test_file(void)
     fake_server_free(server);
     for (guint i = 0; i < 2; i++)
         g_free((char *)uris[i]);
-    remove_dir(dir);
+    remove_tree(dir);
 }
 
 /* The text around the element is unchanged. */
@@ -250,7 +237,7 @@ test_driver(void)
     g_assert_true(g_file_set_contents(path, FOREIGN_BEFORE FOREIGN_AFTER, -1,
                                       NULL));
     run_rounds(uris, "off", dir, check_foreign);
-    remove_dir(dir);
+    remove_tree(dir);
 }
 
 /* Another writer that takes no lock writes between the read and the write,
@@ -282,7 +269,7 @@ test_rival(void)
         g_assert_cmpuint(get_kept(domain, "bandwidth"), ==, 12);
         g_assert_cmpuint(get_kept(domain, "announce.rounds"), ==, 7);
         check_foreign(dir);
-        remove_dir(dir);
+        remove_tree(dir);
     }
 }
 
@@ -307,6 +294,6 @@ main(int argc, char **argv)
     g_test_add_func("/kept/at-once/driver", test_driver);
     g_test_add_func("/kept/at-once/rival", test_rival);
     status = g_test_run();
-    remove_dir(state);
+    remove_tree(state);
     return status;
 }

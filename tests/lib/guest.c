@@ -14,6 +14,7 @@
 #include "guest.h"
 #include "migtune/migtune-error.h"
 #include "qmp/client.h"
+#include "remove-tree.h"
 #include "util/json.h"
 
 #define GUEST_START_SECONDS 20
@@ -158,20 +159,6 @@ guest_new(const char *release, const char *const *more)
     }
 }
 
-static void
-guest_remove_dir(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-
-        g_unlink(file);
-    }
-    g_rmdir(path);
-}
-
 void
 guest_free(Guest *guest)
 {
@@ -180,7 +167,7 @@ guest_free(Guest *guest)
 
     mt_client_free(guest->own);
     guest_stop(guest);
-    guest_remove_dir(guest->dir);
+    remove_tree(guest->dir);
     for (guint i = 0; i <= GUEST_N_MONITORS; i++)
         g_free(guest->monitors[i]);
     g_free(guest->dir);

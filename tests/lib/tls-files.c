@@ -11,6 +11,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+#include "lib/remove-tree.h"
 #include "lib/tls-files.h"
 
 #define DAY (24 * 3600)
@@ -186,20 +187,6 @@ tls_files_new(void)
     for (guint i = 0; i < G_N_ELEMENTS(cas); i++)
         certified_clear(&cas[i]);
     return files;
-}
-
-static void
-remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *inner = g_build_filename(path, name, NULL);
-
-        remove_tree(inner);
-    }
-    g_remove(path);
 }
 
 void

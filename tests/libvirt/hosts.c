@@ -20,6 +20,7 @@
 #include <libvirt/virterror.h>
 
 #include "hosts.h"
+#include "../lib/remove-tree.h"
 
 #define HOST_SECONDS 60
 #define GUEST_SECONDS 60
@@ -138,23 +139,6 @@ host_new(const char *name, guint nth, const Host *peer)
     return host;
 }
 
-static void
-hosts_remove(const char *path)
-{
-    g_autoptr(GDir) dir = NULL;
-    const char *name;
-
-    if (!g_file_test(path, G_FILE_TEST_IS_SYMLINK) &&
-        (dir = g_dir_open(path, 0, NULL))) {
-        while ((name = g_dir_read_name(dir))) {
-            g_autofree char *inner = g_build_filename(path, name, NULL);
-
-            hosts_remove(inner);
-        }
-    }
-    g_remove(path);
-}
-
 void
 host_free(Host *host)
 {
@@ -169,7 +153,7 @@ host_free(Host *host)
     if (g_getenv("MIGTUNE_TEST_KEEP"))
         g_printerr("# kept: %s\n", host->dir);
     else
-        hosts_remove(host->dir);
+        remove_tree(host->dir);
     g_free(host->dir);
     g_free(host->uri);
     g_free(host->address);

@@ -23,6 +23,7 @@
 
 #include "differ.h"
 #include "lib/qemu-guest.h"
+#include "lib/remove-tree.h"
 
 /* A guest that is silent for longer is considered dead. */
 #define SILENCE_MS 120000
@@ -160,20 +161,6 @@ peer_new(const PeerKind *kind, PeerFlags flags, const char *dir)
 }
 
 void
-peer_clean(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-
-        g_unlink(file);
-    }
-    g_rmdir(path);
-}
-
-void
 peer_free(Peer *peer)
 {
     if (!peer)
@@ -187,7 +174,7 @@ peer_free(Peer *peer)
     if (peer->fd >= 0)
         close(peer->fd);
     ref_peer_free(peer->ref);
-    peer_clean(peer->dir);
+    remove_tree(peer->dir);
     g_free(peer->dir);
     g_ptr_array_unref(peer->events);
     g_string_free(peer->out, TRUE);

@@ -18,6 +18,7 @@
 #include <glib/gstdio.h>
 
 #include "differ.h"
+#include "lib/remove-tree.h"
 #include "lib/share.h"
 #include "util/json-peek.h"
 #include "util/json.h"
@@ -791,7 +792,7 @@ differ_free(Differ *differ)
     report_free(differ->report);
     facts_free(differ->facts);
     g_hash_table_unref(differ->same);
-    peer_clean(differ->dir);
+    remove_tree(differ->dir);
     g_free(differ->dir);
     g_free(differ->release);
     g_free(differ);

@@ -34,9 +34,6 @@ typedef struct Peer Peer;
 #define PEER_CONTENT "content"
 void peer_prepare(const char *dir);
 
-/* Removes @dir and the files in it. */
-void peer_clean(const char *dir);
-
 /* Starts a guest with files in its own directory in @dir; does not wait for
  * it. */
 Peer *peer_new(const PeerKind *kind, PeerFlags flags, const char *dir);

@@ -16,6 +16,7 @@
 
 #include "engine/engine.h"
 #include "lib/qemu-guest.h"
+#include "lib/remove-tree.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
 
@@ -235,20 +236,6 @@ passage_make_disk(Passage *p)
 }
 
 static void
-remove_all(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_all(child);
-    }
-    g_remove(path);
-}
-
-static void
 test_passage(gconstpointer data)
 {
     Passage p = { .i = GPOINTER_TO_UINT(data) };
@@ -321,7 +308,7 @@ test_passage(gconstpointer data)
                 last, next);
 
     g_clear_pointer(&qemu, qemu_guest_free);
-    remove_all(p.dir);
+    remove_tree(p.dir);
     g_free(p.disk);
     g_free(p.dir);
 }
