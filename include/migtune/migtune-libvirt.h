@@ -35,8 +35,8 @@ G_BEGIN_DECLS
  * Uses a connection to libvirt that the program has opened.  The new object
  * holds a reference to it, so the program may close its own.  The library does
  * not change the connection: its error handler and its keepalive stay, and
- * migtune_conn_watch() leaves its close callback alone.  Events need an event
- * loop that the program has registered with libvirt and runs.
+ * migtune_conn_watch() does not replace its close callback.  Events need an
+ * event loop that the program has registered with libvirt and runs.
  *
  * The library does not open the connection again if it is lost: calls then fail
  * with %MIGTUNE_ERROR_DISCONNECTED.

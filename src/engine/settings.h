@@ -111,7 +111,7 @@ typedef struct {
     /* Settings that QEMU does not have. */
     guint timeout_ms;               /* without progress; 0: no limit */
     guint64 max_device_bytes;       /* of device state that is kept */
-    gboolean postcopy_told_early;   /* the status postcopy-active is set before
+    gboolean postcopy_status_early; /* the status postcopy-active is set before
                                      * the guest is stopped, as up to 9.2 */
     gboolean postcopy_recovers;     /* a post-copy is paused if its link breaks */
     guint max_passes;               /* after so many passes the guest is stopped

@@ -608,14 +608,14 @@ test_parts(void)
     g_autoptr(Recording) recording =
         recording_open_by_name(manifest, "multifd-zstd-11.1");
     g_autoptr(JsonNode) channel = report_of(recording->paths[1]);
-    g_autoptr(JsonNode) alone = report_of(recording->paths[0]);
+    g_autoptr(JsonNode) main_channel = report_of(recording->paths[0]);
     JsonObject *report = json_node_get_object(channel);
 
     g_assert_true(json_object_get_boolean_member(report, "sound"));
     g_assert_cmpstr(json_object_get_string_member(report, "format"), ==,
                     "multifd");
     g_assert_cmpint(get_int(report, "pages/multifd/pages"), >, 0);
-    report = json_node_get_object(alone);
+    report = json_node_get_object(main_channel);
     g_assert_true(json_object_get_boolean_member(report, "sound"));
     g_assert_true(has_problem(report, "channels-missing"));
 }

@@ -32,7 +32,7 @@ test_other_domains_have_no_fields(void)
     migtune_error_set_field(error, MIGTUNE_ERROR_FIELD_RULE, "r");
     g_assert_null(migtune_error_get_field(error, MIGTUNE_ERROR_FIELD_RULE));
     g_assert_null(migtune_error_get_field(NULL, MIGTUNE_ERROR_FIELD_RULE));
-    migtune_error_set(NULL, MIGTUNE_ERROR_IO, "nobody listens");
+    migtune_error_set(NULL, MIGTUNE_ERROR_IO, "nothing listens");
 }
 
 static void

@@ -187,7 +187,7 @@ test_findings_have_lines(void)
 
 /* A change touches what it is about and nothing else. */
 static void
-test_changes_leave_the_rest_alone(void)
+test_changes_keep_the_rest(void)
 {
     static const char before[] =
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -427,8 +427,8 @@ main(int argc, char **argv)
                     test_what_is_no_document_is_refused);
     g_test_add_func("/kept/too-much-is-refused", test_too_much_is_refused);
     g_test_add_func("/kept/findings-have-lines", test_findings_have_lines);
-    g_test_add_func("/kept/changes-leave-the-rest-alone",
-                    test_changes_leave_the_rest_alone);
+    g_test_add_func("/kept/changes-keep-the-rest",
+                    test_changes_keep_the_rest);
     g_test_add_func("/kept/a-new-one-fits-the-schema",
                     test_a_new_one_fits_the_schema);
     g_test_add_func("/kept/what-xml-cannot-hold-is-refused",

@@ -749,7 +749,7 @@ restore_end(const Restore *r, const char *path, MtFileKind *kind,
     json_object_set_string_member(object, "format",
                                   kind->libvirt ? "libvirt"
                                                 : mt_format_name(kind->format));
-    /* libvirt does not tell how much a compressed image holds. */
+    /* libvirt does not report the size of a compressed stream. */
     if (r->n_bytes)
         json_object_set_member(object, "stream_bytes",
                                mt_json_node_new_uint64(r->n_bytes));

@@ -71,7 +71,7 @@ gboolean mt_ram_discard(const MtRamBlock *block, guint64 offset,
 /*
  * Sets the bits of pages that were never written or read, according to the
  * kernel: they are zero.  Only private blocks have such pages, and none is found
- * if the kernel does not tell.
+ * if the kernel does not report them.
  */
 void mt_ram_find_untouched(const MtRam *ram, MtBitmap *untouched);
 

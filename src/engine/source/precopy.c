@@ -454,7 +454,7 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
         (*ret_postcopy && !mt_source_leave_precopy(source, error)))
         return FALSE;
 
-    early = *ret_postcopy && e->settings.postcopy_told_early;
+    early = *ret_postcopy && e->settings.postcopy_status_early;
     if (early && !e->settings.pause_before_switchover)
         mt_engine_set_status(e, MT_STATUS_POSTCOPY_ACTIVE);
     mt_engine_stop_guest(e);

@@ -263,7 +263,7 @@ class Domain:
     def progress(self, timeout: Optional[float] = None) -> Iterator[Job]:
         """Waits as :meth:`wait_job` and yields each sample.
 
-        The last sample is that of the end.  If the loop is left, the migration
+        The last sample is taken at the end.  If the loop is left, the migration
         goes on.
         """
         cancel = Cancellable()

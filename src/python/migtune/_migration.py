@@ -70,7 +70,7 @@ class Migration:
     def check(self, *, cancel: Optional[Cancellable] = None) -> Check:
         """Compares both sides and plans their settings; nothing is changed.
 
-        A finding that forbids the migration is no exception: see
+        A finding that forbids the migration does not raise an exception: see
         :attr:`Check.ok`.
         """
         try:

@@ -161,8 +161,8 @@ def explain(qemu: str, settings: Settings, *,
             policy: Optional[str] = None) -> Plan:
     """Plans without a guest, for a QEMU release such as "9.1".
 
-    The plan is that of a QEMU that has just been started and was built with all
-    options.  It can be lowered, but not applied.
+    The plan is made for a QEMU that has just been started and was built with
+    all options.  It can be lowered, but not applied.
     """
     return Plan(call(Migtune.explain_settings, qemu, to_variant(settings),
                      set_flags(policy)))

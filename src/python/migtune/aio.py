@@ -53,7 +53,7 @@ async def _run(function: Callable[..., T], *args: Any, **options: Any) -> T:
                 await asyncio.wait([future])
             except asyncio.CancelledError:
                 pass
-        # A result that nothing uses is no error of the loop.
+        # The loop would report a result that is never read as an error.
         future.exception()
         raise
 

@@ -23,7 +23,7 @@
 /* Post-copy waits for recovery when its connection breaks; its status is
  * reported after the guest has stopped. */
 #define RECOVERY_SINCE MT_RELEASE(3, 0)
-#define POSTCOPY_TOLD_LATE_SINCE MT_RELEASE(10, 0)
+#define POSTCOPY_STATUS_LATE_SINCE MT_RELEASE(10, 0)
 
 /* A source fails after this time without progress of the connection.  A
  * destination has no limit: a source may wait before the switch-over. */
@@ -115,7 +115,7 @@ tune_dialect(MtRefGuest *g, MtEngineSettings *s)
 
     mt_engine_settings_speak(s, release < GENERATION_NEW_SINCE ?
                              MT_GENERATION_OLD : MT_GENERATION_NEW);
-    s->postcopy_told_early = release < POSTCOPY_TOLD_LATE_SINCE;
+    s->postcopy_status_early = release < POSTCOPY_STATUS_LATE_SINCE;
     s->postcopy_recovers = release >= RECOVERY_SINCE;
     s->wire.send_switchover_start = sent_as >= GENERATION_NEW_SINCE;
     s->wire.sync_each_section = sent_as < SYNC_EACH_SECTION_GONE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The objects of a guest: TLS credentials and the rules about who may connect,
+ * The objects of a guest: TLS credentials and the lists of accepted clients,
  * with object-add, object-del, qom-list and qom-get.
  *
  * Until 5.2 the monitor does not check the properties of an object, and they may
