@@ -237,6 +237,7 @@ sim_sample(const Sim *sim, gint64 time_ms, MtSample *ret_sample)
         .bandwidth = sim_speed(sim) * sim_ratio(sim),
         .dirty_rate = sim->now > sim->pass_start ?
             sim_written(sim) / (sim->now - sim->pass_start) : 0,
+        .downtime_ms = sim->result.downtime_ms,
     };
 }
 

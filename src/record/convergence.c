@@ -256,6 +256,8 @@ convergence_check_deadline(Follower *follower, const MtSample *sample)
 static void
 follower_start(Follower *follower, const MtSample *sample)
 {
+    guint64 limit_ms = follower->convergence->last.downtime_limit_ms;
+    MtPolicyConfig config = follower->policy->config;
     const MtPolicyGuest guest = {
         .ram_bytes = sample->total,
         .disk_bytes = follower->convergence->disk_bytes,
@@ -264,8 +266,15 @@ follower_start(Follower *follower, const MtSample *sample)
         .postcopy = !follower->acts || follower->convergence->postcopy,
     };
 
-    follower->run = mt_policy_run_new(&follower->policy->config, &guest,
-                                      convergence_act, follower);
+    /* The limit that the guest has, instead of QEMU's default. */
+    if (config.policy == &mt_policy_steady && limit_ms) {
+        config.steady.downtime_ms = limit_ms;
+        if (!follower->policy->max_downtime_ms)
+            config.steady.max_downtime_ms =
+                MAX(config.steady.max_downtime_ms, limit_ms);
+    }
+    follower->run = mt_policy_run_new(&config, &guest, convergence_act,
+                                      follower);
     mt_policy_run_start(follower->run);
 }
 
@@ -416,6 +425,7 @@ migtune_convergence_follow(MigtuneConvergence *self, gint64 time_ms,
 
         if (!follower->run)
             follower_start(follower, sample);
+        self->last.sample.downtime_ms = self->last.downtime_limit_ms;
         mt_policy_run_sample(follower->run, sample);
         if (seen && sample->pass > pass)
             mt_policy_run_pass(follower->run, sample->time_ms, sample->pass);

@@ -324,6 +324,7 @@ trace_add_sample(TraceReader *reader, const TraceLine *line)
             .transferred = line->transferred,
             .bandwidth = line->bandwidth,
             .dirty_rate = line->dirty_rate,
+            .downtime_ms = line->downtime_limit_ms,
         },
         .downtime_limit_ms = line->downtime_limit_ms,
         .throttle = MIN(line->throttle, 100),

@@ -423,6 +423,113 @@ test_steady_saturated(void)
     }
 }
 
+/*
+ * Samples that come long after a pass has begun, as on a busy host: QEMU is
+ * imitated, and only looked at every @interval_s.  The named limit must still be
+ * enough for the whole working set, without being far more than that.
+ */
+typedef struct {
+    double downtime_ms;
+    guint64 enough_ms;
+    guint n_seen;           /* passes seen before the first message */
+    guint n_told_after;
+} Watched;
+
+static gboolean
+watch_act(const MtDecision *decision, gpointer data)
+{
+    Watched *watched = data;
+
+    g_test_message("%.3f s: %s %" G_GUINT64_FORMAT " %s: %s",
+                   decision->time_ms / 1000.0, mt_act_to_string(decision->act),
+                   decision->value, decision->code, decision->reason);
+    if (decision->act == MT_ACT_SET_DOWNTIME)
+        watched->downtime_ms = decision->value;
+    if (g_str_equal(decision->code, "cannot-converge")) {
+        if (!watched->enough_ms)
+            watched->n_told_after = watched->n_seen;
+        watched->enough_ms = decision->value;
+    }
+    return TRUE;
+}
+
+static void
+watch_late(double ram, double set, double rate, double bandwidth,
+           double interval_s, Watched *watched)
+{
+    const double step = 0.001;
+    double left = ram, written = 0, sent = 0;
+    guint64 pass = 1, seen = 0;
+    gint64 sample_ms = 0;
+    MtPolicyConfig config;
+    const MtPolicyGuest guest = { .ram_bytes = ram };
+    g_autoptr(MtPolicyRun) run = NULL;
+
+    mt_policy_config_init(&config, "steady", NULL);
+    run = mt_policy_run_new(&config, &guest, watch_act, watched);
+    mt_policy_run_start(run);
+    for (gint64 ms = 0; ms < 30000; ms++) {
+        if (ms >= sample_ms) {
+            const MtSample sample = {
+                .time_ms = ms, .phase = MT_PHASE_PRECOPY, .pass = pass,
+                .remaining = left, .total = ram, .transferred = sent,
+                .bandwidth = bandwidth, .downtime_ms = watched->downtime_ms,
+            };
+
+            sample_ms += interval_s * 1000;
+            mt_policy_run_sample(run, &sample);
+            watched->n_seen += pass > seen;
+            if (seen && pass > seen)
+                mt_policy_run_pass(run, ms, pass);
+            mt_policy_run_advance(run, ms);
+            seen = pass;
+        }
+        left -= bandwidth * step;
+        sent += bandwidth * step;
+        written = set - (set - written) * exp(-rate * step / set);
+        if (left <= bandwidth * watched->downtime_ms / 1000) {
+            left += written * (1 - left / (pass == 1 ? ram : set));
+            written = 0;
+            pass++;
+        }
+    }
+}
+
+static void
+test_steady_late(void)
+{
+    static const struct {
+        double ram, set, rate, bandwidth, interval_s;
+    } cases[] = {
+        { 64, 16, 400, 20, 0.1 },
+        { 64, 16, 400, 20, 0.3 },
+        { 64, 16, 400, 20, 0.5 },
+        { 64, 16, 400, 20, 0.9 },
+        { 64, 16, 400, 20, 1.7 },
+        { 64, 16, 60, 20, 0.3 },
+        { 64, 16, 60, 20, 0.9 },
+        { 64, 48, 100, 20, 0.7 },
+        { 1024, 150, 50000, 100, 1.3 },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        double bandwidth = cases[i].bandwidth * MIB;
+        double whole_ms = cases[i].set / cases[i].bandwidth * 1000;
+        double least_ms = whole_ms * (1 - cases[i].bandwidth / cases[i].rate);
+        Watched watched = { .downtime_ms = 300 };
+
+        watch_late(cases[i].ram * MIB, cases[i].set * MIB,
+                   cases[i].rate * MIB, bandwidth, cases[i].interval_s,
+                   &watched);
+        g_test_message("case %u: %" G_GUINT64_FORMAT " ms named, %.0f ms "
+                       "needed, %.0f ms for the working set", i,
+                       watched.enough_ms, least_ms, whole_ms);
+        g_assert_cmpfloat(watched.enough_ms, >=, least_ms);
+        g_assert_cmpfloat(watched.enough_ms, <, whole_ms * 1.5 + 500);
+        g_assert_cmpuint(watched.n_told_after, <=, 4);
+    }
+}
+
 /* Without a deadline the policy says so, once. */
 static gboolean
 count_endless(const MtDecision *decision, gpointer data)
@@ -646,6 +753,7 @@ main(int argc, char **argv)
     g_test_add_func("/simulate/actions", test_simulate_actions);
     g_test_add_func("/steady/tells", test_steady_tells);
     g_test_add_func("/steady/saturated", test_steady_saturated);
+    g_test_add_func("/steady/late-samples", test_steady_late);
     g_test_add_func("/steady/endless", test_steady_endless);
     g_test_add_func("/steady/suite", test_steady_suite);
 

@@ -29,7 +29,7 @@
 
 #define STEADY_POLL_MS 500
 
-/* Interval of the samples of a live migration. */
+/* Shortest interval of the samples of a live migration. */
 #define STEADY_SAMPLE_S 0.1
 
 /* Number of stored points of the guest's write function. */
@@ -60,6 +60,11 @@
 
 /* A larger share of RAM counts as all of it. */
 #define STEADY_FULL 0.99
+
+/* A named limit suffices for a guest that writes this many times as fast as the
+ * fastest pass showed: a host or a guest that is busy for a time slows the
+ * writes. */
+#define STEADY_FASTER 1.5
 
 /* Shorter passes give no useful measurement. */
 #define STEADY_SHORTEST_S 0.2
@@ -98,9 +103,11 @@ typedef struct {
     guint throttle;             /* percent */
     gboolean no_throttle;       /* throttling has failed */
     gboolean final;             /* post-copy, pause or abort was requested */
-    double most;                /* the largest working set of a saturated
+    double most;                /* the largest working set seen: dirty bytes
+                                 * at the start of a pass, or of a saturated
                                  * guest */
-    double told_ms;             /* the needed downtime of the last report */
+    double fastest;             /* the highest write rate of all fits */
+    double told_ms;             /* the downtime that the last report named */
     guint n_told;               /* reports that it cannot converge */
     gboolean told_endless;      /* reported that there is no deadline */
 
@@ -128,7 +135,15 @@ steady_start(MtPolicyRun *run, gpointer data)
 {
     SteadyState *state = data;
 
-    state->downtime_ms = mt_policy_run_config(run)->steady.downtime_ms;
+    const MtSteadyConfig *config = &mt_policy_run_config(run)->steady;
+
+    state->downtime_ms = config->downtime_ms;
+    if (state->downtime_ms > config->max_downtime_ms &&
+        mt_policy_decide(run, MT_ACT_SET_DOWNTIME, config->max_downtime_ms,
+                         "downtime-allowed",
+                         _("the guest's limit of %" PRIu64 " ms is longer "
+                           "than allowed"), state->downtime_ms))
+        state->downtime_ms = config->max_downtime_ms;
     return STEADY_POLL_MS;
 }
 
@@ -287,16 +302,26 @@ steady_enough_bandwidth(const MtModel *model, double bandwidth,
     return high;
 }
 
+/* Bytes that a downtime must send to suffice at any write rate: the whole
+ * working set.  Live samples are up to 100 ms old, in which the link has sent
+ * data. */
+static double
+steady_whole_set(const SteadyState *state, const MtModel *model,
+                 double bandwidth)
+{
+    return MAX(state->most, model->parts[0].bytes) +
+           bandwidth * STEADY_SAMPLE_S;
+}
+
 /* The guest writes all of its working set in each pass, so only the downtime
  * that sends the whole working set is known to suffice. */
 static void
 steady_tell_saturated(MtPolicyRun *run, SteadyState *state,
-                      const MtModel *model, double needed_ms, double bandwidth)
+                      const MtModel *model, double needed_ms, double enough_ms,
+                      double bandwidth)
 {
     const MtSteadyConfig *config = &mt_policy_run_config(run)->steady;
-    /* Live samples are up to 100 ms old, in which the link has sent data. */
-    double bytes = state->most + bandwidth * STEADY_SAMPLE_S;
-    double enough_ms = steady_downtime_ms(bytes, bandwidth);
+    double bytes = steady_whole_set(state, model, bandwidth);
 
     if (mt_policy_decide(
             run, MT_ACT_NOTE, enough_ms, "cannot-converge",
@@ -310,24 +335,47 @@ steady_tell_saturated(MtPolicyRun *run, SteadyState *state,
             bytes * STEADY_MARGIN /
             MAX(config->max_downtime_ms - STEADY_MARGIN_MS, 1.0) * 1000 /
             1048576))
-        state->told_ms = needed_ms;
+        state->told_ms = enough_ms;
 }
 
-/* The remaining data falls, but not before the deadline. */
+/* The write rate is known: names the limit that suffices up to the rate of
+ * @faster, and the one that suffices at any rate. */
 static void
-steady_tell_late(MtPolicyRun *run, SteadyState *state, const MtModel *model,
-                 double needed_ms, double bandwidth)
+steady_tell_measured(MtPolicyRun *run, SteadyState *state,
+                     const MtModel *model, const MtModel *faster,
+                     double enough_ms, double any_ms, double bandwidth)
 {
     const MtSteadyConfig *config = &mt_policy_run_config(run)->steady;
+    double rate = model->parts[0].rate;
+    double bytes = steady_whole_set(state, model, bandwidth);
+    gboolean ok;
 
-    if (mt_policy_decide(
-            run, MT_ACT_NOTE, needed_ms, "cannot-converge",
+    if (rate <= bandwidth)
+        ok = mt_policy_decide(
+            run, MT_ACT_NOTE, enough_ms, "cannot-converge",
             _("pass %" PRIu64 ": cannot end before the deadline: the guest "
               "writes %.0f MiB/s, %.0f MiB/s are sent; a downtime of %.0f ms "
-              "(%" PRIu64 " ms are allowed) or a later deadline would do"),
-            state->pass, model->parts[0].rate / 1048576, bandwidth / 1048576,
-            needed_ms, config->max_downtime_ms))
-        state->told_ms = needed_ms;
+              "(%" PRIu64 " ms are allowed) or a later deadline would do up "
+              "to a write rate of %.0f MiB/s; %.0f ms would do at any write "
+              "rate, for a working set of %.0f MiB"),
+            state->pass, rate / 1048576, bandwidth / 1048576, enough_ms,
+            config->max_downtime_ms, faster->parts[0].rate / 1048576, any_ms,
+            bytes / 1048576);
+    else
+        ok = mt_policy_decide(
+            run, MT_ACT_NOTE, enough_ms, "cannot-converge",
+            _("pass %" PRIu64 ": cannot converge within the limits: the "
+              "guest writes %.0f MiB/s, %.0f MiB/s are sent; a downtime of "
+              "%.0f ms (%" PRIu64 " ms are allowed) or a bandwidth of %.0f "
+              "MiB/s would do up to a write rate of %.0f MiB/s; %.0f ms would "
+              "do at any write rate, for a working set of %.0f MiB"),
+            state->pass, rate / 1048576, bandwidth / 1048576, enough_ms,
+            config->max_downtime_ms,
+            steady_enough_bandwidth(faster, bandwidth,
+                                    config->max_downtime_ms) / 1048576,
+            faster->parts[0].rate / 1048576, any_ms, bytes / 1048576);
+    if (ok)
+        state->told_ms = enough_ms;
 }
 
 /* No step within the limits suffices: reports which limit would.  A later
@@ -335,37 +383,34 @@ steady_tell_late(MtPolicyRun *run, SteadyState *state, const MtModel *model,
 static void
 steady_tell(MtPolicyRun *run, SteadyState *state, const MtModel *model,
             gboolean saturated, gboolean late, double needed_ms,
-            double bandwidth)
+            double remaining, double bandwidth, double seconds)
 {
-    const MtSteadyConfig *config = &mt_policy_run_config(run)->steady;
-    double rate = model->parts[0].rate;
+    double any_ms = MAX(steady_downtime_ms(steady_whole_set(state, model,
+                                                            bandwidth),
+                                           bandwidth), needed_ms);
+    double enough_ms = any_ms;
+    MtModel faster = *model;
 
+    if (!saturated && model->parts[0].rate > 0) {
+        mt_model_scale(&faster, state->fastest * STEADY_FASTER /
+                       model->parts[0].rate);
+        enough_ms = MIN(MAX(needed_ms,
+                            steady_needed_ms(&faster, remaining, bandwidth,
+                                             seconds)), any_ms);
+    }
     if (state->n_told == STEADY_TELL_TIMES ||
         (state->n_told && late) ||
-        (state->n_told && needed_ms < state->told_ms * STEADY_TELL_AGAIN &&
-         needed_ms > state->told_ms / STEADY_TELL_AGAIN))
+        (state->n_told && enough_ms < state->told_ms * STEADY_TELL_AGAIN &&
+         enough_ms > state->told_ms / STEADY_TELL_AGAIN))
         return;
 
     state->n_told++;
-    if (saturated) {
-        steady_tell_saturated(run, state, model, needed_ms, bandwidth);
-        return;
-    }
-    if (rate <= bandwidth) {
-        steady_tell_late(run, state, model, needed_ms, bandwidth);
-        return;
-    }
-    if (mt_policy_decide(
-            run, MT_ACT_NOTE, needed_ms, "cannot-converge",
-            _("pass %" PRIu64 ": cannot converge within the limits: the "
-              "guest writes %.0f MiB/s, %.0f MiB/s are sent; a downtime of %.0f "
-              "ms (%" PRIu64 " ms are allowed) or a bandwidth of %.0f "
-              "MiB/s would do"),
-            state->pass, rate / 1048576, bandwidth / 1048576, needed_ms,
-            config->max_downtime_ms,
-            steady_enough_bandwidth(model, bandwidth,
-                                    config->max_downtime_ms) / 1048576))
-        state->told_ms = needed_ms;
+    if (saturated)
+        steady_tell_saturated(run, state, model, needed_ms, enough_ms,
+                              bandwidth);
+    else
+        steady_tell_measured(run, state, model, &faster, enough_ms, any_ms,
+                             bandwidth);
 }
 
 /* Whether the last pass left as much as the one before it. */
@@ -396,6 +441,7 @@ steady_rises(const SteadyState *state)
            (before->unsent + before->added) * STEADY_RISES;
 }
 
+/* @remaining: bytes that were dirty when the current pass began. */
 static void
 steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
               double remaining, double total, double bandwidth)
@@ -412,6 +458,8 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     guint throttle;
 
     saturated = !steady_fit(state, total, &model);
+    state->fastest = MAX(state->fastest, model.parts[0].rate);
+    state->most = MAX(state->most, remaining);
     if (saturated)
         state->most = MAX(state->most, model.parts[0].bytes);
     working_mib = model.parts[0].bytes / 1048576;
@@ -510,7 +558,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     steady_tell(run, state, &model, saturated,
                 seconds < STEADY_PATIENCE * last->seconds ||
                 seconds < STEADY_PATIENCE * remaining / bandwidth, needed_ms,
-                bandwidth);
+                remaining, bandwidth, seconds);
 }
 
 static double
@@ -519,6 +567,49 @@ steady_bandwidth(const MtSample *sample, gint64 now_ms)
     if (sample->bandwidth)
         return sample->bandwidth;
     return now_ms > 0 ? sample->transferred * 1000.0 / now_ms : 0;
+}
+
+/* The bytes with which QEMU ends a pass.  A policy that runs in shadow or over a
+ * trace sets no downtime. */
+static double
+steady_fits(const MtPolicyRun *run, const MtSample *sample, double bandwidth)
+{
+    guint64 limit_ms = sample->downtime_ms ? sample->downtime_ms :
+        mt_policy_run_config(run)->steady.downtime_ms;
+
+    return bandwidth * limit_ms / 1000;
+}
+
+/*
+ * Returns how many bytes of the newest pass were sent before @sample was
+ * taken.  Samples of a live migration come up to some 100 ms after the start of
+ * a pass, on a busy host much later; the remaining data of a short pass is then
+ * far less than the guest has written.
+ *
+ * Of the sent bytes, the pass of the earlier sample had all that did not fit
+ * into the downtime.  If there were further passes between the two samples, all
+ * passes are taken to be of the same size.
+ */
+static double
+steady_sent_of_pass(const MtPolicyRun *run, const MtSample *sample,
+                    double bandwidth)
+{
+    const MtSample *earlier = mt_policy_run_earlier_pass(run);
+    double fits = steady_fits(run, sample, bandwidth);
+    double sent, n, size;
+
+    if (!earlier || sample->pass <= earlier->pass)
+        return 0;
+
+    n = sample->pass - earlier->pass;
+    sent = (double)sample->transferred - earlier->transferred -
+           MAX(earlier->remaining - fits, 0);
+    size = (sent + (n - 1) * fits + sample->remaining) / n;
+    /* QEMU notices only once in an iteration that the data fits. */
+    size -= bandwidth * STEADY_SAMPLE_S;
+    if (sample->total)
+        size = MIN(size, sample->total);
+    return MAX(size - sample->remaining, 0);
 }
 
 static void
@@ -536,10 +627,11 @@ steady_begin_window(SteadyState *state, gint64 now_ms, const MtSample *sample)
  * than the downtime allows seems to be unsent at the end of a pass.
  */
 static void
-steady_measure(const SteadyState *state, const MtSample *sample, guint64 n,
-               double bandwidth, SteadyPoint *ret_point)
+steady_measure(const MtPolicyRun *run, const SteadyState *state,
+               const MtSample *sample, guint64 n, double bandwidth,
+               SteadyPoint *ret_point)
 {
-    double fits = MIN(bandwidth * state->downtime_ms / 1000,
+    double fits = MIN(steady_fits(run, sample, bandwidth),
                       sample->remaining);
     double sent = (double)sample->transferred - state->pass_transferred;
     double added = (sample->remaining + sent - state->pass_remaining) / n;
@@ -554,8 +646,14 @@ static void
 steady_new_pass(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
                 const MtSample *sample)
 {
-    double seconds = (now_ms - state->pass_start_ms) / 1000.0;
     double bandwidth = steady_bandwidth(sample, now_ms);
+    double sent = bandwidth > 0 ?
+        steady_sent_of_pass(run, sample, bandwidth) : 0;
+    gint64 begin_ms = bandwidth > 0 ?
+        MAX(now_ms - (gint64)(sent / bandwidth * 1000),
+            state->pass_start_ms + 1) : now_ms;
+    double seconds = (begin_ms - state->pass_start_ms) / 1000.0;
+    MtSample begin = *sample;   /* as it was when the pass began */
     /* The first pass is much longer than the passes that may end with it, and
      * its data includes pages of zeros, which take no bytes. */
     guint64 n = state->pass <= 1 ? 1 : sample->pass - state->pass;
@@ -564,23 +662,24 @@ steady_new_pass(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
         .all = state->pass <= 1 ? sample->total : 0,
     };
 
+    begin.remaining += sent;
+    begin.transferred -= MIN(begin.transferred, (guint64)sent);
     /* Several short passes are measured together. */
     if (seconds < STEADY_SHORTEST_S)
         return;
     if (state->final || bandwidth <= 0 ||
         sample->phase != MT_PHASE_PRECOPY) {
-        steady_begin_window(state, now_ms, sample);
+        steady_begin_window(state, begin_ms, &begin);
         return;
     }
 
-    steady_measure(state, sample, n, bandwidth, &point);
-    steady_begin_window(state, now_ms, sample);
+    steady_measure(run, state, &begin, n, bandwidth, &point);
+    steady_begin_window(state, begin_ms, &begin);
     state->points[state->n_points % STEADY_POINTS] = point;
     state->n_points++;
     if (point.seconds > state->longest.seconds)
         state->longest = point;
-    steady_decide(run, state, now_ms, sample->remaining, sample->total,
-                  bandwidth);
+    steady_decide(run, state, now_ms, begin.remaining, begin.total, bandwidth);
 }
 
 static void

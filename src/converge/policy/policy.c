@@ -19,6 +19,8 @@ struct MtPolicyRun {
     gint64 next_ms;
     gboolean has_sample;
     MtSample sample;        /* the newest one */
+    gboolean has_earlier;
+    MtSample earlier;       /* the last one of an earlier pass */
 };
 
 static const struct {
@@ -116,6 +118,16 @@ mt_policy_run_advance(MtPolicyRun *run, gint64 time_ms)
     }
 }
 
+static void
+policy_enter_pass(MtPolicyRun *run, guint64 pass)
+{
+    if (!run->has_sample || pass <= run->sample.pass)
+        return;
+
+    run->earlier = run->sample;
+    run->has_earlier = TRUE;
+}
+
 void
 mt_policy_run_sample(MtPolicyRun *run, const MtSample *sample)
 {
@@ -123,6 +135,7 @@ mt_policy_run_sample(MtPolicyRun *run, const MtSample *sample)
         return;
 
     mt_policy_run_advance(run, sample->time_ms - 1);
+    policy_enter_pass(run, sample->pass);
     run->sample = *sample;
     run->has_sample = TRUE;
     if (sample->phase == MT_PHASE_ENDED)
@@ -136,6 +149,7 @@ mt_policy_run_pass(MtPolicyRun *run, gint64 time_ms, guint64 pass)
     if (run->next_ms == MT_POLL_NEVER || !run->has_sample)
         return;
 
+    policy_enter_pass(run, pass);
     run->sample.pass = MAX(run->sample.pass, pass);
     run->now_ms = time_ms;
     if (run->config.policy->pass)
@@ -158,6 +172,12 @@ const MtPolicyGuest *
 mt_policy_run_guest(const MtPolicyRun *run)
 {
     return &run->guest;
+}
+
+const MtSample *
+mt_policy_run_earlier_pass(const MtPolicyRun *run)
+{
+    return run->has_earlier ? &run->earlier : NULL;
 }
 
 gboolean

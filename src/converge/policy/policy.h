@@ -58,6 +58,7 @@ typedef struct {
     guint64 transferred;    /* bytes sent so far */
     guint64 bandwidth;      /* bytes a second */
     guint64 dirty_rate;     /* bytes a second */
+    guint64 downtime_ms;    /* QEMU's limit, whoever has set it */
 } MtSample;
 
 typedef enum {
@@ -244,6 +245,10 @@ gint64 mt_policy_run_next(const MtPolicyRun *run);
 /* For policies. */
 const MtPolicyConfig *mt_policy_run_config(const MtPolicyRun *run);
 const MtPolicyGuest *mt_policy_run_guest(const MtPolicyRun *run);
+
+/* The last sample of an earlier pass than the newest sample; NULL if there is
+ * none. */
+const MtSample *mt_policy_run_earlier_pass(const MtPolicyRun *run);
 
 /* Makes a decision at the time of the current poll or event, and returns
  * whether the action succeeded. */
