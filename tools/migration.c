@@ -15,7 +15,9 @@
  *
  * QEMU's monitor serves one client at a time.  After the first second the
  * monitor of the source is released between two polls, so that other programs
- * can change settings of the running migration.
+ * can change settings of the running migration.  If a policy acts, the monitor is
+ * kept near the end of a pass, because QEMU reports the start of the next one
+ * only to a client that is connected.
  */
 #include "config.h"
 
@@ -34,6 +36,9 @@
 /* While the monitor is released between two polls. */
 #define MIGRATION_RELEASED_POLL_MS 300
 #define MIGRATION_HOLD_US G_USEC_PER_SEC
+/* A policy needs exact samples at the start of a pass: the monitor is kept if the
+ * current pass ends sooner than this, but not longer than MIGRATION_HOLD_US. */
+#define MIGRATION_PASS_NEAR_MS 1000
 /* How often a lost connection is opened again before the state is unknown. */
 #define MIGRATION_MAX_LOST 8
 
@@ -471,6 +476,47 @@ migration_sleep(Migration *migration, guint ms)
     g_cancellable_release_fd(cancellable);
 }
 
+/* Waits for the next poll, or for the start of a pass where QEMU reports it. */
+static void
+migration_pause(Migration *migration, guint ms)
+{
+    if (migration->source && migration->converge.convergence)
+        migtune_domain_wait_pass(migration->source, ms,
+                                 migration->tool->cancellable);
+    else
+        migration_sleep(migration, ms);
+}
+
+/* A number of the statistics; 0 if it is not there. */
+static double
+migration_get_number(JsonNode *info, const char *name)
+{
+    JsonArray *rows = out_get_array(json_node_get_object(info), "statistics");
+
+    for (guint i = 0; rows && i < json_array_get_length(rows); i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        JsonNode *value = json_object_get_member(row, "value");
+
+        if (g_strcmp0(out_get_string(row, "name"), name) == 0 && value &&
+            JSON_NODE_HOLDS_VALUE(value))
+            return json_node_get_double(value);
+    }
+
+    return 0;
+}
+
+/* Whether the current pass ends soon, so that the monitor is kept for the
+ * report of the next one. */
+static gboolean
+migration_pass_is_near(const Migration *migration, JsonNode *info)
+{
+    double remaining = migration_get_number(info, "memory_remaining");
+    double bps = migration_get_number(info, "memory_bps");
+
+    return migration->converge.has_policy && bps > 0 &&
+           remaining / bps * 1000 < MIGRATION_PASS_NEAR_MS;
+}
+
 /* Asks the source, again if another client holds its monitor or the connection
  * is lost. */
 static JsonNode *
@@ -575,11 +621,14 @@ migration_poll(Migration *migration, Progress *progress, guint limit_ms,
         }
         if (g_get_monotonic_time() >= migration->release_us) {
             g_clear_pointer(&migration->source, migtune_domain_unref);
+            if (migration_pass_is_near(migration, info))
+                migration->release_us =
+                    g_get_monotonic_time() + MIGRATION_HOLD_US;
             poll_ms = MIGRATION_RELEASED_POLL_MS;
         } else {
             poll_ms = MIN(poll_ms * 2, MIGRATION_LAST_POLL_MS);
         }
-        migration_sleep(migration, poll_ms);
+        migration_pause(migration, poll_ms);
     }
 }
 
@@ -754,7 +803,7 @@ migration_end_converge(Migration *migration, JsonNode *info)
 {
     g_autoptr(GError) error = NULL;
 
-    if (migration->converge.changed)
+    if (migration->converge.changed || migration->converge.enabled_postcopy)
         migration_open_source(migration, NULL);
     if (!converge_drive_finish(&migration->converge, migration->source, info,
                                &error))

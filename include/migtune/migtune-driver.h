@@ -304,6 +304,10 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   %MIGTUNE_ERROR_CANCELLED if the job was cancelled
  * @release: (nullable): closes the connection to the guest, so that another
  *   client can use its monitor; @reconnect opens it again
+ * @wait_pass: (nullable): waits up to a number of milliseconds until QEMU
+ *   reports that a pass of the domain's migration has begun; returns %FALSE if
+ *   it did not, also earlier if no report can come on this connection, or if
+ *   the call is cancelled, which leaves the connection usable
  *
  * Since: 0.1
  */
@@ -375,6 +379,8 @@ struct _MigtuneDriver {
                         gpointer params, guint n_params,
                         GCancellable *cancellable, GError **error);
     void (*release)(gpointer domain);
+    gboolean (*wait_pass)(gpointer domain, guint timeout_ms,
+                          GCancellable *cancellable);
 };
 
 /* What a module exports is looked up under this name. */

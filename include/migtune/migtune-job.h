@@ -243,6 +243,27 @@ gboolean migtune_domain_continue_job(MigtuneDomain *domain,
                                      GError **error);
 
 /**
+ * migtune_domain_wait_pass:
+ * @domain: a domain that is migrating
+ * @timeout_ms: the longest time to wait
+ * @cancellable: (nullable): ends the wait
+ *
+ * Waits until QEMU reports that a pass over the guest's memory has begun: it
+ * sends such events if the capability `events` is on, and the driver must be
+ * able to receive them (`qmp:`).  Otherwise this call only waits until the time
+ * has passed.  A pass that begins while no call has the connection is not
+ * reported.
+ *
+ * What migtune_domain_get_job_info() tells right after this call is exact about
+ * the memory that the guest has written during the pass before.
+ *
+ * Returns: whether a pass has begun.
+ * Since: 0.2
+ */
+gboolean migtune_domain_wait_pass(MigtuneDomain *domain, guint timeout_ms,
+                                  GCancellable *cancellable);
+
+/**
  * MigtuneJobFunc:
  * @domain: the domain
  * @info: what migtune_domain_get_job_info() returns

@@ -135,6 +135,11 @@ gboolean mt_domain_is_called(MigtuneDomain *domain, const char *name);
  * nothing if the driver cannot do that. */
 void mt_domain_release_monitor(MigtuneDomain *domain);
 
+/* Waits until a pass of the migration begins, or until the time has passed.
+ * Returns whether a pass has begun. */
+gboolean mt_domain_wait_pass(MigtuneDomain *domain, guint timeout_ms,
+                             GCancellable *cancellable);
+
 /* FALSE with an error if the guest does not run. */
 gboolean mt_domain_check_running(MigtuneDomain *domain, GError **error);
 

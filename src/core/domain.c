@@ -8,6 +8,7 @@
 
 #include "core/core.h"
 #include "probe/cache.h"
+#include "util/clock.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
@@ -137,6 +138,29 @@ mt_domain_release_monitor(MigtuneDomain *domain)
 
     driver->release(domain->handle);
     domain->cut = TRUE;
+}
+
+gboolean
+mt_domain_wait_pass(MigtuneDomain *domain, guint timeout_ms,
+                    GCancellable *cancellable)
+{
+    const MigtuneDriver *driver = domain->conn->driver;
+    gint64 end_us = g_get_monotonic_time() + timeout_ms * (gint64)1000;
+    gint64 left_us;
+
+    if (driver->wait_pass) {
+        g_autoptr(MtDomainHold) hold = mt_domain_hold(domain, cancellable,
+                                                      NULL);
+
+        if (hold && !domain->cut &&
+            driver->wait_pass(domain->handle, timeout_ms, cancellable))
+            return TRUE;
+    }
+    left_us = end_us - g_get_monotonic_time();
+    if (left_us > 0)
+        mt_sleep_ms((left_us + 999) / 1000, cancellable, NULL);
+
+    return FALSE;
 }
 
 /* The object with major, minor and micro in what tells the version. */

@@ -2,11 +2,11 @@
 /*
  * A client of one monitor.
  *
- * client_wait() is the only function that waits.  It polls the socket and the
- * caller's cancellable until the condition that the caller named is true, the
- * client has failed, or the time is up.  Received bytes are cut into lines,
+ * client_wait() polls the socket and the caller's cancellable until the
+ * condition that the caller named is true, the client has failed, or the time is
+ * up; mt_client_wait_event() does the same for an event.  Received bytes are cut into lines,
  * lines become messages.  A message is a greeting, an answer to a command of
- * the current batch, or an event, which is ignored.
+ * the current batch, or an event, which only mt_client_wait_event() uses.
  *
  * The first failure is kept in `failure` and closes the socket.  Answers that
  * arrived before it stay with their commands.
@@ -57,6 +57,9 @@ struct _MtClient {
     guint n_unanswered;
     guint64 first_id;
     gint64 last_answer_us;
+
+    const char *event;          /* the watched one, borrowed; or NULL */
+    gboolean event_arrived;     /* since the last answer */
 
     /* Of client_wait(). */
     gint64 fixed_deadline_us;   /* 0: the time limit of a command counts */
@@ -148,6 +151,7 @@ client_answer(MtClient *client, const MtMessage *message)
     command = &client->commands[id - client->first_id];
     command->answered = TRUE;
     client->n_unanswered--;
+    client->event_arrived = FALSE;
     if (message->kind == MT_MESSAGE_REPLY)
         command->result = json_node_ref(message->result);
     else
@@ -230,6 +234,8 @@ client_message(MtClient *client, const char *text, gsize length)
         client_answer(client, message);
         break;
     case MT_MESSAGE_EVENT:
+        client->event_arrived |= client->event &&
+            g_strcmp0(client->event, message->event) == 0;
         break;
     }
 }
@@ -445,6 +451,41 @@ client_wait(MtClient *client, gboolean (*done)(const MtClient *),
     client->cancellable = NULL;
 
     return reached;
+}
+
+void
+mt_client_watch_event(MtClient *client, const char *event)
+{
+    client->event = event;
+}
+
+gboolean
+mt_client_wait_event(MtClient *client, guint timeout_ms,
+                     GCancellable *cancellable)
+{
+    gint64 end_us = g_get_monotonic_time() +
+        timeout_ms * (gint64)G_TIME_SPAN_MILLISECOND;
+    GPollFD cancel;
+    gboolean have_cancel = g_cancellable_make_pollfd(cancellable, &cancel);
+    gboolean arrived;
+
+    /* A message that has begun to arrive may be read to its end. */
+    client->fixed_deadline_us = end_us +
+        client->command_timeout_ms * (gint64)G_TIME_SPAN_MILLISECOND;
+    while (mt_client_is_open(client) && !client->event_arrived &&
+           !g_cancellable_is_cancelled(cancellable)) {
+        gint64 left_us = end_us - g_get_monotonic_time();
+
+        if (left_us <= 0)
+            break;
+        client_poll(client, have_cancel ? &cancel : NULL, left_us);
+    }
+    if (have_cancel)
+        g_cancellable_release_fd(cancellable);
+    arrived = client->event_arrived;
+    client->event_arrived = FALSE;
+
+    return arrived;
 }
 
 static void

@@ -55,6 +55,18 @@ gboolean mt_client_run(MtClient *client, MtCommand *commands,
 /* The client as the interface for running commands; owned by the client. */
 MtExec *mt_client_exec(MtClient *client);
 
+/* The event for mt_client_wait_event(); @event must stay valid. */
+void mt_client_watch_event(MtClient *client, const char *event);
+
+/*
+ * Waits up to @timeout_ms until the watched event has arrived since the last
+ * answer and the last successful wait.  FALSE if it has not, at once if the
+ * client is not open, and early if it fails or @cancellable is cancelled;
+ * cancelling does not close the connection.
+ */
+gboolean mt_client_wait_event(MtClient *client, guint timeout_ms,
+                              GCancellable *cancellable);
+
 gboolean mt_client_is_open(const MtClient *client);
 
 /* The greeting of the present or last connection; NULL before the first. */

@@ -66,6 +66,7 @@ static const char *const trick_names[] = {
     [FAKE_TRICK_ANSWER_VALUES] = "answer-values",
     [FAKE_TRICK_ANSWER_GREETING] = "answer-greeting",
     [FAKE_TRICK_ANSWER_EVENTS] = "answer-events",
+    [FAKE_TRICK_ANSWER_THEN_EVENTS] = "answer-then-events",
     [FAKE_TRICK_ANSWER_SPLIT] = "answer-split",
     [FAKE_TRICK_ANSWER_REVERSED] = "answer-reversed",
 };
@@ -255,6 +256,10 @@ monitor_answer_badly(FakeMonitor *monitor, JsonObject *reply,
     case FAKE_TRICK_ANSWER_EVENTS:
         monitor_send_events(monitor);
         monitor_send_text(monitor, line);
+        return;
+    case FAKE_TRICK_ANSWER_THEN_EVENTS:
+        monitor_send_text(monitor, line);
+        monitor_send_events(monitor);
         return;
     case FAKE_TRICK_ANSWER_SPLIT:
         for (const char *c = line; *c; c++) {

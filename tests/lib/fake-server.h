@@ -40,6 +40,7 @@ typedef enum {
     FAKE_TRICK_ANSWER_VALUES,   /* 1 MiB of them */
     FAKE_TRICK_ANSWER_GREETING,
     FAKE_TRICK_ANSWER_EVENTS,   /* a thousand events first, which is legal */
+    FAKE_TRICK_ANSWER_THEN_EVENTS,  /* a thousand events after it */
     FAKE_TRICK_ANSWER_SPLIT,    /* byte by byte, which is legal */
     FAKE_TRICK_ANSWER_REVERSED, /* with the answers after it, which is legal */
     FAKE_N_TRICKS

@@ -576,6 +576,58 @@ test_events_are_skipped(void)
     peer_stop(&peer);
 }
 
+/* A wait ends with an event that has arrived since the last answer; it leaves
+ * the connection as it is. */
+static void
+test_wait_event(void)
+{
+    static const struct {
+        FakeTrick trick;
+        const char *event;
+        gboolean arrives;
+    } cases[] = {
+        { FAKE_TRICK_ANSWER_THEN_EVENTS, "MIGRATION_PASS", TRUE },
+        { FAKE_TRICK_ANSWER_THEN_EVENTS, "MIGRATION", FALSE },
+        { FAKE_TRICK_ANSWER_THEN_EVENTS, NULL, FALSE },
+        { FAKE_TRICK_ANSWER_EVENTS, "MIGRATION_PASS", FALSE },
+        { FAKE_TRICK_NONE, "MIGRATION_PASS", FALSE },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GCancellable) cancelled = g_cancellable_new();
+        g_autoptr(MtClient) client = NULL;
+        gint64 start_us = g_get_monotonic_time();
+        Peer peer;
+
+        peer_start(&peer, cases[i].trick, 1);
+        client = client_of(&peer);
+        if (cases[i].event)
+            mt_client_watch_event(client, cases[i].event);
+        g_assert_false(mt_client_wait_event(client, 30000, NULL));
+        g_assert_true(mt_client_open(client, NULL, 0, NULL, NULL));
+        for (guint times = 0; times < 2; times++) {
+            g_autoptr(JsonNode) result = mt_exec_one(
+                mt_client_exec(client), "query-name", NULL, NULL, NULL);
+
+            g_assert_nonnull(result);
+            if (times == 0)
+                g_assert_cmpint(mt_client_wait_event(
+                    client, cases[i].arrives ? 60000 : 20, NULL), ==,
+                    cases[i].arrives);
+        }
+        /* All events have arrived before the second answer. */
+        g_assert_false(mt_client_wait_event(client, 10, NULL));
+        g_cancellable_cancel(cancelled);
+        g_assert_false(mt_client_wait_event(client, 60000, cancelled));
+        g_assert_true(mt_client_is_open(client));
+        g_assert_cmpint(g_get_monotonic_time() - start_us, <, 60000000);
+        peer_stop(&peer);
+        /* The peer has closed the connection. */
+        g_assert_false(mt_client_wait_event(client, 60000, NULL));
+        g_assert_false(mt_client_is_open(client));
+    }
+}
+
 static guint
 count_descriptors(void)
 {
@@ -755,6 +807,7 @@ main(int argc, char **argv)
     g_test_add_func("/client/tcp", test_tcp);
     g_test_add_func("/client/cancel", test_cancel);
     g_test_add_func("/client/events-are-skipped", test_events_are_skipped);
+    g_test_add_func("/client/wait-event", test_wait_event);
     g_test_add_func("/client/an-idle-client-has-one-descriptor",
                     test_an_idle_client_has_one_descriptor);
     g_test_add_func("/client/messages-are-logged", test_messages_are_logged);

@@ -459,6 +459,15 @@ migtune_domain_resume(MigtuneDomain *domain, GCancellable *cancellable,
 }
 
 gboolean
+migtune_domain_wait_pass(MigtuneDomain *domain, guint timeout_ms,
+                         GCancellable *cancellable)
+{
+    g_return_val_if_fail(MIGTUNE_IS_DOMAIN(domain), FALSE);
+
+    return mt_domain_wait_pass(domain, timeout_ms, cancellable);
+}
+
+gboolean
 migtune_domain_continue_job(MigtuneDomain *domain, GCancellable *cancellable,
                             GError **error)
 {

@@ -556,7 +556,9 @@ run_follow(Run *run, MtJob *job, GError **ret_why, GError **error)
             return FALSE;
         }
         poll_ms = run_let_others_in(run, job, run_poll_ms(job, poll_ms));
-        mt_sleep_ms(poll_ms, cancelled_us ? NULL : run->cancellable, NULL);
+        /* The remaining data is exact when a pass begins. */
+        mt_domain_wait_pass(migration->source, poll_ms,
+                            cancelled_us ? NULL : run->cancellable);
     }
 }
 

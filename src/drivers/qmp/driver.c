@@ -444,6 +444,7 @@ qmp_domain_open(gpointer data, const char *key,
                                                         conn->port),
                                    conn->connect_timeout_ms,
                                    conn->command_timeout_ms);
+    mt_client_watch_event(domain->client, "MIGRATION_PASS");
     if (!qmp_connect(domain, &domain->name, &domain->uuid, cancellable,
                      error)) {
         qmp_domain_close(domain);
@@ -464,6 +465,14 @@ qmp_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
 
     return mt_client_run(domain->client, commands, n_commands, cancellable,
                          error);
+}
+
+static gboolean
+qmp_wait_pass(gpointer data, guint timeout_ms, GCancellable *cancellable)
+{
+    QmpDomain *domain = data;
+
+    return mt_client_wait_event(domain->client, timeout_ms, cancellable);
 }
 
 static void
@@ -518,6 +527,7 @@ static const MigtuneDriver qmp_driver = {
     .execute = qmp_execute,
     .reconnect = qmp_reconnect,
     .release = qmp_release,
+    .wait_pass = qmp_wait_pass,
 };
 
 MIGTUNE_DRIVER_DEFINE(qmp_driver)
