@@ -303,6 +303,9 @@ migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
         return TOOL_USAGE;
     }
 
+    if (!migration.resume)
+        converge_drive_enable_postcopy(&migration.converge, migration.source,
+                                       migration.destination);
     if (!migration_start(&migration, &failure))
         return migrate_report(&migration, tool, failure, error);
     if (cmd_line_has(line, "detach")) {

@@ -65,6 +65,8 @@ converge_drive_init(ConvergeDrive *drive, Tool *tool, const CmdLine *line,
 
     g_ptr_array_add(shadows, NULL);
     drive->has_policy = policies != NULL;
+    drive->needs_postcopy = policies && policies->pdata[0] &&
+        migtune_policy_needs_postcopy(policies->pdata[0]);
     drive->convergence = migtune_convergence_new(
         domain, policies ? g_ptr_array_index(policies, 0) : NULL,
         (MigtunePolicy *const *)shadows->pdata, record, metrics, error);
@@ -157,6 +159,62 @@ drive_set(ConvergeDrive *drive, const char *name, guint64 value,
                                        drive->tool->cancellable, error);
     migtune_typed_params_free(params, n_params);
     return ok;
+}
+
+/* Turns the capability on or off for @domain. */
+static gboolean
+drive_set_postcopy(ConvergeDrive *drive, MigtuneDomain *domain, gboolean on)
+{
+    const char *words[] = { on ? "postcopy=on" : "postcopy=off", NULL };
+    virTypedParameterPtr params = NULL;
+    int n_params = 0;
+    g_autoptr(GError) error = NULL;
+    gboolean ok;
+
+    ok = migtune_typed_params_parse(words, &params, &n_params, &error) &&
+         migtune_domain_set_parameters(domain, params, n_params,
+                                       MIGTUNE_SET_LIVE,
+                                       drive->tool->cancellable, &error);
+    migtune_typed_params_free(params, n_params);
+    if (!ok && on)
+        out_error(_("%s: the policy switches to post-copy, which could not be "
+                    "turned on; the policy does without it: %s"),
+                  migtune_domain_get_name(domain), error->message);
+    else if (!ok)
+        out_error(_("%s: post-copy, which was turned on for the policy, is "
+                    "still on: %s"), migtune_domain_get_name(domain),
+                  error->message);
+    return ok;
+}
+
+void
+converge_drive_enable_postcopy(ConvergeDrive *drive, MigtuneDomain *source,
+                               MigtuneDomain *destination)
+{
+    g_autoptr(JsonNode) report = NULL;
+    guint64 downtime_ms;
+    gboolean postcopy;
+
+    if (!drive->needs_postcopy)
+        return;
+    if (!destination) {
+        report = drive_read(drive, source, &downtime_ms, &postcopy);
+        if (!postcopy)
+            out_error("%s", _("the policy switches to post-copy, which must be "
+                              "turned on for both guests before the migration "
+                              "starts; without --incoming-domain the policy "
+                              "does without it"));
+        return;
+    }
+    report = drive_read(drive, source, &downtime_ms, &postcopy);
+    if (postcopy)
+        return;
+    drive->enabled_postcopy = drive_set_postcopy(drive, source, TRUE);
+    if (drive->enabled_postcopy &&
+        !drive_set_postcopy(drive, destination, TRUE)) {
+        drive_set_postcopy(drive, source, FALSE);
+        drive->enabled_postcopy = FALSE;
+    }
 }
 
 static gboolean
@@ -319,6 +377,9 @@ converge_drive_finish(ConvergeDrive *drive, MigtuneDomain *source,
     if (!drive->convergence)
         return TRUE;
 
+    if (drive->enabled_postcopy && source &&
+        (g_strcmp0(job, "cancelled") == 0 || g_strcmp0(job, "failed") == 0))
+        drive_set_postcopy(drive, source, FALSE);
     if (drive->changed && drive->downtime_ms && source &&
         (g_strcmp0(job, "cancelled") == 0 || g_strcmp0(job, "failed") == 0)) {
         drive->source = source;

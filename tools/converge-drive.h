@@ -34,10 +34,12 @@ typedef struct {
     Tool *tool;
     MigtuneConvergence *convergence;    /* NULL: no policy, trace or metrics */
     gboolean has_policy;
+    gboolean needs_postcopy;    /* the policy has rules that switch to it */
     guint64 downtime_ms;        /* to restore; 0: not known */
     MigtuneMigration *migration;        /* NULL: the source is used directly */
     gboolean started;
     gboolean changed;           /* the downtime was changed */
+    gboolean enabled_postcopy;  /* the capability was turned on */
     gint64 start_us;
 
     /* Only valid during converge_drive_follow(). */
@@ -60,6 +62,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConvergeDrive, converge_drive_clear)
 /* Saves the values to restore later.  Call it before settings are changed
  * for the migration; otherwise converge_drive_start() does it. */
 void converge_drive_prepare(ConvergeDrive *drive, MigtuneDomain *source);
+
+/* Turns post-copy on for both guests if the policy needs it.  A guest without
+ * post-copy is reported, and the policy does without it. */
+void converge_drive_enable_postcopy(ConvergeDrive *drive,
+                                    MigtuneDomain *source,
+                                    MigtuneDomain *destination);
 
 /* Call it when the migration starts. */
 void converge_drive_start(ConvergeDrive *drive, MigtuneDomain *source);

@@ -141,9 +141,9 @@ converge_add(Tool *tool, GPtrArray *policies, MigtunePolicy *policy,
     return converge_set_limits(policy, line, error);
 }
 
-GPtrArray *
-converge_get_policies(Tool *tool, const CmdLine *line, gboolean all,
-                      GError **error)
+static GPtrArray *
+converge_load_policies(Tool *tool, const CmdLine *line, gboolean all,
+                       gboolean print, GError **error)
 {
     g_auto(GStrv) names = cmd_line_get_all(line, "converge");
     g_auto(GStrv) files = cmd_line_get_all(line, "converge-from");
@@ -167,9 +167,38 @@ converge_get_policies(Tool *tool, const CmdLine *line, gboolean all,
 
         if (!converge_add(tool, policies, policy, line, error))
             return NULL;
+        if (!print)
+            continue;
         document = migtune_policy_to_json(policy);
         converge_print_findings(tool, json_node_get_object(document));
     }
     g_ptr_array_add(policies, NULL);
     return g_steal_pointer(&policies);
+}
+
+GPtrArray *
+converge_get_policies(Tool *tool, const CmdLine *line, gboolean all,
+                      GError **error)
+{
+    return converge_load_policies(tool, line, all, TRUE, error);
+}
+
+gboolean
+converge_add_postcopy(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autoptr(GPtrArray) policies = NULL;
+
+    if (!cmd_line_has(line, "converge-from"))
+        return TRUE;
+    for (guint i = 0; i < line->rest->len; i++) {
+        if (g_str_has_prefix(line->rest->pdata[i], "postcopy="))
+            return TRUE;
+    }
+    policies = converge_load_policies(tool, line, FALSE, FALSE, error);
+    if (!policies)
+        return FALSE;
+    if (policies->pdata[0] &&
+        migtune_policy_needs_postcopy(policies->pdata[0]))
+        g_ptr_array_add(line->rest, g_strdup("postcopy=on"));
+    return TRUE;
 }

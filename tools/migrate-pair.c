@@ -511,7 +511,8 @@ migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
     GError *failure = NULL;
     g_autofree char *risk = NULL;
 
-    if (!migration_take_timeout(&limits, line, error))
+    if (!migration_take_timeout(&limits, line, error) ||
+        !converge_add_postcopy(tool, line, error))
         return TOOL_USAGE;
     if (!pair_open(&pair, line, &failure))
         return pair_report(&pair, failure, 0, error);

@@ -145,6 +145,20 @@ void migtune_policy_unref(MigtunePolicy *policy);
 const char *migtune_policy_get_name(MigtunePolicy *policy);
 
 /**
+ * migtune_policy_needs_postcopy:
+ * @policy: a policy
+ *
+ * Whether the rules of another program that @policy follows switch to
+ * post-copy.  Such a program turns the capability `postcopy` on before the
+ * migration starts, because it cannot be turned on later.  "steady" needs it in
+ * no case: it switches if that is allowed and the capability is on.
+ *
+ * Returns: whether the capability should be turned on on both sides.
+ * Since: 0.2
+ */
+gboolean migtune_policy_needs_postcopy(MigtunePolicy *policy);
+
+/**
  * migtune_policy_to_json:
  * @policy: a policy
  *

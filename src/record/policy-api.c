@@ -132,6 +132,31 @@ migtune_policy_get_name(MigtunePolicy *policy)
     return policy->name;
 }
 
+static gboolean
+policy_vdsm_has_postcopy(const MtVdsmConfig *vdsm)
+{
+    for (guint i = 0; i < vdsm->n_items; i++) {
+        if (vdsm->items[i].act == MT_ACT_POSTCOPY)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+migtune_policy_needs_postcopy(MigtunePolicy *policy)
+{
+    const MtPolicyConfig *config = &policy->config;
+
+    if (config->policy == &mt_policy_nova)
+        return config->nova.permit_postcopy;
+    if (config->policy == &mt_policy_vdsm)
+        return policy_vdsm_has_postcopy(&config->vdsm);
+    if (config->policy == &mt_policy_kubevirt ||
+        config->policy == &mt_policy_kubevirt_stall)
+        return config->kubevirt.allow_postcopy;
+    return FALSE;
+}
+
 JsonNode *
 migtune_policy_to_json(MigtunePolicy *policy)
 {

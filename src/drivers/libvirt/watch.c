@@ -451,35 +451,29 @@ lv_watch_end(LvWatch *watch)
 
 /* How the start with the number @id ended; NULL if it still runs. */
 static char *
-watch_how_ended(const LvSeen *seen, guint id, gboolean *ret_migrated)
+watch_how_ended(const LvSeen *seen, guint id)
 {
-    *ret_migrated = FALSE;
     if (seen && seen->runs && seen->id == (int)id)
         return NULL;
     if (seen && seen->runs)
         return g_strdup(_("it was stopped and started again"));
     if (!seen || seen->id != (int)id)
         return g_strdup(_("it was stopped"));
-    *ret_migrated = seen->event == MIGTUNE_EVENT_MIGRATED;
-    if (*ret_migrated)
+    if (seen->event == MIGTUNE_EVENT_MIGRATED)
         return g_strdup(_("it was migrated to another host"));
 
     return g_strdup_printf(_("it was stopped (%s)"), seen->how);
 }
 
 gboolean
-lv_watch_has_ended(LvWatch *watch, const char *uuid, guint id, char **ret_how,
-                   gboolean *ret_migrated)
+lv_watch_has_ended(LvWatch *watch, const char *uuid, guint id, char **ret_how)
 {
     gboolean attached;
 
-    *ret_how = NULL;
-    *ret_migrated = FALSE;
     g_mutex_lock(&watch->lock);
     attached = watch->attached;
-    if (attached)
-        *ret_how = watch_how_ended(g_hash_table_lookup(watch->seen, uuid), id,
-                                   ret_migrated);
+    *ret_how = attached
+        ? watch_how_ended(g_hash_table_lookup(watch->seen, uuid), id) : NULL;
     g_mutex_unlock(&watch->lock);
 
     return attached;
