@@ -167,6 +167,9 @@ static const struct {
     { "default", N_("Default") },
     { "sides", N_("Set on") },
     { "when", N_("Takes effect") },
+    { "pair", N_("On both sides") },
+    { "pair_with", N_("If this is on") },
+    { "before_listening", N_("Before listening") },
     { "needs", N_("Needs") },
     { "conflicts", N_("Conflicts") },
     { "since", N_("Since") },
@@ -178,9 +181,18 @@ static char *
 catalogue_get_fact(JsonObject *row, const char *member)
 {
     JsonArray *array = out_get_array(row, member);
+    JsonNode *node = json_object_get_member(row, member);
 
-    return array ? out_join(array, ", ")
-                 : out_value_to_text(json_object_get_member(row, member));
+    if (array)
+        return out_join(array, ", ");
+    /* Most parameters have neither of these properties. */
+    if (strcmp(member, "pair") == 0 &&
+        g_strcmp0(json_node_get_string(node), "free") == 0)
+        return g_strdup("");
+    if (strcmp(member, "before_listening") == 0 && !json_node_get_boolean(node))
+        return g_strdup("");
+
+    return out_value_to_text(node);
 }
 
 void

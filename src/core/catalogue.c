@@ -132,6 +132,14 @@ catalogue_row_to_json(const MtRow *row, MtRelease release, const char *qmp)
                                   mt_sides_to_string(row->sides));
     json_object_set_string_member(object, "when",
                                   mt_when_to_string(mt_row_when(row, release)));
+    json_object_set_string_member(object, "pair",
+                                  mt_pair_relation_to_string(row->pair));
+    mt_json_set_text(object, "pair_with",
+                     row->pair_with == MT_PARAM_COMPRESSION
+                         ? NULL
+                         : mt_row(row->pair_with)->name);
+    json_object_set_boolean_member(object, "before_listening",
+                                   row->before_listening);
     catalogue_add_rules(object, row);
     catalogue_set_release(object, "since", mt_row_since(row));
     catalogue_set_release(object, "qmp_since", row->since);

@@ -224,6 +224,14 @@ mt_sides_to_string(MtSide sides)
 }
 
 const char *
+mt_pair_relation_to_string(MtPairRelation relation)
+{
+    static const char *const names[] = { "free", "equal", "follow" };
+
+    return names[relation];
+}
+
+const char *
 mt_when_to_string(MtWhen when)
 {
     static const char *const names[] = { "setup", "running" };

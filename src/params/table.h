@@ -257,6 +257,7 @@ MtRelease mt_row_since(const MtRow *row);
 const char *mt_kind_to_string(MtKind kind);
 const char *mt_type_to_string(MtType type);
 const char *mt_sides_to_string(MtSide sides);
+const char *mt_pair_relation_to_string(MtPairRelation relation);
 const char *mt_when_to_string(MtWhen when);
 
 /* How a unit is written after a number; NULL for MT_UNIT_NONE. */

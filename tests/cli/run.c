@@ -221,6 +221,7 @@ static const CliCase cases[] = {
     } },
     { "params", { NULL }, {
         "migtune params bandwidth",
+        "migtune params parallel.connections",
         "migtune params multifd-zlib-level compress",
         "migtune params --qemu 2.4",
         "migtune params downtime --json",

@@ -88,6 +88,13 @@ class Parameter:
     values: Tuple[str, ...]
     #: ``source``, ``destination`` or ``both``
     sides: str
+    #: ``free``, ``equal`` (both sides of a migration need equal values) or
+    #: ``follow`` (the destination takes the value of the source)
+    pair: str
+    #: the capability that must be on for ``pair`` to count, or None
+    pair_with: Optional[str]
+    #: whether the destination needs the value before it listens
+    before_listening: bool
     since: Optional[str]
     deprecated: Optional[str]
     removed: Optional[str]
