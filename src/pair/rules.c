@@ -197,13 +197,19 @@ static void
 rule_destination_busy(MtPairing *p, const Rule *rule)
 {
     const MtState *state = p->destination->state;
+    gboolean failed = g_strcmp0(state->migration, "failed") == 0;
 
-    if (rule_is_waiting(p->destination) && mt_state_is_migrating(state))
-        rule_report(p, rule, g_strdup("none"), g_strdup(state->migration),
-                    g_strdup_printf(_("the destination receives a migration "
-                                      "already, or failed to (%s)"),
-                                    state->migration),
-                    _("start the destination again"));
+    if (!rule_is_waiting(p->destination) ||
+        !(failed || mt_state_is_migrating(state)))
+        return;
+    rule_report(p, rule, g_strdup("none"), g_strdup(state->migration),
+                failed ? g_strdup(_("an earlier migration to the destination "
+                                    "failed, and QEMU does not accept another "
+                                    "one"))
+                       : g_strdup_printf(_("the destination already receives "
+                                           "a migration ('%s')"),
+                                         state->migration),
+                _("start the destination again with -incoming defer"));
 }
 
 static void
@@ -350,7 +356,7 @@ rule_ram(MtPairing *p, const Rule *rule)
                     g_strdup_printf(_("the source has %" PRIu64
                                       " MiB of RAM, and the destination has %"
                                       PRIu64 " MiB; QEMU ends the "
-                                      "migration with 'Length mismatch'"),
+                                      "migration with 'Size mismatch'"),
                                     here >> 20, there >> 20),
                     _("start the destination with the RAM of the source"));
 }
@@ -678,10 +684,11 @@ rule_t1(MtPairing *p, const Rule *rule)
         return;
     finding = rule_report(
         p, rule, g_strdup("9.2.1"), g_strdup(there),
-        g_strdup_printf(_("QEMU before 9.0 sends data in the packets that end "
-                          "an iteration, and QEMU %s at the destination "
-                          "throws that data away: the migration fails or "
-                          "loses pages"),
+        g_strdup_printf(_("with parallel, a source before QEMU 9.0 sends guest "
+                          "pages in the packets that synchronise the "
+                          "channels, and QEMU %s on the destination discards "
+                          "those pages: the migration fails, or memory is "
+                          "lost"),
                         there),
         _("set parallel=off, or update the destination to 9.2.1"));
     /* A distribution's package with the number 9.2.0 may contain the fix. */
@@ -909,12 +916,19 @@ rule_t17(MtPairing *p, const Rule *rule)
                               ? MT_RELEASE(6, 2)
                               : MT_RELEASE_NONE;
 
-        if (libvirt && mt_pair_side_release(sides[i]) < least)
-            rule_report(p, rule, mt_release_format(least),
-                        release_text(sides[i]),
-                        g_strdup(_("this libvirt does not start guests with "
-                                   "a QEMU as old as this one")),
-                        _("update QEMU"));
+        MtPairFinding *finding;
+
+        if (!libvirt || mt_pair_side_release(sides[i]) >= least)
+            continue;
+        finding = rule_report(p, rule, mt_release_format(least),
+                              release_text(sides[i]),
+                              g_strdup(_("this libvirt does not start guests "
+                                         "with a QEMU as old as this one")),
+                              _("update QEMU"));
+        finding->side = i == 0 ? MT_SIDE_SOURCE : MT_SIDE_DESTINATION;
+        /* On the source the guest runs already. */
+        if (i == 1)
+            finding->severity = MT_PAIR_REFUSE;
     }
 }
 
@@ -968,7 +982,7 @@ static const Rule rules[] = {
     { "cpu-type", NULL, MT_PAIR_WARN, MT_SIDE_DESTINATION, rule_cpu_type },
     { "accelerator", NULL, MT_PAIR_WARN, MT_SIDE_BOTH, rule_accel },
     { "ram-size", NULL, MT_PAIR_REFUSE, MT_SIDE_DESTINATION, rule_ram,
-      .origin = "QEMU: Length mismatch" },
+      .origin = "QEMU: Size mismatch" },
     { "ram-block", NULL, MT_PAIR_REFUSE, MT_SIDE_DESTINATION, rule_memory,
       .origin = "QEMU: Unknown ramblock, cannot accept migration" },
     { "ram-page-size", NULL, MT_PAIR_REFUSE, MT_SIDE_DESTINATION,

@@ -22,6 +22,7 @@
 
 struct _Guest {
     char *dir;
+    char *log;                  /* the standard error of QEMU */
     char *monitors[GUEST_N_MONITORS + 1]; /* the last monitor belongs to the test */
     GSubprocess *process;
     MtClient *own;
@@ -51,8 +52,9 @@ guest_die_with_parent(gpointer data)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+/* Standard error goes to the file @log unless it is NULL. */
 static GSubprocess *
-guest_spawn(GPtrArray *argv, GSubprocessFlags flags)
+guest_spawn(GPtrArray *argv, GSubprocessFlags flags, const char *log)
 {
     g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(flags);
     g_autoptr(GError) error = NULL;
@@ -60,6 +62,8 @@ guest_spawn(GPtrArray *argv, GSubprocessFlags flags)
 
     g_subprocess_launcher_set_child_setup(launcher, guest_die_with_parent,
                                           NULL, NULL);
+    if (log)
+        g_subprocess_launcher_set_stderr_file_path(launcher, log);
     process = g_subprocess_launcher_spawnv(
         launcher, (const char *const *)argv->pdata, &error);
     if (!process)
@@ -145,12 +149,12 @@ guest_new(const char *release, const char *const *more)
     guint n_tries = 3;
 
     guest->dir = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    guest->log = g_build_filename(guest->dir, "log", NULL);
     argv = guest_argv(guest, release, more);
     g_ptr_array_add(argv, NULL);
     for (;;) {
         guest->process =
-            guest_spawn(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
-                                  G_SUBPROCESS_FLAGS_STDERR_SILENCE);
+            guest_spawn(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE, guest->log);
         if (guest_connect(guest, guest->monitors[GUEST_N_MONITORS]))
             return guest;
         guest_stop(guest);
@@ -170,6 +174,7 @@ guest_free(Guest *guest)
     remove_tree(guest->dir);
     for (guint i = 0; i <= GUEST_N_MONITORS; i++)
         g_free(guest->monitors[i]);
+    g_free(guest->log);
     g_free(guest->dir);
     g_free(guest);
 }
@@ -184,6 +189,29 @@ const char *
 guest_dir(const Guest *guest)
 {
     return guest->dir;
+}
+
+char *
+guest_dup_log(const Guest *guest)
+{
+    char *text;
+
+    return g_file_get_contents(guest->log, &text, NULL, NULL) ? text
+                                                              : g_strdup("");
+}
+
+gboolean
+guest_has_ended(const Guest *guest)
+{
+    return g_subprocess_get_identifier(guest->process) == NULL;
+}
+
+guint
+guest_pid(const Guest *guest)
+{
+    const char *pid = g_subprocess_get_identifier(guest->process);
+
+    return pid ? g_ascii_strtoull(pid, NULL, 10) : 0;
 }
 
 JsonNode *
@@ -269,26 +297,34 @@ guest_get(Guest *guest, gboolean capability, const char *qmp)
 Proxy *
 proxy_new(Guest *guest, const char *const *more)
 {
+    return proxy_new_for_socket(guest->monitors[0], guest->dir, more);
+}
+
+Proxy *
+proxy_new_for_socket(const char *socket, const char *dir,
+                     const char *const *more)
+{
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
     Proxy *proxy = g_new0(Proxy, 1);
     char ready;
 
-    proxy->path = g_build_filename(guest->dir, "proxy", NULL);
-    proxy->record = g_build_filename(guest->dir, "record", NULL);
+    proxy->path = g_build_filename(dir, "proxy", NULL);
+    proxy->record = g_build_filename(dir, "record", NULL);
     g_unlink(proxy->record);
     g_ptr_array_add(argv, g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
                                            "tests", "lib", "qmp-proxy", NULL));
     g_ptr_array_add(argv, g_strdup("--listen"));
     g_ptr_array_add(argv, g_strdup(proxy->path));
     g_ptr_array_add(argv, g_strdup("--connect"));
-    g_ptr_array_add(argv, g_strdup(guest->monitors[0]));
+    g_ptr_array_add(argv, g_strdup(socket));
     g_ptr_array_add(argv, g_strdup("--record"));
     g_ptr_array_add(argv, g_strdup(proxy->record));
     for (const char *const *word = more; word && *word; word++)
         g_ptr_array_add(argv, g_strdup(*word));
     g_ptr_array_add(argv, NULL);
     proxy->process = guest_spawn(argv, G_SUBPROCESS_FLAGS_STDIN_PIPE |
-                                           G_SUBPROCESS_FLAGS_STDOUT_PIPE);
+                                           G_SUBPROCESS_FLAGS_STDOUT_PIPE,
+                                 NULL);
     /* The proxy prints its path when it listens. */
     if (g_input_stream_read(g_subprocess_get_stdout_pipe(proxy->process),
                             &ready, 1, NULL, NULL) != 1)

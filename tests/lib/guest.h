@@ -37,6 +37,14 @@ const char *guest_monitor(const Guest *guest, guint nth);
 /* A temporary directory that is removed with the guest. */
 const char *guest_dir(const Guest *guest);
 
+/* The text that QEMU has printed to its standard error. */
+char *guest_dup_log(const Guest *guest);
+
+gboolean guest_has_ended(const Guest *guest);
+
+/* 0 if QEMU has ended. */
+guint guest_pid(const Guest *guest);
+
 /*
  * Runs @command with @arguments, a JSON text or NULL, over the monitor of the
  * test. Returns NULL with QEMU's text in @error if it is refused.
@@ -58,6 +66,9 @@ JsonNode *guest_get(Guest *guest, gboolean capability, const char *qmp);
  * proxy.c.
  */
 Proxy *proxy_new(Guest *guest, const char *const *more);
+/* The same for any monitor; the files of the proxy are in @dir. */
+Proxy *proxy_new_for_socket(const char *socket, const char *dir,
+                            const char *const *more);
 void proxy_free(Proxy *proxy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Proxy, proxy_free)
 const char *proxy_path(const Proxy *proxy);

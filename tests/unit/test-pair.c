@@ -57,6 +57,7 @@ typedef struct {
     const char *finding;        /* NULL: no finding may refuse or substitute */
     MtPairSeverity severity;
     const char *after;          /* "NAME=TEXT" on both sides; NULL: any */
+    const char *absent;         /* a finding that must not be there */
 } Case;
 
 static const Case cases[] = {
@@ -157,7 +158,11 @@ static const Case cases[] = {
       { "10.0.0", "pc-q35-9.2", .libvirt = "11.3.0", .threads = 2 },
       .finding = "libvirt-threads", .severity = MT_PAIR_REFUSE },
     { "t11-one-thread", { "9.2.1", "pc-q35-9.2" },
-      { "10.0.0", "pc-q35-9.2", .libvirt = "11.3.0", .threads = 1 } },
+      { "10.0.0", "pc-q35-9.2", .libvirt = "11.3.0", .threads = 1 },
+      .absent = "libvirt-threads" },
+    { "t11-corrected", { "9.2.1", "pc-q35-9.2" },
+      { "10.0.0", "pc-q35-9.2", .libvirt = "11.10.0", .threads = 2 },
+      .absent = "libvirt-threads" },
     { "t14", { "10.0.0", "pc-q35-10.0", .ram_mib = 512 << 10,
       .object = "t tls-creds-psk client" }, { "10.0.0", "pc-q35-10.0",
       .ram_mib = 512 << 10, .object = "t tls-creds-psk server" },
@@ -165,18 +170,43 @@ static const Case cases[] = {
     { "t15", { "11.0.0", "pc-q35-11.0" },
       { "11.0.0", "pc-q35-11.0", .libvirt = "12.0.0" },
       .finding = "libvirt-restore", .severity = MT_PAIR_WARN },
+    { "t15-corrected", { "11.0.0", "pc-q35-11.0" },
+      { "11.0.0", "pc-q35-11.0", .libvirt = "12.1.0" },
+      .absent = "libvirt-restore" },
+    { "t15-old-qemu", { "10.0.0", "pc-q35-10.0" },
+      { "10.0.0", "pc-q35-10.0", .libvirt = "12.0.0" },
+      .absent = "libvirt-restore" },
     { "t16", { "10.0.0", "pc-q35-10.0" }, { "10.0.0", "pc-q35-10.0" },
       { "parallel=on", "zerocopy=on" }, .finding = "multifd-zerocopy",
       .severity = MT_PAIR_WARN },
     { "t17", { "6.1.0", "pc-q35-6.1" },
-      { "6.1.0", "pc-q35-6.1", .libvirt = "11.3.0" },
+      { "6.1.0", "pc-q35-6.1", .libvirt = "11.2.0" },
+      .finding = "libvirt-floor", .severity = MT_PAIR_REFUSE },
+    { "t17-source", { "6.1.0", "pc-q35-6.1", .libvirt = "11.2.0" },
+      { "6.1.0", "pc-q35-6.1" },
       .finding = "libvirt-floor", .severity = MT_PAIR_WARN },
+    { "t17-older-libvirt", { "6.1.0", "pc-q35-6.1" },
+      { "6.1.0", "pc-q35-6.1", .libvirt = "11.1.0" },
+      .absent = "libvirt-floor" },
+    { "t17-12.3", { "6.2.0", "pc-q35-6.2" },
+      { "6.2.0", "pc-q35-6.2", .libvirt = "12.3.0" },
+      .absent = "libvirt-floor" },
+    { "t17-12.4", { "7.1.0", "pc-q35-7.1" },
+      { "7.1.0", "pc-q35-7.1", .libvirt = "12.4.0" },
+      .finding = "libvirt-floor", .severity = MT_PAIR_REFUSE },
+    { "t17-12.4-7.2", { "7.2.0", "pc-q35-7.2" },
+      { "7.2.0", "pc-q35-7.2", .libvirt = "12.4.0" },
+      .absent = "libvirt-floor" },
     { "t18", { "10.0.0", "pc-q35-10.0", .migration = "cancelled" },
       { "10.0.0", "pc-q35-10.0" }, { "parallel=on" },
       .finding = "after-cancel", .severity = MT_PAIR_WARN },
     { "t19", { "11.0.0", "pc-q35-11.0", .libvirt = "12.9.0" },
       { "11.0.0", "pc-q35-11.0" }, .finding = "libvirt-failing",
       .severity = MT_PAIR_INFO },
+    { "t19-old-qemu", { "10.2.0", "pc-q35-10.2", .libvirt = "12.9.0" },
+      { "10.2.0", "pc-q35-10.2" }, .absent = "libvirt-failing" },
+    { "t19-no-libvirt", { "11.0.0", "pc-q35-11.0" },
+      { "11.0.0", "pc-q35-11.0" }, .absent = "libvirt-failing" },
 
     /* The two guests. */
     { "plain", { "10.0.0", "pc-q35-10.0" }, { "10.0.0", "pc-q35-10.0" } },
@@ -198,6 +228,9 @@ static const Case cases[] = {
       .finding = "destination-not-waiting", .severity = MT_PAIR_REFUSE },
     { "destination-busy", { "10.0.0", "pc-q35-10.0" },
       { "10.0.0", "pc-q35-10.0", .migration = "active" },
+      .finding = "destination-busy", .severity = MT_PAIR_REFUSE },
+    { "destination-failed", { "10.0.0", "pc-q35-10.0" },
+      { "10.0.0", "pc-q35-10.0", .migration = "failed" },
       .finding = "destination-busy", .severity = MT_PAIR_REFUSE },
     { "machine", { "10.0.0", "pc-q35-10.0" }, { "10.0.0", "pc-q35-9.2" },
       .finding = "machine-type", .severity = MT_PAIR_REFUSE },
@@ -494,6 +527,8 @@ test_case(gconstpointer data)
             g_assert_cmpint(finding->severity, <, MT_PAIR_SUBSTITUTE);
         }
     }
+    if (c->absent)
+        g_assert_null(mt_pairing_find(pairing, c->absent));
     if (c->after) {
         g_autofree char *differences = NULL;
 

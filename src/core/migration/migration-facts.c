@@ -356,6 +356,22 @@ facts_take_memlock(MtPairSide *side, guint pid)
                               : g_ascii_strtoull(soft, NULL, 10);
 }
 
+/* Whether the process may open /dev/userfaultfd: 1, 0, or -1 if a group of it
+ * may have access. */
+static gint
+facts_ask_device(guint uid)
+{
+    struct stat st;
+
+    if (stat("/dev/userfaultfd", &st) < 0)
+        return 0;
+    if ((st.st_mode & 06) == 06 ||
+        (st.st_uid == uid && (st.st_mode & 0600) == 0600))
+        return 1;
+
+    return (st.st_mode & 060) == 060 ? -1 : 0;
+}
+
 /* Whether the process may use userfaultfd for faults of the kernel. */
 static void
 facts_take_userfault(MtPairSide *side, guint pid)
@@ -364,9 +380,10 @@ facts_take_userfault(MtPairSide *side, guint pid)
     g_autofree char *status = facts_read_proc(pid, "status");
     const char *caps = status ? strstr(status, "CapEff:") : NULL;
     const char *uids = status ? strstr(status, "Uid:") : NULL;
+    /* Older releases use the system call only. */
+    gboolean device = mt_pair_side_release(side) >= MT_RELEASE(8, 0);
     guint64 mask;
     guint uid;
-    struct stat st;
 
     if (!g_file_get_contents("/proc/sys/vm/unprivileged_userfaultfd", &setting,
                              NULL, NULL))
@@ -378,24 +395,15 @@ facts_take_userfault(MtPairSide *side, guint pid)
     if (!caps || sscanf(caps, "CapEff: %" G_GINT64_MODIFIER "x", &mask) != 1 ||
         !uids || sscanf(uids, "Uid: %*u %u", &uid) != 1)
         return;
-    if (mask & 1ULL << FACTS_CAP_SYS_PTRACE) {
-        side->userfault = 1;
-        return;
-    }
-    if (stat("/dev/userfaultfd", &st) == 0 &&
-        ((st.st_mode & 06) == 06 ||
-         (st.st_uid == uid && (st.st_mode & 0600) == 0600))) {
-        side->userfault = 1;
-        return;
-    }
-    /* A group of the process may have access. */
-    if (stat("/dev/userfaultfd", &st) == 0 && (st.st_mode & 060) == 060)
-        return;
-
-    side->userfault = 0;
-    side->userfault_why = g_strdup(_("vm.unprivileged_userfaultfd is 0, and "
-                                     "the QEMU process has neither "
-                                     "CAP_SYS_PTRACE nor /dev/userfaultfd"));
+    side->userfault = mask & 1ULL << FACTS_CAP_SYS_PTRACE ? 1
+                      : device                            ? facts_ask_device(uid)
+                                                          : 0;
+    if (side->userfault == 0)
+        side->userfault_why = g_strdup(
+            device ? _("vm.unprivileged_userfaultfd is 0, and the QEMU process "
+                       "has neither CAP_SYS_PTRACE nor /dev/userfaultfd")
+                   : _("vm.unprivileged_userfaultfd is 0, and the QEMU process "
+                       "does not have CAP_SYS_PTRACE"));
 }
 
 /* A property that newer releases of GLib have; @unref'ed by the caller. */
