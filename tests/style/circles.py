@@ -10,9 +10,12 @@ those of BUILD-ROOT.  Files that depend on each other, directly or through
 others, form a circle: none of them can be understood, tested or replaced
 without the rest.
 
-The files of a folder's wings (engine/source) belong to the folder.  A circle
-that has a good reason stands in circles.allow; an entry that no longer applies
-is an error, too.
+The files of a folder's wings (engine/source) belong to the folder.  The wings
+of a folder must not form a circle either, apart from the files of the folder
+itself, which can be above and below its wings.
+
+A circle that has a good reason stands in circles.allow; an entry that no longer
+applies is an error, too.
 """
 import collections
 import json
@@ -113,10 +116,17 @@ def main():
         uses[source] = used
 
     graphs = collections.defaultdict(dict)
+    wings = collections.defaultdict(lambda: collections.defaultdict(set))
     for source, used in uses.items():
         folder = folder_of(source)
         targets = {defines.get((folder, name)) for name in used}
         graphs[folder][source] = targets - {None, source}
+        wing = os.path.dirname(source)
+        if wing != folder:
+            wings["the wings of " + folder][wing] |= {
+                os.path.dirname(target) for target in graphs[folder][source]
+            } - {wing, folder}
+    graphs.update(wings)
 
     allowed = read_allowed(os.path.join(source_root, ALLOW))
     unused = {line for _, line in allowed}
@@ -128,7 +138,7 @@ def main():
                 unused -= set(match)
                 continue
             bad = True
-            print(f"{folder}: a circle of {len(circle)} files:")
+            print(f"{folder}: a circle of {len(circle)}:")
             for source in circle:
                 inside = sorted(graph[source] & set(circle))
                 print(f"    {source} -> {' '.join(inside)}")
