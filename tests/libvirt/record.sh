@@ -6,55 +6,12 @@
 set -eu
 source=$1 build=$2
 
-skip() {
-    echo "1..0 # SKIP $*"
-    exit 0
-}
-for program in libvirtd virsh unshare nsenter ip qemu-system-x86_64; do
-    command -v $program >/dev/null || skip "there is no $program"
-done
-[ "$(id -u)" -eq 0 ] || skip "only root may make namespaces"
-unshare --mount --net --uts true 2>/dev/null ||
-    skip "namespaces cannot be made here"
+# shellcheck source=tests/libvirt/lib.sh
+. "$source/tests/libvirt/lib.sh"
 
-scratch=$(mktemp -d)
-alpha='' beta='' recorder=''
-cleanup() {
-    [ -z "$recorder" ] || kill -KILL "$recorder" 2>/dev/null || :
-    [ -z "$beta" ] || kill -KILL "$beta" 2>/dev/null || :
-    [ -z "$alpha" ] || kill -KILL "$alpha" 2>/dev/null || :
-    wait 2>/dev/null || :
-    rm -rf "$scratch"
-}
-trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
-    XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
-# kept.sh gives the reason.
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
-mkdir "$scratch/home" "$scratch/alpha" "$scratch/beta"
-
-uri_of() {
-    echo "qemu+unix:///system?socket=$scratch/$1/sock/libvirt-sock"
-}
-wait_for() {
-    n=0
-    until virsh -q -c "$(uri_of "$1")" list >/dev/null 2>&1; do
-        n=$((n + 1))
-        [ $n -lt 300 ] || skip "no libvirt daemon can be started here"
-        sleep 0.2
-    done
-}
-"$source/tests/libvirt/host.sh" "$scratch/alpha" alpha 10.99.99.1 \
-    >"$scratch/alpha.log" 2>&1 &
-alpha=$!
-wait_for alpha
-"$source/tests/libvirt/host.sh" "$scratch/beta" beta 10.99.99.2 \
-    "$alpha" 10.99.99.1 >"$scratch/beta.log" 2>&1 &
-beta=$!
-wait_for beta
+prepare
+start_host alpha 10.99.99.1
+start_host beta 10.99.99.2 alpha 10.99.99.1
 
 # A boot sector that increments a word in a random page of 4 MiB, without a
 # pause; tests/report/simulated.py has its source.
@@ -88,7 +45,6 @@ until [ -s "$scratch/serial" ] || [ $n -gt 600 ]; do
     sleep 0.1
 done
 
-count=0
 check() {
     count=$((count + 1))
     name=$1
@@ -113,6 +69,7 @@ echo 1..9
     --shadow steady --shadow nova --shadow vdsm --shadow kubevirt \
     --shadow kubevirt-stall --shadow proxmox >"$scratch/recorder" 2>&1 &
 recorder=$!
+processes="$recorder $processes"
 until [ -s "$scratch/web1.jsonl" ]; do
     kill -0 "$recorder" 2>/dev/null || break
     sleep 0.1
@@ -140,7 +97,7 @@ moved=0
 wait "$mover" || moved=$?
 recorded=0
 wait "$recorder" || recorded=$?
-recorder=
+processes=${processes#* }
 
 check 'virsh migrates the guest' [ $moved -eq 0 ]
 check 'the recording ends with the migration' [ $recorded -eq 0 ]
