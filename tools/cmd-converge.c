@@ -232,23 +232,22 @@ record_follow(Tool *tool, MigtuneDomain *domain, ConvergeDrive *drive,
     }
 }
 
+/* Only so that the driver receives events: they tell it how a guest ended. */
+static void
+record_ignore_event(MigtuneConn *conn, MigtuneEvent event, const char *key,
+                    const char *detail, gpointer user_data)
+{
+}
+
 static int
-converge_record(Tool *tool, const CmdLine *line, GError **error)
+record_domain(Tool *tool, const CmdLine *line, GError **error)
 {
     g_auto(ConvergeDrive) drive = { 0 };
-    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(MigtuneDomain) domain =
+        tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     g_autoptr(GError) cause = NULL;
     g_autoptr(JsonNode) info = NULL;
 
-    if (!cmd_line_has(line, "record") && !cmd_line_has(line, "metrics")) {
-        tool_usage_error(error, _("record: nothing to write; expected "
-                                  "--record FILE or --metrics FILE"));
-        return TOOL_USAGE;
-    }
-    /* Watching a migration must not taint the guest. */
-    if (!tool->conn)
-        tool->no_monitor = TRUE;
-    domain = tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     if (!domain)
         return TOOL_FAILED;
     if (!converge_drive_init(&drive, tool, line,
@@ -271,6 +270,32 @@ converge_record(Tool *tool, const CmdLine *line, GError **error)
         out_line(_("%s: migration %s"), migtune_domain_get_name(domain),
                  out_get_string(json_node_get_object(info), "job"));
     return TOOL_DONE;
+}
+
+static int
+converge_record(Tool *tool, const CmdLine *line, GError **error)
+{
+    MigtuneConn *conn;
+    int status;
+
+    if (!cmd_line_has(line, "record") && !cmd_line_has(line, "metrics")) {
+        tool_usage_error(error, _("record: nothing to write; expected "
+                                  "--record FILE or --metrics FILE"));
+        return TOOL_USAGE;
+    }
+    /* Watching a migration must not taint the guest. */
+    if (!tool->conn)
+        tool->no_monitor = TRUE;
+    conn = tool_connect(tool, error);
+    if (!conn)
+        return TOOL_FAILED;
+
+    /* Not every driver has events. */
+    migtune_conn_watch(conn, record_ignore_event, NULL, NULL);
+    status = record_domain(tool, line, error);
+    migtune_conn_watch(conn, NULL, NULL, NULL);
+
+    return status;
 }
 
 /* The format of a file according to its name; NULL if it is not known. */

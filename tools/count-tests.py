@@ -11,6 +11,8 @@ named; the last line reads "N passed, N failed, N skipped".
 With --strict a skip is a failure unless FILE allows it: one regular expression
 a line, for "TEST: CASE # reason", and after a tab why it is allowed.
 
+The failures come last, each test with the end of what it printed.
+
 The exit status is 0 only if nothing failed and something passed.
 """
 
@@ -21,6 +23,10 @@ import sys
 
 POINT = re.compile(r"^(not ok|ok)\b\s*(.*)$", re.M)
 SKIP = re.compile(r"#\s*skip", re.I)
+# Lines that say why a test failed.
+REASON = re.compile(r"not ok|bail out|error|assert|sanitizer|traceback", re.I)
+UNIMPORTANT = re.compile(r"\s*ok\b|.*-DEBUG: ")
+REASON_LINES = 5
 RESULTS = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped"}
 
 
@@ -47,6 +53,22 @@ def outcomes(test):
         yield RESULTS.get(result, "failed"), result
 
 
+def reasons(test):
+    """The last lines of a failed test that say why it failed."""
+    lines = []
+
+    for stream in ("stdout", "stderr"):
+        text = [line.strip() for line in
+                (test.get(stream) or "").splitlines()
+                if line.strip() and not UNIMPORTANT.match(line)]
+        lines += ([line for line in text if REASON.search(line)] or
+                  text)[-REASON_LINES:]
+
+    # Both ends of a failed assertion are of interest.
+    return ["    " + (line if len(line) < 240 else
+                      line[:120] + " ... " + line[-120:]) for line in lines]
+
+
 def read_allowed(name):
     with open(name, encoding="utf-8") as file:
         return [re.compile(line.split("\t")[0]) for line in file
@@ -62,16 +84,18 @@ def main():
     args = parser.parse_args()
     allowed = read_allowed(args.strict) if args.strict else None
     count = {"passed": 0, "failed": 0, "skipped": 0}
+    failures = []
 
     for log in args.logs:
         try:
             with open(log, encoding="utf-8") as file:
                 tests = [json.loads(line) for line in file if line.strip()]
         except OSError as error:
-            print("failed: %s" % error)
+            failures.append("failed: %s" % error)
             count["failed"] += 1
             continue
         for test in tests:
+            before = count["failed"]
             for outcome, what in outcomes(test):
                 text = "%s: %s" % (test["name"], what)
                 if outcome == "skipped" and allowed is not None and \
@@ -79,9 +103,14 @@ def main():
                     outcome = "failed"
                     text += " (a skip that is not allowed here)"
                 count[outcome] += 1
-                if outcome != "passed":
-                    print("%s: %s" % (outcome, text))
+                if outcome == "skipped":
+                    print("skipped: %s" % text)
+                elif outcome == "failed":
+                    failures.append("failed: %s" % text)
+            if count["failed"] > before:
+                failures += reasons(test)
 
+    print("\n".join(failures), end="\n" if failures else "")
     print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % count)
     sys.exit(1 if count["failed"] or not count["passed"] else 0)
 

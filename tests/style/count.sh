@@ -51,4 +51,14 @@ expect '1 passed, 1 failed, 0 skipped 1' \
     "$(tap a OK '1..2\nok 1 /x # SKIP none\nok 2 /y\n')"
 expect '1 passed, 0 failed, 1 skipped 0' \
     "$(tap no-kvm OK '1..2\nok 1 /x # SKIP no kvm\nok 2 /y\n')"
+
+# The reason of a failure is printed.
+strict=
+expect '0 passed, 1 failed, 0 skipped 1' \
+    "$(tap a FAIL '1..1\nnot ok 1 /x - 2 is not 3\n# more\n')"
+grep -q '^    not ok 1 /x - 2 is not 3$' "$scratch/out" || {
+    echo "the reason of the failure is missing in:"
+    cat "$scratch/out"
+    bad=1
+}
 exit $bad

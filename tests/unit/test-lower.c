@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "plan/lower-ask.h"
+#include "plan/lower/lower-ask.h"
 
 #include "migtune/migtune.h"
 

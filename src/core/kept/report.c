@@ -14,7 +14,7 @@
 
 #include "core/kept/plan-kept.h"
 #include "plan/wish.h"
-#include "plan/lower.h"
+#include "plan/lower/lower.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
 

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "core/migration/migration.h"
-#include "plan/lower-ask.h"
+#include "plan/lower/lower-ask.h"
 #include "util/clock.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"

@@ -8,7 +8,7 @@
 #include "core/core.h"
 #include "core/migration/job.h"
 #include "pair/pairing.h"
-#include "plan/lower.h"
+#include "plan/lower/lower.h"
 
 #include "migtune/migtune-migration.h"
 

@@ -5,8 +5,8 @@
 #include "config.h"
 
 #include "core/core.h"
-#include "plan/lower-ask.h"
-#include "plan/lower.h"
+#include "plan/lower/lower-ask.h"
+#include "plan/lower/lower.h"
 #include "util/i18n.h"
 
 struct _MigtuneLowering {

@@ -373,6 +373,10 @@ batch_run_bare(LvBatch *batch, LvItem *item, GError **error)
         g_propagate_error(error, g_steal_pointer(&item->refusal));
         return FALSE;
     }
+    /* The daemon forgets a guest that is not defined when it ends. */
+    if (item->refusal && g_error_matches(item->refusal, MIGTUNE_ERROR,
+                                         MIGTUNE_ERROR_NOT_FOUND))
+        return batch_check_id(batch, error);
 
     return TRUE;
 }

@@ -472,19 +472,21 @@ lv_watch(gpointer data, MigtuneDriverEventFunc func, gpointer user_data,
 }
 
 gboolean
-lv_conn_has_ended(LvConn *conn, const char *uuid, guint id, char **ret_how)
+lv_conn_has_ended(LvConn *conn, const char *uuid, guint id, char **ret_how,
+                  gboolean *ret_migrated)
 {
     LvWatch *watch = NULL;
     gboolean known;
 
     *ret_how = NULL;
+    *ret_migrated = FALSE;
     g_mutex_lock(&conn->lock);
     if (conn->watch)
         watch = lv_watch_ref(conn->watch);
     g_mutex_unlock(&conn->lock);
     if (!watch)
         return FALSE;
-    known = lv_watch_has_ended(watch, uuid, id, ret_how);
+    known = lv_watch_has_ended(watch, uuid, id, ret_how, ret_migrated);
     lv_watch_unref(watch);
 
     return known;

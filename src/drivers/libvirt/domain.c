@@ -87,11 +87,13 @@ domain_take_found(LvConn *conn, const char *name)
     virDomainPtr domain = lv_conn_take_found(conn, name, &found_us);
     char uuid[VIR_UUID_STRING_BUFLEN];
     g_autofree char *how = NULL;
+    gboolean migrated;
 
     if (!domain)
         return NULL;
     if (virDomainGetUUIDString(domain, uuid) == 0 &&
-        lv_conn_has_ended(conn, uuid, virDomainGetID(domain), &how)) {
+        lv_conn_has_ended(conn, uuid, virDomainGetID(domain), &how,
+                          &migrated)) {
         if (!how)
             return domain;
     } else if (g_get_monotonic_time() - found_us <= LV_SEEN_US) {
@@ -125,9 +127,11 @@ gboolean
 lv_domain_check(LvDomain *domain, GError **error)
 {
     g_autofree char *how = NULL;
+    gboolean migrated;
 
     if (!domain->gone && domain->runs &&
-        lv_conn_has_ended(domain->conn, domain->uuid, domain->id, &how)) {
+        lv_conn_has_ended(domain->conn, domain->uuid, domain->id, &how,
+                          &migrated)) {
         if (how)
             domain->gone = g_steal_pointer(&how);
         else

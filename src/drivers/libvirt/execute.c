@@ -31,21 +31,39 @@ execute_run(LvDomain *domain, gboolean no_monitor,
     return FALSE;
 }
 
+static gboolean
+execute_or_answer(LvDomain *domain, gboolean no_monitor,
+                  MigtuneDriverCommand *commands, guint n_commands,
+                  GCancellable *cancellable, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+
+    if (execute_run(domain, no_monitor, commands, n_commands, cancellable,
+                    &failure) ||
+        (domain->gone &&
+         lv_ended_answer(domain, commands, n_commands, cancellable)))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+
+    return FALSE;
+}
+
 gboolean
 lv_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
            GCancellable *cancellable, GError **error)
 {
     LvDomain *domain = data;
 
-    return execute_run(domain, domain->conn->no_monitor, commands, n_commands,
-                       cancellable, error);
+    return execute_or_answer(domain, domain->conn->no_monitor, commands,
+                             n_commands, cancellable, error);
 }
 
 gboolean
 lv_look(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
         GCancellable *cancellable, GError **error)
 {
-    return execute_run(data, TRUE, commands, n_commands, cancellable, error);
+    return execute_or_answer(data, TRUE, commands, n_commands, cancellable,
+                             error);
 }
 
 char *

@@ -235,3 +235,21 @@ lv_job_to_migration(virDomainPtr domain, GError **error)
 
     return mt_json_node_new_object(object);
 }
+
+JsonNode *
+lv_job_new_completed(virDomainPtr domain)
+{
+    JsonObject *object = json_object_new();
+    LvJob job;
+
+    json_object_set_string_member(object, "status", "completed");
+    if (domain && job_read(domain, VIR_DOMAIN_JOB_STATS_COMPLETED |
+                                       VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED,
+                           &job)) {
+        if (job.type == VIR_DOMAIN_JOB_COMPLETED && job_is_migration(&job))
+            job_add_members(&job, object);
+        job_clear(&job);
+    }
+
+    return mt_json_node_new_object(object);
+}

@@ -173,7 +173,7 @@ void lv_conn_lost(LvConn *conn, virConnectPtr old);
 
 /* As lv_watch_has_ended(); FALSE also without a watch. */
 gboolean lv_conn_has_ended(LvConn *conn, const char *uuid, guint id,
-                           char **ret_how);
+                           char **ret_how, gboolean *ret_migrated);
 
 /* job.c */
 
@@ -183,6 +183,10 @@ gboolean lv_job_is_migrating(virDomainPtr domain);
 /* libvirt's job as the answer to query-migrate; NULL with an error if the
  * connection is lost. */
 JsonNode *lv_job_to_migration(virDomainPtr domain, GError **error);
+
+/* The answer to query-migrate about a migration that is completed, with the
+ * statistics that libvirt has kept, if any.  @domain may be NULL. */
+JsonNode *lv_job_new_completed(virDomainPtr domain);
 
 /* bare.c: what query-version returns, for libvirt's form of a version. */
 JsonNode *lv_bare_version(unsigned long version);
@@ -260,6 +264,11 @@ gboolean lv_domain_run(LvDomain *domain, gboolean no_monitor,
                        MigtuneDriverCommand *commands, guint n_commands,
                        gboolean *ret_repeatable, GCancellable *cancellable,
                        GError **error);
+
+/* ended.c: answers query-migrate and query-status about a guest whose process
+ * has ended.  FALSE for other commands, or if it ended without a migration. */
+gboolean lv_ended_answer(LvDomain *domain, MigtuneDriverCommand *commands,
+                         guint n_commands, GCancellable *cancellable);
 
 /* Gives up the connection and the handle: the next call looks the guest up. */
 void lv_domain_lose(LvDomain *domain);

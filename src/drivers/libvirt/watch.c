@@ -451,29 +451,35 @@ lv_watch_end(LvWatch *watch)
 
 /* How the start with the number @id ended; NULL if it still runs. */
 static char *
-watch_how_ended(const LvSeen *seen, guint id)
+watch_how_ended(const LvSeen *seen, guint id, gboolean *ret_migrated)
 {
+    *ret_migrated = FALSE;
     if (seen && seen->runs && seen->id == (int)id)
         return NULL;
     if (seen && seen->runs)
         return g_strdup(_("it was stopped and started again"));
     if (!seen || seen->id != (int)id)
         return g_strdup(_("it was stopped"));
-    if (seen->event == MIGTUNE_EVENT_MIGRATED)
+    *ret_migrated = seen->event == MIGTUNE_EVENT_MIGRATED;
+    if (*ret_migrated)
         return g_strdup(_("it was migrated to another host"));
 
     return g_strdup_printf(_("it was stopped (%s)"), seen->how);
 }
 
 gboolean
-lv_watch_has_ended(LvWatch *watch, const char *uuid, guint id, char **ret_how)
+lv_watch_has_ended(LvWatch *watch, const char *uuid, guint id, char **ret_how,
+                   gboolean *ret_migrated)
 {
     gboolean attached;
 
+    *ret_how = NULL;
+    *ret_migrated = FALSE;
     g_mutex_lock(&watch->lock);
     attached = watch->attached;
-    *ret_how = attached
-        ? watch_how_ended(g_hash_table_lookup(watch->seen, uuid), id) : NULL;
+    if (attached)
+        *ret_how = watch_how_ended(g_hash_table_lookup(watch->seen, uuid), id,
+                                   ret_migrated);
     g_mutex_unlock(&watch->lock);
 
     return attached;

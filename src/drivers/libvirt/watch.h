@@ -47,9 +47,10 @@ void lv_watch_set_lost(LvWatch *watch);
 
 /*
  * Whether events are received now.  If so, @ret_how is how the start of the
- * guest with the number @id ended, allocated, or NULL if it still runs.
+ * guest with the number @id ended, allocated, or NULL if it still runs, and
+ * @ret_migrated is whether it ended because it was migrated to another host.
  */
 gboolean lv_watch_has_ended(LvWatch *watch, const char *uuid, guint id,
-                            char **ret_how);
+                            char **ret_how, gboolean *ret_migrated);
 
 G_END_DECLS

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "plan/lower.h"
+#include "plan/lower/lower.h"
 #include "util/json.h"
 #include "util/json-peek.h"
 

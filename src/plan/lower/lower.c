@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#include "plan/lower.h"
-#include "plan/lower-ask.h"
+#include "plan/lower/lower.h"
+#include "plan/lower/lower-ask.h"
 #include "util/i18n.h"
 
 #include "migtune/migtune-error.h"

@@ -8,7 +8,7 @@
  * features.
  */
 
-#include "plan/lower.h"
+#include "plan/lower/lower.h"
 
 #include "migtune/migtune-driver.h"
 

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "plan/lower-ask.h"
+#include "plan/lower/lower-ask.h"
 
 static MigtuneDriverAsked *
 ask_find(const MtLowerAsk *ask, const char *name)

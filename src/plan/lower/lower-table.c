@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "plan/lower.h"
+#include "plan/lower/lower.h"
 #include "util/i18n.h"
 
 /* Missing in the oldest supported headers of libvirt. */

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "plan/lower.h"
+#include "plan/lower/lower.h"
 #include "util/i18n.h"
 
 /* A flag, a typed parameter or a method of compression in a call. */
