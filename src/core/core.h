@@ -75,6 +75,7 @@ struct _MigtuneDomain {
     /* Under the lock. */
     GThread *holder;            /* NULL: no call is using the domain */
     guint depth;
+    guint n_waiting;            /* threads that wait for the holder */
 
     /* Of the call that holds the domain. */
     GCancellable *cancellable;  /* NULL: the call cannot be cancelled */

@@ -146,9 +146,15 @@ mt_domain_wait_pass(MigtuneDomain *domain, guint timeout_ms,
 {
     const MigtuneDriver *driver = domain->conn->driver;
     gint64 end_us = g_get_monotonic_time() + timeout_ms * (gint64)1000;
+    gboolean others;
     gint64 left_us;
 
-    if (driver->wait_pass) {
+    /* This call must not keep the domain from the other threads: a caller in a
+     * loop would have it nearly all the time. */
+    g_mutex_lock(&domain->lock);
+    others = domain->n_waiting > 0;
+    g_mutex_unlock(&domain->lock);
+    if (driver->wait_pass && !others) {
         g_autoptr(MtDomainHold) hold = mt_domain_hold(domain, cancellable,
                                                       NULL);
 
@@ -387,8 +393,10 @@ mt_domain_hold(MigtuneDomain *domain, GCancellable *cancellable, GError **error)
                            cancellable, G_CALLBACK(domain_wake), domain, NULL)
                      : 0;
     g_mutex_lock(&domain->lock);
+    domain->n_waiting++;
     while (domain->holder && !g_cancellable_is_cancelled(cancellable))
         g_cond_wait(&domain->changed, &domain->lock);
+    domain->n_waiting--;
     if (!domain->holder && !g_cancellable_is_cancelled(cancellable)) {
         domain->holder = self;
         domain->depth = 1;
