@@ -135,6 +135,7 @@ moved=0 recorded=0
 "$build/run" "$build/tools/migtune" -q -c "$(uri_of beta)" record web1 --wait \
     --record "$scratch/back.jsonl" >"$scratch/recorder" 2>&1 &
 recorder=$!
+processes="$recorder $processes"
 until [ -s "$scratch/back.jsonl" ]; do
     kill -0 "$recorder" 2>/dev/null || break
     sleep 0.1
@@ -151,7 +152,7 @@ virsh -q -c "$(uri_of beta)" migrate-setmaxdowntime web1 20000 || :
 virsh -q -c "$(uri_of beta)" migrate-setspeed web1 1000 || :
 wait "$mover" || moved=$?
 wait "$recorder" || recorded=$?
-recorder=
+processes=${processes#* }
 check 'virsh migrates the guest back' moved
 back() {
     cat "$scratch/recorder"
