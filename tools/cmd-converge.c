@@ -418,10 +418,9 @@ const Cmd cmd_converge_commands[] = {
     { "replay", 0, converge_replay_options, converge_replay,
       N_("show what a convergence policy would do in a recorded migration"),
       N_("Gives the samples of a trace to one or more convergence policies "
-         "and prints their decisions with the reasons. The recorded "
-         "migration went on without these decisions, so that what follows "
-         "the first one only shows what the policy makes of the same "
-         "samples.") },
+         "and prints their decisions with the reasons. The decisions did "
+         "not change the recorded migration: after the first decision the "
+         "output only shows how the policy judges the same samples.") },
     { "record", 0, converge_record_options, converge_record,
       N_("write a trace of a migration that another program has started"),
       N_("Looks at the migration of a guest ten times a second until it has "
@@ -433,6 +432,6 @@ const Cmd cmd_converge_commands[] = {
       N_("Prints a summary of traces, or writes one page with plots of the "
          "remaining data, the rates, the downtime limit and the throttle, "
          "with passes and decisions. Several traces are drawn over each "
-         "other. The page needs nothing from elsewhere.") },
+         "other. The page contains everything that it needs.") },
     { NULL }
 };

@@ -299,7 +299,7 @@ static const CmdOption image_extract_options[] = {
 
 const Cmd cmd_image_commands[] = {
     { "image-info", 0, image_info_options, image_info,
-      N_("show what a file with the state of a guest is"),
+      N_("describe a file with the state of a guest"),
       N_("Reads headers and tables and shows format, guest, machine type, RAM "
          "blocks and sizes.") },
     { "image-verify", 0, image_verify_options, image_verify,
@@ -316,7 +316,7 @@ const Cmd cmd_image_commands[] = {
          "one of format libvirt-zstd.") },
     { "image-extract", 0, image_extract_options, image_extract,
       N_("write a part of the RAM in a file with the state of a guest"),
-      N_("Writes a range of one RAM block. Of a save file only the chunks "
-         "that hold the range are read.") },
+      N_("Writes a range of one RAM block. From a save file, only the "
+         "chunks that contain the range are read.") },
     { NULL }
 };

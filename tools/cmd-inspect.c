@@ -233,7 +233,7 @@ static const CmdOption inspect_options[] = {
       .help = N_("one recording, - for standard input, or the channels of one "
                  "migration as main=FILE ch0=FILE ch1=FILE ...") },
     { "check", 0, CMD_OPT_FLAG,
-      .help = N_("print only what is wrong; the exit status is 1 if a "
+      .help = N_("print only the problems; the exit status is 1 if a "
                  "destination could not load the stream") },
     { "devices", 0, CMD_OPT_FLAG,
       .help = N_("list every field of every device") },
@@ -253,7 +253,8 @@ static const CmdOption inspect_options[] = {
     { "offset", 0, CMD_OPT_TEXT, .metavar = "BYTES",
       .help = N_("extract from here on; the default is 0") },
     { "length", 0, CMD_OPT_TEXT, .metavar = "BYTES",
-      .help = N_("extract as much; the default is all that follows") },
+      .help = N_("the number of bytes to extract; the default is the rest of "
+                 "the block") },
     { "output", 0, CMD_OPT_TEXT, .metavar = "PATH",
       .help = N_("a new file for the extracted RAM") },
     { NULL }
@@ -267,9 +268,8 @@ const Cmd cmd_inspect_commands[] = {
          "their sizes, and everything that is wrong with it. The file may be "
          "the main channel of a migration, a mapped-ram file, a multifd "
          "channel, a save file, a libvirt save image of any format or a "
-         "compressed stream; a recording that is encrypted with TLS is named "
-         "as such. "
-         "No guest and no QEMU is needed. The exit status is 1 if a "
-         "destination could not load the stream.") },
+         "compressed stream; a recording that is encrypted with TLS is "
+         "reported as such. No guest and no QEMU is needed. The exit status "
+         "is 1 if a destination could not load the stream.") },
     { NULL }
 };

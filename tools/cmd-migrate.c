@@ -623,11 +623,11 @@ const Cmd cmd_migrate_commands[] = {
     { "migrate-check", 0, migrate_check_options, migrate_pair_check,
       N_("compare a guest with the guest that waits for its migration"),
       N_("Asks both sides, and prints what would make the migration fail, hang "
-         "or lose memory, what would be done differently than asked, and what "
-         "cannot be known from here. Nothing is changed. The exit status is 0 "
+         "or lose memory, what would differ from the request, and what cannot "
+         "be checked from here. Nothing is changed. The exit status is 0 "
          "only if nothing refuses the migration.") },
     { "recover", 0, migrate_recover_options, migrate_pair_recover,
-      N_("find out where the guests of migrations are that were cut off"),
+      N_("find the guests of migrations that were interrupted"),
       N_("After migtune was killed during a migration between two known "
          "guests: asks both sides where the guest is, restores their settings "
          "where that is safe, and starts the guest on the destination if the "

@@ -361,7 +361,7 @@ const Cmd cmd_shell_commands[] = {
     { "complete", CMD_HIDDEN | CMD_RAW, shell_words_options,
       shell_complete_words,
       N_("print the completions of the last word"),
-      N_("For completion in other shells: one candidate a line.") },
+      N_("For completion in other shells: one candidate per line.") },
     { "self-test", CMD_HIDDEN, NULL, shell_self_test,
       N_("check the tables of commands and options"),
       N_("For the tests of migtune.") },

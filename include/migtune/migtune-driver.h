@@ -263,10 +263,9 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   parameters @asked its migration call takes; sets @ret_refused to the flags
  *   that it does not.  Nothing happens to the guest.  Returns %FALSE when it
  *   cannot be asked or its answer is not understood
- * @watch: (nullable): has @func told of what happens to the domains, from a
- *   thread of the driver's own, until it is called again: with %NULL for
- *   @func when there was one, and that is not called any more when it has
- *   returned
+ * @watch: (nullable): calls @func for each event of the domains, from a thread
+ *   of the driver, until @watch is called again.  With %NULL for @func it ends
+ *   the watch: once it has returned, the former function is not called any more
  * @check_alive: (nullable): whether the guest is still there, without sending
  *   it anything; %MIGTUNE_ERROR_QEMU with the reason when it died, and
  *   %MIGTUNE_ERROR_DISCONNECTED when it was told to quit

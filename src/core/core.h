@@ -172,7 +172,7 @@ typedef struct {
     const MtRow *row;           /* how it is described */
     const MtCapsEntry *entry;   /* NULL for compression */
     MtSpelling spelling;
-    MtValue *value;             /* NULL: QEMU does not tell */
+    MtValue *value;             /* NULL: QEMU does not report it */
 } MtListed;
 
 /* The lines for @names, or all; an array of MtListed. */

@@ -58,8 +58,8 @@ rule_tls_creds(MtPairing *p, const MtPairRule *rule, const MtPairSide *side,
     }
     if (object->endpoint && strcmp(object->endpoint, endpoint) != 0)
         mt_rule_add(p, rule, g_strdup(endpoint), g_strdup(object->endpoint),
-                    g_strdup_printf(_("the credentials '%s' are those of a "
-                                      "%s, and this side is the %s"),
+                    g_strdup_printf(_("the credentials '%s' are for a %s, and "
+                                      "this side is the %s"),
                                     id, object->endpoint, endpoint),
                     _("add an object with the other endpoint"));
     if (object->missing)

@@ -133,7 +133,7 @@ static const struct {
            "destination listens") },
       unchecked_other_host },
     { { "machine-type",
-        N_("whether the machine types are equal: a side does not tell it"),
+        N_("whether the machine types are equal: a side does not report it"),
         N_("compare -machine in the command lines of both QEMU processes") },
       unchecked_machine },
     { { "page-size",
@@ -142,7 +142,7 @@ static const struct {
       unchecked_page_size },
     { { "ram-size",
         N_("whether the RAM has the same size on both sides: a side does not "
-           "tell it"),
+           "report it"),
         N_("compare -m in the command lines of both QEMU processes") },
       unchecked_memory },
     { { "huge-pages",

@@ -432,7 +432,7 @@ typedef struct {
     double downtime_ms;
     guint64 enough_ms;
     guint n_seen;           /* passes seen before the first message */
-    guint n_told_after;
+    guint n_before_report;
 } Watched;
 
 static gboolean
@@ -447,7 +447,7 @@ watch_act(const MtDecision *decision, gpointer data)
         watched->downtime_ms = decision->value;
     if (g_str_equal(decision->code, "cannot-converge")) {
         if (!watched->enough_ms)
-            watched->n_told_after = watched->n_seen;
+            watched->n_before_report = watched->n_seen;
         watched->enough_ms = decision->value;
     }
     return TRUE;
@@ -526,7 +526,7 @@ test_steady_late(void)
                        watched.enough_ms, least_ms, whole_ms);
         g_assert_cmpfloat(watched.enough_ms, >=, least_ms);
         g_assert_cmpfloat(watched.enough_ms, <, whole_ms * 1.5 + 500);
-        g_assert_cmpuint(watched.n_told_after, <=, 4);
+        g_assert_cmpuint(watched.n_before_report, <=, 4);
     }
 }
 

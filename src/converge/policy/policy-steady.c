@@ -51,8 +51,8 @@
 
 /* The limit that would suffice is reported again if it has changed by this
  * factor, but not more often than this. */
-#define STEADY_TELL_AGAIN 1.1
-#define STEADY_TELL_TIMES 5
+#define STEADY_REPORT_AGAIN 1.1
+#define STEADY_REPORT_TIMES 5
 
 /* Only points whose times differ at least by this factor show whether the
  * guest's writes saturate. */
@@ -107,9 +107,9 @@ typedef struct {
                                  * at the start of a pass, or of a saturated
                                  * guest */
     double fastest;             /* the highest write rate of all fits */
-    double told_ms;             /* the downtime that the last report named */
-    guint n_told;               /* reports that it cannot converge */
-    gboolean told_endless;      /* reported that there is no deadline */
+    double reported_ms;         /* the downtime that the last report named */
+    guint n_reports;            /* reports that it cannot converge */
+    gboolean endless_reported;  /* reported that there is no deadline */
 
     /* The window that is measured: one pass, or several short ones. */
     guint64 pass;
@@ -316,9 +316,9 @@ steady_whole_set(const SteadyState *state, const MtModel *model,
 /* The guest writes all of its working set in each pass, so only the downtime
  * that sends the whole working set is known to suffice. */
 static void
-steady_tell_saturated(MtPolicyRun *run, SteadyState *state,
-                      const MtModel *model, double needed_ms, double enough_ms,
-                      double bandwidth)
+steady_report_saturated(MtPolicyRun *run, SteadyState *state,
+                        const MtModel *model, double needed_ms,
+                        double enough_ms, double bandwidth)
 {
     const MtSteadyConfig *config = &mt_policy_run_config(run)->steady;
     double bytes = steady_whole_set(state, model, bandwidth);
@@ -335,15 +335,15 @@ steady_tell_saturated(MtPolicyRun *run, SteadyState *state,
             bytes * STEADY_MARGIN /
             MAX(config->max_downtime_ms - STEADY_MARGIN_MS, 1.0) * 1000 /
             1048576))
-        state->told_ms = enough_ms;
+        state->reported_ms = enough_ms;
 }
 
 /* The write rate is known: names the limit that suffices up to the rate of
  * @faster, and the one that suffices at any rate. */
 static void
-steady_tell_measured(MtPolicyRun *run, SteadyState *state,
-                     const MtModel *model, const MtModel *faster,
-                     double enough_ms, double any_ms, double bandwidth)
+steady_report_measured(MtPolicyRun *run, SteadyState *state,
+                       const MtModel *model, const MtModel *faster,
+                       double enough_ms, double any_ms, double bandwidth)
 {
     const MtSteadyConfig *config = &mt_policy_run_config(run)->steady;
     double rate = model->parts[0].rate;
@@ -375,15 +375,15 @@ steady_tell_measured(MtPolicyRun *run, SteadyState *state,
                                     config->max_downtime_ms) / 1048576,
             faster->parts[0].rate / 1048576, any_ms, bytes / 1048576);
     if (ok)
-        state->told_ms = enough_ms;
+        state->reported_ms = enough_ms;
 }
 
 /* No step within the limits suffices: reports which limit would.  A later
  * pass may show that the limit is another one.  @late: the deadline is near. */
 static void
-steady_tell(MtPolicyRun *run, SteadyState *state, const MtModel *model,
-            gboolean saturated, gboolean late, double needed_ms,
-            double remaining, double bandwidth, double seconds)
+steady_report(MtPolicyRun *run, SteadyState *state, const MtModel *model,
+              gboolean saturated, gboolean late, double needed_ms,
+              double remaining, double bandwidth, double seconds)
 {
     double any_ms = MAX(steady_downtime_ms(steady_whole_set(state, model,
                                                             bandwidth),
@@ -398,19 +398,20 @@ steady_tell(MtPolicyRun *run, SteadyState *state, const MtModel *model,
                             steady_needed_ms(&faster, remaining, bandwidth,
                                              seconds)), any_ms);
     }
-    if (state->n_told == STEADY_TELL_TIMES ||
-        (state->n_told && late) ||
-        (state->n_told && enough_ms < state->told_ms * STEADY_TELL_AGAIN &&
-         enough_ms > state->told_ms / STEADY_TELL_AGAIN))
+    if (state->n_reports == STEADY_REPORT_TIMES ||
+        (state->n_reports && late) ||
+        (state->n_reports &&
+         enough_ms < state->reported_ms * STEADY_REPORT_AGAIN &&
+         enough_ms > state->reported_ms / STEADY_REPORT_AGAIN))
         return;
 
-    state->n_told++;
+    state->n_reports++;
     if (saturated)
-        steady_tell_saturated(run, state, model, needed_ms, enough_ms,
-                              bandwidth);
+        steady_report_saturated(run, state, model, needed_ms, enough_ms,
+                                bandwidth);
     else
-        steady_tell_measured(run, state, model, &faster, enough_ms, any_ms,
-                             bandwidth);
+        steady_report_measured(run, state, model, &faster, enough_ms, any_ms,
+                               bandwidth);
 }
 
 /* Whether the last pass left as much as the one before it. */
@@ -470,8 +471,8 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
         least = MIN(least, remaining);
     needed_ms = steady_downtime_ms(least, bandwidth);
 
-    if (!config->deadline_ms && !state->told_endless)
-        state->told_endless = mt_policy_decide(
+    if (!config->deadline_ms && !state->endless_reported)
+        state->endless_reported = mt_policy_decide(
             run, MT_ACT_NOTE, 0, "no-deadline",
             _("no deadline: if the remaining data does not fit into the "
               "downtime, the migration goes on until it is cancelled"));
@@ -555,10 +556,10 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     }
 
     /* Shortly before the deadline no more is learnt. */
-    steady_tell(run, state, &model, saturated,
-                seconds < STEADY_PATIENCE * last->seconds ||
-                seconds < STEADY_PATIENCE * remaining / bandwidth, needed_ms,
-                remaining, bandwidth, seconds);
+    steady_report(run, state, &model, saturated,
+                  seconds < STEADY_PATIENCE * last->seconds ||
+                  seconds < STEADY_PATIENCE * remaining / bandwidth,
+                  needed_ms, remaining, bandwidth, seconds);
 }
 
 static double

@@ -683,8 +683,8 @@ libvirt_fail(MigtuneMigration *migration, GError *failure, GError **error)
     if (!known) {
         g_clear_error(&failure);
         migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
-                          _("%s; libvirt of the source does not tell whether "
-                            "the guest runs there"), text);
+                          _("%s; libvirt of the source does not report "
+                            "whether the guest runs there"), text);
         return libvirt_place(migration, MT_PLACE_UNKNOWN,
                              MIGTUNE_MIGRATION_UNKNOWN);
     }

@@ -293,8 +293,8 @@ run_find_address(Run *run, GError **error)
     }
     if (!address)
         migtune_error_set(error, MIGTUNE_ERROR_UNSUPPORTED,
-                          _("%s does not tell the address at which it listens; "
-                            "give one, such as tcp:HOST:PORT"),
+                          _("%s does not report the address at which it "
+                            "listens; give one, such as tcp:HOST:PORT"),
                           destination->name);
 
     return address;
