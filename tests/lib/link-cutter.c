@@ -20,6 +20,8 @@ struct _LinkCutter {
     char *path;
     gboolean forward;
     guint64 limit;
+    LinkCutterFunc func;        /* NULL: the link breaks */
+    gpointer data;
     guint64 passed;             /* of the thread; read once it has ended */
     guint16 port;
 };
@@ -45,6 +47,21 @@ cutter_pass(int from, int to, guint64 left, guint64 *ret_n)
     return TRUE;
 }
 
+/* Whether the link still stands.  At the limit the function is called once, and
+ * the link then passes everything. */
+static gboolean
+cutter_goes_on(LinkCutter *cutter)
+{
+    if (cutter->passed < cutter->limit)
+        return TRUE;
+    if (!cutter->func)
+        return FALSE;
+
+    cutter->func(cutter->data);
+    cutter->limit = G_MAXUINT64;
+    return TRUE;
+}
+
 static void
 cutter_pump(LinkCutter *cutter, int port, int socket, int stop)
 {
@@ -53,8 +70,7 @@ cutter_pump(LinkCutter *cutter, int port, int socket, int stop)
             { port, POLLIN, 0 }, { socket, POLLIN, 0 }, { stop, POLLIN, 0 },
         };
 
-        if (cutter->passed >= cutter->limit || poll(fds, 3, -1) < 0 ||
-            fds[2].revents)
+        if (!cutter_goes_on(cutter) || poll(fds, 3, -1) < 0 || fds[2].revents)
             return;
         for (guint i = 0; i < 2; i++) {
             gboolean counted = (i == 0) == cutter->forward;
@@ -69,7 +85,7 @@ cutter_pump(LinkCutter *cutter, int port, int socket, int stop)
                 return;
             if (counted)
                 cutter->passed += n;
-            if (cutter->passed >= cutter->limit)
+            if (!cutter_goes_on(cutter))
                 return;
         }
     }
@@ -112,6 +128,13 @@ cutter_thread(gpointer data)
 LinkCutter *
 link_cutter_new(const char *path, gboolean forward, guint64 limit)
 {
+    return link_cutter_new_full(path, forward, limit, NULL, NULL);
+}
+
+LinkCutter *
+link_cutter_new_full(const char *path, gboolean forward, guint64 limit,
+                     LinkCutterFunc func, gpointer data)
+{
     LinkCutter *cutter = g_new0(LinkCutter, 1);
     g_autoptr(GInetAddress) host =
         g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
@@ -124,6 +147,8 @@ link_cutter_new(const char *path, gboolean forward, guint64 limit)
     cutter->path = g_strdup(path);
     cutter->forward = forward;
     cutter->limit = limit;
+    cutter->func = func;
+    cutter->data = data;
     if (!g_socket_listener_add_address(cutter->listener, wanted,
                                        G_SOCKET_TYPE_STREAM,
                                        G_SOCKET_PROTOCOL_TCP, NULL, &got,

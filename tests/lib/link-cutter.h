@@ -18,6 +18,15 @@ typedef struct _LinkCutter LinkCutter;
  * closed.
  */
 LinkCutter *link_cutter_new(const char *path, gboolean forward, guint64 limit);
+
+typedef void (*LinkCutterFunc)(gpointer data);
+
+/* The same, but at the limit @func is called, in a thread of the link, and the
+ * link goes on. */
+LinkCutter *link_cutter_new_full(const char *path, gboolean forward,
+                                 guint64 limit, LinkCutterFunc func,
+                                 gpointer data);
+
 guint link_cutter_port(const LinkCutter *cutter);
 
 /* Ends it.  Returns how many bytes passed in that direction. */

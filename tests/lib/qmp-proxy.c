@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A proxy between a client and the monitor of a real QEMU that disturbs one
- * command: it refuses the command without passing it on, breaks the connection
- * before or after QEMU has run it, or delays it until the client disconnects,
- * so that a test can act between two commands of a client.
+ * command: it refuses the command without passing it on, answers it with bytes
+ * that are not JSON, breaks the connection before or after QEMU has run it,
+ * breaks it for good, or delays the command until the client disconnects, so
+ * that a test can act between two commands of a client.
  *
- * Queries (query-*) and qmp_capabilities are not counted, other commands are,
- * from 1, over all connections; so a client that connects again is not
- * disturbed again.
+ * qmp_capabilities and, without --all, queries (query-*) are not counted, other
+ * commands are, from 1, over all connections; so a client that connects again is
+ * not disturbed again.
  *
  * Prints its path when it listens and runs until its standard input ends.
  */
@@ -31,6 +32,9 @@ typedef struct {
     int cut_before;
     int cut_after;
     int hold;
+    int garbage;
+    int dead_from;
+    gboolean all;
     char *record;
 
     GSocket *listener;
@@ -99,6 +103,24 @@ proxy_note(const Proxy *proxy, const char *line, gsize length)
     fclose(file);
 }
 
+/* Answers with something that no QEMU sends. */
+static void
+proxy_answer_garbage(Proxy *proxy)
+{
+    static const char garbage[] = "\001\377{\"return\": \002\r\n";
+
+    proxy_send(proxy->client, garbage, sizeof(garbage) - 1);
+}
+
+/* Hangs up, and refuses all later connections. */
+static void
+proxy_die(Proxy *proxy)
+{
+    proxy_hang_up(proxy);
+    g_socket_close(proxy->listener, NULL);
+    unlink(proxy->listen);
+}
+
 static void
 proxy_command(Proxy *proxy, const char *line, gsize length)
 {
@@ -109,12 +131,20 @@ proxy_command(Proxy *proxy, const char *line, gsize length)
 
     if (command && mt_json_opt_string(command, "execute", &name, NULL) &&
         name && strcmp(name, "qmp_capabilities") != 0 &&
-        !g_str_has_prefix(name, "query-"))
+        (proxy->all || !g_str_has_prefix(name, "query-")))
         nth = ++proxy->n_changing;
     if (nth > 0 && proxy->record)
         proxy_note(proxy, line, length);
     if (nth > 0 && nth == proxy->hold)
         return;
+    if (nth > 0 && nth == proxy->garbage) {
+        proxy_answer_garbage(proxy);
+        return;
+    }
+    if (nth > 0 && nth == proxy->dead_from) {
+        proxy_die(proxy);
+        return;
+    }
     if (nth > 0 && (nth == proxy->fail ||
                     (proxy->fail_from && nth >= proxy->fail_from))) {
         proxy_forge(proxy, command);
@@ -207,8 +237,11 @@ proxy_run(Proxy *proxy)
         gboolean connected = proxy->client != NULL;
         struct pollfd fds[] = {
             { .fd = STDIN_FILENO, .events = POLLIN },
-            { .fd = g_socket_get_fd(connected ? proxy->client
-                                    : proxy->listener), .events = POLLIN },
+            { .fd = connected ? g_socket_get_fd(proxy->client)
+                    : g_socket_is_closed(proxy->listener)
+                        ? -1
+                        : g_socket_get_fd(proxy->listener),
+              .events = POLLIN },
             { .fd = connected ? g_socket_get_fd(proxy->qemu) : -1,
               .events = POLLIN },
         };
@@ -252,6 +285,11 @@ main(int argc, char **argv)
           "hang up when QEMU has answered it", "N" },
         { "hold", 0, 0, G_OPTION_ARG_INT, &p.hold,
           "neither pass on nor answer command N", "N" },
+        { "garbage", 0, 0, G_OPTION_ARG_INT, &p.garbage,
+          "answer command N with bytes that are not JSON", "N" },
+        { "dead-from", 0, 0, G_OPTION_ARG_INT, &p.dead_from,
+          "hang up at command N and refuse later connections", "N" },
+        { "all", 0, 0, G_OPTION_ARG_NONE, &p.all, "count queries, too", NULL },
         { "record", 0, 0, G_OPTION_ARG_FILENAME, &p.record,
           "append every command that is counted", "FILE" },
         { NULL }

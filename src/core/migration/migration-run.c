@@ -35,7 +35,8 @@
  * migration to end. */
 #define RUN_ARRIVE_MS 30000
 #define RUN_CANCEL_MS 30000
-/* How long a monitor that does not answer is asked again. */
+/* How long a monitor that does not answer is asked again, unless the time limit
+ * of its connection is shorter. */
 #define RUN_LOST_MS 10000
 /* How long the monitor of the source is kept at most while the guest migrates,
  * before other clients are let in, and how long they are let in at least. */
@@ -98,12 +99,19 @@ run_ask(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
     return hold && mt_job_ask_again(domain, cancellable, job, error);
 }
 
+static gint64
+run_lost_us(MigtuneDomain *domain)
+{
+    return MIN(RUN_LOST_MS, domain->conn->options.command_timeout_ms) *
+           (gint64)1000;
+}
+
 /* Asks until there is an answer, @domain is known to have ended, or the time
  * limit has passed. */
 static gboolean
 run_ask_long(MigtuneDomain *domain, MtJob *job, GError **error)
 {
-    gint64 end_us = g_get_monotonic_time() + RUN_LOST_MS * (gint64)1000;
+    gint64 end_us = g_get_monotonic_time() + run_lost_us(domain);
     guint poll_ms = RUN_FIRST_POLL_MS;
 
     for (;;) {
@@ -159,17 +167,23 @@ run_set(MigtuneDomain *domain, const MtSet *values, GCancellable *cancellable,
     return plan && migtune_plan_apply(plan, cancellable, error);
 }
 
-/* Restores the former values on one side.  A failure is a warning, because it
- * must not hide the error before it. */
+/* Restores the former values on one side, in a second attempt if the monitor
+ * fails once.  A failure is a warning, because it must not hide the error before
+ * it. */
 static void
 run_restore(Run *run, MigtuneDomain *domain, const MtPlan *plan)
 {
     g_autoptr(MtSet) former = run_values(plan, TRUE);
     g_autoptr(GError) cause = NULL;
 
-    if (mt_migration_has_ended(domain) ||
-        run_set(domain, former, NULL, &cause))
-        return;
+    for (guint attempt = 0; attempt < 2; attempt++) {
+        g_clear_error(&cause);
+        if (mt_migration_has_ended(domain) ||
+            run_set(domain, former, NULL, &cause))
+            return;
+        /* Connects again. */
+        mt_domain_release_monitor(domain);
+    }
 
     run_warn(run, _("%s: the former settings could not be restored: %s"),
              domain->name, cause->message);
@@ -513,7 +527,7 @@ run_follow(Run *run, MtJob *job, GError **ret_why, GError **error)
                           ? now_us
                           : lost_us;
             if (mt_migration_has_ended(migration->source) ||
-                now_us - lost_us > RUN_LOST_MS * (gint64)1000) {
+                now_us - lost_us > run_lost_us(migration->source)) {
                 g_propagate_error(error, g_steal_pointer(&cause));
                 return FALSE;
             }
@@ -769,6 +783,13 @@ run_fail(Run *run, const MtJob *here, GError *why, GError **error)
     else if (cancelled)
         migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
                           _("the migration was cancelled"));
+    else if (mt_migration_has_ended(migration->destination))
+        migtune_error_set(error, MIGTUNE_ERROR_QEMU,
+                          _("the migration failed because the QEMU of the "
+                            "destination %s has ended; the source says: %s. "
+                            "The guest is on the source"),
+                          migration->destination->name,
+                          text ? text : _("QEMU does not say why"));
     else
         migtune_error_set(error, MIGTUNE_ERROR_QEMU,
                           _("the migration failed: %s"),
