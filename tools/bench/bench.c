@@ -351,6 +351,9 @@ main(int argc, char **argv)
     gboolean valid;
     int status;
 
+    if (argc == 2 && strcmp(argv[1], MOVE_BE_DEST) == 0)
+        return move_be_dest();
+
     g_option_context_add_main_entries(context, options, NULL);
     g_option_context_set_description(context, help);
     if (!g_option_context_parse(context, &argc, &argv, &error)) {

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -255,45 +256,83 @@ moving_tell_qemu(const Moving *m, QemuGuest *qemu, GError **error)
                           s->max_bandwidth);
 }
 
-/* The child process: receives one migration into fresh memory.  Writes the
- * address of its socket to @fd. */
-static int
-moving_be_dest(const Move *move, const Bench *bench, int fd)
+/* What a destination is told. */
+typedef struct {
+    guint64 ram_bytes;
+    MtEngineSettings settings;
+} MoveDest;
+
+int
+move_be_dest(void)
 {
-    MtRam *ram = mt_ram_new_simple(bench->ram_bytes, NULL);
-    MtTransport *link = mt_transport_new("tcp:127.0.0.1:0", NULL);
-    MtEngine *dest = ram ? mt_engine_new(ram, NULL, NULL) : NULL;
+    g_autoptr(GError) error = NULL;
     g_autofree char *address = NULL;
+    MtTransport *link = NULL;
+    MtEngine *engine = NULL;
+    MoveDest dest;
+    MtRam *ram;
     gsize len;
 
-    if (!dest || !link || !mt_engine_incoming(dest, &move->settings, link,
-                                              NULL))
+    if (read(STDIN_FILENO, &dest, sizeof(dest)) != sizeof(dest))
         return 1;
-    address = mt_transport_dup_address(link);
-    len = strlen(address);
-    if (write(fd, address, len) != (gssize)len)
-        return 1;
-    close(fd);
-    return mt_engine_wait(dest, TIMEOUT_NS, NULL) ? 0 : 1;
+    ram = mt_ram_new_simple(dest.ram_bytes, &error);
+    if (ram)
+        link = mt_transport_new("tcp:127.0.0.1:0", &error);
+    if (link)
+        engine = mt_engine_new(ram, NULL, NULL);
+    if (engine && mt_engine_incoming(engine, &dest.settings, link, &error)) {
+        address = mt_transport_dup_address(link);
+        len = strlen(address);
+        if (write(STDOUT_FILENO, address, len) != (gssize)len)
+            return 1;
+        /* The parent reads the address to its end. */
+        close(STDOUT_FILENO);
+        mt_engine_wait(engine, TIMEOUT_NS, &error);
+    }
+    if (error)
+        g_printerr("destination: %s\n", error->message);
+
+    return error ? 1 : 0;
+}
+
+/* Runs this program as the destination.  A program that has threads must not go
+ * on after fork(): a thread may have held a lock. */
+static pid_t
+moving_spawn(int input, int output)
+{
+    char *argv[] = { (char *)"migtune-bench", (char *)MOVE_BE_DEST, NULL };
+    posix_spawn_file_actions_t actions;
+    pid_t pid = 0;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    errno = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ);
+    if (errno)
+        pid = 0;
+    posix_spawn_file_actions_destroy(&actions);
+
+    return pid;
 }
 
 static gboolean
 moving_start_child(Moving *m, const Bench *bench, GError **error)
 {
+    const MoveDest dest = { bench->ram_bytes, m->move->settings };
     char address[256];
     gsize have = 0;
-    int fds[2];
+    int fds[2], told[2];
 
-    if (pipe2(fds, O_CLOEXEC) < 0 || (m->child = fork()) < 0) {
-        m->child = 0;
+    if (pipe2(told, O_CLOEXEC) < 0 || pipe2(fds, O_CLOEXEC) < 0 ||
+        write(told[1], &dest, sizeof(dest)) != sizeof(dest) ||
+        (m->child = moving_spawn(told[0], fds[1])) == 0) {
         migtune_error_set(error, MIGTUNE_ERROR_IO,
                           "cannot start a destination: %s",
                           g_strerror(errno));
         return FALSE;
     }
-    if (m->child == 0)
-        _exit(moving_be_dest(m->move, bench, fds[1]));
-
+    close(told[0]);
+    close(told[1]);
     close(fds[1]);
     while (have + 1 < sizeof(address)) {
         gssize n = read(fds[0], address + have, sizeof(address) - 1 - have);

@@ -52,6 +52,12 @@ typedef struct {
     MtEngineStats stats; /* of the engine's source, if it was one */
 } MoveResult;
 
+/* The option with which this program is the destination of one migration: it
+ * reads what it needs from standard input, and prints the address of its socket.
+ * Not for users. */
+#define MOVE_BE_DEST "--be-destination"
+int move_be_dest(void);
+
 /* The settings of a row such as ("zstd", 2, 3). */
 void move_settings(Move *move, const char *codec, guint channels, int level);
 
