@@ -254,7 +254,7 @@ gboolean migtune_domain_continue_job(MigtuneDomain *domain,
  * has passed.  A pass that begins while no call has the connection is not
  * reported.
  *
- * What migtune_domain_get_job_info() tells right after this call is exact about
+ * What migtune_domain_get_job_info() returns right after this call is exact about
  * the memory that the guest has written during the pass before.
  *
  * Returns: whether a pass has begun.

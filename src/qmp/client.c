@@ -4,9 +4,10 @@
  *
  * client_wait() polls the socket and the caller's cancellable until the
  * condition that the caller named is true, the client has failed, or the time is
- * up; mt_client_wait_event() does the same for an event.  Received bytes are cut into lines,
- * lines become messages.  A message is a greeting, an answer to a command of
- * the current batch, or an event, which only mt_client_wait_event() uses.
+ * up; mt_client_wait_event() does the same for an event.  Received bytes are cut
+ * into lines, lines become messages.  A message is a greeting, an answer to a
+ * command of the current batch, or an event, which only mt_client_wait_event()
+ * uses.
  *
  * The first failure is kept in `failure` and closes the socket.  Answers that
  * arrived before it stay with their commands.

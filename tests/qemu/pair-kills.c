@@ -443,12 +443,13 @@ test_kills(gconstpointer data)
         trial_run(release, victim, forward, limit, &place);
         counts[victim][place]++;
     }
-    g_test_message("%-12s %7s %12s %8s %8s %11s", "killed", "source",
-                   "destination", "stopped", "unknown", "two running");
+    /* Two running guests have failed the test above. */
+    g_test_message("%-12s %7s %12s %8s %8s", "killed", "source",
+                   "destination", "stopped", "unknown");
     for (guint i = 0; i < N_VICTIMS; i++)
-        g_test_message("%-12s %7u %12u %8u %8u %11u", victim_names[i],
+        g_test_message("%-12s %7u %12u %8u %8u", victim_names[i],
                        counts[i][PLACE_SOURCE], counts[i][PLACE_DESTINATION],
-                       counts[i][PLACE_STOPPED], counts[i][PLACE_UNKNOWN], 0);
+                       counts[i][PLACE_STOPPED], counts[i][PLACE_UNKNOWN]);
 }
 
 int

@@ -58,7 +58,7 @@ typedef struct {
     guint64 transferred;    /* bytes sent so far */
     guint64 bandwidth;      /* bytes a second */
     guint64 dirty_rate;     /* bytes a second */
-    guint64 downtime_ms;    /* QEMU's limit, whoever has set it */
+    guint64 downtime_ms;    /* QEMU's present limit */
 } MtSample;
 
 typedef enum {

@@ -270,7 +270,7 @@ domain_binary(const LvDomain *domain, JsonNode *version)
     return g_strdup_printf("libvirt %s %s", domain->conn->uri, line);
 }
 
-/* The version of the host's QEMU; NULL if libvirt does not tell it. */
+/* The version of the host's QEMU; NULL if libvirt does not report it. */
 static JsonNode *
 domain_look_version(LvDomain *domain, GCancellable *cancellable,
                     GError **error)

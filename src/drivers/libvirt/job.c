@@ -222,7 +222,8 @@ lv_job_to_migration(virDomainPtr domain, GError **error)
                          &job) && job_is_migration(&job);
     }
     postcopy = job_postcopy_status(domain);
-    /* After a failure in post-copy there is no job until it is resumed. */
+    /* After a failure in post-copy, libvirt has no job until post-copy is
+     * resumed. */
     if (found || g_strcmp0(postcopy, "postcopy-paused") == 0) {
         json_object_set_string_member(
             object, "status",
