@@ -90,6 +90,12 @@ sleep 5
 samples=$(($(grep -c '"type": *"sample"' "$scratch/web1.jsonl" || :) - samples))
 ticks=$(($(cpu_ticks || echo 0) - ticks))
 echo "# $samples samples in 5 s cost $ticks of 500 ticks"
+# The first pass takes as long as the host needs for it.
+n=0
+until has_lines pass 2 >/dev/null 2>&1 || [ $n -gt 600 ]; do
+    n=$((n + 1))
+    sleep 0.1
+done
 # The remaining data of this guest never falls below the allowed downtime.
 virsh -q -c "$(uri_of alpha)" migrate-setmaxdowntime web1 20000 || :
 virsh -q -c "$(uri_of alpha)" migrate-setspeed web1 1000 || :
@@ -156,6 +162,7 @@ processes=${processes#* }
 check 'virsh migrates the guest back' moved
 back() {
     cat "$scratch/recorder"
+    tail -n 2 "$scratch/back.jsonl"
     [ $recorded -eq 0 ] && grep '"outcome"' "$scratch/back.jsonl" |
         grep -w completed
 }

@@ -209,7 +209,9 @@ lv_job_to_migration(virDomainPtr domain, GError **error)
     gboolean found;
     LvJob job;
 
-    if (!job_read(domain, 0, &job) && lv_error_is_loss()) {
+    /* A guest that is not defined is unknown as soon as it has ended. */
+    if (!job_read(domain, 0, &job) &&
+        (lv_error_is_loss() || virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)) {
         lv_error_take(error, LV_TO_QUERY, _("cannot read the job"));
         json_object_unref(object);
         return NULL;

@@ -181,7 +181,7 @@ gboolean lv_conn_has_ended(LvConn *conn, const char *uuid, guint id,
 gboolean lv_job_is_migrating(virDomainPtr domain);
 
 /* libvirt's job as the answer to query-migrate; NULL with an error if the
- * connection is lost. */
+ * connection is lost, or if libvirt does not know the domain any more. */
 JsonNode *lv_job_to_migration(virDomainPtr domain, GError **error);
 
 /* The answer to query-migrate about a migration that is completed, with the
