@@ -16,6 +16,8 @@
  */
 #include "config.h"
 
+#include <signal.h>
+
 #include <glib-unix.h>
 
 #include "drivers/libvirt/libvirt-private.h"
@@ -233,7 +235,12 @@ static gpointer
 loop_run(gpointer data)
 {
     LvLoop *loop = data;
+    sigset_t set;
 
+    /* libvirt writes to its sockets here, also after the daemon has ended. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     for (;;)
         g_main_context_iteration(loop->context, TRUE);
 
