@@ -21,6 +21,7 @@
 #include "lib/share.h"
 #include "migtune/migtune.h"
 #include "qmp/client.h"
+#include "remove-tree.h"
 #include "util/json.h"
 
 #define MAX_COMMANDS 90
@@ -127,15 +128,6 @@ pool_new(void)
 }
 
 static void
-remove_dir(const char *path)
-{
-    const char *const remove[] = { "rm", "-rf", path, NULL };
-
-    g_spawn_sync(NULL, (char **)remove, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
-                 NULL, NULL, NULL, NULL);
-}
-
-static void
 pool_free(Pool *pool)
 {
     if (!pool)
@@ -144,7 +136,7 @@ pool_free(Pool *pool)
     g_subprocess_send_signal(pool->process, SIGTERM);
     g_subprocess_wait(pool->process, NULL, NULL);
     g_object_unref(pool->process);
-    remove_dir(pool->dir);
+    remove_tree(pool->dir);
     g_free(pool->dir);
     g_free(pool);
 }
@@ -412,7 +404,7 @@ run_once(const Case *c, const Pool *pool, guint nth)
     side_down(&source);
     side_down(&destination);
     /* The next guests can have the same identity. */
-    remove_dir(state);
+    remove_tree(state);
 
     return sent;
 }
@@ -474,7 +466,7 @@ main(int argc, char **argv)
         }
     }
     status = g_test_run();
-    remove_dir(scratch);
+    remove_tree(scratch);
     g_free(scratch);
 
     return status;

@@ -22,6 +22,7 @@
 #include "guest.h"
 #include "link-cutter.h"
 #include "qmp/client.h"
+#include "remove-tree.h"
 #include "util/json.h"
 
 #define KILLS_DEFAULT 10
@@ -60,15 +61,6 @@ typedef struct {
 } Trial;
 
 static char *scratch;
-
-static void
-remove_dir(const char *path)
-{
-    const char *const remove[] = { "rm", "-rf", path, NULL };
-
-    g_spawn_sync(NULL, (char **)remove, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
-                 NULL, NULL, NULL, NULL);
-}
 
 static char *
 migtune_path(void)
@@ -383,7 +375,7 @@ trial_run(const char *release, Victim victim, gboolean forward, guint64 limit,
     g_object_unref(trial.migtune);
     side_stop(&trial.source);
     side_stop(&trial.destination);
-    remove_dir(trial.dir);
+    remove_tree(trial.dir);
     g_free(trial.dir);
 
     return passed;
@@ -468,7 +460,7 @@ main(int argc, char **argv)
     g_test_add_data_func("/pair-kills/ref", NULL, test_kills);
     g_test_add_data_func("/pair-kills/7.2", "7.2", test_kills);
     status = g_test_run();
-    remove_dir(scratch);
+    remove_tree(scratch);
     g_free(scratch);
 
     return status;
