@@ -131,7 +131,7 @@ migtune_domain_get_job_stats(MigtuneDomain *domain, MigtuneJobState *state,
  * Returns: (transfer full): a JSON object with the members `domain`, `job`
  *   (the name of a #MigtuneJobState), `status` (QEMU's own word for it, "none"
  *   without one), `state` (run state of the guest), `error` (why it failed,
- *   null when nothing is known of that) and `statistics`, an array of objects
+ *   null if that is not known) and `statistics`, an array of objects
  *   with `name`, `qmp` (where `query-migrate` has it; null for what was
  *   computed), `value`, `unit` (null without one) and `text` (value and unit
  *   as people read them).

@@ -26,14 +26,15 @@ G_DECLARE_FINAL_TYPE(MigtunePlan, migtune_plan, MIGTUNE, PLAN, GObject)
  * @MIGTUNE_VERDICT_IGNORED: QEMU accepted it and reads back another value
  * @MIGTUNE_VERDICT_DROPPED: it is not supported, and was left out
  * @MIGTUNE_VERDICT_REFUSED: it is not supported, and nothing was changed
- * @MIGTUNE_VERDICT_KEPT: it is kept for later starts of the guest, of which
- *   each will say what it makes of it; the one that runs is not changed
+ * @MIGTUNE_VERDICT_KEPT: it is kept for later starts of the guest; the running
+ *   guest is not changed
  * @MIGTUNE_VERDICT_NO_EFFECT: it is set, but another setting makes it
  *   ineffective, which the reason names
  * @MIGTUNE_VERDICT_UNVERIFIED: it was sent, and this QEMU cannot read it back
  * @MIGTUNE_VERDICT_FORGOTTEN: it is no longer kept for later starts
  *
- * What became, or would become, of a wish.
+ * The result for a requested setting: before a plan is applied the expected
+ * result, and afterwards the result that was read back.
  *
  * Since: 0.1
  */

@@ -28,7 +28,7 @@ gboolean mt_job_wait(MigtuneDomain *domain, unsigned int timeout_ms,
 void mt_job_clear(MtJob *job);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MtJob, mt_job_clear)
 
-/* Why it failed; NULL when nothing is known of that. */
+/* Why it failed; NULL if that is not known. */
 const char *mt_job_error(const MtJob *job);
 
 /* Asks about the migration; if the connection is lost, over a new one.  The
