@@ -321,19 +321,22 @@ moving_start_child(Moving *m, const Bench *bench, GError **error)
     const MoveDest dest = { bench->ram_bytes, m->move->settings };
     char address[256];
     gsize have = 0;
-    int fds[2], told[2];
+    int fds[2] = { -1, -1 };
+    int told[2] = { -1, -1 };
+    gboolean ok = pipe2(told, O_CLOEXEC) == 0 && pipe2(fds, O_CLOEXEC) == 0 &&
+                  write(told[1], &dest, sizeof(dest)) == sizeof(dest) &&
+                  (m->child = moving_spawn(told[0], fds[1])) != 0;
+    int code = errno;
 
-    if (pipe2(told, O_CLOEXEC) < 0 || pipe2(fds, O_CLOEXEC) < 0 ||
-        write(told[1], &dest, sizeof(dest)) != sizeof(dest) ||
-        (m->child = moving_spawn(told[0], fds[1])) == 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO,
-                          "cannot start a destination: %s",
-                          g_strerror(errno));
-        return FALSE;
-    }
     close(told[0]);
     close(told[1]);
     close(fds[1]);
+    if (!ok) {
+        close(fds[0]);
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          "cannot start a destination: %s", g_strerror(code));
+        return FALSE;
+    }
     while (have + 1 < sizeof(address)) {
         gssize n = read(fds[0], address + have, sizeof(address) - 1 - have);
 
