@@ -305,6 +305,24 @@ bench_check_names(char **names)
     return good;
 }
 
+/* Writes the RAM of the guests of save and restore into a file, for guests that
+ * another program starts. */
+static int
+bench_write_image(const Bench *bench, const char *path)
+{
+    g_auto(Image) image = IMAGE_INIT;
+    g_autoptr(GError) error = NULL;
+
+    if (!image_make(&image, bench, MT_CONTENT_MIXED, &error) ||
+        !g_file_set_contents_full(
+            path, (const char *)mt_ram_block(image.ram, 0)->host,
+            bench->ram_bytes, G_FILE_SET_CONTENTS_NONE, 0644, &error)) {
+        fprintf(stderr, "%s\n", error->message);
+        return 1;
+    }
+    return 0;
+}
+
 static char *
 bench_help(void)
 {
@@ -322,6 +340,7 @@ main(int argc, char **argv)
     gint repeats = 0;
     gint size_mib = 0;
     g_auto(GStrv) names = NULL;
+    g_autofree char *image = NULL;
     g_autofree char *help = bench_help();
     g_autofree char *template = NULL;
     g_autoptr(GError) error = NULL;
@@ -341,6 +360,9 @@ main(int argc, char **argv)
         { "null", 0, 0, G_OPTION_ARG_NONE, &bench.null,
           "of the migrations: measure a second QEMU in place of the engine; "
           "every ratio must be 1 within its spread", NULL },
+        { "image", 0, 0, G_OPTION_ARG_FILENAME, &image,
+          "only write the RAM of the guests of save and restore into FILE",
+          "FILE" },
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, NULL,
           NULL },
         { NULL },
@@ -376,6 +398,8 @@ main(int argc, char **argv)
         bench.repeats = repeats;
     if (size_mib > 0)
         bench.ram_bytes = (guint64)size_mib << 20;
+    if (image)
+        return bench_write_image(&bench, image);
 
     template = g_build_filename(g_get_tmp_dir(), "migtune-bench-XXXXXX", NULL);
     bench.dir = g_mkdtemp(template);

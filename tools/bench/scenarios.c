@@ -29,7 +29,10 @@ const Scenario bench_scenarios[] = {
     { "save", "a QEMU saved by migtune, and through zstd", scenario_save },
     { "restore", "a QEMU restored by migtune, and through zstd -dc",
       scenario_restore },
-    { "inspect", "streams and save files read by inspect and image-verify",
-      scenario_inspect },
+    { "inspect", "streams and save files read by inspect", scenario_inspect },
+    { "image", "a stream compressed and read with 1, 2 and 4 threads, and by "
+               "zstd", scenario_image },
+    { "levels", "a QEMU saved with different levels: which one is the default",
+      scenario_levels },
     { NULL },
 };

@@ -20,3 +20,5 @@ gboolean scenario_monitors(Bench *bench, GError **error);
 gboolean scenario_save(Bench *bench, GError **error);
 gboolean scenario_restore(Bench *bench, GError **error);
 gboolean scenario_inspect(Bench *bench, GError **error);
+gboolean scenario_image(Bench *bench, GError **error);
+gboolean scenario_levels(Bench *bench, GError **error);
