@@ -494,7 +494,7 @@ mt_image_get_contents(const guint8 *data, gsize len, guint64 offset,
     contents->devices_bytes = take_le(&c, 8);
     n = take_le(&c, 2);
     machine = take(&c, n);
-    if (!c.ok || n_blocks > MT_WALK_MAX_BLOCKS ||
+    if (!c.ok || memchr(machine, 0, n) || n_blocks > MT_WALK_MAX_BLOCKS ||
         !take_blocks(&c, contents, n_blocks)) {
         mt_image_bad(offset, error, "the contents table is damaged");
         return NULL;
