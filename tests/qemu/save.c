@@ -7,8 +7,10 @@
  */
 #include "config.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <glib/gstdio.h>
 
@@ -300,8 +302,109 @@ test_disk_full(gconstpointer data)
     wait_status(guest, "running");
 }
 
+/* Calls @func for each save file, complete or partial. */
+static void
+each_save(const Case *test, void (*func)(const char *path, gpointer data),
+          gpointer data)
+{
+    g_autoptr(GDir) dir = g_dir_open(test->dir, 0, NULL);
+    const char *name;
+
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(test->dir, name, NULL);
+
+        if (g_str_has_prefix(name, "save"))
+            func(path, data);
+    }
+}
+
+static void
+take_size(const char *path, gpointer data)
+{
+    guint64 *largest = data;
+    struct stat st;
+
+    /* The file gets another name meanwhile. */
+    if (stat(path, &st) == 0)
+        *largest = MAX(*largest, (guint64)st.st_size);
+}
+
+/* What kills have hit. */
+typedef struct {
+    guint n;
+    guint n_nothing;        /* no file at all */
+    guint n_partial;        /* a partial file, of which … */
+    guint n_cut;            /* … these lack a part of the stream */
+    guint n_complete;       /* a file with the right name */
+} Kills;
+
+static void
+judge_file(const char *path, gpointer data)
+{
+    Kills *kills = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonNode) info =
+        migtune_image_verify(path, NULL, NULL, NULL, NULL, &error);
+
+    if (strstr(path, ".partial-")) {
+        kills->n_partial++;
+        kills->n_cut += !info;
+        return;
+    }
+    g_assert_no_error(error);
+    g_assert_true(json_object_get_boolean_member(json_node_get_object(info),
+                                                 "table"));
+    kills->n_complete++;
+}
+
+/* Starts a save and kills it: before there is a file; when the file has a random
+ * share of its size; or when it has its name. */
+static void
+kill_save(const Case *test, const char *const *argv, const char *file,
+          guint64 file_bytes, guint nth)
+{
+    guint64 enough = nth % 5 == 0 ? 0 : nth % 5 == 4 ? G_MAXUINT64 :
+        g_test_rand_double_range(0, 1) * file_bytes + 1;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSubprocess) process = g_subprocess_newv(
+        argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
+        G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error);
+
+    g_assert_no_error(error);
+    for (;;) {
+        guint64 bytes = 0;
+
+        each_save(test, take_size, &bytes);
+        if (bytes >= enough || g_file_test(file, G_FILE_TEST_EXISTS) ||
+            !g_subprocess_get_identifier(process))
+            break;
+        g_usleep(500);
+    }
+    if (!enough)
+        g_usleep(g_test_rand_int_range(0, 100000));
+    g_subprocess_force_exit(process);
+    g_subprocess_wait(process, NULL, NULL);
+}
+
+/* The migration of a killed save, if it had started, has failed or is
+ * complete. */
+static void
+run_on(Guest *guest)
+{
+    for (guint tries = 0; tries < 500; tries++) {
+        g_autoptr(JsonNode) ok = guest_ask(guest, "cont", NULL, NULL);
+        g_autofree char *now = status(guest);
+
+        if (strcmp(now, "running") == 0)
+            break;
+        g_usleep(20000);
+    }
+    wait_status(guest, "running");
+}
+
 /* Killed at any moment of a save: a file with its name is complete, and the
- * guest can continue. */
+ * guest can continue.  The moments follow the size of the file, so that the test
+ * hits the save on fast and slow machines. */
 static void
 test_killed(gconstpointer data)
 {
@@ -313,42 +416,89 @@ test_killed(gconstpointer data)
     g_autoptr(Guest) guest = start(test, ram, NULL);
     g_autofree char *uri =
         g_strdup_printf("qmp://%s", guest_monitor(guest, 0));
-    const char *argv[] = { tool, "-c", uri, "save", "saved", file, NULL };
+    const char *argv[] = { tool, "-c", uri, "save", "saved", file,
+                           "--chunk-size", "1", NULL };
     guint n = g_getenv("MIGTUNE_TEST_KILLS")
-        ? atoi(g_getenv("MIGTUNE_TEST_KILLS")) : 10;
-    guint n_complete = 0;
+        ? atoi(g_getenv("MIGTUNE_TEST_KILLS")) : 17;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSubprocess) whole = NULL;
+    guint64 file_bytes = 0;
+    Kills kills = { 0 };
 
-    for (guint i = 0; i < n; i++) {
-        g_autoptr(GError) error = NULL;
-        g_autoptr(GSubprocess) process = NULL;
+    remove_saves(test);
+    whole = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_subprocess_wait_check(whole, NULL, &error));
+    take_size(file, &file_bytes);
+    run_on(guest);
 
-        g_unlink(file);
-        process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
-                                    G_SUBPROCESS_FLAGS_STDERR_SILENCE,
-                                    &error);
-        g_assert_no_error(error);
-        g_usleep(g_test_rand_int_range(0, 1500000));
-        g_subprocess_force_exit(process);
-        g_subprocess_wait(process, NULL, NULL);
-        if (g_file_test(file, G_FILE_TEST_EXISTS)) {
-            g_autoptr(JsonNode) info =
-                migtune_image_verify(file, NULL, NULL, NULL, NULL, &error);
+    /* A busy machine may come too late for some moments. */
+    while (kills.n < n ||
+           (kills.n < 4 * n && (!kills.n_cut || !kills.n_complete))) {
+        guint before = kills.n_partial + kills.n_complete;
 
-            g_assert_no_error(error);
-            n_complete++;
-        }
-        /* Its migration, if it had started, has failed or is complete. */
-        for (guint tries = 0; tries < 500; tries++) {
-            g_autoptr(JsonNode) ok = guest_ask(guest, "cont", NULL, NULL);
-            g_autofree char *now = status(guest);
-
-            if (strcmp(now, "running") == 0)
-                break;
-            g_usleep(20000);
-        }
-        wait_status(guest, "running");
+        remove_saves(test);
+        kill_save(test, argv, file, file_bytes, kills.n++);
+        each_save(test, judge_file, &kills);
+        g_assert_cmpuint(kills.n_partial + kills.n_complete, <=, before + 1);
+        kills.n_nothing += kills.n_partial + kills.n_complete == before;
+        run_on(guest);
     }
-    g_test_message("%u kills, %u complete files", n, n_complete);
+    g_test_message("%u kills: %u before there was a file, %u left a partial "
+                   "file (%u of them cut), %u a complete file", kills.n,
+                   kills.n_nothing, kills.n_partial, kills.n_cut,
+                   kills.n_complete);
+    g_assert_cmpuint(kills.n_cut, >, 0);
+    g_assert_cmpuint(kills.n_complete, >, 0);
+}
+
+static void
+kill_guest(guint64 done, guint64 total, gpointer data)
+{
+    guint pid = guest_pid(data);
+
+    if (pid)
+        kill(pid, SIGKILL);
+}
+
+/* QEMU ends during a save or a restore: the call fails, and there is no file. */
+static void
+test_dies(gconstpointer data)
+{
+    const Case *test = data;
+    g_autofree char *ram = make_ram(test, "ram", TRUE);
+    g_autofree char *path = make_ram(test, "restored", FALSE);
+    g_autofree char *file = g_build_filename(test->dir, "save", NULL);
+    g_autoptr(Guest) guest = start(test, ram, NULL);
+    g_autoptr(Guest) other = start(test, path, "defer");
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonNode) saved = NULL;
+
+    remove_saves(test);
+    saved = save(guest, file, NULL, NULL, &error);
+    g_assert_no_error(error);
+    domain = open_guest(other, NULL, &conn);
+    g_assert_null(migtune_domain_restore(domain, file, NULL, kill_guest,
+                                         other, NULL, &error));
+    g_test_message("restore: %s", error->message);
+    g_assert_true(error->domain == MIGTUNE_ERROR);
+    g_clear_error(&error);
+
+    remove_saves(test);
+    run_on(guest);
+    {
+        g_autoptr(MigtuneConn) source_conn = NULL;
+        g_autoptr(MigtuneDomain) source =
+            open_guest(guest, NULL, &source_conn);
+
+        g_assert_null(migtune_domain_save(source, file, make_options(2),
+                                          kill_guest, guest, NULL, &error));
+    }
+    g_test_message("save: %s", error->message);
+    g_assert_true(error->domain == MIGTUNE_ERROR);
+    g_assert_false(remove_saves(test));
 }
 
 /* A damaged file is refused with its offset. */
@@ -398,6 +548,7 @@ TEST(running)
 TEST(cancelled)
 TEST(disk_full)
 TEST(killed)
+TEST(dies)
 TEST(damaged)
 
 static const struct {
@@ -409,6 +560,7 @@ static const struct {
     { "cancelled", run_cancelled },
     { "disk-full", run_disk_full },
     { "killed", run_killed },
+    { "dies", run_dies },
     { "damaged", run_damaged },
 };
 
