@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
@@ -200,6 +201,74 @@ test_fifo(Fixture *f, gconstpointer mib)
     thread = g_thread_new("fifo", write_fifo, f);
     image = read_path(f->path, 2, got, &error);
     g_thread_join(thread);
+    g_assert_no_error(error);
+    assert_equal(got, f->stream);
+    g_assert_true(image->has_table);
+}
+
+/* A reader of zstd's seekable format, which knows nothing of save files: the
+ * table at the end says which frame has which part of the stream. */
+static void
+test_seekable(Fixture *f, gconstpointer mib)
+{
+    g_autoptr(GByteArray) file = NULL;
+    g_autofree guint8 *out = g_malloc(MT_IMAGE_MIN_CHUNK);
+    const guint8 *table;
+    guint64 in_offset = 0, out_offset = 0;
+    guint32 n, entry;
+    guint8 descriptor;
+
+    save(f, 2, "what libvirt has in front");
+    file = load(f);
+    g_assert_cmphex(mt_get_le32(file->data + file->len - 4), ==, 0x8f92eab1);
+    descriptor = file->data[file->len - 5];
+    n = mt_get_le32(file->data + file->len - 9);
+    entry = descriptor & 0x80 ? 12 : 8;
+    table = file->data + file->len - 9 - n * entry;
+    g_assert_cmphex(mt_get_le32(table - 8), ==, 0x184d2a5e);
+    g_assert_cmpuint(mt_get_le32(table - 4), ==, n * entry + 9);
+
+    for (guint i = 0; i < n; i++) {
+        guint32 n_in = mt_get_le32(table + i * entry);
+        guint32 n_out = mt_get_le32(table + i * entry + 4);
+
+        g_assert_cmpuint(n_out, <=, MT_IMAGE_MIN_CHUNK);
+        /* A frame, or several of them, of which some can be skippable. */
+        g_assert_cmpuint(ZSTD_decompress(out, MT_IMAGE_MIN_CHUNK,
+                                         file->data + in_offset, n_in), ==,
+                         n_out);
+        g_assert_cmpuint(out_offset + n_out, <=, f->stream->len);
+        g_assert_cmpint(memcmp(out, f->stream->data + out_offset, n_out), ==,
+                        0);
+        in_offset += n_in;
+        out_offset += n_out;
+    }
+    g_assert_cmpuint(out_offset, ==, f->stream->len);
+    g_assert_cmpuint(in_offset, ==, table - 8 - file->data);
+}
+
+static void
+test_direct_io(Fixture *f, gconstpointer mib)
+{
+    g_autoptr(GByteArray) got = g_byte_array_new();
+    const MtImageReadSettings settings = {
+        .n_threads = 2, .sink = append, .user_data = got,
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MtOutput) output = mt_output_open(f->path, TRUE, NULL, &error);
+    g_autoptr(MtInput) input = NULL;
+    g_autoptr(MtImage) image = NULL;
+
+    if (!output && strstr(error->message, "cannot use direct I/O")) {
+        g_test_skip("the file system of this directory has no direct I/O");
+        return;
+    }
+    g_assert_no_error(error);
+    save_to(output, f->stream, 2, NULL, &error);
+    g_assert_no_error(error);
+    input = mt_input_open(f->path, TRUE, NULL, &error);
+    g_assert_no_error(error);
+    image = mt_image_read(input, &settings, &error);
     g_assert_no_error(error);
     assert_equal(got, f->stream);
     g_assert_true(image->has_table);
@@ -489,6 +558,70 @@ test_partial(Fixture *f, gconstpointer mib)
     g_assert_null(g_dir_read_name(dir));
 }
 
+/* The file is removed while it is written: there is no file, and no success. */
+static void
+test_vanished(Fixture *f, gconstpointer mib)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MtOutput) output = mt_output_open(f->path, FALSE, NULL, &error);
+    g_autofree char *partial =
+        g_strdup_printf("%s.partial-%d", f->path, (int)getpid());
+
+    g_assert_no_error(error);
+    g_assert_cmpint(g_unlink(partial), ==, 0);
+    g_assert_false(save_to(output, f->stream, 2, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_IO);
+    g_assert_nonnull(strstr(error->message, "No such file"));
+    g_assert_false(g_file_test(f->path, G_FILE_TEST_EXISTS));
+}
+
+/* The file becomes shorter while it is read. */
+static void
+test_shrinks(Fixture *f, gconstpointer mib)
+{
+    g_autoptr(GByteArray) got = g_byte_array_new();
+    const MtImageReadSettings settings = {
+        .n_threads = 2, .sink = append, .user_data = got,
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MtInput) input = NULL;
+    g_autoptr(GByteArray) file = NULL;
+
+    save(f, 2, NULL);
+    file = load(f);
+    input = mt_input_open(f->path, FALSE, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(truncate(f->path, file->len / 2), ==, 0);
+    g_assert_null(mt_image_read(input, &settings, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
+    g_assert_nonnull(strstr(error->message, "ends at offset"));
+}
+
+/* A directory that this user may not use, such as one on NFS where root is
+ * nobody. */
+static void
+test_no_permission(Fixture *f, gconstpointer mib)
+{
+    gboolean root = geteuid() == 0;
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MtOutput) output = NULL;
+    g_autoptr(MtInput) input = NULL;
+
+    save(f, 1, NULL);
+    g_assert_cmpint(root ? seteuid(65534) : chmod(f->dir, 0), ==, 0);
+    output = mt_output_open(f->path, FALSE, NULL, &error);
+    input = mt_input_open(f->path, FALSE, NULL, &cause);
+    g_assert_cmpint(root ? seteuid(0) : chmod(f->dir, 0700), ==, 0);
+
+    g_assert_null(output);
+    g_assert_null(input);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_IO);
+    g_assert_error(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_IO);
+    g_assert_nonnull(strstr(error->message, "Permission denied"));
+    g_assert_nonnull(strstr(cause->message, "Permission denied"));
+}
+
 #define ADD(name, mib, func)                                            \
     g_test_add("/image/" name, Fixture, GUINT_TO_POINTER(mib), setup,   \
                func, teardown)
@@ -500,6 +633,8 @@ main(int argc, char **argv)
     ADD("threads", 16, test_threads);
     ADD("zstd", 16, test_zstd);
     ADD("fifo", 16, test_fifo);
+    ADD("seekable", 8, test_seekable);
+    ADD("direct-io", 8, test_direct_io);
     ADD("open", 16, test_open);
     ADD("truncated", 1, test_truncated);
     ADD("flipped", 1, test_flipped);
@@ -507,5 +642,8 @@ main(int argc, char **argv)
     ADD("chunks-moved", 8, test_chunks_moved);
     ADD("outputs", 8, test_outputs);
     ADD("partial", 8, test_partial);
+    ADD("vanished", 8, test_vanished);
+    ADD("shrinks", 8, test_shrinks);
+    ADD("no-permission", 1, test_no_permission);
     return g_test_run();
 }
