@@ -671,25 +671,47 @@ suite_median_seconds(const SuiteRun *run, guint n)
     return median(values, n);
 }
 
-/* The median times over the scenarios that both policies end inside the limits.
+/* Medians of what migrations took. */
+typedef struct {
+    double seconds;
+    double downtime_ms;         /* that was used, not that was allowed */
+    double gib;
+} SuiteMedians;
+
+static void
+suite_medians(const MtSimResult *const *results, guint n,
+              SuiteMedians *ret_medians)
+{
+    double seconds[64], downtimes[64], bytes[64];
+
+    for (guint i = 0; i < n; i++) {
+        seconds[i] = results[i]->seconds;
+        downtimes[i] = results[i]->downtime * 1000;
+        bytes[i] = results[i]->bytes / MIB / 1024;
+    }
+    *ret_medians = (SuiteMedians){
+        median(seconds, n), median(downtimes, n), median(bytes, n)
+    };
+}
+
+/* The medians over the scenarios that both policies end inside the limits.
  * Returns their number. */
 static guint
 suite_compare(const SuiteRun *steady, const SuiteRun *other, guint n,
-              double *ret_steady, double *ret_other)
+              SuiteMedians *ret_steady, SuiteMedians *ret_other)
 {
-    double mine[64], theirs[64];
+    const MtSimResult *mine[64], *theirs[64];
     guint common = 0;
 
     for (guint i = 0; i < n; i++) {
-        const MtSimResult *a = &steady->results[i], *b = &other->results[i];
-
-        if (!suite_is_good(a) || !suite_is_good(b))
+        if (!suite_is_good(&steady->results[i]) ||
+            !suite_is_good(&other->results[i]))
             continue;
-        mine[common] = a->seconds;
-        theirs[common++] = b->seconds;
+        mine[common] = &steady->results[i];
+        theirs[common++] = &other->results[i];
     }
-    *ret_steady = median(mine, common);
-    *ret_other = median(theirs, common);
+    suite_medians(mine, common, ret_steady);
+    suite_medians(theirs, common, ret_other);
     return common;
 }
 
@@ -721,16 +743,18 @@ test_steady_suite(void)
                 steady = &runs[i];
         }
         for (guint i = 0; i < mt_policy_n(); i++) {
-            double mine, theirs;
+            SuiteMedians mine, theirs;
             guint common = suite_compare(steady, &runs[i], n, &mine, &theirs);
 
             g_test_message("%s%s: %u of %u end inside the limits, median %.1f "
-                           "s; both end %u: %.2f s, steady %.2f s", runs[i].name,
+                           "s; both end %u: %.2f s, %.0f ms, %.2f GiB; steady "
+                           "%.2f s, %.0f ms, %.2f GiB", runs[i].name,
                            postcopy ? " with post-copy" : "", runs[i].n_good,
                            n, suite_median_seconds(&runs[i], n), common,
-                           theirs, mine);
+                           theirs.seconds, theirs.downtime_ms, theirs.gib,
+                           mine.seconds, mine.downtime_ms, mine.gib);
             g_assert_cmpuint(steady->n_good, >=, runs[i].n_good);
-            g_assert_cmpfloat(mine, <=, theirs + 0.001);
+            g_assert_cmpfloat(mine.seconds, <=, theirs.seconds + 0.001);
             g_assert_cmpfloat(suite_median_seconds(steady, n), <=,
                               suite_median_seconds(&runs[i], n) * 1.01);
         }
