@@ -64,12 +64,11 @@ converge_drive_init(ConvergeDrive *drive, Tool *tool, const CmdLine *line,
         return TRUE;
 
     g_ptr_array_add(shadows, NULL);
-    drive->has_policy = policies != NULL;
-    drive->needs_postcopy = policies && policies->pdata[0] &&
-        migtune_policy_needs_postcopy(policies->pdata[0]);
+    if (policies && policies->pdata[0])
+        drive->policy = migtune_policy_ref(policies->pdata[0]);
     drive->convergence = migtune_convergence_new(
-        domain, policies ? g_ptr_array_index(policies, 0) : NULL,
-        (MigtunePolicy *const *)shadows->pdata, record, metrics, error);
+        domain, drive->policy, (MigtunePolicy *const *)shadows->pdata, record,
+        metrics, error);
     return drive->convergence != NULL;
 }
 
@@ -77,6 +76,7 @@ void
 converge_drive_clear(ConvergeDrive *drive)
 {
     g_clear_pointer(&drive->convergence, migtune_convergence_free);
+    g_clear_pointer(&drive->policy, migtune_policy_unref);
 }
 
 /* Returns the value of a setting; NULL if it is not known. */
@@ -161,41 +161,16 @@ drive_set(ConvergeDrive *drive, const char *name, guint64 value,
     return ok;
 }
 
-/* Turns the capability on or off for @domain. */
-static gboolean
-drive_set_postcopy(ConvergeDrive *drive, MigtuneDomain *domain, gboolean on)
-{
-    const char *words[] = { on ? "postcopy=on" : "postcopy=off", NULL };
-    virTypedParameterPtr params = NULL;
-    int n_params = 0;
-    g_autoptr(GError) error = NULL;
-    gboolean ok;
-
-    ok = migtune_typed_params_parse(words, &params, &n_params, &error) &&
-         migtune_domain_set_parameters(domain, params, n_params,
-                                       MIGTUNE_SET_LIVE,
-                                       drive->tool->cancellable, &error);
-    migtune_typed_params_free(params, n_params);
-    if (!ok && on)
-        out_error(_("%s: the policy switches to post-copy, which could not be "
-                    "turned on; the policy does without it: %s"),
-                  migtune_domain_get_name(domain), error->message);
-    else if (!ok)
-        out_error(_("%s: post-copy, which was turned on for the policy, is "
-                    "still on: %s"), migtune_domain_get_name(domain),
-                  error->message);
-    return ok;
-}
-
 void
 converge_drive_enable_postcopy(ConvergeDrive *drive, MigtuneDomain *source,
                                MigtuneDomain *destination)
 {
     g_autoptr(JsonNode) report = NULL;
+    g_autoptr(GError) error = NULL;
     guint64 downtime_ms;
     gboolean postcopy;
 
-    if (!drive->needs_postcopy)
+    if (!drive->policy || !migtune_policy_needs_postcopy(drive->policy))
         return;
     if (!destination) {
         report = drive_read(drive, source, &downtime_ms, &postcopy);
@@ -206,15 +181,28 @@ converge_drive_enable_postcopy(ConvergeDrive *drive, MigtuneDomain *source,
                               "does without it"));
         return;
     }
-    report = drive_read(drive, source, &downtime_ms, &postcopy);
-    if (postcopy)
-        return;
-    drive->enabled_postcopy = drive_set_postcopy(drive, source, TRUE);
-    if (drive->enabled_postcopy &&
-        !drive_set_postcopy(drive, destination, TRUE)) {
-        drive_set_postcopy(drive, source, FALSE);
-        drive->enabled_postcopy = FALSE;
-    }
+    if (!migtune_policy_enable_postcopy(drive->policy, source, destination,
+                                        &drive->enabled_postcopy,
+                                        drive->tool->cancellable, &error))
+        out_error(_("%s: the policy switches to post-copy, which could not be "
+                    "turned on; the policy does without it: %s"),
+                  migtune_domain_get_name(source), error->message);
+}
+
+/* Post-copy was turned on for the policy, and the migration has failed. */
+static void
+drive_disable_postcopy(ConvergeDrive *drive, MigtuneDomain *source)
+{
+    g_auto(GVariantDict) settings = G_VARIANT_DICT_INIT(NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_variant_dict_insert(&settings, "postcopy", "b", FALSE);
+    if (!migtune_domain_set_settings(source, g_variant_dict_end(&settings),
+                                     MIGTUNE_SET_LIVE,
+                                     drive->tool->cancellable, &error))
+        out_error(_("%s: post-copy, which was turned on for the policy, is "
+                    "still on: %s"), migtune_domain_get_name(source),
+                  error->message);
 }
 
 static gboolean
@@ -379,7 +367,7 @@ converge_drive_finish(ConvergeDrive *drive, MigtuneDomain *source,
 
     if (drive->enabled_postcopy && source &&
         (g_strcmp0(job, "cancelled") == 0 || g_strcmp0(job, "failed") == 0))
-        drive_set_postcopy(drive, source, FALSE);
+        drive_disable_postcopy(drive, source);
     if (drive->changed && drive->downtime_ms && source &&
         (g_strcmp0(job, "cancelled") == 0 || g_strcmp0(job, "failed") == 0)) {
         drive->source = source;

@@ -33,8 +33,7 @@
 typedef struct {
     Tool *tool;
     MigtuneConvergence *convergence;    /* NULL: no policy, trace or metrics */
-    gboolean has_policy;
-    gboolean needs_postcopy;    /* the policy has rules that switch to it */
+    MigtunePolicy *policy;      /* that acts; NULL: none */
     guint64 downtime_ms;        /* to restore; 0: not known */
     MigtuneMigration *migration;        /* NULL: the source is used directly */
     gboolean started;

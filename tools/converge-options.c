@@ -184,21 +184,16 @@ converge_get_policies(Tool *tool, const CmdLine *line, gboolean all,
 }
 
 gboolean
-converge_add_postcopy(Tool *tool, const CmdLine *line, GError **error)
+converge_set_policy(Tool *tool, const CmdLine *line,
+                    MigtuneMigration *migration, GError **error)
 {
     g_autoptr(GPtrArray) policies = NULL;
 
     if (!cmd_line_has(line, "converge-from"))
         return TRUE;
-    for (guint i = 0; i < line->rest->len; i++) {
-        if (g_str_has_prefix(line->rest->pdata[i], "postcopy="))
-            return TRUE;
-    }
     policies = converge_load_policies(tool, line, FALSE, FALSE, error);
-    if (!policies)
-        return FALSE;
-    if (policies->pdata[0] &&
-        migtune_policy_needs_postcopy(policies->pdata[0]))
-        g_ptr_array_add(line->rest, g_strdup("postcopy=on"));
-    return TRUE;
+    return policies &&
+           (!policies->pdata[0] ||
+            migtune_migration_set_policy(migration, policies->pdata[0],
+                                         error));
 }

@@ -52,10 +52,9 @@ gboolean converge_set_limits(MigtunePolicy *policy, const CmdLine *line,
 GPtrArray *converge_get_policies(Tool *tool, const CmdLine *line,
                                  gboolean all, GError **error);
 
-/* Adds "postcopy=on" to the settings of @line if the policy of --converge-from
- * switches to post-copy and @line does not set it. */
-gboolean converge_add_postcopy(Tool *tool, const CmdLine *line,
-                               GError **error);
+/* Prepares @migration for the policy of --converge-from. */
+gboolean converge_set_policy(Tool *tool, const CmdLine *line,
+                             MigtuneMigration *migration, GError **error);
 
 /* Prints the findings of @document to standard error. */
 void converge_print_findings(Tool *tool, JsonObject *document);

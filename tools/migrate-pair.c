@@ -511,11 +511,12 @@ migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
     GError *failure = NULL;
     g_autofree char *risk = NULL;
 
-    if (!migration_take_timeout(&limits, line, error) ||
-        !converge_add_postcopy(tool, line, error))
+    if (!migration_take_timeout(&limits, line, error))
         return TOOL_USAGE;
     if (!pair_open(&pair, line, &failure))
         return pair_report(&pair, failure, 0, error);
+    if (!converge_set_policy(tool, line, pair.migration, error))
+        return TOOL_USAGE;
     if (cmd_line_has(line, "dry-run")) {
         migtune_migration_check(pair.migration, tool->cancellable, &failure);
         return pair_report(&pair, failure, PAIR_STEPS, error);

@@ -513,7 +513,7 @@ migration_pass_is_near(const Migration *migration, JsonNode *info)
     double remaining = migration_get_number(info, "memory_remaining");
     double bps = migration_get_number(info, "memory_bps");
 
-    return migration->converge.has_policy && bps > 0 &&
+    return migration->converge.policy && bps > 0 &&
            remaining / bps * 1000 < MIGRATION_PASS_NEAR_MS;
 }
 

@@ -16,6 +16,7 @@
  * migtune_migration_get_state(), which any thread may call.
  */
 
+#include <migtune/migtune-converge.h>
 #include <migtune/migtune-job.h>
 
 G_BEGIN_DECLS
@@ -216,6 +217,50 @@ void migtune_migration_set_address(MigtuneMigration *migration,
  */
 void migtune_migration_set_timeout(MigtuneMigration *migration,
                                    unsigned int timeout_ms);
+
+/**
+ * migtune_migration_set_policy:
+ * @migration: a migration that has not been checked and has not begun
+ * @policy: the convergence policy whose decisions the observer will carry out
+ * @error: return location
+ *
+ * Prepares @migration for the policy: if its rules switch to post-copy, as
+ * migtune_policy_needs_postcopy() says, `postcopy` is added to the requested
+ * settings, unless these already contain it.  Post-copy cannot be turned on
+ * later.
+ *
+ * Returns: %FALSE with %MIGTUNE_ERROR_INVALID_ARGUMENT if the migration has
+ *   been checked or has begun.
+ * Since: 0.2
+ */
+gboolean migtune_migration_set_policy(MigtuneMigration *migration,
+                                      MigtunePolicy *policy, GError **error);
+
+/**
+ * migtune_policy_enable_postcopy:
+ * @policy: a policy
+ * @source: the guest that is to be migrated
+ * @destination: the guest that waits for it
+ * @ret_enabled: (out) (optional): whether post-copy was off on the source and
+ *   has been turned on
+ * @cancellable: (nullable): cancels this call
+ * @error: return location
+ *
+ * Turns the capability `postcopy` on for both guests if the rules of @policy
+ * switch to post-copy.  It is for a migration that
+ * migtune_domain_migrate() starts; migtune_migration_set_policy() is for a
+ * #MigtuneMigration.
+ *
+ * Returns: %FALSE if one of the guests cannot have it.  It is then on for
+ *   neither, unless it was on before, and the policy does without it.
+ * Since: 0.2
+ */
+gboolean migtune_policy_enable_postcopy(MigtunePolicy *policy,
+                                        MigtuneDomain *source,
+                                        MigtuneDomain *destination,
+                                        gboolean *ret_enabled,
+                                        GCancellable *cancellable,
+                                        GError **error);
 
 /**
  * MigtuneMigrationFunc:

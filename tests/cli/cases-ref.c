@@ -105,6 +105,10 @@ static const CliCase cases[] = {
             "migrate-getparameters x parallel\"",
         PAIR_X "\"migrate x $U --dest-domain z --trust-link; list\" "
             "| sed '/ ms /d'",
+        "cp $MIGTUNE_TEST_DATA/converge/ovirt.json .; "
+            PAIR_X "migrate x $U --dest-domain y --converge-from ovirt.json "
+            "--select 'policy=Post-copy migration' --dry-run "
+            "| grep postcopy",
         "migtune migrate x unix:a parallel=on",
         "migtune migrate x unix:a --dest-domain y",
     } },
