@@ -307,6 +307,11 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   reports that a pass of the domain's migration has begun; returns %FALSE if
  *   it did not, also earlier if no report can come on this connection, or if
  *   the call is cancelled, which leaves the connection usable
+ * @device_state: (nullable): of a driver that migrates guests itself: the
+ *   device state of the last migration of the domain, a JSON object with the
+ *   members `bytes`, `budget` (the bytes that the downtime limit allows at the
+ *   bandwidth `mbps`, in Mbit/s) and `downtime-limit` in milliseconds; %NULL if
+ *   it is not known yet
  *
  * Since: 0.1
  */
@@ -380,6 +385,7 @@ struct _MigtuneDriver {
     void (*release)(gpointer domain);
     gboolean (*wait_pass)(gpointer domain, guint timeout_ms,
                           GCancellable *cancellable);
+    JsonObject *(*device_state)(gpointer domain);
 };
 
 /* What a module exports is looked up under this name. */

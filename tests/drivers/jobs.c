@@ -150,6 +150,27 @@ static const struct {
     { VIR_DOMAIN_JOB_SUCCESS, VIR_TYPED_PARAM_BOOLEAN },
 };
 
+/* The device state and the bytes that the downtime limit allows, with the
+ * bandwidth and the limit that give these bytes. */
+static void
+check_device_state(const virTypedParameter *params, int n)
+{
+    const virTypedParameter *bytes = find_param(params, n, "device_state");
+    const virTypedParameter *budget =
+        find_param(params, n, "device_state_budget");
+    const virTypedParameter *bps = find_param(params, n, "device_state_bps");
+    const virTypedParameter *limit =
+        find_param(params, n, "device_state_downtime");
+    double expected;
+
+    g_assert_nonnull(bytes);
+    g_assert_cmpuint(bytes->value.ul, >, 0);
+    g_assert_cmpuint(limit->value.ul, >, 0);
+    expected = bps->value.ul * (double)limit->value.ul / 1000;
+    g_assert_cmpfloat_with_epsilon(budget->value.ul, expected,
+                                   expected / 100 + 1000);
+}
+
 /* Both forms have the same statistics. */
 static void
 check_stats(MigtuneDomain *domain)
@@ -185,6 +206,7 @@ check_stats(MigtuneDomain *domain)
     g_assert_cmpuint(find_param(params, n, "memory_total")->value.ul, ==,
                      8 * 1024 * 1024);
     g_assert_cmpint(find_param(params, n, "success")->value.b, ==, 1);
+    check_device_state(params, n);
     migtune_typed_params_free(params, n);
 }
 
@@ -637,6 +659,139 @@ test_wrong(void)
     fixture_close(&f);
 }
 
+static gboolean
+has_postcopy(MigtuneDomain *domain)
+{
+    static const char *const names[] = { "postcopy", NULL };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) settings =
+        migtune_domain_get_settings(domain, names, 0, NULL, &error);
+    gboolean on = FALSE;
+
+    g_assert_no_error(error);
+    g_assert_true(g_variant_lookup(settings, "postcopy", "b", &on));
+    return on;
+}
+
+static MigtunePolicy *
+import_policy(const char *select)
+{
+    g_autofree char *path = g_build_filename(
+        g_getenv("MIGTUNE_TEST_DATA"), "converge", "ovirt.json", NULL);
+    const char *const words[] = { select, NULL };
+    g_autoptr(GError) error = NULL;
+    MigtunePolicy *policy = migtune_policy_import(path, words, &error);
+
+    g_assert_no_error(error);
+    return policy;
+}
+
+/* The verdict about post-copy, which was read back from both guests; NULL if it
+ * was not requested. */
+static char *
+dup_verdict(MigtuneMigration *migration)
+{
+    g_autoptr(JsonNode) node = migtune_migration_to_json(migration);
+    JsonArray *verdicts = json_object_get_array_member(
+        json_node_get_object(node), "verdicts");
+
+    for (guint i = 0; i < json_array_get_length(verdicts); i++) {
+        JsonObject *one = json_array_get_object_element(verdicts, i);
+
+        if (strcmp(json_object_get_string_member(one, "name"),
+                   "postcopy") == 0)
+            return g_strdup_printf(
+                "%s %s", json_object_get_string_member(one, "asked"),
+                json_object_get_string_member(one, "verdict"));
+    }
+
+    return NULL;
+}
+
+/* A policy of another program turns post-copy on, for both guests or for none,
+ * unless the caller has decided it. */
+static void
+test_policy_postcopy(void)
+{
+    static const struct {
+        const char *select;
+        int asked;              /* -1: the caller does not mention it */
+        const char *verdict;
+    } cases[] = {
+        { "policy=Post-copy migration", -1, "on in-force" },
+        { "policy=Post-copy migration", FALSE, "off in-force" },
+        { "policy=Minimal downtime", -1, NULL },
+        { "policy=Minimal downtime", TRUE, "on in-force" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Fixture f = { NULL };
+        g_autoptr(MigtunePolicy) policy = import_policy(cases[i].select);
+        g_autoptr(MigtuneMigration) migration = NULL;
+        g_auto(GVariantDict) settings = G_VARIANT_DICT_INIT(NULL);
+        g_autoptr(GError) error = NULL;
+        gboolean needs = migtune_policy_needs_postcopy(policy);
+        gboolean enabled = !needs;
+        g_autofree char *verdict = NULL;
+
+        fixture_open(&f, "7.2", "");
+        g_assert_true(migtune_policy_enable_postcopy(
+            policy, f.source, f.destination, &enabled, NULL, &error));
+        g_assert_no_error(error);
+        g_assert_true(enabled == needs);
+        g_assert_true(has_postcopy(f.source) == needs);
+        g_assert_true(has_postcopy(f.destination) == needs);
+        g_assert_true(migtune_policy_enable_postcopy(
+            policy, f.source, f.destination, &enabled, NULL, &error));
+        g_assert_false(enabled);
+        set_wish(f.source, "postcopy=off");
+        set_wish(f.destination, "postcopy=off");
+
+        if (cases[i].asked >= 0)
+            g_variant_dict_insert(&settings, "postcopy", "b", cases[i].asked);
+        migration = migtune_migration_new_settings(
+            f.source, f.destination, g_variant_dict_end(&settings), 0, &error);
+        g_assert_no_error(error);
+        g_assert_true(migtune_migration_set_policy(migration, policy, &error));
+        migtune_migration_set_address(migration, f.link, NULL);
+        g_assert_true(migtune_migration_run(migration, NULL, &error));
+        g_assert_no_error(error);
+        verdict = dup_verdict(migration);
+        g_assert_cmpstr(verdict, ==, cases[i].verdict);
+        g_assert_false(migtune_migration_set_policy(migration, policy,
+                                                    &error));
+        g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+        fixture_close(&f);
+    }
+}
+
+/* The destination cannot have post-copy: the source does not get it. */
+static void
+test_policy_without_postcopy(void)
+{
+    g_autoptr(MigtunePolicy) policy =
+        import_policy("policy=Post-copy migration");
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) old = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean enabled = TRUE;
+    Fixture f = { NULL };
+
+    fixture_open(&f, "7.2", "");
+    conn = migtune_conn_open("ref:///one?name=old&release=2.4", 0, 0, NULL,
+                             &error);
+    g_assert_no_error(error);
+    old = migtune_conn_open_domain(conn, "old", NULL, &error);
+    g_assert_no_error(error);
+    g_assert_false(migtune_policy_enable_postcopy(policy, f.source, old,
+                                                  &enabled, NULL, &error));
+    g_assert_nonnull(error);
+    g_test_message("%s", error->message);
+    g_assert_false(enabled);
+    g_assert_false(has_postcopy(f.source));
+    fixture_close(&f);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -668,5 +823,8 @@ main(int argc, char **argv)
     g_test_add_func("/jobs/nothing-sent", test_nothing_sent);
     g_test_add_func("/jobs/many", test_many);
     g_test_add_func("/jobs/wrong", test_wrong);
+    g_test_add_func("/jobs/policy-postcopy", test_policy_postcopy);
+    g_test_add_func("/jobs/policy-without-postcopy",
+                    test_policy_without_postcopy);
     return g_test_run();
 }

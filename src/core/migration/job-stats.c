@@ -114,6 +114,12 @@ static const StatsRow stats_rows[] = {
     { "postcopy-vcpu-latency", NULL, STATS_NS },
     { "postcopy-non-vcpu-latency", NULL, STATS_NS },
     { "vfio.transferred", NULL, STATS_BYTES },
+    /* From the driver, not from query-migrate; the names are migtune's. */
+    { "devices.bytes", "device_state", STATS_BYTES },
+    { "devices.budget", "device_state_budget", STATS_BYTES },
+    { "devices.mbps", "device_state_bps", STATS_BYTES_RATE,
+      VIR_TYPED_PARAM_ULLONG },
+    { "devices.downtime-limit", "device_state_downtime", STATS_MS },
     { "error-desc", VIR_DOMAIN_JOB_ERRMSG, STATS_NONE },
 };
 
@@ -289,6 +295,8 @@ stats_new(const MtJob *job)
         stats_walk(stats, json_node_get_object(job->migration), "", 0);
         stats_add_sums(stats);
     }
+    if (job->devices)
+        stats_walk(stats, job->devices, "devices.", 1);
     g_ptr_array_sort(stats, stats_compare);
 
     return stats;

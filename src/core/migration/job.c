@@ -50,6 +50,7 @@ void
 mt_job_clear(MtJob *job)
 {
     g_clear_pointer(&job->migration, json_node_unref);
+    g_clear_pointer(&job->devices, json_object_unref);
     g_clear_pointer(&job->status, g_free);
     g_clear_pointer(&job->run_state, g_free);
 }
@@ -117,6 +118,7 @@ job_ask(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
         GError **error)
 {
     enum { MIGRATION, RUN_STATE, N };
+    const MigtuneDriver *driver = domain->conn->driver;
     MtCommand commands[N];
     gboolean ok;
 
@@ -134,6 +136,8 @@ job_ask(MigtuneDomain *domain, GCancellable *cancellable, MtJob *job,
         job->status = job_status(job->migration, "none");
         job->run_state = job_status(commands[RUN_STATE].result, "unknown");
         job->state = job_state(job->status, job->run_state);
+        if (driver->device_state)
+            job->devices = driver->device_state(domain->handle);
         if (job->state != MIGTUNE_JOB_ACTIVE &&
             job->state != MIGTUNE_JOB_PAUSED)
             domain->postcopy_asked = FALSE;

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 /* What the two questions about a migration were answered with. */
 typedef struct {
     JsonNode *migration;        /* query-migrate */
+    JsonObject *devices;        /* from the driver; NULL: not known */
     char *status;               /* "none" without one */
     char *run_state;
     MigtuneJobState state;

@@ -415,6 +415,14 @@ ref_check_alive(gpointer data, GError **error)
     return FALSE;
 }
 
+static JsonObject *
+ref_device_state(gpointer data)
+{
+    const RefDomain *domain = data;
+
+    return mt_ref_guest_query_device_state(domain->guest);
+}
+
 /* Runs the command whose answer was late, if there is one. */
 static void
 ref_run_late(RefDomain *domain)
@@ -639,6 +647,7 @@ static const MigtuneDriver ref_driver = {
     .reconnect = ref_reconnect,
     .serve = ref_serve,
     .check_alive = ref_check_alive,
+    .device_state = ref_device_state,
 };
 
 MIGTUNE_DRIVER_DEFINE(ref_driver)

@@ -54,6 +54,10 @@ void mt_ref_guest_give_fd(MtRefGuest *guest, const char *name, int fd);
 /* Waits until the RAM has its initial content.  Borrowed. */
 MtRam *mt_ref_guest_get_ram(MtRefGuest *guest);
 
+/* The device state of the outgoing migration, for MigtuneDriver.device_state.
+ * NULL until it is known. */
+JsonObject *mt_ref_guest_query_device_state(MtRefGuest *guest);
+
 /* Why the guest ended, if it was not by quit: what QEMU would write to its
  * standard error.  NULL if there is nothing to report. */
 char *mt_ref_guest_dup_last_words(MtRefGuest *guest);

@@ -367,3 +367,36 @@ mt_ref_guest_query_migrate(MtRefGuest *g)
         query_incoming(g, info, in.status, address);
     return info;
 }
+
+JsonObject *
+mt_ref_guest_query_device_state(MtRefGuest *g)
+{
+    double limit_ms = mt_ref_tunables_number(g->tunables,
+                                             MT_PARAM_DOWNTIME_LIMIT);
+    JsonObject *state = NULL;
+    MtEngineStats stats;
+    gboolean by_engine;
+    double bandwidth;
+
+    g_mutex_lock(&g->lock);
+    by_engine = g->outgoing.any && g->outgoing.by_engine;
+    g_mutex_unlock(&g->lock);
+    if (!by_engine)
+        return NULL;
+
+    memset(&stats, 0, sizeof(stats));
+    mt_engine_get_stats(g->source, &stats);
+    /* A migration that ends at once has no measured bandwidth. */
+    bandwidth = stats.bandwidth ? stats.bandwidth :
+        stats.transferred * (double)MT_NS_PER_S / MAX(stats.total_ns, 1);
+    if (stats.device_bytes) {
+        state = json_object_new();
+        json_object_set_int_member(state, "bytes", stats.device_bytes);
+        json_object_set_int_member(state, "budget",
+                                   bandwidth * limit_ms / 1000);
+        json_object_set_double_member(state, "mbps", bandwidth * 8 / 1e6);
+        json_object_set_int_member(state, "downtime-limit", limit_ms);
+    }
+    mt_engine_stats_clear(&stats);
+    return state;
+}
