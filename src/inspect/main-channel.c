@@ -107,6 +107,7 @@ reader_configuration(MainReader *r, const MtWalkEvent *event)
 
     if (event->kind == MT_WALK_CONFIGURATION) {
         account->has_configuration = TRUE;
+        g_free(account->machine);       /* of an earlier section */
         account->machine = g_strdup(event->name);
         return;
     }
