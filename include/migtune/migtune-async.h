@@ -43,6 +43,38 @@ void migtune_conn_open_async(const char *uri, unsigned int flags,
 MigtuneConn *migtune_conn_open_finish(GAsyncResult *result, GError **error);
 
 /**
+ * migtune_conn_open_auth_async: (skip)
+ * @uri: as for migtune_conn_open()
+ * @flags: as for migtune_conn_open()
+ * @timeout_ms: as for migtune_conn_open()
+ * @auth: (nullable) (scope forever): as for migtune_conn_open_auth()
+ * @auth_data: (nullable): for @auth
+ * @cancellable: (nullable): cancels this call
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * @auth is called in a thread of the library, not in the caller's main context.
+ *
+ * Since: 0.2
+ */
+void migtune_conn_open_auth_async(const char *uri, unsigned int flags,
+                                  unsigned int timeout_ms, MigtuneAuthFunc auth,
+                                  gpointer auth_data, GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+
+/**
+ * migtune_conn_open_auth_finish: (skip)
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * Returns: (transfer full): as migtune_conn_open_auth().
+ * Since: 0.2
+ */
+MigtuneConn *migtune_conn_open_auth_finish(GAsyncResult *result,
+                                           GError **error);
+
+/**
  * migtune_conn_list_async:
  * @conn: as for migtune_conn_list()
  * @cancellable: (nullable): cancels this call
@@ -779,5 +811,35 @@ void migtune_domain_continue_job_async(MigtuneDomain *domain,
 gboolean
 migtune_domain_continue_job_finish(MigtuneDomain *domain, GAsyncResult *result,
                                    GError **error);
+
+/**
+ * migtune_domain_wait_pass_async:
+ * @domain: as for migtune_domain_wait_pass()
+ * @timeout_ms: as for migtune_domain_wait_pass()
+ * @cancellable: (nullable): ends the wait
+ * @callback: called when it has ended
+ * @user_data: for @callback
+ *
+ * Since: 0.2
+ */
+void migtune_domain_wait_pass_async(MigtuneDomain *domain, guint timeout_ms,
+                                    GCancellable *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer user_data);
+
+/**
+ * migtune_domain_wait_pass_finish:
+ * @domain: as for migtune_domain_wait_pass_async()
+ * @result: what the callback was given
+ * @error: return location
+ *
+ * The wait itself does not fail: @error is set only if @result belongs to
+ * another call.
+ *
+ * Returns: whether a pass has begun.
+ * Since: 0.2
+ */
+gboolean migtune_domain_wait_pass_finish(MigtuneDomain *domain,
+                                         GAsyncResult *result, GError **error);
 
 G_END_DECLS

@@ -235,6 +235,55 @@ test_async_migration(void)
     g_assert_nonnull(error);
 }
 
+static char *
+refuse_credentials(MigtuneCredential credential, const char *prompt,
+                   GCancellable *cancellable, gpointer user_data)
+{
+    return NULL;
+}
+
+/* A connection with a function for credentials, and waiting for a pass, which
+ * reference guests do not report: both results are FALSE, but only an error is a
+ * failure. */
+static void
+test_async_others(void)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+
+    AWAIT(migtune_conn_open_auth_async("nowhere:///", 0, 60000,
+                                       refuse_credentials, NULL, NULL,
+                                       take_result, &result));
+    g_assert_null(migtune_conn_open_auth_finish(result, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DRIVER);
+    g_clear_error(&error);
+    AWAIT(migtune_conn_open_auth_async("ref:///default", 0, 60000,
+                                       refuse_credentials, NULL, NULL,
+                                       take_result, &result));
+    conn = migtune_conn_open_auth_finish(result, &error);
+    g_assert_no_error(error);
+    domain = migtune_conn_lookup(conn, "web1", NULL, &error);
+    g_assert_no_error(error);
+
+    AWAIT(migtune_domain_wait_pass_async(domain, 20, NULL, take_result,
+                                         &result));
+    g_assert_false(migtune_domain_wait_pass_finish(domain, result, &error));
+    g_assert_no_error(error);
+    /* The result of another function is refused. */
+    g_assert_false(migtune_domain_wait_job_finish(domain, result, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_INVALID_ARGUMENT);
+    g_clear_error(&error);
+    /* Without the cancellation, this would take an hour. */
+    g_cancellable_cancel(cancellable);
+    AWAIT(migtune_domain_wait_pass_async(domain, 3600 * 1000, cancellable,
+                                         take_result, &result));
+    g_assert_false(migtune_domain_wait_pass_finish(domain, result, &error));
+    g_assert_no_error(error);
+}
+
 void
 core_add_async(const char *directory)
 {
@@ -242,4 +291,5 @@ core_add_async(const char *directory)
     g_test_add_func("/core/async", test_async);
     g_test_add_func("/core/async-files", test_async_files);
     g_test_add_func("/core/async-migration", test_async_migration);
+    g_test_add_func("/core/async-others", test_async_others);
 }

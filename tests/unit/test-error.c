@@ -50,6 +50,58 @@ test_every_code_has_its_own_name(void)
     g_assert_cmpstr(migtune_error_code_to_string(10000), ==, "internal");
 }
 
+static gpointer
+recall_in_thread(gpointer message)
+{
+    return migtune_error_recall_field(MIGTUNE_ERROR_BUSY, message,
+                                      MIGTUNE_ERROR_FIELD_REASON);
+}
+
+/* Asserts that the fields of the last error are recalled, if @code and @message
+ * are its own. */
+static void
+assert_recalled(int code, const char *message, const char *reason)
+{
+    g_autofree char *text =
+        migtune_error_recall_field(code, message, MIGTUNE_ERROR_FIELD_REASON);
+
+    g_assert_cmpstr(text, ==, reason);
+}
+
+/* Bindings release an error before the program sees it. */
+static void
+test_fields_of_a_released_error(void)
+{
+    g_autoptr(GError) kept = NULL;
+    GError *error = NULL;
+
+    migtune_error_set(&error, MIGTUNE_ERROR_BUSY, "web1 is busy");
+    migtune_error_set_field(error, MIGTUNE_ERROR_FIELD_REASON, "monitor-held");
+    assert_recalled(MIGTUNE_ERROR_BUSY, "web1 is busy", NULL);
+    g_clear_error(&error);
+    /* The fields can be recalled several times. */
+    assert_recalled(MIGTUNE_ERROR_BUSY, "web1 is busy", "monitor-held");
+    assert_recalled(MIGTUNE_ERROR_BUSY, "web1 is busy", "monitor-held");
+    assert_recalled(MIGTUNE_ERROR_BUSY, "web2 is busy", NULL);
+    assert_recalled(MIGTUNE_ERROR_TIMEOUT, "web1 is busy", NULL);
+    g_assert_null(migtune_error_recall_field(MIGTUNE_ERROR_BUSY, "web1 is busy",
+                                             MIGTUNE_ERROR_FIELD_RULE));
+    g_assert_null(g_thread_join(g_thread_new("other", recall_in_thread,
+                                             (gpointer)"web1 is busy")));
+
+    /* Errors without fields do not count, the next one with fields does. */
+    migtune_error_set(&error, MIGTUNE_ERROR_IO, "full");
+    g_clear_error(&error);
+    assert_recalled(MIGTUNE_ERROR_BUSY, "web1 is busy", "monitor-held");
+    migtune_error_set(&error, MIGTUNE_ERROR_BUSY, "web1 is busy");
+    migtune_error_set_field(error, MIGTUNE_ERROR_FIELD_REASON, "guest-locked");
+    kept = g_error_copy(error);
+    g_clear_error(&error);
+    assert_recalled(MIGTUNE_ERROR_BUSY, "web1 is busy", "guest-locked");
+    g_assert_cmpstr(migtune_error_get_field(kept, MIGTUNE_ERROR_FIELD_REASON),
+                    ==, "guest-locked");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -57,6 +109,8 @@ main(int argc, char **argv)
     g_test_add_func("/error/fields-survive-a-copy", test_fields_survive_a_copy);
     g_test_add_func("/error/other-domains-have-no-fields",
                     test_other_domains_have_no_fields);
+    g_test_add_func("/error/fields-of-a-released-error",
+                    test_fields_of_a_released_error);
     g_test_add_func("/error/every-code-has-its-own-name",
                     test_every_code_has_its_own_name);
     return g_test_run();

@@ -23,6 +23,27 @@ migtune_conn_open_async(const char *uri, unsigned int flags,
                    cancellable, callback, user_data);
 }
 
+MT_ASYNC_NO_OBJECT(migtune_conn_open_auth, MigtuneConn *, g_object_unref,
+                   migtune_conn_open_auth(call->text, call->flags, call->number,
+                                          call->auth, call->func_data,
+                                          cancellable, error))
+
+void
+migtune_conn_open_auth_async(const char *uri, unsigned int flags,
+                             unsigned int timeout_ms, MigtuneAuthFunc auth,
+                             gpointer auth_data, GCancellable *cancellable,
+                             GAsyncReadyCallback callback, gpointer user_data)
+{
+    mt_async_start(NULL,
+                   &(MtAsyncCall) { .kind = &kind_migtune_conn_open_auth,
+                                    .text = g_strdup(uri),
+                                    .flags = flags,
+                                    .number = timeout_ms,
+                                    .auth = auth,
+                                    .func_data = auth_data },
+                   cancellable, callback, user_data);
+}
+
 MT_ASYNC_POINTER(migtune_conn_list, MigtuneConn, char **, g_strfreev,
                  migtune_conn_list(object, cancellable, error))
 MT_ASYNC_NO_ARGUMENTS(migtune_conn_list, MigtuneConn, MIGTUNE_IS_CONN)

@@ -115,6 +115,37 @@ migtune_domain_wait_incoming_async(MigtuneDomain *domain,
                    cancellable, callback, user_data);
 }
 
+/* The wait does not fail, so that both results are pointers other than NULL. */
+enum { WAIT_NO_PASS = 1, WAIT_PASS };
+
+MT_ASYNC_KIND(migtune_domain_wait_pass, NULL,
+              GINT_TO_POINTER(migtune_domain_wait_pass(object, call->number,
+                                                       cancellable)
+                                  ? WAIT_PASS
+                                  : WAIT_NO_PASS))
+
+void
+migtune_domain_wait_pass_async(MigtuneDomain *domain, guint timeout_ms,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_return_if_fail(MIGTUNE_IS_DOMAIN(domain));
+
+    mt_async_start(domain,
+                   &(MtAsyncCall) { .kind = &kind_migtune_domain_wait_pass,
+                                    .number = timeout_ms },
+                   cancellable, callback, user_data);
+}
+
+gboolean
+migtune_domain_wait_pass_finish(MigtuneDomain *domain, GAsyncResult *result,
+                                GError **error)
+{
+    return GPOINTER_TO_INT(mt_async_finish(domain,
+                                           &kind_migtune_domain_wait_pass,
+                                           result, error)) == WAIT_PASS;
+}
+
 /* Sets the context of the caller, in which the signals are emitted. */
 static MigtuneMigration *
 in_context(MigtuneMigration *migration, const MtAsyncCall *call)

@@ -38,7 +38,8 @@ struct _MtAsyncCall {
     gpointer other;         /* another object */
     gpointer handle;        /* of libvirt, borrowed */
     MigtuneImageFunc func;  /* progress, or NULL */
-    gpointer func_data;
+    MigtuneAuthFunc auth;   /* of a connection, or NULL */
+    gpointer func_data;     /* for either */
 };
 
 /* Starts a thread that makes the call.  Takes what @call points to. */
