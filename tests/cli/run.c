@@ -108,6 +108,9 @@ static const CliCase cases[] = {
         "migtune explain --qemu 7.2 --libvirt 9.0 bandwith=3 "
             "announce.rounds=3",
         "migtune explain --qemu 10.0 --libvirt 11.3 auto_converge.max=80",
+        /* libvirt takes 0 as "not given", and refuses a downtime of 0. */
+        "migtune explain --qemu 7.2 --libvirt 9.0 bandwidth=0",
+        "migtune explain --qemu 7.2 --libvirt 9.0 downtime=0",
         "migtune explain --qemu 7.2 --for-libvirt compression=mt",
         "migtune explain --qemu 7.2 --libvirt nine compression=mt",
         "migtune explain --qemu 7.2 --libvirt 9.0 compression=mt "
