@@ -55,7 +55,7 @@ MigtuneConn *migtune_conn_open_finish(GAsyncResult *result, GError **error);
  *
  * @auth is called in a thread of the library, not in the caller's main context.
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_conn_open_auth_async(const char *uri, unsigned int flags,
                                   unsigned int timeout_ms, MigtuneAuthFunc auth,
@@ -69,7 +69,7 @@ void migtune_conn_open_auth_async(const char *uri, unsigned int flags,
  * @error: return location
  *
  * Returns: (transfer full): as migtune_conn_open_auth().
- * Since: 0.2
+ * Since: 0.1
  */
 MigtuneConn *migtune_conn_open_auth_finish(GAsyncResult *result,
                                            GError **error);
@@ -820,7 +820,7 @@ migtune_domain_continue_job_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_domain_wait_pass_async(MigtuneDomain *domain, guint timeout_ms,
                                     GCancellable *cancellable,
@@ -837,7 +837,7 @@ void migtune_domain_wait_pass_async(MigtuneDomain *domain, guint timeout_ms,
  * another call.
  *
  * Returns: whether a pass has begun.
- * Since: 0.2
+ * Since: 0.1
  */
 gboolean migtune_domain_wait_pass_finish(MigtuneDomain *domain,
                                          GAsyncResult *result, GError **error);

@@ -26,7 +26,7 @@ typedef struct _MigtunePolicy MigtunePolicy;
  * migtune_policy_get_type:
  *
  * Returns: the boxed type of policies.
- * Since: 0.2
+ * Since: 0.1
  */
 GType migtune_policy_get_type(void);
 
@@ -38,7 +38,7 @@ GType migtune_policy_get_type(void);
  *
  * Steps that disturb a guest more than a longer downtime.
  *
- * Since: 0.2
+ * Since: 0.1
  */
 typedef enum {
     MIGTUNE_POLICY_ALLOW_POSTCOPY = 1 << 0,
@@ -51,7 +51,7 @@ typedef enum {
  *
  * Returns: (transfer full) (array zero-terminated=1): the names of all
  *   policies.
- * Since: 0.2
+ * Since: 0.1
  */
 char **migtune_policy_list(void);
 
@@ -61,7 +61,7 @@ char **migtune_policy_list(void);
  *
  * Returns: (nullable): what the policy does, as one translated line; %NULL if
  *   there is no such policy.
- * Since: 0.2
+ * Since: 0.1
  */
 const char *migtune_policy_describe(const char *name);
 
@@ -72,7 +72,7 @@ const char *migtune_policy_describe(const char *name);
  *
  * Returns: (transfer full): the policy with the defaults of the program that it
  *   comes from; %NULL with %MIGTUNE_ERROR_INVALID_ARGUMENT for another name.
- * Since: 0.2
+ * Since: 0.1
  */
 MigtunePolicy *migtune_policy_new(const char *name, GError **error);
 
@@ -95,7 +95,7 @@ MigtunePolicy *migtune_policy_new(const char *name, GError **error);
  * Returns: (transfer full): the policy; %NULL with %MIGTUNE_ERROR_IO, or with
  *   %MIGTUNE_ERROR_INVALID_ARGUMENT for a wrong type, a value out of bounds or
  *   an impossible schedule, with file and line.
- * Since: 0.2
+ * Since: 0.1
  */
 MigtunePolicy *migtune_policy_import(const char *path,
                                      const char *const *select,
@@ -113,7 +113,7 @@ MigtunePolicy *migtune_policy_import(const char *path,
  * policy decides by its own rules; on a running migration its decisions that
  * exceed @max_downtime_ms are not carried out, and the deadline applies.
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_policy_set_limits(MigtunePolicy *policy, guint64 max_downtime_ms,
                                guint64 deadline_ms, unsigned int allow);
@@ -123,7 +123,7 @@ void migtune_policy_set_limits(MigtunePolicy *policy, guint64 max_downtime_ms,
  * @policy: a policy
  *
  * Returns: @policy.
- * Since: 0.2
+ * Since: 0.1
  */
 MigtunePolicy *migtune_policy_ref(MigtunePolicy *policy);
 
@@ -131,7 +131,7 @@ MigtunePolicy *migtune_policy_ref(MigtunePolicy *policy);
  * migtune_policy_unref:
  * @policy: (nullable): a policy
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_policy_unref(MigtunePolicy *policy);
 
@@ -140,7 +140,7 @@ void migtune_policy_unref(MigtunePolicy *policy);
  * @policy: a policy
  *
  * Returns: its name; for one that was read from a file, with that file.
- * Since: 0.2
+ * Since: 0.1
  */
 const char *migtune_policy_get_name(MigtunePolicy *policy);
 
@@ -154,7 +154,7 @@ const char *migtune_policy_get_name(MigtunePolicy *policy);
  * no case: it switches if that is allowed and the capability is on.
  *
  * Returns: whether the capability should be turned on on both sides.
- * Since: 0.2
+ * Since: 0.1
  */
 gboolean migtune_policy_needs_postcopy(MigtunePolicy *policy);
 
@@ -167,7 +167,7 @@ gboolean migtune_policy_needs_postcopy(MigtunePolicy *policy);
  *   object) and `findings`, an array of objects with `severity` ("info",
  *   "warning" or "error"), `code`, `file`, `line` (null for the whole file) and
  *   `text`.
- * Since: 0.2
+ * Since: 0.1
  */
 JsonNode *migtune_policy_to_json(MigtunePolicy *policy);
 
@@ -185,7 +185,7 @@ JsonNode *migtune_policy_to_json(MigtunePolicy *policy);
  *   `transferred`, `passes`, `downtime_limit_ms` and `decisions`, and
  *   `findings`.  Decisions are those of migtune_replay().  %NULL with
  *   %MIGTUNE_ERROR_IO or %MIGTUNE_ERROR_INVALID_ARGUMENT, with file and line.
- * Since: 0.2
+ * Since: 0.1
  */
 JsonNode *migtune_simulate(const char *path, MigtunePolicy *const *policies,
                            GError **error);
@@ -206,7 +206,7 @@ JsonNode *migtune_simulate(const char *path, MigtunePolicy *const *policies,
  *   "post-copy", "pause", "abort", "set-deadline" or "note"), `value`
  *   (milliseconds, bytes a second or percent; null without one), `code` and
  *   `reason`, and `findings`.  %NULL as for migtune_simulate().
- * Since: 0.2
+ * Since: 0.1
  */
 JsonNode *migtune_replay(const char *path, MigtunePolicy *const *policies,
                          GError **error);
@@ -225,7 +225,7 @@ JsonNode *migtune_replay(const char *path, MigtunePolicy *const *policies,
  *
  * Returns: (transfer full): the report; %NULL with %MIGTUNE_ERROR_IO or
  *   %MIGTUNE_ERROR_INVALID_ARGUMENT.
- * Since: 0.2
+ * Since: 0.1
  */
 char *migtune_report(const char *const *paths, const char *format,
                      JsonNode **ret_findings, GError **error);
@@ -244,7 +244,7 @@ typedef struct _MigtuneConvergence MigtuneConvergence;
  *
  * Returns: whether that succeeded.  What follows a failure is up to the policy:
  *   some try again, some go on, some take it for done.
- * Since: 0.2
+ * Since: 0.1
  */
 typedef gboolean (*MigtuneConvergenceAct)(const char *action, guint64 value,
                                           const char *reason,
@@ -263,7 +263,7 @@ typedef gboolean (*MigtuneConvergenceAct)(const char *action, guint64 value,
  *
  * Returns: (transfer full): what follows a migration; %NULL with
  *   %MIGTUNE_ERROR_IO if @record cannot be written.
- * Since: 0.2
+ * Since: 0.1
  */
 MigtuneConvergence *
 migtune_convergence_new(const char *domain, MigtunePolicy *policy,
@@ -274,7 +274,7 @@ migtune_convergence_new(const char *domain, MigtunePolicy *policy,
  * migtune_convergence_free: (skip)
  * @convergence: (nullable): what follows a migration
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_convergence_free(MigtuneConvergence *convergence);
 
@@ -287,7 +287,7 @@ void migtune_convergence_free(MigtuneConvergence *convergence);
  *
  * Call it once, when the migration starts.
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_convergence_start(MigtuneConvergence *convergence,
                                JsonNode *details, guint64 downtime_limit_ms,
@@ -304,7 +304,7 @@ void migtune_convergence_start(MigtuneConvergence *convergence,
  * Gives a look at the migration to the policies.  Call it several times a
  * second; @act is called from inside.
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_convergence_follow(MigtuneConvergence *convergence,
                                 gint64 time_ms, JsonNode *job_info,
@@ -321,7 +321,7 @@ void migtune_convergence_follow(MigtuneConvergence *convergence,
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_IO if anything could not be written since
  *   the start.
- * Since: 0.2
+ * Since: 0.1
  */
 gboolean migtune_convergence_finish(MigtuneConvergence *convergence,
                                     JsonNode *job_info, GError **error);
@@ -333,7 +333,7 @@ gboolean migtune_convergence_finish(MigtuneConvergence *convergence,
  * Returns: (transfer full): an array of the decisions so far, as in
  *   migtune_replay(), with `result`: "taken", "failed", "refused" (by a limit of
  *   the caller) or "shadow".
- * Since: 0.2
+ * Since: 0.1
  */
 JsonNode *
 migtune_convergence_get_decisions(MigtuneConvergence *convergence);

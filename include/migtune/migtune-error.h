@@ -149,7 +149,7 @@ migtune_error_get_field(const GError *error, MigtuneErrorField field);
  *
  * Returns: (transfer full) (nullable): the text of @field, for g_free(); %NULL
  *   if it is not set or not known.
- * Since: 0.2
+ * Since: 0.1
  */
 char *migtune_error_recall_field(int code, const char *message,
                                  MigtuneErrorField field);

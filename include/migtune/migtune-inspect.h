@@ -28,7 +28,7 @@ typedef struct _MigtuneInspection MigtuneInspection;
  * migtune_inspection_get_type:
  *
  * Returns: the boxed type of inspections.
- * Since: 0.2
+ * Since: 0.1
  */
 GType migtune_inspection_get_type(void);
 
@@ -39,7 +39,7 @@ GType migtune_inspection_get_type(void);
  *
  * What a report shows.
  *
- * Since: 0.2
+ * Since: 0.1
  */
 typedef enum {
     MIGTUNE_INSPECT_DEVICES = 1 << 0,
@@ -65,7 +65,7 @@ typedef enum {
  *   %MIGTUNE_ERROR_INVALID_ARGUMENT for @sources that do not fit together,
  *   %MIGTUNE_ERROR_IO when a source cannot be read, or
  *   %MIGTUNE_ERROR_CANCELLED.
- * Since: 0.2
+ * Since: 0.1
  */
 MigtuneInspection *migtune_inspect(const char *const *sources,
                                    GCancellable *cancellable, GError **error);
@@ -89,7 +89,7 @@ MigtuneInspection *migtune_inspect(const char *const *sources,
  *   migtune_inspect(), %MIGTUNE_ERROR_NOT_FOUND when the stream has no such
  *   block or range, or %MIGTUNE_ERROR_UNSUPPORTED for a mapped-ram file that
  *   comes from a pipe.
- * Since: 0.2
+ * Since: 0.1
  */
 MigtuneInspection *migtune_inspect_extract(const char *const *sources,
                                            const char *block, guint64 offset,
@@ -102,7 +102,7 @@ MigtuneInspection *migtune_inspect_extract(const char *const *sources,
  * @inspection: an inspection
  *
  * Returns: @inspection.
- * Since: 0.2
+ * Since: 0.1
  */
 MigtuneInspection *migtune_inspection_ref(MigtuneInspection *inspection);
 
@@ -110,7 +110,7 @@ MigtuneInspection *migtune_inspection_ref(MigtuneInspection *inspection);
  * migtune_inspection_unref:
  * @inspection: (nullable): an inspection
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_inspection_unref(MigtuneInspection *inspection);
 
@@ -122,7 +122,7 @@ void migtune_inspection_unref(MigtuneInspection *inspection);
  * Returns: %FALSE with %MIGTUNE_ERROR_STREAM when a destination could not load
  *   this stream; @error has the first reason with channel and offset, and how
  *   many there are.  %TRUE if there are warnings only.
- * Since: 0.2
+ * Since: 0.1
  */
 gboolean migtune_inspection_check(MigtuneInspection *inspection,
                                   GError **error);
@@ -136,7 +136,7 @@ gboolean migtune_inspection_check(MigtuneInspection *inspection,
  * From which bandwidth and downtime reports compute the bytes that can be sent
  * while the guest is stopped.  The device state is sent in that time.
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_inspection_set_budget(MigtuneInspection *inspection,
                                    guint64 bandwidth, guint downtime_ms);
@@ -147,7 +147,7 @@ void migtune_inspection_set_budget(MigtuneInspection *inspection,
  * @flags: #MigtuneInspectFlags
  *
  * Returns: (transfer full): a JSON object, as libmigtune(3) describes it.
- * Since: 0.2
+ * Since: 0.1
  */
 JsonNode *migtune_inspection_to_json(MigtuneInspection *inspection,
                                      unsigned int flags);
@@ -159,7 +159,7 @@ JsonNode *migtune_inspection_to_json(MigtuneInspection *inspection,
  *
  * Returns: (transfer full): the report as the `migtune` command prints it.
  *   Names that come from the stream have control characters escaped.
- * Since: 0.2
+ * Since: 0.1
  */
 char *migtune_inspection_to_text(MigtuneInspection *inspection,
                                  unsigned int flags);
@@ -181,7 +181,7 @@ char *migtune_inspection_to_text(MigtuneInspection *inspection,
  *   "renamed": the same field under another name, which no destination
  *   notices), `device` (null outside of devices), `name`, `a` and `b` (what each of them
  *   has; null for nothing).
- * Since: 0.2
+ * Since: 0.1
  */
 JsonNode *migtune_inspection_diff(MigtuneInspection *a, MigtuneInspection *b);
 
@@ -192,7 +192,7 @@ JsonNode *migtune_inspection_diff(MigtuneInspection *a, MigtuneInspection *b);
  *
  * Returns: (transfer full): the differences as the `migtune` command prints
  *   them, one a line.
- * Since: 0.2
+ * Since: 0.1
  */
 char *migtune_inspection_diff_to_text(MigtuneInspection *a,
                                       MigtuneInspection *b);
@@ -204,7 +204,7 @@ char *migtune_inspection_diff_to_text(MigtuneInspection *a,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_inspect_async(const char *const *sources,
                            GCancellable *cancellable,
@@ -216,7 +216,7 @@ void migtune_inspect_async(const char *const *sources,
  * @error: return location
  *
  * Returns: (transfer full): as migtune_inspect().
- * Since: 0.2
+ * Since: 0.1
  */
 MigtuneInspection *
 migtune_inspect_finish(GAsyncResult *result, GError **error);
@@ -233,7 +233,7 @@ migtune_inspect_finish(GAsyncResult *result, GError **error);
  * @callback: called when it has ended
  * @user_data: for @callback
  *
- * Since: 0.2
+ * Since: 0.1
  */
 void migtune_inspect_extract_async(const char *const *sources,
                                    const char *block, guint64 offset,
@@ -248,7 +248,7 @@ void migtune_inspect_extract_async(const char *const *sources,
  * @error: return location
  *
  * Returns: (transfer full): as migtune_inspect_extract().
- * Since: 0.2
+ * Since: 0.1
  */
 MigtuneInspection *
 migtune_inspect_extract_finish(GAsyncResult *result, GError **error);

@@ -258,7 +258,7 @@ gboolean migtune_domain_continue_job(MigtuneDomain *domain,
  * the memory that the guest has written during the pass before.
  *
  * Returns: whether a pass has begun.
- * Since: 0.2
+ * Since: 0.1
  */
 gboolean migtune_domain_wait_pass(MigtuneDomain *domain, guint timeout_ms,
                                   GCancellable *cancellable);

@@ -231,7 +231,7 @@ void migtune_migration_set_timeout(MigtuneMigration *migration,
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_INVALID_ARGUMENT if the migration has
  *   been checked or has begun.
- * Since: 0.2
+ * Since: 0.1
  */
 gboolean migtune_migration_set_policy(MigtuneMigration *migration,
                                       MigtunePolicy *policy, GError **error);
@@ -253,7 +253,7 @@ gboolean migtune_migration_set_policy(MigtuneMigration *migration,
  *
  * Returns: %FALSE if one of the guests cannot have it.  It is then on for
  *   neither, unless it was on before, and the policy does without it.
- * Since: 0.2
+ * Since: 0.1
  */
 gboolean migtune_policy_enable_postcopy(MigtunePolicy *policy,
                                         MigtuneDomain *source,
