@@ -14,7 +14,6 @@
 #include <libvirt/virterror.h>
 
 #include "hosts.h"
-#include "json-schema.h"
 #include "migtune/migtune.h"
 
 #define EVENT_SECONDS 30
@@ -459,48 +458,6 @@ test_command(void)
     remove_guest(guest);
 }
 
-static void
-note_end(GObject *object, GAsyncResult *result, gpointer data)
-{
-    char **ret_text = data;
-
-    if (!g_subprocess_communicate_utf8_finish(G_SUBPROCESS(object), result,
-                                              ret_text, NULL, NULL))
-        *ret_text = g_strdup("");
-}
-
-/* The JSON of an event is as the schema says. */
-static void
-test_command_json(void)
-{
-    virDomainPtr guest = host_add_guest(alpha, "seen", TRUE);
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
-    const char *argv[] = { tool, "--json", "-c", alpha->uri, "event", "seen",
-                           "--timeout", "60", NULL };
-    g_autoptr(JsonNode) schema = json_schema_load();
-    g_autoptr(GError) error = NULL;
-    g_autofree char *text = NULL;
-    g_autoptr(GSubprocess) process = g_subprocess_newv(
-        argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error);
-
-    g_assert_no_error(error);
-    g_subprocess_communicate_utf8_async(process, NULL, NULL, note_end, &text);
-    /* Nothing shows when the command has begun to receive events. */
-    while (!text) {
-        virDomainDestroy(guest);
-        virDomainCreate(guest);
-        while (g_main_context_iteration(NULL, FALSE))
-            continue;
-    }
-    g_assert_cmpint(g_subprocess_get_exit_status(process), ==, 0);
-    json_schema_check_output(json_node_get_object(schema), "event",
-                             "event seen", text);
-    assert_has(text, "\"seen\"");
-
-    remove_guest(guest);
-}
-
 /* A guest that is started again between the list and its opening is opened as
  * the process that runs now. */
 static void
@@ -550,7 +507,6 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/events/daemon-hangs", test_daemon_hangs);
     g_test_add_func("/libvirt/events/keepalive", test_keepalive);
     g_test_add_func("/libvirt/events/command", test_command);
-    g_test_add_func("/libvirt/events/command-json", test_command_json);
 
     alpha = host_new("alpha", 1, NULL);
     beta = host_new("beta", 2, alpha);
