@@ -461,7 +461,8 @@ kill_guest(guint64 done, guint64 total, gpointer data)
         kill(pid, SIGKILL);
 }
 
-/* QEMU ends during a save or a restore: the call fails, and there is no file. */
+/* QEMU is killed during a restore and during a save: both calls fail, and the save
+ * leaves no file. */
 static void
 test_dies(gconstpointer data)
 {

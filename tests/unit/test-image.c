@@ -558,7 +558,8 @@ test_partial(Fixture *f, gconstpointer mib)
     g_assert_null(g_dir_read_name(dir));
 }
 
-/* The file is removed while it is written: there is no file, and no success. */
+/* If the file is removed while it is written, the save fails and leaves no
+ * file. */
 static void
 test_vanished(Fixture *f, gconstpointer mib)
 {
@@ -597,8 +598,8 @@ test_shrinks(Fixture *f, gconstpointer mib)
     g_assert_nonnull(strstr(error->message, "ends at offset"));
 }
 
-/* A directory that this user may not use, such as one on NFS where root is
- * nobody. */
+/* A directory for which this user has no permission, as with NFS that maps root to
+ * an unprivileged user. */
 static void
 test_no_permission(Fixture *f, gconstpointer mib)
 {

@@ -338,7 +338,7 @@ scenario_save(Bench *bench, GError **error)
         save_compare("save", &costs[0], &costs[i], ways[i].name);
     for (guint i = 1; ok && save.source && i < G_N_ELEMENTS(ways); i++) {
         if (!ways[i].migtune && ways[i].level == SAVE_LEVEL)
-            bench_note("size of the file / that of %s: %.4f (limit 1.02)",
+            bench_note("size of the file / size by %s: %.4f (limit 1.02)",
                        ways[i].name, series_median(&costs[0].bytes) /
                        series_median(&costs[i].bytes));
     }
