@@ -8,8 +8,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <glib.h>
+#include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
@@ -342,6 +344,47 @@ test_daemon_restarts(void)
     remove_guest(virDomainLookupByName(alpha->conn, "leaving"));
 }
 
+/* A guest that was started again while the connection was lost: both changes
+ * are reported when the connection is there again.  The connection uses a
+ * symbolic link to the socket, so that the test decides when that is. */
+static void
+test_restarted_while_lost(void)
+{
+    g_autoptr(GAsyncQueue) queue = g_async_queue_new_full(g_free);
+    virDomainPtr guest = host_add_guest(alpha, "again", TRUE);
+    g_autofree char *link = g_build_filename(alpha->dir, "link", NULL);
+    Host linked = {
+        .uri = g_strdup_printf("qemu+unix:///system?socket=%s", link)
+    };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) former = NULL;
+    g_autoptr(MigtuneDomain) present = NULL;
+
+    g_assert_cmpint(symlink("sock/libvirt-sock", link), ==, 0);
+    conn = watch_conn(&linked, 0, queue);
+    former = open_domain(conn, "again");
+    virDomainFree(guest);
+    host_kill_daemon(alpha);
+    expect(queue, "- lost -");
+    g_assert_cmpint(g_unlink(link), ==, 0);
+    host_revive(alpha);
+    guest = virDomainLookupByName(alpha->conn, "again");
+    /* It has ended already if the new daemon lost its monitor. */
+    virDomainDestroy(guest);
+    g_assert_cmpint(virDomainCreate(guest), ==, 0);
+    g_assert_cmpint(symlink("sock/libvirt-sock", link), ==, 0);
+    expect(queue, "- regained -");
+    expect(queue, "again stopped unseen");
+    expect(queue, "again started unseen");
+    assert_gone(former, "it was stopped");
+    present = open_domain(conn, "again");
+    assert_tunable(present, "downtime=66");
+
+    remove_guest(guest);
+    g_assert_cmpint(g_unlink(link), ==, 0);
+    g_free(linked.uri);
+}
+
 static double
 seconds_since(gint64 begin)
 {
@@ -504,6 +547,8 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/events/without-events", test_without_events);
     g_test_add_func("/libvirt/events/moved-away", test_moved_away);
     g_test_add_func("/libvirt/events/daemon-restarts", test_daemon_restarts);
+    g_test_add_func("/libvirt/events/restarted-while-lost",
+                    test_restarted_while_lost);
     g_test_add_func("/libvirt/events/daemon-hangs", test_daemon_hangs);
     g_test_add_func("/libvirt/events/keepalive", test_keepalive);
     g_test_add_func("/libvirt/events/command", test_command);

@@ -171,21 +171,27 @@ watch_find_row(const LvEventRow *rows, int detail)
 }
 
 /* Records a change, and queues it unless this is the first list of guests.
- * @id is ignored if the guest ended.  Call with the lock held. */
+ * @id is ignored if the guest ended.  An end is recorded once, even if both the
+ * list of guests and an event show it.  Call with the lock held. */
 static void
 watch_record(LvWatch *watch, const LvEventRow *row, const char *uuid,
              const char *name, int id)
 {
     LvSeen *seen = g_hash_table_lookup(watch->seen, uuid);
+    gboolean starts = row->event == MIGTUNE_EVENT_STARTED;
+    g_autofree char *former_name = NULL;
 
+    if (seen && !seen->runs && !starts)
+        return;
     if (!seen) {
         seen = g_new0(LvSeen, 1);
         seen->id = -1;
         g_hash_table_insert(watch->seen, g_strdup(uuid), seen);
     }
-    g_free(seen->name);
+    /* @name may be the former name. */
+    former_name = g_steal_pointer(&seen->name);
     seen->name = g_strdup(name);
-    seen->runs = row->event == MIGTUNE_EVENT_STARTED;
+    seen->runs = starts;
     seen->event = row->event;
     seen->how = row->how;
     if (seen->runs)
@@ -248,7 +254,8 @@ watch_compare(LvWatch *watch, virDomainPtr *domains, int n)
         int id = virDomainGetID(domains[i]);
         const LvSeen *seen;
 
-        if (virDomainGetUUIDString(domains[i], uuid) < 0)
+        /* libvirt lists a guest that ends meanwhile, with the number -1. */
+        if (id == -1 || virDomainGetUUIDString(domains[i], uuid) < 0)
             continue;
         g_hash_table_add(running, g_strdup(uuid));
         seen = g_hash_table_lookup(watch->seen, uuid);
@@ -263,15 +270,11 @@ watch_compare(LvWatch *watch, virDomainPtr *domains, int n)
 
     g_hash_table_iter_init(&iter, watch->seen);
     while (g_hash_table_iter_next(&iter, &key, &value)) {
-        LvSeen *seen = value;
+        const LvSeen *seen = value;
 
-        if (!seen->runs || g_hash_table_contains(fresh, key) ||
-            g_hash_table_contains(running, key))
-            continue;
-        seen->runs = FALSE;
-        seen->event = watch_unseen_end.event;
-        seen->how = watch_unseen_end.how;
-        watch_push_event(watch, &watch_unseen_end, seen->name);
+        if (seen->runs && !g_hash_table_contains(fresh, key) &&
+            !g_hash_table_contains(running, key))
+            watch_record(watch, &watch_unseen_end, key, seen->name, -1);
     }
 }
 
