@@ -76,32 +76,12 @@ event_print(const Tool *tool, const Event *event)
     fflush(stdout);
 }
 
-/* Fails if no domain has the name. */
+/* Prints events until the command should end; only those of @domain unless it
+ * is NULL. */
 static gboolean
-event_check_domain(MigtuneConn *conn, const char *name,
-                   GCancellable *cancellable, GError **error)
+event_loop(Tool *tool, const CmdLine *line, const char *domain,
+           GAsyncQueue *queue, GError **error)
 {
-    g_auto(GStrv) active = migtune_conn_list(conn, cancellable, error);
-    g_auto(GStrv) inactive =
-        active ? migtune_conn_list_inactive(conn, cancellable, error) : NULL;
-
-    if (!inactive)
-        return FALSE;
-    if (g_strv_contains((const char *const *)active, name) ||
-        g_strv_contains((const char *const *)inactive, name))
-        return TRUE;
-
-    migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
-                      _("no guest named '%s'"), name);
-    return FALSE;
-}
-
-/* Prints events until the command should end. */
-static gboolean
-event_loop(Tool *tool, const CmdLine *line, GAsyncQueue *queue,
-           GError **error)
-{
-    const char *domain = cmd_line_get(line, "domain");
     const char *timeout = cmd_line_get(line, "timeout");
     gboolean loop = cmd_line_has(line, "loop");
     gint64 seconds = timeout ? g_ascii_strtoll(timeout, NULL, 10) : 0;
@@ -138,19 +118,27 @@ static int
 event_run(Tool *tool, const CmdLine *line, GError **error)
 {
     g_autoptr(GAsyncQueue) queue = g_async_queue_new_full(event_free);
-    const char *domain = cmd_line_get(line, "domain");
+    const char *key = cmd_line_get(line, "domain");
     MigtuneConn *conn = tool_connect(tool, error);
+    g_autoptr(MigtuneDomain) domain = NULL;
     gboolean ok;
 
     if (!conn || !migtune_conn_watch(conn, event_queue, queue, error))
         return TOOL_FAILED;
 
-    ok = !domain || event_check_domain(conn, domain, tool->cancellable, error);
+    /* One question that does not depend on whether the guest runs: a list of
+     * those that run and a list of the others miss a guest that changes
+     * between the two. */
+    if (key)
+        domain = migtune_conn_lookup(conn, key, tool->cancellable, error);
+    ok = !key || domain;
     if (ok && !tool->quiet && !tool->json) {
         out_line(_("Waiting for events of %s"), migtune_conn_get_uri(conn));
         fflush(stdout);
     }
-    ok = ok && event_loop(tool, line, queue, error);
+    ok = ok && event_loop(tool, line,
+                          domain ? migtune_domain_get_key(domain) : NULL,
+                          queue, error);
     migtune_conn_watch(conn, NULL, NULL, NULL);
 
     return ok ? TOOL_DONE : TOOL_FAILED;

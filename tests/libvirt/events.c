@@ -492,11 +492,54 @@ test_command(void)
 
     g_clear_pointer(&text, g_free);
     text = host_migtune(alpha, "event", "nobody", NULL);
-    assert_has(text, "no guest named 'nobody'");
+    assert_has(text, "no domain with the name, UUID or number 'nobody'");
     g_clear_pointer(&text, g_free);
     text = host_migtune(alpha, "event", "seen", "--timeout", "1", NULL);
     assert_has(text, "exit 1");
     assert_has(text, "no event within 1 s");
+
+    remove_guest(guest);
+}
+
+static void
+note_end(GObject *object, GAsyncResult *result, gpointer data)
+{
+    char **ret_text = data;
+
+    if (!g_subprocess_communicate_utf8_finish(G_SUBPROCESS(object), result,
+                                              ret_text, NULL, NULL))
+        *ret_text = g_strdup("");
+}
+
+/* The command knows a guest that is stopped and started all the time, and
+ * prints its first event as JSON. */
+static void
+test_command_restarts(void)
+{
+    virDomainPtr guest = host_add_guest(alpha, "seen", TRUE);
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    const char *argv[] = { tool, "--json", "-c", alpha->uri, "event", "seen",
+                           NULL };
+    g_autoptr(JsonNode) node = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
+    g_autoptr(GSubprocess) process = g_subprocess_newv(
+        argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error);
+
+    g_assert_no_error(error);
+    g_subprocess_communicate_utf8_async(process, NULL, NULL, note_end, &text);
+    while (!text) {
+        virDomainDestroy(guest);
+        virDomainCreate(guest);
+        while (g_main_context_iteration(NULL, FALSE))
+            continue;
+    }
+    g_assert_cmpint(g_subprocess_get_exit_status(process), ==, 0);
+    node = json_from_string(text, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(json_object_get_string_member(json_node_get_object(node),
+                                                  "domain"), ==, "seen");
 
     remove_guest(guest);
 }
@@ -552,6 +595,7 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/events/daemon-hangs", test_daemon_hangs);
     g_test_add_func("/libvirt/events/keepalive", test_keepalive);
     g_test_add_func("/libvirt/events/command", test_command);
+    g_test_add_func("/libvirt/events/command-restarts", test_command_restarts);
 
     alpha = host_new("alpha", 1, NULL);
     beta = host_new("beta", 2, alpha);
