@@ -716,9 +716,9 @@ suite_compare(const SuiteRun *steady, const SuiteRun *other, guint n,
 }
 
 /* With the same limits for all policies, "steady" ends at least as many
- * migrations as any other policy, and where both end one, its median time is
- * not longer.  Over all migrations its median is at most 1 % longer: it sets no
- * longer downtime than needed. */
+ * migrations as any other policy, and where both end one, neither its median
+ * time nor its median downtime is longer.  Over all migrations its median time is
+ * at most 5 % longer: that is the price of the shorter downtime. */
 static void
 test_steady_suite(void)
 {
@@ -755,8 +755,9 @@ test_steady_suite(void)
                            mine.seconds, mine.downtime_ms, mine.gib);
             g_assert_cmpuint(steady->n_good, >=, runs[i].n_good);
             g_assert_cmpfloat(mine.seconds, <=, theirs.seconds + 0.001);
+            g_assert_cmpfloat(mine.downtime_ms, <=, theirs.downtime_ms + 0.01);
             g_assert_cmpfloat(suite_median_seconds(steady, n), <=,
-                              suite_median_seconds(&runs[i], n) * 1.01);
+                              suite_median_seconds(&runs[i], n) * 1.05);
         }
     }
 }

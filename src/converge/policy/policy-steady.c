@@ -8,8 +8,10 @@
  * working-set model (model.h).  The model predicts how far the remaining data
  * will fall.  Each decision compares the results of waiting, a longer downtime,
  * throttling, post-copy and a pause, in this order of cost, and takes the first
- * one that ends the migration before the deadline.  The downtime is raised only
- * to the value that the prediction needs.
+ * one that ends the migration before the deadline.  The migration begins with a
+ * short downtime, which is raised only to the value that the prediction needs:
+ * with a longer one QEMU would stop the guest as soon as the remaining data fits,
+ * although a few more passes would leave much less.
  *
  * If no step within the limits can end the migration, the policy reports this
  * immediately, with the limit that would suffice, and aborts at the deadline.
@@ -74,14 +76,23 @@
 #define STEADY_FITS 4
 
 /* A predicted downtime is raised by this factor, because passes vary, and by
- * the interval in which QEMU compares the remaining data with the downtime if
- * the bandwidth is limited. */
+ * what the guest writes in the interval in which QEMU compares the remaining
+ * data with the downtime if the bandwidth is limited. */
 #define STEADY_MARGIN 1.1
 #define STEADY_MARGIN_MS 60
+
+/* The downtime limit at the start.  QEMU uses the whole limit, also where more
+ * passes would leave less.  If this one is not enough, the end of the first pass
+ * shows it. */
+#define STEADY_FIRST_MS 40
 
 /* Without a deadline, the remaining data may fall during this many times the
  * duration of the last pass. */
 #define STEADY_PATIENCE 4
+
+/* A longer downtime, if it is allowed, is preferred to waiting for more than this
+ * share of the time that the migration has taken so far. */
+#define STEADY_WORTH 0.3
 
 #define STEADY_THROTTLE_FIRST 20
 #define STEADY_THROTTLE_STEP 10
@@ -136,14 +147,15 @@ steady_start(MtPolicyRun *run, gpointer data)
     SteadyState *state = data;
 
     const MtSteadyConfig *config = &mt_policy_run_config(run)->steady;
+    guint64 first_ms = MIN(STEADY_FIRST_MS, config->max_downtime_ms);
 
     state->downtime_ms = config->downtime_ms;
-    if (state->downtime_ms > config->max_downtime_ms &&
-        mt_policy_decide(run, MT_ACT_SET_DOWNTIME, config->max_downtime_ms,
-                         "downtime-allowed",
-                         _("the guest's limit of %" PRIu64 " ms is longer "
-                           "than allowed"), state->downtime_ms))
-        state->downtime_ms = config->max_downtime_ms;
+    if (state->downtime_ms > first_ms &&
+        mt_policy_decide(run, MT_ACT_SET_DOWNTIME, first_ms, "downtime-first",
+                         _("a short downtime first, instead of %" PRIu64
+                           " ms; it is raised to what the passes need"),
+                         state->downtime_ms))
+        state->downtime_ms = first_ms;
     return STEADY_POLL_MS;
 }
 
@@ -244,11 +256,13 @@ steady_fit(const SteadyState *state, double total, MtModel *ret_model)
     return FALSE;
 }
 
-/* The downtime that is needed to send @bytes, with a margin. */
+/* The downtime that is needed to send @bytes, with a margin for a guest that
+ * writes @rate bytes a second. */
 static double
-steady_downtime_ms(double bytes, double bandwidth)
+steady_downtime_ms(double bytes, double bandwidth, double rate)
 {
-    return ceil(bytes / bandwidth * 1000 * STEADY_MARGIN) + STEADY_MARGIN_MS;
+    return ceil(bytes / bandwidth * 1000 * STEADY_MARGIN +
+                MIN(rate / bandwidth, 1) * STEADY_MARGIN_MS);
 }
 
 /* The downtime with which the migration can end within @seconds. */
@@ -257,7 +271,8 @@ steady_needed_ms(const MtModel *model, double remaining, double bandwidth,
                  double seconds)
 {
     return steady_downtime_ms(mt_model_remaining(model, remaining, bandwidth,
-                                                 seconds), bandwidth);
+                                                 seconds),
+                              bandwidth, model->parts[0].rate);
 }
 
 /* The lowest throttle above @from percent with which @downtime_ms suffices;
@@ -287,14 +302,14 @@ steady_enough_bandwidth(const MtModel *model, double bandwidth,
 {
     double low = bandwidth, high = bandwidth;
 
-    while (steady_downtime_ms(mt_model_balance(model, high), high) >
+    while (steady_downtime_ms(mt_model_balance(model, high), high, INFINITY) >
            downtime_ms && high < model->parts[0].rate)
         high *= 2;
     for (guint i = 0; i < 40; i++) {
         double middle = (low + high) / 2;
 
-        if (steady_downtime_ms(mt_model_balance(model, middle), middle) >
-            downtime_ms)
+        if (steady_downtime_ms(mt_model_balance(model, middle), middle,
+                               INFINITY) > downtime_ms)
             low = middle;
         else
             high = middle;
@@ -387,7 +402,7 @@ steady_report(MtPolicyRun *run, SteadyState *state, const MtModel *model,
 {
     double any_ms = MAX(steady_downtime_ms(steady_whole_set(state, model,
                                                             bandwidth),
-                                           bandwidth), needed_ms);
+                                           bandwidth, INFINITY), needed_ms);
     double enough_ms = any_ms;
     MtModel faster = *model;
 
@@ -442,6 +457,18 @@ steady_rises(const SteadyState *state)
            (before->unsent + before->added) * STEADY_RISES;
 }
 
+/* Predicts the least remaining data within @seconds.  @remaining: bytes that were
+ * dirty when the current pass began. */
+static double
+steady_least(const SteadyState *state, const MtModel *model, double remaining,
+             double bandwidth, double seconds)
+{
+    double least = mt_model_remaining(model, remaining, bandwidth, seconds);
+
+    /* What a pass has left can remain, unless it still rises. */
+    return steady_rises(state) ? least : MIN(least, remaining);
+}
+
 /* @remaining: bytes that were dirty when the current pass began. */
 static void
 steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
@@ -453,7 +480,8 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     double seconds = config->deadline_ms ?
         MAX(config->deadline_ms - now_ms, 0) / 1000.0 :
         STEADY_PATIENCE * MAX(last->seconds, remaining / bandwidth);
-    double least, needed_ms, working_mib, rate_mib;
+    double worth = MIN(seconds, STEADY_WORTH * now_ms / 1000);
+    double least, soon, needed_ms, soon_ms, working_mib, rate_mib;
     gboolean saturated;
     MtModel model;
     guint throttle;
@@ -465,11 +493,15 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
         state->most = MAX(state->most, model.parts[0].bytes);
     working_mib = model.parts[0].bytes / 1048576;
     rate_mib = model.parts[0].rate / 1048576;
-    least = mt_model_remaining(&model, remaining, bandwidth, seconds);
-    /* What a pass has left can remain, unless it still rises. */
-    if (!steady_rises(state))
-        least = MIN(least, remaining);
-    needed_ms = steady_downtime_ms(least, bandwidth);
+    least = steady_least(state, &model, remaining, bandwidth, seconds);
+    needed_ms = steady_downtime_ms(least, bandwidth, model.parts[0].rate);
+    soon = steady_least(state, &model, remaining, bandwidth, worth);
+    soon_ms = steady_downtime_ms(soon, bandwidth, model.parts[0].rate);
+    if (soon_ms <= config->max_downtime_ms && soon_ms > needed_ms) {
+        least = soon;
+        needed_ms = soon_ms;
+        seconds = worth;
+    }
 
     if (!config->deadline_ms && !state->endless_reported)
         state->endless_reported = mt_policy_decide(
@@ -483,7 +515,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
         needed_ms = MAX(needed_ms,
                         MIN(state->downtime_ms * STEADY_PROBE,
                             steady_downtime_ms(model.parts[0].bytes,
-                                               bandwidth)));
+                                               bandwidth, INFINITY)));
 
     /* 1. Wait: the remaining data will fit into the downtime. */
     if (needed_ms <= state->downtime_ms)
@@ -495,8 +527,8 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
                 run, MT_ACT_SET_DOWNTIME, needed_ms, "downtime-needed",
                 _("pass %" PRIu64 ": working set %.0f MiB, written "
                   "at %.0f MiB/s, sent at %.0f MiB/s: no less than %.0f MiB "
-                  "will remain"), state->pass, working_mib, rate_mib,
-                bandwidth / 1048576, least / 1048576))
+                  "will remain within %.0f s"), state->pass, working_mib,
+                rate_mib, bandwidth / 1048576, least / 1048576, seconds))
             state->downtime_ms = needed_ms;
         return;
     }
