@@ -212,6 +212,35 @@ test_the_programs_own_handles(void)
     virDomainFree(guest);
 }
 
+/* A call that exceeds its time limit leaves the program's connection usable. */
+static void
+test_a_timeout_keeps_the_connection(void)
+{
+    virDomainPtr guest = host_add_guest(alpha, "slow", TRUE);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+
+    conn = migtune_conn_new_for_libvirt(alpha->conn, MIGTUNE_CONN_NO_MONITOR,
+                                        2000, NULL, &error);
+    g_assert_no_error(error);
+    host_hang_daemon(alpha);
+    g_strfreev(migtune_conn_list(conn, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT);
+    g_clear_error(&error);
+    host_wake_daemon(alpha);
+    /* The daemon may answer late. */
+    do {
+        g_clear_error(&error);
+        domain = migtune_conn_open_domain(conn, "slow", NULL, &error);
+    } while (g_error_matches(error, MIGTUNE_ERROR, MIGTUNE_ERROR_TIMEOUT));
+    g_assert_no_error(error);
+    g_clear_pointer(&domain, migtune_domain_unref);
+    virDomainDestroy(guest);
+    virDomainUndefine(guest);
+    virDomainFree(guest);
+}
+
 static void
 on_error(void *data, virErrorPtr error)
 {
@@ -366,6 +395,8 @@ main(int argc, char **argv)
                     test_no_callback_in_a_foreign_thread);
     g_test_add_func("/libvirt/program/the-programs-own-handles",
                     test_the_programs_own_handles);
+    g_test_add_func("/libvirt/program/a-timeout-keeps-the-connection",
+                    test_a_timeout_keeps_the_connection);
     g_test_add_func("/libvirt/program/the-error-handler-stays",
                     test_the_error_handler_stays);
     g_test_add_func("/libvirt/program/watching-from-several-threads",

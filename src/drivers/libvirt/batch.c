@@ -108,9 +108,11 @@ typedef struct {
     gboolean no_monitor;
     gboolean parallel;
     gboolean only_queries;
+    gboolean check_job;
     LvItem *items;
     guint n_items;
     GError *check_failure;
+    GError *job_failure;
     gint checked;               /* atomic */
     const char *gone;           /* atomic */
     gint n_done;                /* atomic: items that are answered */
@@ -131,6 +133,7 @@ batch_clear(gpointer data)
     }
     g_free(batch->items);
     g_clear_error(&batch->check_failure);
+    g_clear_error(&batch->job_failure);
     g_free(batch->name);
     g_free(batch->uuid);
     virDomainFree(batch->domain);
@@ -265,6 +268,57 @@ batch_check_id(LvBatch *batch, GError **error)
                              ? N_("it was stopped")
                              : N_("it was stopped and started again"));
     lv_error_set_gone(error, batch->name, _(batch->gone));
+    return FALSE;
+}
+
+/* Checks that libvirt runs no job that would keep the commands waiting.  libvirt
+ * would let them wait for half a minute, and run them later if the job ends in
+ * that time. */
+static gboolean
+batch_check_job(LvBatch *batch, GError **error)
+{
+    if (!lv_job_blocks_monitor(batch->domain))
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_BUSY,
+                      _("%s: libvirt runs a migration or another job on the "
+                        "guest and allows no change through QEMU's monitor "
+                        "until it ends; without the monitor ('--no-monitor') the "
+                        "settings that libvirt has functions for can be read "
+                        "and changed now"), batch->name);
+    if (error)
+        migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON,
+                                "libvirt-job");
+    return FALSE;
+}
+
+static void
+batch_check_nth(guint nth, gpointer data)
+{
+    LvBatch *batch = data;
+
+    if (nth == 0 && batch->check_job)
+        batch_check_job(batch, &batch->job_failure);
+    else
+        batch_check_id(batch, &batch->check_failure);
+}
+
+/* Makes the checks that precede the first command, both at the same time.  The
+ * batch of queries checks the guest's number itself. */
+static gboolean
+batch_check(LvBatch *batch, GError **error)
+{
+    guint n = (batch->check_job ? 1 : 0) +
+              (batch->check_id && !batch->only_queries ? 1 : 0);
+
+    lv_call_each(n, batch_check_nth, batch);
+    if (batch->check_failure)
+        g_propagate_error(error, g_steal_pointer(&batch->check_failure));
+    else if (batch->job_failure)
+        g_propagate_error(error, g_steal_pointer(&batch->job_failure));
+    else
+        return TRUE;
+
     return FALSE;
 }
 
@@ -457,10 +511,10 @@ batch_run(gpointer data, GError **error)
 {
     LvBatch *batch = data;
 
+    if (!batch_check(batch, error))
+        return FALSE;
     if (batch->only_queries)
         return batch_run_queries(batch, error);
-    if (batch->check_id && !batch_check_id(batch, error))
-        return FALSE;
     g_atomic_int_set(&batch->checked, TRUE);
 
     for (guint i = 0; i < batch->n_items; i++) {
@@ -535,9 +589,14 @@ batch_new(const LvTarget *target, const MigtuneDriverCommand *commands,
     batch->check_id = target->check_id || !batch->only_queries;
     batch->n_items = n_commands;
     batch->items = g_new0(LvItem, n_commands);
-    for (guint i = 0; i < n_commands; i++)
+    for (guint i = 0; i < n_commands; i++) {
         batch_prepare(&batch->items[i], commands[i].name,
                       commands[i].arguments);
+        /* libvirt lets queries through during a job. */
+        if (batch->items[i].line && !batch->no_monitor &&
+            !g_str_has_prefix(commands[i].name, "query-"))
+            batch->check_job = TRUE;
+    }
 
     return batch;
 }

@@ -330,7 +330,8 @@ lv_conn_lost(LvConn *conn, virConnectPtr old)
     int callback = -1;
 
     g_mutex_lock(&conn->lock);
-    is_ours = old && conn->conn == old;
+    is_ours = old && conn->conn == old &&
+              !(conn->adopted && virConnectIsAlive(old) == 1);
     if (is_ours) {
         g_hash_table_remove_all(conn->found);
         conn->qemu_version = 0;

@@ -111,6 +111,41 @@ lv_job_is_migrating(virDomainPtr domain)
     return migrates;
 }
 
+/* The states of a guest during an incoming migration, for which libvirt reports
+ * no job. */
+static const struct {
+    int state;
+    int reason;
+} job_incoming[] = {
+    { VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION },
+    { VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY },
+    { VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_POSTCOPY },
+};
+
+gboolean
+lv_job_blocks_monitor(virDomainPtr domain)
+{
+    gboolean blocks = FALSE;
+    int state = 0;
+    int reason = 0;
+    LvJob job;
+
+    if (job_read(domain, 0, &job)) {
+        blocks = job.type != VIR_DOMAIN_JOB_NONE &&
+                 job.operation != VIR_DOMAIN_JOB_OPERATION_BACKUP;
+        job_clear(&job);
+        return blocks;
+    }
+    if (lv_error_is_loss() ||
+        virDomainGetState(domain, &state, &reason, 0) < 0)
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(job_incoming) && !blocks; i++)
+        blocks = job_incoming[i].state == state &&
+                 job_incoming[i].reason == reason;
+
+    return blocks;
+}
+
 /* The object @name within @object, which is created if it is absent. */
 static JsonObject *
 job_child(JsonObject *object, const char *name)

@@ -168,7 +168,9 @@ gboolean lv_conn_is_current(LvConn *conn, virDomainPtr domain);
  * the present connection has asked for it; else 0. */
 unsigned long lv_conn_get_qemu_version(LvConn *conn);
 
-/* @old is lost: the next lv_conn_get() opens another connection. */
+/* @old is lost: the next lv_conn_get() opens another connection.  The program's
+ * connection is kept as long as libvirt says that it is open, because only the
+ * program can open another one. */
 void lv_conn_lost(LvConn *conn, virConnectPtr old);
 
 /* As lv_watch_has_ended(); FALSE also without a watch. */
@@ -179,6 +181,10 @@ gboolean lv_conn_has_ended(LvConn *conn, const char *uuid, guint id,
 
 /* Whether libvirt migrates the domain now, in either direction. */
 gboolean lv_job_is_migrating(virDomainPtr domain);
+
+/* Whether libvirt runs a job on the domain, such as a migration, that keeps
+ * other commands than queries from QEMU's monitor until the job ends. */
+gboolean lv_job_blocks_monitor(virDomainPtr domain);
 
 /* libvirt's job as the answer to query-migrate; NULL with an error if the
  * connection is lost, or if libvirt does not know the domain any more. */
