@@ -187,10 +187,6 @@ converge_replay(Tool *tool, const CmdLine *line, GError **error)
 /* Interval between two samples. */
 #define RECORD_POLL_MS 100
 
-/* libvirt may report no job for a moment after a migration has ended: the number
- * of samples to wait for its result. */
-#define RECORD_MAX_NONE 20
-
 /* Sleeps until the next sample; a signal ends the sleep early. */
 static void
 record_sleep(Tool *tool)
@@ -212,7 +208,6 @@ record_follow(Tool *tool, MigtuneDomain *domain, ConvergeDrive *drive,
               gboolean wait, GError **error)
 {
     gboolean seen = FALSE;
-    guint n_none = 0;
 
     for (;;) {
         g_autoptr(JsonNode) info =
@@ -225,11 +220,8 @@ record_follow(Tool *tool, MigtuneDomain *domain, ConvergeDrive *drive,
         if (g_strcmp0(job, "active") == 0 || g_strcmp0(job, "paused") == 0) {
             seen = TRUE;
             converge_drive_follow(drive, NULL, info);
-        } else if (seen && (g_strcmp0(job, "none") != 0 ||
-                            ++n_none > RECORD_MAX_NONE)) {
-            return g_steal_pointer(&info);
         } else if (seen) {
-            g_debug("the migration has ended; waiting for its result");
+            return g_steal_pointer(&info);
         } else if (!wait) {
             migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
                               _("%s: no migration is running; --wait waits "

@@ -487,9 +487,7 @@ migrate_abort(Tool *tool, const CmdLine *line, GError **error)
                             "be cancelled"), name);
         return TOOL_FAILED;
     }
-    /* libvirt may have forgotten a job that it has cancelled. */
-    if (!g_error_matches(end, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED) &&
-        !g_error_matches(end, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND)) {
+    if (!g_error_matches(end, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED)) {
         g_propagate_error(error, g_steal_pointer(&end));
         return TOOL_FAILED;
     }

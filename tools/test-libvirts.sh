@@ -99,7 +99,8 @@ prepare_root() {
         else meson setup /build /source -Ddocs=disabled; fi >/dev/null
         ninja tools/migtune tests/libvirt/libvirt-access \
             tests/libvirt/libvirt-events tests/libvirt/libvirt-migrate \
-            tests/libvirt/libvirt-pair tests/libvirt/libvirt-program \
+            tests/libvirt/libvirt-jobs tests/libvirt/libvirt-pair \
+            tests/libvirt/libvirt-program \
             tests/libvirt/libvirt-takes \
             tests/libvirt/libvirt-tuning tests/libvirt/libvirt-conformance \
             src/drivers/libvirt/libvirt.so src/drivers/qmp/qmp.so \

@@ -431,6 +431,13 @@ batch_run_bare(LvBatch *batch, LvItem *item, GError **error)
     if (item->refusal && g_error_matches(item->refusal, MIGTUNE_ERROR,
                                          MIGTUNE_ERROR_NOT_FOUND))
         return batch_check_id(batch, error);
+    if (item->refusal && strcmp(item->command, "query-migrate") == 0) {
+        if (!batch_check_id(batch, error))
+            return FALSE;
+        /* The guest did not run when it was opened. */
+        g_clear_error(&item->refusal);
+        item->bare = mt_json_node_new_object(json_object_new());
+    }
 
     return TRUE;
 }

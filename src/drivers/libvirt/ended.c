@@ -37,17 +37,25 @@ ended_unref(gpointer ended)
     g_atomic_rc_box_release_full(ended, ended_clear);
 }
 
-/* libvirt remembers how the last start of a defined guest ended. */
+/* libvirt remembers how the last start of a defined guest ended.  The guest is
+ * inactive a little earlier than its state says so. */
 static gboolean
 ended_read(gpointer data, GError **error)
 {
+    gint64 end = g_get_monotonic_time() + ENDED_EVENT_US;
     LvEnded *ended = data;
     int state = 0;
     int reason = 0;
 
-    if (virDomainGetState(ended->domain, &state, &reason, 0) < 0) {
-        lv_error_take(error, LV_TO_QUERY, _("cannot read the state"));
-        return FALSE;
+    for (;;) {
+        if (virDomainGetState(ended->domain, &state, &reason, 0) < 0) {
+            lv_error_take(error, LV_TO_QUERY, _("cannot read the state"));
+            return FALSE;
+        }
+        if (state == VIR_DOMAIN_SHUTOFF || g_get_monotonic_time() > end ||
+            virDomainIsActive(ended->domain) != 0)
+            break;
+        g_usleep(ENDED_PAUSE_US);
     }
     if (state == VIR_DOMAIN_SHUTOFF && reason == VIR_DOMAIN_SHUTOFF_MIGRATED)
         ended->migration = lv_job_new_completed(ended->domain);

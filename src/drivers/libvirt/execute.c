@@ -39,9 +39,12 @@ execute_or_answer(LvDomain *domain, gboolean no_monitor,
     g_autoptr(GError) failure = NULL;
 
     if (execute_run(domain, no_monitor, commands, n_commands, cancellable,
-                    &failure) ||
-        (domain->gone &&
-         lv_ended_answer(domain, commands, n_commands, cancellable)))
+                    &failure)) {
+        lv_job_remember(&domain->migration, commands, n_commands);
+        return TRUE;
+    }
+    if (domain->gone &&
+        lv_ended_answer(domain, commands, n_commands, cancellable))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&failure));
 

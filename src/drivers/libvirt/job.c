@@ -62,6 +62,10 @@ static const char *const job_statuses[] = {
     [VIR_DOMAIN_JOB_CANCELLED] = "cancelled",
 };
 
+/* A member of the answer within the driver: whether libvirt's job is a migration
+ * to another host. */
+#define JOB_IS_OUTGOING "migtune-outgoing"
+
 /* A job and its statistics. */
 typedef struct {
     int type;
@@ -240,16 +244,21 @@ JsonNode *
 lv_job_to_migration(virDomainPtr domain, GError **error)
 {
     JsonObject *object = json_object_new();
+    g_autoptr(GError) failure = NULL;
     const char *postcopy;
     gboolean found;
     LvJob job;
 
     /* A guest that is not defined is unknown as soon as it has ended. */
-    if (!job_read(domain, 0, &job) &&
-        (lv_error_is_loss() || virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)) {
-        lv_error_take(error, LV_TO_QUERY, _("cannot read the job"));
-        json_object_unref(object);
-        return NULL;
+    if (!job_read(domain, 0, &job)) {
+        lv_error_take(&failure, LV_TO_QUERY, _("cannot read the job"));
+        if (lv_error_is_loss() || virGetLastErrorCode() == VIR_ERR_NO_DOMAIN) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            json_object_unref(object);
+            return NULL;
+        }
+        if (virGetLastErrorCode() != VIR_ERR_OPERATION_INVALID)
+            g_clear_error(&failure);
     }
     found = job.type != VIR_DOMAIN_JOB_NONE;
     if (!found) {
@@ -257,6 +266,14 @@ lv_job_to_migration(virDomainPtr domain, GError **error)
         found = job_read(domain, VIR_DOMAIN_JOB_STATS_COMPLETED |
                                      VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED,
                          &job) && job_is_migration(&job);
+    }
+    /* The guest does not run.  Its migration may have ended it, and libvirt
+     * shows the result a moment later. */
+    if (!found && failure) {
+        job_clear(&job);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        json_object_unref(object);
+        return NULL;
     }
     postcopy = job_postcopy_status(domain);
     /* After a failure in post-copy, libvirt has no job until post-copy is
@@ -269,9 +286,89 @@ lv_job_to_migration(virDomainPtr domain, GError **error)
                 : job_status(&job, postcopy));
         job_add_members(&job, object);
     }
+    json_object_set_boolean_member(
+        object, JOB_IS_OUTGOING,
+        job.operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT);
     job_clear(&job);
 
     return mt_json_node_new_object(object);
+}
+
+static void
+job_set_result(JsonObject *answer, const char *status)
+{
+    json_object_set_string_member(answer, "status", status);
+    if (strcmp(status, "failed") == 0)
+        json_object_set_string_member(
+            answer, "error-desc",
+            _("libvirt has ended the migration and does not report whether it "
+              "failed or was cancelled"));
+}
+
+/* libvirt has no job of a migration to another host. */
+static void
+job_remember_none(LvMigration *migration, const char *status,
+                  JsonNode *answer)
+{
+    if (migration->runs)
+        migration->ended = migration->aborted ? "cancelled" : "failed";
+    migration->runs = FALSE;
+    migration->aborted = FALSE;
+    if (!migration->ended ||
+        (status && strcmp(status, "completed") != 0))
+        return;
+
+    /* The job that is completed brought the guest to this host. */
+    if (status)
+        json_node_take_object(answer, json_object_new());
+    job_set_result(json_node_get_object(answer), migration->ended);
+}
+
+/* Takes note of one answer to query-migrate. */
+static void
+job_remember_answer(LvMigration *migration, JsonNode *answer)
+{
+    JsonObject *object = json_node_get_object(answer);
+    const char *status = mt_json_peek_string(object, "status");
+    gboolean outgoing, ended;
+
+    /* QEMU has answered itself. */
+    if (!json_object_has_member(object, JOB_IS_OUTGOING))
+        return;
+
+    outgoing = json_object_get_boolean_member(object, JOB_IS_OUTGOING);
+    json_object_remove_member(object, JOB_IS_OUTGOING);
+    if (status && !outgoing && g_str_has_prefix(status, "postcopy"))
+        return;
+    if (!status || !outgoing) {
+        job_remember_none(migration, status, answer);
+        return;
+    }
+
+    ended = strcmp(status, "completed") == 0 ||
+            strcmp(status, "cancelled") == 0 || strcmp(status, "failed") == 0;
+    if (ended || !migration->runs)
+        migration->aborted = FALSE;
+    migration->runs = !ended;
+    migration->ended = ended && strcmp(status, "completed") != 0
+        ? g_intern_string(status) : NULL;
+}
+
+void
+lv_job_remember(LvMigration *migration, MigtuneDriverCommand *commands,
+                guint n_commands)
+{
+    for (guint i = 0; i < n_commands; i++) {
+        MigtuneDriverCommand *command = &commands[i];
+
+        if (!command->answered || command->error)
+            continue;
+        if (strcmp(command->name, "migrate_cancel") == 0)
+            migration->aborted = TRUE;
+        else if (strcmp(command->name, "query-migrate") == 0 &&
+                 JSON_NODE_HOLDS_OBJECT(command->result))
+            job_remember_answer(migration, command->result);
+    }
 }
 
 JsonNode *

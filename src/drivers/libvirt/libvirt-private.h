@@ -187,8 +187,23 @@ gboolean lv_job_is_migrating(virDomainPtr domain);
 gboolean lv_job_blocks_monitor(virDomainPtr domain);
 
 /* libvirt's job as the answer to query-migrate; NULL with an error if the
- * connection is lost, or if libvirt does not know the domain any more. */
+ * connection is lost, if libvirt does not know the domain any more, or if the
+ * domain does not run and has no completed migration. */
 JsonNode *lv_job_to_migration(virDomainPtr domain, GError **error);
+
+/* What a driver's domain remembers of its last migration.  libvirt has no job for
+ * a migration that has ended without success, as if there had been none. */
+typedef struct {
+    gboolean runs;              /* as of the last query */
+    gboolean aborted;           /* since then, with virDomainAbortJob() */
+    const char *ended;          /* QEMU's status for the result, interned;
+                                 * NULL: no result to remember */
+} LvMigration;
+
+/* Takes note of the answers to @commands, and adds the remembered result to an
+ * answer to query-migrate that lacks it. */
+void lv_job_remember(LvMigration *migration, MigtuneDriverCommand *commands,
+                     guint n_commands);
 
 /* The answer to query-migrate about a migration that is completed, with the
  * statistics that libvirt has kept, if any.  @domain may be NULL. */
@@ -240,6 +255,7 @@ typedef struct {
     guint id;                   /* libvirt's number of this start */
     gint64 seen_us;             /* when the guest was last seen with that */
     char *gone;                 /* how the process ended; NULL: it runs */
+    LvMigration migration;
 } LvDomain;
 
 gpointer lv_domain_open(gpointer conn, const char *key,

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A program follows a migration that another program runs between two libvirts,
+ * changes settings meanwhile, and learns how the migration has ended.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "hosts.h"
+#include "migtune/migtune.h"
+
+#define JOBS_SECONDS 120
+/* How often a migration is repeated that has ended before it was cancelled: on a
+ * busy machine the guest may write nothing for a moment. */
+#define JOBS_MAX_EARLY_ENDS 3
+
+static Host *alpha;
+static Host *beta;
+
+/* Starts `migtune migrate`, with up to two settings. */
+static GSubprocess *
+start_migration(const char *name, const char *first, const char *second)
+{
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    const char *argv[] = { tool, "-c", alpha->uri, "migrate", name,
+                           beta->uri, "--p2p", first, second, NULL };
+    g_autoptr(GError) error = NULL;
+    GSubprocess *process = g_subprocess_newv(
+        argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE,
+        &error);
+
+    g_assert_no_error(error);
+    return process;
+}
+
+/* Waits for the end of @process; returns whether it succeeded. */
+static gboolean
+end_migration(GSubprocess *process)
+{
+    g_autofree char *text = NULL;
+
+    g_subprocess_communicate_utf8(process, NULL, NULL, &text, NULL, NULL);
+    g_test_message("%s", text);
+
+    return g_subprocess_get_if_exited(process) &&
+           g_subprocess_get_exit_status(process) == 0;
+}
+
+static unsigned long long
+count_passes(virDomainPtr guest)
+{
+    virTypedParameterPtr params = NULL;
+    unsigned long long n_passes = 0;
+    int n_params = 0;
+    int type = 0;
+
+    if (virDomainGetJobStats(guest, &type, &params, &n_params, 0) < 0)
+        return 0;
+    virTypedParamsGetULLong(params, n_params, VIR_DOMAIN_JOB_MEMORY_ITERATION,
+                            &n_passes);
+    virTypedParamsFree(params, n_params);
+
+    return n_passes;
+}
+
+static MigtuneDomain *
+open_domain(const char *name, MigtuneConnFlags flags)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneConn) conn = migtune_conn_new_for_libvirt(
+        alpha->conn, flags, HOST_PATIENCE_MS, NULL, &error);
+    MigtuneDomain *domain;
+
+    g_assert_no_error(error);
+    domain = migtune_conn_open_domain(conn, name, NULL, &error);
+    g_assert_no_error(error);
+
+    return domain;
+}
+
+/* The state of the migration of @domain; for g_free(). */
+static char *
+get_job(MigtuneDomain *domain)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonNode) info = migtune_domain_get_job_info(domain, NULL,
+                                                           &error);
+
+    g_assert_no_error(error);
+    return g_strdup(json_object_get_string_member(json_node_get_object(info),
+                                                  "job"));
+}
+
+static void
+assert_job(MigtuneDomain *domain, const char *expected)
+{
+    g_autofree char *job = get_job(domain);
+
+    g_assert_cmpstr(job, ==, expected);
+}
+
+static GError *
+set_one(MigtuneDomain *domain, const char *setting)
+{
+    const char *const settings[] = { setting, NULL };
+    virTypedParameterPtr params = NULL;
+    GError *error = NULL;
+    int n = 0;
+
+    g_assert_true(migtune_typed_params_parse(settings, &params, &n, NULL));
+    migtune_domain_set_parameters(domain, params, n, 0, NULL, &error);
+    migtune_typed_params_free(params, n);
+
+    return error;
+}
+
+static GError *
+wait_for_end(MigtuneDomain *domain)
+{
+    GError *error = NULL;
+
+    migtune_domain_wait_job(domain, HOST_PATIENCE_MS, 0, NULL, NULL, NULL,
+                            &error);
+    return error;
+}
+
+/* The results of the calls of one test during a migration. */
+typedef struct {
+    GError *by_monitor;
+    GError *by_libvirt;
+    GError *without_monitor;
+    GError *abort;
+    gint64 refused_us;
+    unsigned long long downtime_ms;
+    char *job;
+    char *other_job;
+} Calls;
+
+static void
+calls_clear(Calls *calls)
+{
+    g_clear_error(&calls->by_monitor);
+    g_clear_error(&calls->by_libvirt);
+    g_clear_error(&calls->without_monitor);
+    g_clear_error(&calls->abort);
+    g_clear_pointer(&calls->job, g_free);
+    g_clear_pointer(&calls->other_job, g_free);
+}
+
+/* FALSE if the migration completed before it was aborted. */
+static gboolean
+make_calls(virDomainPtr guest, MigtuneDomain *tuned, MigtuneDomain *domain,
+           MigtuneDomain *other, Calls *calls)
+{
+    const char *name = virDomainGetName(guest);
+    g_autoptr(GSubprocess) process =
+        start_migration(name, "bandwidth=1MiB/s", "downtime=1");
+    gint64 end_us = g_get_monotonic_time() + JOBS_SECONDS * G_USEC_PER_SEC;
+    gint64 start_us;
+
+    while (virDomainIsActive(guest) == 1 && count_passes(guest) < 2) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end_us);
+        g_usleep(20000);
+    }
+    start_us = g_get_monotonic_time();
+    calls->by_monitor = set_one(tuned, "max-cpu-throttle=80");
+    calls->refused_us = g_get_monotonic_time() - start_us;
+    calls->by_libvirt = set_one(tuned, "downtime=2");
+    calls->without_monitor = set_one(domain, "downtime=1");
+    virDomainMigrateGetMaxDowntime(guest, &calls->downtime_ms, 0);
+    calls->job = get_job(domain);
+    calls->other_job = get_job(other);
+    migtune_domain_abort_job(domain, NULL, &calls->abort);
+
+    return !end_migration(process) && virDomainIsActive(guest) == 1;
+}
+
+static void
+check_calls(const Calls *calls)
+{
+    /* During a migration libvirt allows no change through QEMU's monitor. */
+    g_assert_error(calls->by_monitor, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY);
+    g_test_message("%s", calls->by_monitor->message);
+    g_assert_cmpstr(migtune_error_get_field(calls->by_monitor,
+                                            MIGTUNE_ERROR_FIELD_REASON),
+                    ==, "libvirt-job");
+    /* libvirt would let the command wait for 30 seconds. */
+    g_assert_cmpint(calls->refused_us, <, 30 * G_USEC_PER_SEC);
+    g_assert_no_error(calls->by_libvirt);
+    g_assert_no_error(calls->without_monitor);
+    g_assert_cmpuint(calls->downtime_ms, ==, 1);
+    g_assert_cmpstr(calls->job, ==, "active");
+    g_assert_cmpstr(calls->other_job, ==, "active");
+    g_assert_no_error(calls->abort);
+}
+
+/* libvirt has no job for a migration that was cancelled.  A program that has seen
+ * the migration learns that it was cancelled, or at least that it has ended if
+ * another program has cancelled it. */
+static void
+check_cancelled(const char *name, MigtuneDomain *domain, MigtuneDomain *other)
+{
+    g_autoptr(MigtuneDomain) late = open_domain(name, MIGTUNE_CONN_NO_MONITOR);
+    g_autoptr(GError) cancelled = wait_for_end(domain);
+    g_autoptr(GError) ended = wait_for_end(other);
+    g_autoptr(GError) none = wait_for_end(late);
+
+    g_assert_error(cancelled, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+    g_test_message("%s", cancelled->message);
+    assert_job(domain, "cancelled");
+
+    g_assert_error(ended, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+    g_test_message("%s", ended->message);
+    g_assert_cmpstr(migtune_error_get_field(ended, MIGTUNE_ERROR_FIELD_REASON),
+                    ==, "guest-running");
+    assert_job(other, "failed");
+
+    /* A domain that was opened later knows nothing of the migration. */
+    g_assert_error(none, MIGTUNE_ERROR, MIGTUNE_ERROR_NOT_FOUND);
+    assert_job(late, "none");
+}
+
+static void
+remove_from(const Host *host, const char *name)
+{
+    virDomainPtr guest = virDomainLookupByName(host->conn, name);
+
+    if (!guest)
+        return;
+    virDomainDestroy(guest);
+    virDomainUndefine(guest);
+    virDomainFree(guest);
+}
+
+/* FALSE if the migration completed before it was cancelled. */
+static gboolean
+cancel_once(const char *name)
+{
+    virDomainPtr guest = host_add_guest(alpha, name, TRUE);
+    g_autoptr(MigtuneDomain) tuned = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(MigtuneDomain) other = NULL;
+    Calls calls = { NULL };
+    gboolean cancelled;
+
+    host_wait_busy(alpha, name);
+    tuned = open_domain(name, 0);
+    domain = open_domain(name, MIGTUNE_CONN_NO_MONITOR);
+    other = open_domain(name, MIGTUNE_CONN_NO_MONITOR);
+    cancelled = make_calls(guest, tuned, domain, other, &calls);
+    if (cancelled) {
+        g_autoptr(GError) error = NULL;
+
+        check_calls(&calls);
+        check_cancelled(name, domain, other);
+        error = set_one(tuned, "max-cpu-throttle=81");
+        g_assert_no_error(error);
+    }
+    calls_clear(&calls);
+    virDomainFree(guest);
+    remove_from(alpha, name);
+    remove_from(beta, name);
+
+    return cancelled;
+}
+
+static void
+test_cancelled(void)
+{
+    for (guint i = 0; !cancel_once("aborted"); i++)
+        g_assert_cmpuint(i, <, JOBS_MAX_EARLY_ENDS);
+}
+
+/* The guest ends on the source when the migration has completed. */
+static void
+test_completed(void)
+{
+    const char *name = "left";
+    virDomainPtr guest = host_add_guest(alpha, name, TRUE);
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(GSubprocess) process = NULL;
+    g_autoptr(GError) error = NULL;
+
+    host_wait_busy(alpha, name);
+    domain = open_domain(name, MIGTUNE_CONN_NO_MONITOR);
+    process = start_migration(name, "bandwidth=8MiB/s", "downtime=2000");
+    while (virDomainIsActive(guest) == 1 && count_passes(guest) == 0)
+        g_usleep(2000);
+    error = wait_for_end(domain);
+    g_assert_no_error(error);
+    assert_job(domain, "completed");
+    g_assert_true(end_migration(process));
+    virDomainFree(guest);
+    remove_from(alpha, name);
+    remove_from(beta, name);
+}
+
+int
+main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    if (!hosts_can_be())
+        return 0;
+
+    g_test_add_func("/libvirt/jobs/cancelled", test_cancelled);
+    g_test_add_func("/libvirt/jobs/completed", test_completed);
+
+    alpha = host_new("alpha", 1, NULL);
+    beta = host_new("beta", 2, alpha);
+    status = g_test_run();
+    host_free(alpha);
+    host_free(beta);
+
+    return status;
+}
