@@ -3,9 +3,11 @@
  * that is damaged, cut or a lie is refused. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -558,6 +560,55 @@ test_partial(Fixture *f, gconstpointer mib)
     g_assert_null(g_dir_read_name(dir));
 }
 
+/* The calls of fsync() in this program, and what existed at that time. */
+static GString *syncs;
+static const char *syncs_path;
+
+/* Takes the place of the function of the C library, which libmigtune calls. */
+G_MODULE_EXPORT int
+fsync(int fd)
+{
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
+    struct stat st;
+
+    if (syncs && fstat(fd, &st) == 0) {
+        g_autofree char *target = g_file_read_link(link, NULL);
+        g_autofree char *name = g_path_get_basename(target);
+
+        if (S_ISDIR(st.st_mode))
+            g_string_append_printf(syncs, "directory %s", name);
+        else
+            g_string_append_printf(
+                syncs, "%s with %" PRIu64 " bytes", strstr(name, ".partial-")
+                ? "partial file" : name, (guint64)st.st_size);
+        g_string_append(syncs, g_file_test(syncs_path, G_FILE_TEST_EXISTS)
+                        ? ", the file has its name; "
+                        : ", no file has its name; ");
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+/* All of the file is on the disk before it gets its name, and then the name
+ * is. */
+static void
+test_synced(Fixture *f, gconstpointer mib)
+{
+    g_autoptr(GString) calls = g_string_new("");
+    g_autofree char *dir = g_path_get_basename(f->dir);
+    g_autofree char *expected = NULL;
+    struct stat st;
+
+    syncs_path = f->path;
+    syncs = calls;
+    save(f, 2, NULL);
+    syncs = NULL;
+    g_assert_cmpint(stat(f->path, &st), ==, 0);
+    expected = g_strdup_printf(
+        "partial file with %" PRIu64 " bytes, no file has its name; "
+        "directory %s, the file has its name; ", (guint64)st.st_size, dir);
+    g_assert_cmpstr(calls->str, ==, expected);
+}
+
 /* If the file is removed while it is written, the save fails and leaves no
  * file. */
 static void
@@ -643,6 +694,7 @@ main(int argc, char **argv)
     ADD("chunks-moved", 8, test_chunks_moved);
     ADD("outputs", 8, test_outputs);
     ADD("partial", 8, test_partial);
+    ADD("synced", 8, test_synced);
     ADD("vanished", 8, test_vanished);
     ADD("shrinks", 8, test_shrinks);
     ADD("no-permission", 1, test_no_permission);
