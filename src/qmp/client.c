@@ -308,13 +308,46 @@ client_split(MtClient *client)
     client_too_long(client, client->input->len);
 }
 
+/* The first command that has no answer; NULL if there is none. */
+static const char *
+client_get_unanswered(const MtClient *client)
+{
+    if (client->negotiating)
+        return "qmp_capabilities";
+    for (guint i = 0; client->commands && i < client->n_commands; i++) {
+        if (!client->commands[i].answered)
+            return client->commands[i].name;
+    }
+
+    return NULL;
+}
+
+static char *
+client_describe_eof(const MtClient *client)
+{
+    const char *command = client_get_unanswered(client);
+    gboolean middle = client->input->len > 0;
+
+    if (middle)
+        return command ? g_strdup_printf(
+                             _("QEMU closed the connection in the middle of a "
+                               "message, before it answered %s"),
+                             command)
+                       : g_strdup(_("QEMU closed the connection in the middle "
+                                    "of a message"));
+    if (command)
+        return g_strdup_printf(
+            _("QEMU closed the connection before it answered %s"), command);
+
+    return g_strdup(client->greeted
+                        ? _("QEMU closed the connection")
+                        : _("QEMU closed the connection before its greeting"));
+}
+
 static void
 client_eof(MtClient *client, const char *why)
 {
-    const char *text = client->input->len > 0
-        ? _("QEMU closed the connection in the middle of a message")
-        : client->greeted ? _("QEMU closed the connection")
-                          : _("QEMU closed the connection before its greeting");
+    g_autofree char *text = client_describe_eof(client);
 
     if (why)
         client_fail(client, MIGTUNE_ERROR_DISCONNECTED, "%s: %s", text, why);
@@ -518,14 +551,9 @@ client_exchange(MtClient *client, MtCommand *commands, guint n_commands,
     client_flush(client);
     if (!client_wait(client, client_answered, 0, cancellable) &&
         !client->failure) {
-        guint first = 0;
-
-        while (first < n_commands && commands[first].answered)
-            first++;
         client_fail(client, MIGTUNE_ERROR_TIMEOUT,
                     _("QEMU did not answer %s within %u ms"),
-                    client->negotiating ? "qmp_capabilities"
-                    : commands[first].name, client->command_timeout_ms);
+                    client_get_unanswered(client), client->command_timeout_ms);
     }
 
     client->commands = NULL;
@@ -629,8 +657,11 @@ gboolean
 mt_client_run(MtClient *client, MtCommand *commands, guint n_commands,
               GCancellable *cancellable, GError **error)
 {
-    if (!client_check_open(client, error))
+    if (!client_check_open(client, error)) {
+        if (n_commands > 0)
+            g_prefix_error(error, _("%s was not sent: "), commands[0].name);
         return FALSE;
+    }
     /* Nothing is sent, so the connection stays usable. */
     if (g_cancellable_is_cancelled(cancellable)) {
         mt_qmp_set_cancelled(error);

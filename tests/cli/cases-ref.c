@@ -49,6 +49,9 @@
     "<ram size=\"64MiB\"/><state>incoming</state></guest>"             \
     "</guests>' > big.xml"
 #define PAIR_X "U=ref://$PWD/pair.xml; migtune -c $U "
+#define PAIR_FAULT(fault)                                              \
+    "U=\"ref://$PWD/pair.xml?fault=" fault "\"; migtune -q -c \"$U\" " \
+    "migrate x \"$U\" --dest-domain y downtime=200"
 
 #define SAVE_REF "migtune -q -c ref://$PWD/save.xml "
 
@@ -109,6 +112,12 @@ static const CliCase cases[] = {
             PAIR_X "migrate x $U --dest-domain y --converge-from ovirt.json "
             "--select 'policy=Post-copy migration' --dry-run "
             "| grep postcopy",
+        /* An error names the side and the command. */
+        PAIR_FAULT("x/hangup:command=query-migrate-parameters"),
+        PAIR_FAULT("x/hangup:command=migrate-set-parameters"),
+        PAIR_FAULT("x/hangup:command=migrate"),
+        PAIR_FAULT("y/hangup:command=migrate-incoming"),
+        PAIR_FAULT("y/refuse:command=stop"),
         "migtune migrate x unix:a parallel=on",
         "migtune migrate x unix:a --dest-domain y",
     } },

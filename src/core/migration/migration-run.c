@@ -52,12 +52,17 @@ typedef struct {
     gboolean was_running;       /* the source, before */
     gboolean holds;             /* the destination was told to stay stopped,
                                  * and has not been told to run */
+    gboolean may_listen;        /* `migrate-incoming` was sent, and was not
+                                 * refused */
     gboolean told_to_run;       /* `cont` was sent to the destination */
     gboolean started;           /* `migrate` may have been sent */
     gint64 begin_us;
     gint64 end_us;              /* time limit; 0: none */
     gint64 kept_us;             /* since when the monitor of the source has
                                  * been kept */
+    double left_bytes;          /* remaining memory at the last query; 0: not
+                                 * known */
+    gint64 left_us;             /* time of that query */
 } Run;
 
 static void G_GNUC_PRINTF(2, 3)
@@ -185,21 +190,24 @@ run_restore(Run *run, MigtuneDomain *domain, const MtPlan *plan)
         mt_domain_release_monitor(domain);
     }
 
-    run_warn(run, _("%s: the former settings could not be restored: %s"),
-             domain->name, cause->message);
+    mt_migration_prefix_error(run->migration, domain, &cause);
+    run_warn(run, _("the former settings could not be restored: %s"),
+             cause->message);
 }
 
 static MtSet *
-run_read_back(MigtuneDomain *domain, GCancellable *cancellable, GError **error)
+run_read_back(Run *run, MigtuneDomain *domain, GError **error)
 {
-    g_autoptr(MtDomainHold) hold = mt_domain_hold(domain, cancellable, error);
-    g_autoptr(MtState) state = NULL;
+    g_autoptr(MtDomainHold) hold =
+        mt_domain_hold(domain, run->cancellable, error);
+    g_autoptr(MtState) state =
+        hold ? mt_domain_read_state(domain, MT_STATE_VALUES, error) : NULL;
 
-    if (!hold)
-        return NULL;
-    state = mt_domain_read_state(domain, MT_STATE_VALUES, error);
+    if (state)
+        return mt_set_copy(state->values);
 
-    return state ? mt_set_copy(state->values) : NULL;
+    mt_migration_prefix_error(run->migration, domain, error);
+    return NULL;
 }
 
 /* Reads both sides and compares them. */
@@ -210,11 +218,11 @@ run_compare(Run *run, GError **error)
     g_autofree char *differences = NULL;
 
     migration->destination_read =
-        run_read_back(migration->destination, run->cancellable, error);
+        run_read_back(run, migration->destination, error);
     if (!migration->destination_read)
         return FALSE;
     migration->source_read =
-        run_read_back(migration->source, run->cancellable, error);
+        run_read_back(run, migration->source, error);
     if (!migration->source_read)
         return FALSE;
     differences =
@@ -253,11 +261,11 @@ run_tune(Run *run, GError **error)
     if (!mt_migration_journal_enter(run->journal, MT_PHASE_TUNING, error))
         return FALSE;
     if (!run_set(migration->destination, there, run->cancellable, error)) {
-        g_prefix_error(error, "%s: ", migration->destination->name);
+        mt_migration_prefix_error(migration, migration->destination, error);
         return FALSE;
     }
     if (!run_set(migration->source, here, run->cancellable, error)) {
-        g_prefix_error(error, "%s: ", migration->source->name);
+        mt_migration_prefix_error(migration, migration->source, error);
         return FALSE;
     }
 
@@ -294,8 +302,10 @@ run_find_address(Run *run, GError **error)
     JsonArray *sockets = NULL;
     char *address = NULL;
 
-    if (!run_ask(destination, run->cancellable, &job, error))
+    if (!run_ask(destination, run->cancellable, &job, error)) {
+        mt_migration_prefix_error(run->migration, destination, error);
         return NULL;
+    }
     if (JSON_NODE_HOLDS_OBJECT(job.migration))
         sockets = mt_json_peek_array(json_node_get_object(job.migration),
                                      "socket-address");
@@ -322,21 +332,26 @@ run_listen(Run *run, GError **error)
     MigtuneDomain *destination = migration->destination;
     const char *listen =
         migration->listen ? migration->listen : RUN_LISTEN_DEFAULT;
+    GError *cause = NULL;
 
     mt_migration_enter(migration, MIGTUNE_MIGRATION_LISTENING);
     if (!mt_migration_journal_enter(run->journal, MT_PHASE_LISTENING, error))
         return NULL;
-    if (!migration->destination_side->state->listening &&
+    run->may_listen = !migration->destination_side->state->listening;
+    if (run->may_listen &&
         !migtune_domain_migrate_incoming(destination, listen, 0,
-                                         run->cancellable, error)) {
-        g_prefix_error(error, "%s: ", destination->name);
+                                         run->cancellable, &cause)) {
+        run->may_listen =
+            !g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+        mt_migration_prefix_error(migration, destination, &cause);
+        g_propagate_error(error, cause);
         return NULL;
     }
     if (!migration->trusts_link) {
         /* If the answer is lost, the destination comes up stopped all the same,
          * or the migration does not begin. */
         if (!run_command(destination, "stop", NULL, run->cancellable, error)) {
-            g_prefix_error(error, "%s: ", destination->name);
+            mt_migration_prefix_error(migration, destination, error);
             return NULL;
         }
         run->holds = TRUE;
@@ -347,6 +362,28 @@ run_listen(Run *run, GError **error)
         return g_strdup(migration->listen);
 
     return run_find_address(run, error);
+}
+
+/* Returns TRUE if the migration has begun, or if it is not known whether it has:
+ * run_follow() finds out. */
+static gboolean
+run_begin(Run *run, const char *uri, GError **error)
+{
+    MigtuneMigration *migration = run->migration;
+    GError *cause = NULL;
+
+    mt_migration_enter(migration, MIGTUNE_MIGRATION_MIGRATING);
+    if (migtune_domain_migrate(migration->source, uri, 0, run->cancellable,
+                               &cause))
+        return TRUE;
+    if (g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_STATE_UNKNOWN)) {
+        g_error_free(cause);
+        return TRUE;
+    }
+    mt_migration_prefix_error(migration, migration->source, &cause);
+    g_propagate_error(error, cause);
+
+    return FALSE;
 }
 
 /*
@@ -366,8 +403,7 @@ run_undo(Run *run)
     if (mt_migration_has_ended(migration->destination) ||
         !run_ask(migration->destination, NULL, &job, NULL))
         return;
-    if (job.state == MIGTUNE_JOB_WAITING &&
-        migration->destination_side->state->listening == FALSE)
+    if (job.state == MIGTUNE_JOB_WAITING && run->may_listen)
         run_warn(run, _("%s listens for a migration, which QEMU cannot end; "
                         "start it again if it is not used"),
                  migration->destination->name);
@@ -447,19 +483,43 @@ run_get_ram(const MtJob *job, const char *member)
                : 0;
 }
 
-/* Returns the time to the next query.  Near the end of the migration the
- * queries are frequent, because the guest is stopped until the next one. */
-static guint
-run_poll_ms(const MtJob *job, guint last_ms)
+/*
+ * Estimates how long the transfer of the remaining memory takes, in milliseconds;
+ * 0: not known.
+ *
+ * QEMU's "mbps" counts the transferred bytes, and a zero page has few of them, so
+ * the estimate also uses how fast the remaining memory has fallen.
+ */
+static double
+run_estimate_rest_ms(Run *run, const MtJob *job)
 {
     double mbps = run_get_ram(job, "mbps");
     double left = run_get_ram(job, "remaining");
+    gint64 now_us = g_get_monotonic_time();
+    double fallen = run->left_bytes - left;
+    double rest_ms = mbps > 0 ? left * 8 / (mbps * 1000) : 0;
+    double fall_ms = fallen > 0 && left > 0
+                         ? left * (now_us - run->left_us) / fallen / 1000
+                         : 0;
+
+    run->left_bytes = left;
+    run->left_us = now_us;
+
+    return rest_ms > 0 && fall_ms > 0 ? MIN(rest_ms, fall_ms)
+                                      : MAX(rest_ms, fall_ms);
+}
+
+/* Returns the time to the next query.  Near the end of the migration the
+ * queries are frequent, because the guest is stopped until the next one. */
+static guint
+run_poll_ms(Run *run, const MtJob *job, guint last_ms)
+{
+    double rest_ms = run_estimate_rest_ms(run, job);
 
     if (strcmp(job->run_state, "running") != 0)
         return 1;
-    if (mbps > 0 && left > 0)
-        return CLAMP(left * 8 / (mbps * 1000) / 4, RUN_FIRST_POLL_MS,
-                     RUN_LAST_POLL_MS);
+    if (rest_ms > 0)
+        return CLAMP(rest_ms / 4, RUN_FIRST_POLL_MS, RUN_LAST_POLL_MS);
 
     return MIN(last_ms * 2, RUN_LAST_POLL_MS / 4);
 }
@@ -569,7 +629,8 @@ run_follow(Run *run, MtJob *job, GError **ret_why, GError **error)
                               job->status);
             return FALSE;
         }
-        poll_ms = run_let_others_in(run, job, run_poll_ms(job, poll_ms));
+        poll_ms = run_let_others_in(run, job,
+                                    run_poll_ms(run, job, poll_ms));
         /* The remaining data is exact when a pass begins. */
         mt_domain_wait_pass(migration->source, poll_ms,
                             cancelled_us ? NULL : run->cancellable);
@@ -922,14 +983,8 @@ mt_migration_carry_out(MigtuneMigration *migration, GCancellable *cancellable,
     if (run_tune(&run, &cause))
         uri = run_listen(&run, &cause);
     if (uri && run_check_aborted(&run, &cause) &&
-        mt_migration_journal_enter(journal, MT_PHASE_MIGRATING, &cause)) {
-        mt_migration_enter(migration, MIGTUNE_MIGRATION_MIGRATING);
-        /* If it is not known whether it has begun, following finds out. */
-        run.started = migtune_domain_migrate(migration->source, uri, 0,
-                                             cancellable, &cause) ||
-                      g_error_matches(cause, MIGTUNE_ERROR,
-                                      MIGTUNE_ERROR_STATE_UNKNOWN);
-    }
+        mt_migration_journal_enter(journal, MT_PHASE_MIGRATING, &cause))
+        run.started = run_begin(&run, uri, &cause);
     if (run.started) {
         done = run_end(&run, error);
     } else {

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "core/migration/migration.h"
+#include "util/i18n.h"
 
 static const char *const migration_states[] = {
     "new",       "checked",  "tuning",    "listening", "migrating",
@@ -120,4 +121,19 @@ mt_migration_show(MigtuneMigration *migration, const MtJob *job)
                                json_node_copy(job->migration));
         migration->observer(migration, info, migration->observer_data);
     }
+}
+
+void
+mt_migration_prefix_error(MigtuneMigration *migration, MigtuneDomain *domain,
+                          GError **error)
+{
+    const char *side =
+        domain == migration->source ? _("source") : _("destination");
+    g_autofree char *name = g_strdup_printf("%s: ", domain->name);
+
+    /* Some errors have the name already.  Both guests can have the same one. */
+    if (error && *error && g_str_has_prefix((*error)->message, name))
+        g_prefix_error(error, "%s ", side);
+    else
+        g_prefix_error(error, "%s %s", side, name);
 }

@@ -340,13 +340,13 @@ migration_check_monitors(MigtuneMigration *migration, GCancellable *cancellable,
 
     source = mt_migration_read_side(migration->source, cancellable, error);
     if (!source) {
-        g_prefix_error(error, "%s: ", migration->source->name);
+        mt_migration_prefix_error(migration, migration->source, error);
         return FALSE;
     }
     destination =
         mt_migration_read_side(migration->destination, cancellable, error);
     if (!destination) {
-        g_prefix_error(error, "%s: ", migration->destination->name);
+        mt_migration_prefix_error(migration, migration->destination, error);
         return FALSE;
     }
 

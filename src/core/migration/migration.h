@@ -79,6 +79,10 @@ struct _MigtuneMigration {
 MtPairSide *mt_migration_read_side(MigtuneDomain *domain,
                                    GCancellable *cancellable, GError **error);
 
+/* migration-signal.c: prefixes @error with the side and the name of @domain. */
+void mt_migration_prefix_error(MigtuneMigration *migration,
+                               MigtuneDomain *domain, GError **error);
+
 /* Whether the QEMU process of @domain is known to have ended. */
 gboolean mt_migration_has_ended(MigtuneDomain *domain);
 

@@ -528,7 +528,9 @@ ref_run(RefDomain *domain, MigtuneDriverCommand *command,
     case MT_REF_HANG_UP:
         domain->hung_up = TRUE;
         migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                          _("%s: QEMU closed the connection"), name);
+                          _("%s: QEMU closed the connection before it "
+                            "answered %s"),
+                          name, command->name);
         break;
     case MT_REF_LATE:
         ref_set_late(domain, command, patience.left_ms);
@@ -559,8 +561,10 @@ ref_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
             return FALSE;
         if (domain->hung_up) {
             migtune_error_set(error, MIGTUNE_ERROR_DISCONNECTED,
-                              _("%s: QEMU closed the connection"),
-                              mt_ref_guest_get_spec(domain->guest)->name);
+                              _("%s: %s was not sent: QEMU closed the "
+                                "connection"),
+                              mt_ref_guest_get_spec(domain->guest)->name,
+                              commands[i].name);
             return FALSE;
         }
         if (!ref_run(domain, &commands[i], cancellable, error))
