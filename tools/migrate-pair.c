@@ -296,6 +296,22 @@ pair_print_verdicts(Tool *tool, JsonObject *document)
     out_table_print(table, !tool->quiet, tool->colour);
 }
 
+/* Whether a setting was not in force as it was requested. */
+static gboolean
+pair_has_remark(JsonObject *document)
+{
+    JsonArray *verdicts = out_get_array(document, "verdicts");
+
+    for (guint i = 0; i < json_array_get_length(verdicts); i++) {
+        JsonObject *one = json_array_get_object_element(verdicts, i);
+
+        if (g_strcmp0(out_get_string(one, "verdict"), "in-force") != 0)
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
 static void
 pair_print_unchecked(Tool *tool, JsonObject *document)
 {
@@ -365,6 +381,8 @@ pair_print_outcome(Tool *tool, JsonObject *document)
         out_line(_("%.1f ms more until the destination was told to run, after "
                    "the source had finished (--trust-link avoids that)"),
                  json_object_get_double_member(outcome, "extra-downtime-ms"));
+    if (pair_has_remark(document))
+        pair_print_verdicts(tool, document);
 }
 
 /* What is printed in addition to findings and verdicts. */

@@ -61,7 +61,13 @@ show list
 show "probe web1" | sed -n '1,16p; 17s/.*/.../p'
 show "migrate-getparameters db1 compression bandwidth downtime parallel"
 show "migrate-setparameters db1 compression=mt --level 3 --threads 4"
-show "migrate web1 $URI compression=mt compression.mt.level=3 --dest-domain web1-dest --address unix:$scratch/link --verbose"
+show "migrate-check db1 $URI compression=mt --dest-domain db1-dest"
+# A refused pair has the exit status 1.
+refused=0
+show "migrate-check web1 $URI parallel=on --dest-domain db1-dest" || refused=$?
+[ "$refused" -eq 1 ] || die "the check should have refused: status $refused"
+# Both guests lack the method and receive its replacement for this migration.
+show "migrate db1 $URI compression=mt auto_converge=on downtime=1000 --dest-domain db1-dest --address unix:$scratch/link --verbose"
 
 cat <<EOF
 
