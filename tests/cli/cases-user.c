@@ -136,6 +136,31 @@ static const CliCase cases[] = {
             "script -qec 'stty cols 60; migtune migrate-getparameters web1' "
             "/dev/null < /dev/null | tr -d '\r' | awk 'length($0) > 60'",
     } },
+    /* Two guests of one name. */
+    { "user-one-name", { "--replies qemu-7.2 --unix a.sock --name web1",
+                         "--replies qemu-7.2 --unix b.sock --name web1" }, {
+        "migtune list",
+        "migtune migrate-setparameters web1 downtime=200",
+        "migtune migrate-setparameters b.sock downtime=200",
+        "migtune migrate-getmaxdowntime a.sock; "
+            "migtune migrate-getmaxdowntime b.sock",
+    } },
+    { "user-reset", { WEB1("qemu-7.2") }, {
+        /* A second reset puts back what the first one has changed. */
+        "migtune -q migrate-setparameters web1 downtime=201; "
+            "migtune -q reset web1; migtune -q migrate-getmaxdowntime web1; "
+            "migtune -q reset web1; migtune migrate-getmaxdowntime web1",
+        /* A set that changes nothing is not the last set. */
+        "migtune -q migrate-setparameters web1 downtime=202; "
+            "migtune -q migrate-setparameters web1 downtime=202; "
+            "migtune -q reset web1; migtune migrate-getmaxdowntime web1",
+        /* The policy of one kept set is that of the whole document. */
+        "migtune -q migrate-setparameters web1 --config downtime=203 "
+            "--policy strict; migtune migrate-setparameters web1 --config "
+            "bandwidth=1MiB/s --policy best-effort; "
+            "grep -o 'policy=.*' .config/migtune/*.xml",
+        "printf '[[}' > bad.json; migtune simulate bad.json",
+    } },
     { "user-progress", { NULL }, {
         SMALL_XML " '' > small.xml; " SMALL_XML " '<workload kind=\"hot\" "
             "threads=\"2\" rate=\"100000\"/>' > busy.xml",

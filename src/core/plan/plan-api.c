@@ -274,6 +274,22 @@ plan_keeps_new(const MtKeptChange *change, const MtKept *kept)
                      mt_policy_to_string(mt_kept_get_policy(kept, 0))) != 0;
 }
 
+/* The policy of a document applies to all of its settings. */
+static void
+plan_warn_policy(MtPlan *plan, const MtKept *kept, MtPolicy policy)
+{
+    MtPolicy former = mt_kept_get_policy(kept, 0);
+
+    if (former == policy || mt_kept_size(kept) == 0)
+        return;
+
+    mt_plan_warn(plan, "policy-of-all",
+                 g_strdup_printf(_("the policy '%s' will apply to all settings "
+                                   "that are kept; it was '%s'"),
+                                 mt_policy_to_string(policy),
+                                 mt_policy_to_string(former)));
+}
+
 MigtunePlan *
 migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
                     int nparams, unsigned int flags, GCancellable *cancellable,
@@ -320,8 +336,10 @@ migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
     if (kept && mt_plan_check(inner, NULL)) {
         plan->change = mt_kept_change_new();
         mt_kept_change_add_wishes(plan->change, inner);
-        if (flags & PLAN_POLICIES)
+        if (flags & PLAN_POLICIES) {
             plan->change->policy = g_strdup(mt_policy_to_string(policy));
+            plan_warn_policy(inner, kept, policy);
+        }
         plan->keeps_new = plan_keeps_new(plan->change, kept);
     }
 
