@@ -25,6 +25,8 @@ xgettext --from-code=UTF-8 --keyword=_ --keyword=N_ --add-comments=TRANSLATORS \
     --flag=tool_usage_error:2:c-format --flag=migtune_error_set:3:c-format \
     --package-name=migtune --copyright-holder='the authors of migtune' \
     --files-from="$scratch/POTFILES" --output="$scratch/migtune.pot"
+# The date would make two branches conflict.
+sed -i '/^"POT-Creation-Date:/d' "$scratch/migtune.pot"
 
 if [ $# -gt 0 ]; then
     cp "$scratch/migtune.pot" "$1"
