@@ -21,21 +21,30 @@ struct _LinkCutter {
     gboolean forward;
     guint64 limit;
     LinkCutterFunc func;        /* NULL: the link breaks */
+    LinkCutterLook look;        /* NULL: the limit is fixed */
     gpointer data;
     guint64 passed;             /* of the thread; read once it has ended */
     guint16 port;
 };
 
-/* Passes on what @from has, at most @left bytes.  FALSE at the end. */
+/* Passes on what @from has, in the counted direction up to the limit.  FALSE at
+ * the end. */
 static gboolean
-cutter_pass(int from, int to, guint64 left, guint64 *ret_n)
+cutter_pass(LinkCutter *cutter, int from, int to, gboolean counted)
 {
-    char buffer[65536];
+    guint64 left =
+        counted ? cutter->limit - cutter->passed : G_MAXUINT64;
+    guint8 buffer[65536];
     gssize n = read(from, buffer, MIN(sizeof(buffer), left));
 
-    *ret_n = 0;
     if (n <= 0)
         return FALSE;
+    if (counted && cutter->look) {
+        guint64 limit = cutter->look(cutter->data, buffer, n);
+
+        cutter->limit = MAX(limit, cutter->passed);
+        n = MIN((guint64)n, cutter->limit - cutter->passed);
+    }
     for (gssize done = 0; done < n;) {
         gssize sent = send(to, buffer + done, n - done, MSG_NOSIGNAL);
 
@@ -43,7 +52,9 @@ cutter_pass(int from, int to, guint64 left, guint64 *ret_n)
             return FALSE;
         done += sent;
     }
-    *ret_n = n;
+    if (counted)
+        cutter->passed += n;
+
     return TRUE;
 }
 
@@ -73,19 +84,11 @@ cutter_pump(LinkCutter *cutter, int port, int socket, int stop)
         if (!cutter_goes_on(cutter) || poll(fds, 3, -1) < 0 || fds[2].revents)
             return;
         for (guint i = 0; i < 2; i++) {
-            gboolean counted = (i == 0) == cutter->forward;
-            guint64 n;
-
             if (!fds[i].revents)
                 continue;
-            if (!cutter_pass(fds[i].fd, fds[1 - i].fd,
-                             counted ? cutter->limit - cutter->passed
-                                     : G_MAXUINT64,
-                             &n))
-                return;
-            if (counted)
-                cutter->passed += n;
-            if (!cutter_goes_on(cutter))
+            if (!cutter_pass(cutter, fds[i].fd, fds[1 - i].fd,
+                             (i == 0) == cutter->forward) ||
+                !cutter_goes_on(cutter))
                 return;
         }
     }
@@ -125,15 +128,9 @@ cutter_thread(gpointer data)
     return NULL;
 }
 
-LinkCutter *
-link_cutter_new(const char *path, gboolean forward, guint64 limit)
-{
-    return link_cutter_new_full(path, forward, limit, NULL, NULL);
-}
-
-LinkCutter *
-link_cutter_new_full(const char *path, gboolean forward, guint64 limit,
-                     LinkCutterFunc func, gpointer data)
+static LinkCutter *
+cutter_new(const char *path, gboolean forward, guint64 limit,
+           LinkCutterFunc func, LinkCutterLook look, gpointer data)
 {
     LinkCutter *cutter = g_new0(LinkCutter, 1);
     g_autoptr(GInetAddress) host =
@@ -148,6 +145,7 @@ link_cutter_new_full(const char *path, gboolean forward, guint64 limit,
     cutter->forward = forward;
     cutter->limit = limit;
     cutter->func = func;
+    cutter->look = look;
     cutter->data = data;
     if (!g_socket_listener_add_address(cutter->listener, wanted,
                                        G_SOCKET_TYPE_STREAM,
@@ -159,6 +157,26 @@ link_cutter_new_full(const char *path, gboolean forward, guint64 limit,
     cutter->thread = g_thread_new("link-cutter", cutter_thread, cutter);
 
     return cutter;
+}
+
+LinkCutter *
+link_cutter_new(const char *path, gboolean forward, guint64 limit)
+{
+    return cutter_new(path, forward, limit, NULL, NULL, NULL);
+}
+
+LinkCutter *
+link_cutter_new_full(const char *path, gboolean forward, guint64 limit,
+                     LinkCutterFunc func, gpointer data)
+{
+    return cutter_new(path, forward, limit, func, NULL, data);
+}
+
+LinkCutter *
+link_cutter_new_looking(const char *path, gboolean forward,
+                        LinkCutterLook look, gpointer data)
+{
+    return cutter_new(path, forward, G_MAXUINT64, NULL, look, data);
 }
 
 guint

@@ -27,6 +27,17 @@ LinkCutter *link_cutter_new_full(const char *path, gboolean forward,
                                  guint64 limit, LinkCutterFunc func,
                                  gpointer data);
 
+/*
+ * Looks at the next @n bytes of the counted direction before they pass.  Returns
+ * after how many bytes of the whole stream the link breaks.
+ */
+typedef guint64 (*LinkCutterLook)(gpointer data, const guint8 *bytes, gsize n);
+
+/* The same as link_cutter_new(), but @look, in a thread of the link, says where
+ * the link breaks. */
+LinkCutter *link_cutter_new_looking(const char *path, gboolean forward,
+                                    LinkCutterLook look, gpointer data);
+
 guint link_cutter_port(const LinkCutter *cutter);
 
 /* Ends it.  Returns how many bytes passed in that direction. */

@@ -5,8 +5,8 @@
  * The table of cases goes through pairs of releases and settings; the RAM of a
  * machine without processors must be equal afterwards.  The pairs that a finding
  * refuses are run with the check overridden, too, to see that they go wrong.
- * A proxy cuts the link at each of many byte offsets: exactly one side may run
- * then, and the call must say which.
+ * A proxy cuts the link at each record of the last phase, in both directions:
+ * exactly one side may run then, and the call must say which.
  */
 #include "config.h"
 
@@ -14,17 +14,20 @@
 
 #include <glib/gstdio.h>
 
+#include "boundaries.h"
 #include "guest.h"
-#include "link-cutter.h"
+#include "lib/share.h"
 #include "migtune/migtune.h"
 
 #define PAIR_RAM (64 << 20)
+#define CUT_RAM (16 << 20)      /* many migrations */
 #define PAIR_UUID "77777777-2222-3333-4444-000000000012"
 
 typedef struct {
     Guest *guest;
     MigtuneConn *conn;
     MigtuneDomain *domain;
+    guint ram_bytes;
     char *ram;
 } Side;
 
@@ -34,22 +37,27 @@ typedef struct {
 } Pair;
 
 static void
-side_up(Side *side, const char *release, const char *machine, gboolean waits)
+side_up(Side *side, const char *release, const char *machine, guint ram_bytes,
+        gboolean waits)
 {
     g_autofree char *dir = g_dir_make_tmp("migtune-pair-XXXXXX", NULL);
     g_autofree char *object = NULL;
     g_autofree char *type = NULL;
+    g_autofree char *size = g_strdup_printf("%uM", ram_bytes >> 20);
     g_autofree char *uri = NULL;
     g_auto(GStrv) keys = NULL;
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) more = g_ptr_array_new();
 
+    side->ram_bytes = ram_bytes;
     side->ram = g_build_filename(dir, "ram", NULL);
     object = g_strdup_printf("memory-backend-file,id=ram,size=%u,mem-path=%s,"
-                             "share=on", PAIR_RAM, side->ram);
+                             "share=on", ram_bytes, side->ram);
     type = g_strdup_printf("%s,memory-backend=ram", machine);
     g_ptr_array_add(more, (gpointer)"-machine");
     g_ptr_array_add(more, type);
+    g_ptr_array_add(more, (gpointer)"-m");
+    g_ptr_array_add(more, size);
     g_ptr_array_add(more, (gpointer)"-object");
     g_ptr_array_add(more, object);
     g_ptr_array_add(more, (gpointer)"-name");
@@ -95,18 +103,19 @@ static void
 side_fill(const Side *side)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed(12);
-    g_autofree char *bytes = g_malloc0(PAIR_RAM);
+    const guint n = side->ram_bytes;
+    g_autofree char *bytes = g_malloc0(n);
     FILE *file = fopen(side->ram, "r+");
 
     g_assert_nonnull(file);
-    for (gsize i = PAIR_RAM / 3; i < PAIR_RAM / 3 * 2; i += 4) {
+    for (gsize i = n / 3; i < n / 3 * 2; i += 4) {
         guint32 word = g_rand_int(rand);
 
         memcpy(bytes + i, &word, 4);
     }
-    for (gsize i = PAIR_RAM / 3 * 2; i < PAIR_RAM; i++)
+    for (gsize i = n / 3 * 2; i < n; i++)
         bytes[i] = 'a' + i / 4096 % 26;
-    g_assert_cmpuint(fwrite(bytes, 1, PAIR_RAM, file), ==, PAIR_RAM);
+    g_assert_cmpuint(fwrite(bytes, 1, n, file), ==, n);
     fclose(file);
 }
 
@@ -135,14 +144,14 @@ run_state(const Side *side)
 
 static void
 pair_up(Pair *pair, const char *from, const char *to, const char *machine,
-        const char *const *words, unsigned int flags)
+        guint ram_bytes, const char *const *words, unsigned int flags)
 {
     virTypedParameterPtr params = NULL;
     g_autoptr(GError) error = NULL;
     int n = 0;
 
-    side_up(&pair->source, from, machine, FALSE);
-    side_up(&pair->destination, to, machine, TRUE);
+    side_up(&pair->source, from, machine, ram_bytes, FALSE);
+    side_up(&pair->destination, to, machine, ram_bytes, TRUE);
     /* A processor runs in the RAM of the other machines. */
     if (strcmp(machine, "none") == 0)
         side_fill(&pair->source);
@@ -240,7 +249,7 @@ test_case(gconstpointer data)
 
     if (case_skip(c))
         return;
-    pair_up(&pair, c->from, c->to, c->machine, c->words, 0);
+    pair_up(&pair, c->from, c->to, c->machine, PAIR_RAM, c->words, 0);
     dumps[0] = guest_dump(pair.source.guest);
     dumps[1] = guest_dump(pair.destination.guest);
     ok = migtune_migration_run(pair.migration, NULL, &error);
@@ -284,7 +293,7 @@ test_overridden(gconstpointer data)
 
     if (case_skip(c))
         return;
-    pair_up(&pair, c->from, c->to, c->machine, c->words,
+    pair_up(&pair, c->from, c->to, c->machine, PAIR_RAM, c->words,
             MIGTUNE_MIGRATION_UNSAFE);
     migtune_migration_set_timeout(pair.migration, 20000);
     ok = migtune_migration_run(pair.migration, NULL, &error);
@@ -307,56 +316,43 @@ static const Case overridden[] = {
 
 typedef struct {
     const char *release;
-    gboolean forward;           /* count what the source sends, not the other
-                                 * direction */
-    const char *words[3];
+    const char *machine;
+    gboolean forward;           /* cut what the source sends; otherwise what the
+                                 * destination sends */
 } Cut;
 
 static const Cut cuts[] = {
-    { "7.2", FALSE, { "return_path=on" } },
-    { "10.0", FALSE, { "return_path=on" } },
-    { "7.2", TRUE, { "return_path=on" } },
-    { "10.0", TRUE, { "return_path=on" } },
+    { "7.2", "none", FALSE },
+    { "10.0", "none", FALSE },
+    { "7.2", "none", TRUE },
+    { "10.0", "none", TRUE },
+    { "7.2", OLD, TRUE },
+    { "10.0", OLD, TRUE },
 };
 
-/* Migrates through a link that breaks after @limit bytes, and checks that
- * exactly one side runs and that the outcome says which.  Returns the number of
- * bytes that passed in that direction. */
-static guint64
-cut_once(const Cut *cut, guint64 limit)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *here = NULL;
-    g_autofree char *there = NULL;
-    g_autofree char *address = NULL;
-    g_autofree char *listen = NULL;
-    g_autoptr(JsonNode) node = NULL;
-    const char *place;
-    LinkCutter *cutter;
-    Pair pair = { 0 };
-    guint64 passed;
-    gboolean ok;
+/* Few pages remain for the last phase. */
+static const char *const cut_words[] = { "return_path=on", "downtime=1", NULL };
 
-    pair_up(&pair, cut->release, cut->release, "none", cut->words, 0);
-    listen = g_strdup_printf("unix:%s/link",
-                             guest_dir(pair.destination.guest));
-    cutter = link_cutter_new(listen + strlen("unix:"), cut->forward, limit);
-    address = g_strdup_printf("tcp:127.0.0.1:%u", link_cutter_port(cutter));
-    migtune_migration_set_address(pair.migration, listen, address);
-    ok = migtune_migration_run(pair.migration, NULL, &error);
-    passed = link_cutter_free(cutter);
-    here = run_state(&pair.source);
-    there = run_state(&pair.destination);
-    node = migtune_migration_to_json(pair.migration);
-    place = json_object_get_string_member(
+/* Without MIGTUNE_TEST_FULL=1 the link is cut at every 16th place only. */
+#define CUT_SHARE 16
+
+static Share share;
+
+/* Checks that exactly one side runs and that the outcome says which; @text says
+ * where the link was cut. */
+static void
+cut_check(const Pair *pair, gboolean ok, const GError *error, const char *text)
+{
+    g_autofree char *here = run_state(&pair->source);
+    g_autofree char *there = run_state(&pair->destination);
+    g_autoptr(JsonNode) node = migtune_migration_to_json(pair->migration);
+    const char *place = json_object_get_string_member(
         json_object_get_object_member(json_node_get_object(node), "outcome"),
         "guest");
-    g_test_message("cut after %" G_GUINT64_FORMAT ": source %s, destination "
-                   "%s, said: %s%s%s", limit, here, there, place,
-                   error ? ", " : "", error ? error->message : "");
-    /* If the link does not break, the guest must arrive. */
-    if (limit == G_MAXUINT64)
-        g_assert_no_error(error);
+
+    g_test_message("%s: source %s, destination %s, said: %s%s%s", text, here,
+                   there, place, error ? ", " : "",
+                   error ? error->message : "");
     if (strcmp(place, "destination") == 0) {
         g_assert_true(ok);
         g_assert_cmpstr(there, ==, "running");
@@ -367,31 +363,112 @@ cut_once(const Cut *cut, guint64 limit)
         g_assert_cmpstr(here, ==, "running");
         g_assert_cmpstr(there, !=, "running");
     }
+}
+
+/* Migrates through the link that @start makes.  Returns whether the guest
+ * arrived. */
+static gboolean
+cut_run(const Cut *cut, LinkCutter *(*start)(const char *path, gpointer data),
+        gpointer data, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *address = NULL;
+    g_autofree char *listen = NULL;
+    LinkCutter *cutter;
+    Pair pair = { 0 };
+    gboolean ok;
+
+    pair_up(&pair, cut->release, cut->release, cut->machine, CUT_RAM, cut_words,
+            0);
+    listen = g_strdup_printf("unix:%s/link",
+                             guest_dir(pair.destination.guest));
+    cutter = start(listen + strlen("unix:"), data);
+    address = g_strdup_printf("tcp:127.0.0.1:%u", link_cutter_port(cutter));
+    migtune_migration_set_address(pair.migration, listen, address);
+    ok = migtune_migration_run(pair.migration, NULL, &error);
+    link_cutter_free(cutter);
+    cut_check(&pair, ok, error, text);
     pair_down(&pair);
 
-    return passed;
+    return ok;
+}
+
+static LinkCutter *
+cut_start_counting(const char *path, gpointer data)
+{
+    return link_cutter_new(path, TRUE, *(const guint64 *)data);
+}
+
+/* A cut while the guest runs. */
+static void
+cut_early(const Cut *cut, guint64 limit)
+{
+    g_autofree char *text =
+        g_strdup_printf("cut after %" G_GUINT64_FORMAT " bytes", limit);
+
+    cut_run(cut, cut_start_counting, &limit, text);
+}
+
+typedef struct {
+    gboolean forward;
+    Boundaries *boundaries;
+} CutPlace;
+
+static LinkCutter *
+cut_start_looking(const char *path, gpointer data)
+{
+    const CutPlace *place = data;
+
+    return link_cutter_new_looking(path, place->forward, boundaries_look,
+                                   place->boundaries);
 }
 
 static void
+cut_at(const Cut *cut, const Boundaries *whole, guint nth, guint beyond)
+{
+    g_autoptr(Boundaries) at =
+        boundaries_new(cut->forward, whole, nth, beyond);
+    CutPlace place = { cut->forward, at };
+    g_autofree char *text = g_strdup_printf(
+        "cut %u bytes after place %u (%s)", beyond, nth,
+        boundaries_name(whole, nth));
+
+    cut_run(cut, cut_start_looking, &place, text);
+    g_assert_true(boundaries_has_cut(at));
+}
+
+/* Cuts the link at records of the last phase, always at the first and the last
+ * one, and inside of records. */
+static void
 test_cut(gconstpointer data)
 {
-    static const guint64 ends[] = { 0, 1, 2, 4, 5, 7, 8, 9, 12, 16, 24 };
     const Cut *cut = data;
-    guint64 total;
+    g_autoptr(Boundaries) whole = boundaries_new(cut->forward, NULL, 0, 0);
+    CutPlace place = { cut->forward, whole };
+    guint n;
 
     if (!guest_command(cut->release)) {
         g_test_skip("that QEMU is not there");
         return;
     }
-    total = cut_once(cut, G_MAXUINT64);
-    g_test_message("%" G_GUINT64_FORMAT " bytes", total);
-    for (guint i = 0; i < G_N_ELEMENTS(ends); i++) {
-        if (ends[i] <= total)
-            cut_once(cut, total - ends[i]);
+    g_assert_true(cut_run(cut, cut_start_looking, &place, "not cut"));
+    n = boundaries_finish(whole);
+    g_test_message("%u places", n);
+    for (guint i = 0; i < n; i++) {
+        if (share_has(&share, i) || i == 0 || i + 1 == n)
+            cut_at(cut, whole, i, 0);
     }
-    if (cut->forward) {
-        cut_once(cut, 1);
-        cut_once(cut, total / 2);
+    /* No record follows the last place of the stream; a message of the return
+     * path follows each place. */
+    if (cut->forward)
+        n--;
+    for (guint i = 0; i < n; i++) {
+        if (share_has(&share, i + CUT_SHARE / 2) || i + 1 == n)
+            cut_at(cut, whole, i, cut->forward ? 1 : 4);
+    }
+    if (cut->forward && strcmp(cut->machine, "none") == 0) {
+        cut_early(cut, 1);
+        cut_early(cut, CUT_RAM / 2);
     }
 }
 
@@ -408,6 +485,7 @@ main(int argc, char **argv)
     g_setenv("XDG_STATE_HOME", dir, TRUE);
     g_setenv("XDG_CACHE_HOME", dir, TRUE);
     g_test_init(&argc, &argv, NULL);
+    share_init(&share, CUT_SHARE);
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         const Case *c = &cases[i];
@@ -426,7 +504,7 @@ main(int argc, char **argv)
     }
     for (guint i = 0; i < G_N_ELEMENTS(cuts); i++) {
         g_autofree char *path = g_strdup_printf(
-            "/pair/cut/%s-%s", cuts[i].release,
+            "/pair/cut/%s-%s-%s", cuts[i].release, cuts[i].machine,
             cuts[i].forward ? "forward" : "back");
 
         g_test_add_data_func(path, &cuts[i], test_cut);
