@@ -66,7 +66,7 @@ show "migrate-check db1 $URI compression=mt --dest-domain db1-dest"
 refused=0
 show "migrate-check web1 $URI parallel=on --dest-domain db1-dest" || refused=$?
 [ "$refused" -eq 1 ] || die "the check should have refused: status $refused"
-# Both guests lack the method and receive its replacement for this migration.
+# Both guests lack the method mt and receive its replacement for this migration.
 show "migrate db1 $URI compression=mt auto_converge=on downtime=1000 --dest-domain db1-dest --address unix:$scratch/link --verbose"
 
 cat <<EOF

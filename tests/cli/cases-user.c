@@ -154,7 +154,7 @@ static const CliCase cases[] = {
         "migtune -q migrate-setparameters web1 downtime=202; "
             "migtune -q migrate-setparameters web1 downtime=202; "
             "migtune -q reset web1; migtune migrate-getmaxdowntime web1",
-        /* The policy of one kept set is that of the whole document. */
+        /* The policy of one kept set applies to all kept settings. */
         "migtune -q migrate-setparameters web1 --config downtime=203 "
             "--policy strict; migtune migrate-setparameters web1 --config "
             "bandwidth=1MiB/s --policy best-effort; "

@@ -248,7 +248,7 @@ run_test() {
     remove_fresh_root
 }
 
-# migtune alone needs neither libvirt's daemon nor Python.
+# migtune itself needs neither libvirt's daemon nor Python.
 check_dependencies() {
     fresh_root migtune >"$log/dependencies.log" 2>&1 ||
         failed "migtune cannot be installed, see $log/dependencies.log"
