@@ -491,8 +491,8 @@ test_command(void)
     assert_has(text, "seen: started (booted)");
 
     g_clear_pointer(&text, g_free);
-    text = host_migtune(alpha, "event", "nobody", NULL);
-    assert_has(text, "no domain with the name, UUID or number 'nobody'");
+    text = host_migtune(alpha, "event", "missing", NULL);
+    assert_has(text, "no domain with the name, UUID or number 'missing'");
     g_clear_pointer(&text, g_free);
     text = host_migtune(alpha, "event", "seen", "--timeout", "1", NULL);
     assert_has(text, "exit 1");

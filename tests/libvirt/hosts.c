@@ -291,6 +291,18 @@ host_add_guest(Host *host, const char *name, gboolean run)
 }
 
 void
+host_remove_guest(const Host *host, const char *name)
+{
+    virDomainPtr guest = virDomainLookupByName(host->conn, name);
+
+    if (!guest)
+        return;
+    virDomainDestroy(guest);
+    virDomainUndefine(guest);
+    virDomainFree(guest);
+}
+
+void
 host_wait_busy(Host *host, const char *name)
 {
     gint64 end = g_get_monotonic_time() + GUEST_SECONDS * G_USEC_PER_SEC;

@@ -47,6 +47,9 @@ void host_wake_daemon(Host *host);
 /* Defines a guest; starts it if @run. */
 virDomainPtr host_add_guest(Host *host, const char *name, gboolean run);
 
+/* Destroys and undefines the guest, if the host has it. */
+void host_remove_guest(const Host *host, const char *name);
+
 /* Waits until the guest writes to its memory. */
 void host_wait_busy(Host *host, const char *name);
 

@@ -227,18 +227,6 @@ check_cancelled(const char *name, MigtuneDomain *domain, MigtuneDomain *other)
     assert_job(late, "none");
 }
 
-static void
-remove_from(const Host *host, const char *name)
-{
-    virDomainPtr guest = virDomainLookupByName(host->conn, name);
-
-    if (!guest)
-        return;
-    virDomainDestroy(guest);
-    virDomainUndefine(guest);
-    virDomainFree(guest);
-}
-
 /* FALSE if the migration completed before it was cancelled. */
 static gboolean
 cancel_once(const char *name)
@@ -265,8 +253,8 @@ cancel_once(const char *name)
     }
     calls_clear(&calls);
     virDomainFree(guest);
-    remove_from(alpha, name);
-    remove_from(beta, name);
+    host_remove_guest(alpha, name);
+    host_remove_guest(beta, name);
 
     return cancelled;
 }
@@ -298,8 +286,8 @@ test_completed(void)
     assert_job(domain, "completed");
     g_assert_true(end_migration(process));
     virDomainFree(guest);
-    remove_from(alpha, name);
-    remove_from(beta, name);
+    host_remove_guest(alpha, name);
+    host_remove_guest(beta, name);
 }
 
 int

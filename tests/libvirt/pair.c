@@ -150,23 +150,11 @@ runs_on(const Host *host, const char *name)
 }
 
 static void
-remove_from(const Host *host, const char *name)
-{
-    virDomainPtr domain = virDomainLookupByName(host->conn, name);
-
-    if (!domain)
-        return;
-    virDomainDestroy(domain);
-    virDomainUndefine(domain);
-    virDomainFree(domain);
-}
-
-static void
 run_clear(Run *run, const char *name)
 {
     g_clear_pointer(&run->domain, virDomainFree);
-    remove_from(alpha, name);
-    remove_from(beta, name);
+    host_remove_guest(alpha, name);
+    host_remove_guest(beta, name);
 }
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -216,8 +204,8 @@ test_check(void)
     g_assert_true(runs_on(alpha, "checked"));
     virDomainFree(other);
     virDomainFree(domain);
-    remove_from(beta, "checked");
-    remove_from(alpha, "checked");
+    host_remove_guest(beta, "checked");
+    host_remove_guest(alpha, "checked");
 }
 
 /* A machine type that the destination does not have cannot be made here: both
@@ -322,7 +310,7 @@ test_virsh(void)
                     "virDomainMigrate3");
     g_assert_true(runs_on(alpha, "shown"));
     virDomainFree(domain);
-    remove_from(alpha, "shown");
+    host_remove_guest(alpha, "shown");
 }
 
 /* Whether the log of the daemon says that the guest is tainted. */
@@ -386,7 +374,7 @@ test_no_taint(void)
     assert_lacks(monitor, "exit");
     g_assert_true(is_tainted(alpha, "clean"));
     virDomainFree(domain);
-    remove_from(alpha, "clean");
+    host_remove_guest(alpha, "clean");
 }
 
 /*

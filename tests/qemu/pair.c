@@ -5,8 +5,8 @@
  * The table of cases goes through pairs of releases and settings; the RAM of a
  * machine without processors must be equal afterwards.  The pairs that a finding
  * refuses are run with the check overridden, too, to see that they go wrong.
- * A proxy cuts the link at each record of the last phase, in both directions:
- * exactly one side may run then, and the call must say which.
+ * A proxy cuts the link at records of the last phase, in both directions: exactly
+ * one side may run then, and the call must say which.
  */
 #include "config.h"
 
