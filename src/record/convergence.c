@@ -438,6 +438,24 @@ migtune_convergence_follow(MigtuneConvergence *self, gint64 time_ms,
     self->act = NULL;
 }
 
+/* If the migration was over before it could be followed, its end is the only
+ * sample of the trace. */
+static void
+convergence_read_end(MigtuneConvergence *self, JsonObject *info)
+{
+    gboolean seen = self->seen;
+
+    convergence_read(self, self->last.sample.time_ms, info);
+    self->seen = self->last.sample.total > 0;
+    if (!self->seen)
+        return;
+    if (self->last.sample.phase == MT_PHASE_ENDED &&
+        g_str_equal(convergence_status(info), "completed"))
+        self->last.sample.remaining = 0;
+    if (!seen)
+        convergence_write_sample(self, convergence_status(info));
+}
+
 gboolean
 migtune_convergence_finish(MigtuneConvergence *self, JsonNode *job_info,
                            GError **error)
@@ -457,6 +475,10 @@ migtune_convergence_finish(MigtuneConvergence *self, JsonNode *job_info,
     };
     double downtime_s = -1;
 
+    if (!self->started)
+        migtune_convergence_start(self, NULL, 0, FALSE);
+    if (info)
+        convergence_read_end(self, info);
     json_object_set_string_member(outcome, "type", "outcome");
     json_object_set_int_member(outcome, "time_ms", self->last.sample.time_ms);
     json_object_set_string_member(outcome, "status", status);
@@ -477,13 +499,6 @@ migtune_convergence_finish(MigtuneConvergence *self, JsonNode *job_info,
     if (info)
         mt_json_set_text(outcome, "error", mt_json_peek_string(info, "error"));
     convergence_write(self, outcome);
-    if (info && self->seen) {
-        convergence_read(self, self->last.sample.time_ms, info);
-        self->last.sample.remaining =
-            self->last.sample.phase == MT_PHASE_ENDED &&
-            g_str_equal(status, "completed") ? 0 :
-            self->last.sample.remaining;
-    }
     convergence_write_metrics(self, status, downtime_s);
     if (self->record && fclose(self->record) != 0)
         self->error = self->error ? self->error : errno;

@@ -40,8 +40,7 @@ report_metrics(MtTrace *const *traces, guint n)
             .domain = runs[i].domain,
             .run = runs[i].label,
             .status = runs[i].status,
-            .last = g_array_index(trace->samples, MtTraceSample,
-                                  trace->samples->len - 1),
+            .last = mt_trace_get_last(trace),
             .downtime_s = runs[i].downtime_s,
             .n_decisions = trace->decisions->len,
         };

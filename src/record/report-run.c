@@ -76,9 +76,7 @@ report_outcome_number(const MtTrace *trace, const char *name, double missing)
 void
 mt_report_run_init(MtReportRun *ret_run, const MtTrace *trace, guint i)
 {
-    const MtSample *last =
-        &g_array_index(trace->samples, MtTraceSample, trace->samples->len - 1)
-        .sample;
+    const MtSample last = mt_trace_get_last(trace).sample;
     g_autofree char *name = g_path_get_basename(trace->name);
     const char *domain = mt_trace_get_domain(trace);
     const char *status = mt_trace_get_status(trace);
@@ -88,11 +86,11 @@ mt_report_run_init(MtReportRun *ret_run, const MtTrace *trace, guint i)
         .label = g_strdup_printf("%u: %s", i + 1, name),
         .domain = domain ? domain : "",
         .status = status ? status : _("not recorded"),
-        .seconds = report_outcome_number(trace, "total_ms", last->time_ms) /
+        .seconds = report_outcome_number(trace, "total_ms", last.time_ms) /
             1000,
         .downtime_s = downtime_ms < 0 ? -1 : downtime_ms / 1000,
-        .transferred = last->transferred,
-        .passes = last->pass,
+        .transferred = last.transferred,
+        .passes = last.pass,
     };
 }
 

@@ -319,8 +319,7 @@ mt_report_svg(GString *out, MtTrace *const *traces, guint n, gboolean alone)
         const MtTrace *trace = traces[i];
 
         panel.end_ms = MAX(panel.end_ms,
-                           svg_sample(trace, trace->samples->len - 1)
-                           ->sample.time_ms);
+                           mt_trace_get_last(trace).sample.time_ms);
     }
     for (guint p = 0; p < G_N_ELEMENTS(panels); p++) {
         for (guint s = 0; s < panels[p].n_series; s++)

@@ -472,11 +472,12 @@ mt_trace_parse(const char *text, gsize length, const char *name,
         text += line_length + (newline ? 1 : 0);
         length -= line_length + (newline ? 1 : 0);
     }
-    if (!trace->samples->len) {
-        mt_findings_add(findings, MT_FINDING_ERROR, "no-sample", name, 0,
-                        _("the trace has no sample"));
+    if (!trace->samples->len)
+        mt_findings_add(findings,
+                        trace->outcome ? MT_FINDING_WARNING : MT_FINDING_ERROR,
+                        "no-sample", name, 0, _("the trace has no sample"));
+    if (!trace->samples->len && !trace->outcome)
         return NULL;
-    }
 
     return g_steal_pointer(&trace);
 }
@@ -518,4 +519,12 @@ mt_trace_get_status(const MtTrace *trace)
 {
     return trace->outcome ? mt_json_peek_string(trace->outcome, "status") :
            NULL;
+}
+
+MtTraceSample
+mt_trace_get_last(const MtTrace *trace)
+{
+    return trace->samples->len ? g_array_index(trace->samples, MtTraceSample,
+                                               trace->samples->len - 1)
+                               : (MtTraceSample){ { 0 } };
 }

@@ -52,7 +52,9 @@ typedef struct {
 
 /*
  * Reads a trace.  Damaged lines, and lines that are older than the line before,
- * are skipped with a finding.  A trace without a sample is an error finding.
+ * are skipped with a finding.  A trace with neither a sample nor an outcome is an
+ * error finding and NULL.  With an outcome only, it is a warning: a migration can
+ * fail, or be over, before there are statistics.
  */
 MtTrace *mt_trace_parse(const char *text, gsize length, const char *name,
                         MtFindings *findings);
@@ -65,6 +67,9 @@ void mt_trace_free(MtTrace *trace);
 /* Texts of the trace's header and outcome, NULL if absent. */
 const char *mt_trace_get_domain(const MtTrace *trace);
 const char *mt_trace_get_status(const MtTrace *trace);
+
+/* The last sample; all members are 0 if there is none. */
+MtTraceSample mt_trace_get_last(const MtTrace *trace);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtTrace, mt_trace_free)
 

@@ -312,6 +312,60 @@ test_shadow(void)
     g_rmdir(dir);
 }
 
+/* A migration that is over before it could be followed has a report: with the
+ * statistics of its end, or without any if it failed at once. */
+static void
+test_unfollowed(void)
+{
+    static const char *const formats[] = { "text", "html", "svg", "prom" };
+    static const struct {
+        const char *text;       /* of the job; NULL: completed, see job() */
+        const char *status;
+        guint n_samples;
+    } cases[] = {
+        { NULL, "completed", 1 },
+        { "{\"status\":\"failed\",\"error\":\"refused\",\"statistics\":[]}",
+          "failed", 0 },
+    };
+    g_autofree char *dir = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "t.jsonl", NULL);
+    const char *const paths[] = { path, NULL };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(MtFindings) findings = mt_findings_new();
+        g_autoptr(MtTrace) recorded = NULL;
+        g_autoptr(JsonNode) info = cases[i].text ?
+            mt_json_parse(cases[i].text, -1, &error) :
+            job(70, 1, 0, "completed");
+        g_autoptr(MigtuneConvergence) convergence = migtune_convergence_new(
+            "x", NULL, NULL, path, NULL, &error);
+
+        g_assert_no_error(error);
+        migtune_convergence_finish(convergence, info, &error);
+        g_assert_no_error(error);
+
+        recorded = mt_trace_read(path, findings, &error);
+        g_assert_no_error(error);
+        g_assert_cmpuint(mt_findings_n(findings), ==, !cases[i].n_samples);
+        g_assert_cmpuint(recorded->samples->len, ==, cases[i].n_samples);
+        g_assert_nonnull(recorded->header);
+        g_assert_cmpstr(mt_trace_get_status(recorded), ==, cases[i].status);
+        g_assert_cmpuint(mt_trace_get_last(recorded).sample.total, ==,
+                         cases[i].n_samples << 30);
+        for (guint j = 0; j < G_N_ELEMENTS(formats); j++) {
+            g_autofree char *text =
+                migtune_report(paths, formats[j], NULL, &error);
+
+            g_assert_no_error(error);
+            g_assert_nonnull(strstr(text, g_str_equal(formats[j], "svg") ?
+                                          "<svg" : cases[i].status));
+        }
+    }
+    g_remove(path);
+    g_rmdir(dir);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -323,6 +377,7 @@ main(int argc, char **argv)
     g_test_add_func("/report/metrics", test_metrics);
     g_test_add_func("/report/follow", test_follow);
     g_test_add_func("/report/shadow", test_shadow);
+    g_test_add_func("/report/unfollowed", test_unfollowed);
 
     return g_test_run();
 }

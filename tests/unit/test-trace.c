@@ -114,6 +114,7 @@ test_bad(void)
         { SAMPLE(1, 1, 1) "\xff\n", "syntax", 2, 1 },
         { "", "no-sample", 0, 0 },
         { PASS(1, 1), "no-sample", 0, 0 },
+        { "{\"type\":\"header\"}\n", "no-sample", 0, 0 },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
