@@ -16,9 +16,6 @@
 
 /* A refused action at the time limit is tried again after this time. */
 #define LIMIT_RETRY_US (500 * G_TIME_SPAN_MILLISECOND)
-/* How long the result of a completed migration is waited for. */
-#define RESULT_US (2 * G_TIME_SPAN_SECOND)
-#define RESULT_PAUSE_US (50 * G_TIME_SPAN_MILLISECOND)
 
 typedef struct {
     Tool *tool;
@@ -503,26 +500,6 @@ pair_observe(MigtuneMigration *migration, JsonNode *info, gpointer user_data)
     pair->limit_refused = TRUE;
 }
 
-/* Reads the job information of @domain at the end.  libvirt may show the result
- * on the destination a moment after the guest has arrived. */
-static JsonNode *
-pair_read_result(MigtuneDomain *domain, gboolean completed)
-{
-    gint64 end_us = g_get_monotonic_time() + RESULT_US;
-
-    for (;;) {
-        g_autoptr(JsonNode) info =
-            migtune_domain_get_job_info(domain, NULL, NULL);
-        const char *job = info ? out_get_string(json_node_get_object(info),
-                                                "job") : NULL;
-
-        if (!completed || g_strcmp0(job, "completed") == 0 ||
-            g_get_monotonic_time() > end_us)
-            return g_steal_pointer(&info);
-        g_usleep(RESULT_PAUSE_US);
-    }
-}
-
 /* Ends the trace.  An error of the trace is not an error of the migration. */
 static void
 pair_end_converge(Pair *pair)
@@ -539,7 +516,7 @@ pair_end_converge(Pair *pair)
         last = migtune_migration_get_destination(pair->migration);
     }
     if (pair->converge.convergence && last)
-        info = pair_read_result(last, source == NULL);
+        info = migtune_domain_get_job_info(last, NULL, NULL);
     if (!converge_drive_finish(&pair->converge, source, info, &error))
         out_error("%s", error->message);
 }
