@@ -19,6 +19,8 @@
 /* How often a migration is repeated that has ended before it was cancelled: on a
  * busy machine the guest may write nothing for a moment. */
 #define JOBS_MAX_EARLY_ENDS 3
+/* Queries during a migration by the same connection. */
+#define JOBS_N_QUERIES 300
 
 static Host *alpha;
 static Host *beta;
@@ -290,6 +292,47 @@ test_completed(void)
     host_remove_guest(beta, name);
 }
 
+/* Migrates the guest with a call that blocks until the migration ends. */
+static gpointer
+migrate_by_libvirt(gpointer guest)
+{
+    virTypedParameterPtr params = NULL;
+    int n_params = 0;
+    int max_params = 0;
+    int status;
+
+    virTypedParamsAddULLong(&params, &n_params, &max_params,
+                            VIR_MIGRATE_PARAM_BANDWIDTH, 1);
+    status = virDomainMigrateToURI3(guest, beta->uri, params, n_params,
+                                    VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER);
+    virTypedParamsFree(params, n_params);
+
+    return GINT_TO_POINTER(status);
+}
+
+/* A call that blocks for long does not delay other calls of its connection.  The
+ * libvirt library of 9.0 sometimes did not send them before it received something,
+ * which here is only at the end of the migration. */
+static void
+test_queries_beside_a_long_call(void)
+{
+    const char *name = "queried";
+    virDomainPtr guest = host_add_guest(alpha, name, TRUE);
+    g_autoptr(MigtuneDomain) domain = NULL;
+    GThread *thread;
+
+    host_wait_busy(alpha, name);
+    domain = open_domain(name, MIGTUNE_CONN_NO_MONITOR);
+    thread = g_thread_new("migrates", migrate_by_libvirt, guest);
+    for (guint i = 0; i < JOBS_N_QUERIES; i++)
+        g_free(get_job(domain));
+    virDomainAbortJob(guest);
+    g_thread_join(thread);
+    virDomainFree(guest);
+    host_remove_guest(alpha, name);
+    host_remove_guest(beta, name);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -301,6 +344,8 @@ main(int argc, char **argv)
 
     g_test_add_func("/libvirt/jobs/cancelled", test_cancelled);
     g_test_add_func("/libvirt/jobs/completed", test_completed);
+    g_test_add_func("/libvirt/jobs/queries-beside-a-long-call",
+                    test_queries_beside_a_long_call);
 
     alpha = host_new("alpha", 1, NULL);
     beta = host_new("beta", 2, alpha);

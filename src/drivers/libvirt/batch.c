@@ -620,8 +620,9 @@ lv_batch_run(const LvTarget *target, MigtuneDriverCommand *commands,
 
     batch->parallel =
         g_atomic_int_add(target->n_querying, 1) < BATCH_MAX_PARALLEL;
-    lv_call(batch_run, g_atomic_rc_box_acquire(batch), batch_unref,
-            LV_CALL_COMMAND, target->timeout_ms, cancellable, &failure);
+    lv_call(virDomainGetConnect(target->domain), batch_run,
+            g_atomic_rc_box_acquire(batch), batch_unref, LV_CALL_COMMAND,
+            target->timeout_ms, cancellable, &failure);
     g_atomic_int_add(target->n_querying, -1);
     g_atomic_int_set(&batch->abandoned, TRUE);
     n_done = g_atomic_int_get(&batch->n_done);

@@ -6,6 +6,12 @@
  * cannot be cancelled.  So each call runs in a thread of a pool.  The caller
  * waits for that thread until the time is up or the call is cancelled, and then
  * abandons the thread, which keeps all the data that it needs.
+ *
+ * One thread at a time uses the socket of a connection.  In the libvirt library of
+ * 9.0 (not in 11.3), a call of another thread is sometimes not sent before the
+ * first thread receives something: at the end of its own call, which can be a
+ * whole migration.  A further call makes the first thread send both.  So a call
+ * that takes long is followed by a short one.
  */
 #include "config.h"
 
@@ -17,9 +23,14 @@
 
 /* How often a waiting thread checks its cancellable. */
 #define CALL_CHECK_US (20 * G_TIME_SPAN_MILLISECOND)
+/* When the first short call follows; each time after that is twice as long. */
+#define CALL_FOLLOW_US (100 * G_TIME_SPAN_MILLISECOND)
+/* Limits the threads that a daemon which never answers can block. */
+#define CALL_MAX_FOLLOWERS 4
 
 typedef struct {
     gint ref_count;
+    virConnectPtr conn;         /* counted; NULL: no short calls follow */
     LvCallFunc func;
     gpointer data;
     GDestroyNotify free;
@@ -79,6 +90,8 @@ call_unref(LvCall *call)
 
     if (call->free)
         call->free(call->data);
+    if (call->conn)
+        virConnectClose(call->conn);
     g_clear_error(&call->error);
     g_object_unref(call->abandoned);
     g_mutex_clear(&call->lock);
@@ -131,12 +144,37 @@ call_abandon(LvCall *call)
         g_cond_wait(&call->cond, &call->lock);
 }
 
+static gboolean
+call_follow_run(gpointer conn, GError **error)
+{
+    unsigned long version;
+
+    virConnectGetLibVersion(conn, &version);
+    return TRUE;
+}
+
+static void
+call_follow_free(gpointer conn)
+{
+    virConnectClose(conn);
+}
+
+/* Makes the short call that follows @call. */
+static void
+call_follow(const LvCall *call)
+{
+    virConnectRef(call->conn);
+    lv_call_detached(call_follow_run, call->conn, call_follow_free);
+}
+
 /* Waits until the call is done.  FALSE with an error if it was abandoned. */
 static gboolean
 call_wait(LvCall *call, LvCallPurpose what, guint timeout_ms,
           GCancellable *cancellable, GError **error)
 {
     gint64 end = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
+    gint64 follow = g_get_monotonic_time() + CALL_FOLLOW_US;
+    guint n_followers = call->conn ? 0 : CALL_MAX_FOLLOWERS;
 
     while (!call->done) {
         gint64 now = g_get_monotonic_time();
@@ -159,6 +197,13 @@ call_wait(LvCall *call, LvCallPurpose what, guint timeout_ms,
         }
         if (cancellable)
             until = MIN(until, now + CALL_CHECK_US);
+        if (n_followers < CALL_MAX_FOLLOWERS && now >= follow) {
+            call_follow(call);
+            n_followers++;
+            follow = now + (CALL_FOLLOW_US << n_followers);
+        }
+        if (n_followers < CALL_MAX_FOLLOWERS)
+            until = MIN(until, follow);
         if (until == G_MAXINT64)
             g_cond_wait(&call->cond, &call->lock);
         else
@@ -169,11 +214,15 @@ call_wait(LvCall *call, LvCallPurpose what, guint timeout_ms,
 }
 
 static LvCall *
-call_new(LvCallFunc func, gpointer data, GDestroyNotify free, gint n_refs)
+call_new(virConnectPtr conn, LvCallFunc func, gpointer data,
+         GDestroyNotify free, gint n_refs)
 {
     LvCall *call = g_new0(LvCall, 1);
 
     call->ref_count = n_refs;
+    call->conn = conn;
+    if (conn)
+        virConnectRef(conn);
     call->func = func;
     call->data = data;
     call->free = free;
@@ -185,11 +234,11 @@ call_new(LvCallFunc func, gpointer data, GDestroyNotify free, gint n_refs)
 }
 
 gboolean
-lv_call(LvCallFunc func, gpointer data, GDestroyNotify free,
-        LvCallPurpose what, guint timeout_ms, GCancellable *cancellable,
-        GError **error)
+lv_call(virConnectPtr conn, LvCallFunc func, gpointer data,
+        GDestroyNotify free, LvCallPurpose what, guint timeout_ms,
+        GCancellable *cancellable, GError **error)
 {
-    LvCall *call = call_new(func, data, free, 2);
+    LvCall *call = call_new(conn, func, data, free, 2);
     gint64 start_us = g_get_monotonic_time();
     GError *failure = NULL;
     gboolean ok = FALSE;
@@ -213,7 +262,7 @@ lv_call(LvCallFunc func, gpointer data, GDestroyNotify free,
 void
 lv_call_detached(LvCallFunc func, gpointer data, GDestroyNotify free)
 {
-    call_start(call_new(func, data, free, 1));
+    call_start(call_new(NULL, func, data, free, 1));
 }
 
 void

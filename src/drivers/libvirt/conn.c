@@ -203,7 +203,7 @@ conn_part(const LvConn *conn, virConnectPtr old, int callback, gboolean wait)
     parting->callback = callback;
     parting->adopted = conn->adopted;
     if (wait)
-        lv_call(conn_parting_run, parting, conn_parting_unref,
+        lv_call(NULL, conn_parting_run, parting, conn_parting_unref,
                 LV_CALL_CLOSE, CONN_CLOSE_MS, NULL, NULL);
     else
         lv_call_detached(conn_parting_run, parting, conn_parting_unref);
@@ -223,8 +223,9 @@ conn_connect(LvConn *conn, guint timeout_ms, GCancellable *cancellable,
         lv_loop_start();
     conn->connecting = TRUE;
     g_mutex_unlock(&conn->lock);
-    lv_call(conn_open_run, g_atomic_rc_box_acquire(open), conn_open_unref,
-            LV_CALL_CONNECT, timeout_ms, cancellable, &failure);
+    lv_call(NULL, conn_open_run, g_atomic_rc_box_acquire(open),
+            conn_open_unref, LV_CALL_CONNECT, timeout_ms, cancellable,
+            &failure);
     g_mutex_lock(&conn->lock);
     conn->connecting = FALSE;
     conn->n_attempts++;
@@ -410,7 +411,7 @@ conn_attach_adopted(LvConn *conn, virConnectPtr ref, GError **error)
     open->adopted = TRUE;
     virConnectRef(ref);
     open->watch = lv_watch_ref(conn->watch);
-    ok = lv_call(conn_attach_run, g_atomic_rc_box_acquire(open),
+    ok = lv_call(ref, conn_attach_run, g_atomic_rc_box_acquire(open),
                  conn_open_unref, LV_CALL_CONNECT, conn->command_timeout_ms,
                  NULL, error);
     if (ok) {
@@ -735,7 +736,7 @@ conn_query(LvConn *conn, LvCallFunc func, const char *name, LvCallPurpose what,
         question->conn = ref;
         question->name = g_strdup(name);
         question->wants_qemu_version = conn_wants_qemu_version(conn, ref);
-        if (lv_call(func, g_atomic_rc_box_acquire(question),
+        if (lv_call(ref, func, g_atomic_rc_box_acquire(question),
                     conn_question_unref, what, conn->command_timeout_ms,
                     cancellable, &failure))
             names = conn_take_names(conn, question);

@@ -65,7 +65,7 @@ domain_search_once(LvConn *conn, const char *name, GCancellable *cancellable,
     search = g_atomic_rc_box_new0(LvSearch);
     search->conn = ref;
     search->name = g_strdup(name);
-    if (lv_call(domain_search_run, g_atomic_rc_box_acquire(search),
+    if (lv_call(ref, domain_search_run, g_atomic_rc_box_acquire(search),
                 domain_search_unref, LV_CALL_LOOKUP,
                 conn->command_timeout_ms, cancellable, &failure))
         domain = g_steal_pointer(&search->domain);

@@ -93,7 +93,8 @@ ended_get_migration(LvDomain *domain, GCancellable *cancellable)
     if (defined) {
         ended = g_atomic_rc_box_new0(LvEnded);
         ended->domain = defined;
-        if (lv_call(ended_read, g_atomic_rc_box_acquire(ended), ended_unref,
+        if (lv_call(virDomainGetConnect(defined), ended_read,
+                    g_atomic_rc_box_acquire(ended), ended_unref,
                     LV_CALL_COMMAND, domain->conn->command_timeout_ms,
                     cancellable, NULL))
             migration = g_steal_pointer(&ended->migration);

@@ -99,10 +99,11 @@ typedef enum {
     LV_CALL_COMPARE,
 } LvCallPurpose;
 
-/* FALSE with TIMEOUT or CANCELLED if the call was abandoned.  With 0 for
+/* Calls @func, which uses @conn; NULL for @conn while the connection is opened or
+ * closed.  FALSE with TIMEOUT or CANCELLED if the call was abandoned.  With 0 for
  * @timeout_ms there is no limit. */
-gboolean lv_call(LvCallFunc func, gpointer data, GDestroyNotify free,
-                 LvCallPurpose what, guint timeout_ms,
+gboolean lv_call(virConnectPtr conn, LvCallFunc func, gpointer data,
+                 GDestroyNotify free, LvCallPurpose what, guint timeout_ms,
                  GCancellable *cancellable, GError **error);
 
 /* Calls @func for 0 to @n - 1 in parallel and waits for all. */

@@ -193,9 +193,9 @@ metadata_call(LvDomain *domain, LvMetadata *metadata, LvCallPurpose what,
 {
     GError *failure = NULL;
 
-    if (lv_call(metadata_run, g_atomic_rc_box_acquire(metadata),
-                metadata_unref, what, domain->conn->command_timeout_ms, NULL,
-                &failure))
+    if (lv_call(virDomainGetConnect(metadata->domain), metadata_run,
+                g_atomic_rc_box_acquire(metadata), metadata_unref, what,
+                domain->conn->command_timeout_ms, NULL, &failure))
         return TRUE;
 
     if (domain->domain && lv_error_loses_connection(failure))

@@ -266,9 +266,10 @@ lv_compare(gpointer data, gpointer destination, GCancellable *cancellable,
     compare->to = to;
     compare->domain = domain->domain;
     virDomainRef(compare->domain);
-    if (lv_call(migrate_compare_run, g_atomic_rc_box_acquire(compare),
-                migrate_compare_unref, LV_CALL_COMPARE,
-                2 * domain->conn->command_timeout_ms, cancellable, error))
+    if (lv_call(virDomainGetConnect(compare->domain), migrate_compare_run,
+                g_atomic_rc_box_acquire(compare), migrate_compare_unref,
+                LV_CALL_COMPARE, 2 * domain->conn->command_timeout_ms,
+                cancellable, error))
         node = mt_json_node_new_object(g_steal_pointer(&compare->result));
     migrate_compare_unref(compare);
 

@@ -123,8 +123,9 @@ lv_save(gpointer data, const char *path, GCancellable *cancellable,
         handler = g_cancellable_connect(cancellable,
                                         G_CALLBACK(save_on_cancel), save,
                                         NULL);
-    ok = lv_call(save_run, g_atomic_rc_box_acquire(save), save_unref,
-                 LV_CALL_SAVE, 0, NULL, &failure);
+    ok = lv_call(virDomainGetConnect(save->domain), save_run,
+                 g_atomic_rc_box_acquire(save), save_unref, LV_CALL_SAVE, 0,
+                 NULL, &failure);
     g_cancellable_disconnect(cancellable, handler);
     save_unref(save);
     if (ok)
@@ -229,8 +230,8 @@ lv_restore(gpointer data, const char *path, GCancellable *cancellable,
     save->path = g_strdup(path);
     save->name = g_strdup(domain->name);
     save->uuid = g_strdup(domain->uuid);
-    ok = lv_call(save_restore_run, g_atomic_rc_box_acquire(save), save_unref,
-                 LV_CALL_RESTORE, 0, cancellable, error);
+    ok = lv_call(ref, save_restore_run, g_atomic_rc_box_acquire(save),
+                 save_unref, LV_CALL_RESTORE, 0, cancellable, error);
     save_unref(save);
 
     return ok;

@@ -230,9 +230,9 @@ lv_takes(gpointer data, guint flags, guint *ret_refused,
     if (!any)
         return FALSE;
     takes = takes_new(any, flags, asked, n_asked);
-    ok = lv_call(takes_run, g_atomic_rc_box_acquire(takes), takes_unref,
-                 LV_CALL_TAKES, domain->conn->command_timeout_ms, cancellable,
-                 error);
+    ok = lv_call(virDomainGetConnect(any), takes_run,
+                 g_atomic_rc_box_acquire(takes), takes_unref, LV_CALL_TAKES,
+                 domain->conn->command_timeout_ms, cancellable, error);
     for (guint i = 0; ok && i < n_asked; i++)
         asked[i].refused = takes->asked[i].refused;
     if (ok)
