@@ -54,9 +54,9 @@ then
     mv "$root.new" "$root"
 fi
 
-# The mounts end with this process.
+# The mounts end with the process that makes them.
 mkdir -p "$root/source" "$root/build"
-exec unshare --mount --propagation private -- sh -eu -c '
+unshare --mount --propagation private -- sh -eu -c '
     root=$1 source=$2
     mount --bind "$root" "$root"
     mount --bind "$source" "$root/source"
