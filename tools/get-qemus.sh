@@ -11,9 +11,14 @@
 # chroot, with their own libraries and firmware, so that they see the files and
 # sockets of the host.
 #
+# Two programs of the same projects are compared with migtune, too.  They are only
+# in Debian's source packages: QEMU's analyze-migration.py, and the reader of
+# zstd's seekable format, which is compiled here.
+#
 # Writes FILE (default: qemus.env in MIGTUNE_QEMU_ROOTS), which the caller sources:
 # a line MIGTUNE_QEMU_7_2=/path/to/command for each release that is available,
-# and the commands in the same directory.
+# MIGTUNE_ANALYZE_MIGRATION and MIGTUNE_ZSTD_SEEKABLE, and the commands in the same
+# directory.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
@@ -118,6 +123,45 @@ make_root() {
     return 1
 }
 
+# Runs apt-get with lists of its own: the source packages of Debian 13.  This needs
+# no root, and the lists of the system stay as they are.
+apt_sources() {
+    apt-get -qq -o Dir::Etc::SourceList="$sources/sources.list" \
+        -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::State::Lists="$sources/lists" -o Dir::Cache="$sources/cache" \
+        -o APT::Sandbox::User=root "$@"
+}
+
+# Extracts the parts of the source packages that the tests use into $sources.
+get_sources() {
+    mirror=$(debian_mirror)
+    [ -n "$mirror" ] || return 1
+    mkdir -p "$sources/lists/partial" "$sources/cache/archives/partial"
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    echo "deb-src [signed-by=$keyring] $mirror trixie main" \
+        >"$sources/sources.list"
+    apt_sources update || return 1
+    (cd "$sources" && apt_sources source --download-only qemu libzstd) ||
+        return 1
+    for archive in "$sources"/qemu_*.orig.tar.xz; do
+        tar -xJf "$archive" -C "$sources" --strip-components=1 --wildcards \
+            '*/scripts/analyze-migration.py' || return 1
+    done
+    for archive in "$sources"/libzstd_*.orig.tar.xz; do
+        tar -xJf "$archive" -C "$sources" --strip-components=1 --wildcards \
+            '*/contrib/seekable_format' '*/lib/common' || return 1
+    done
+    rm -rf "$sources/cache" "$sources/lists" "$sources"/*.tar.* "$sources"/*.dsc
+}
+
+# Compiles zstd's reader with the installed libzstd.
+compile_seekable() {
+    format=$sources/contrib/seekable_format
+    "${CC:-cc}" -O2 -DXXH_NAMESPACE=ZSTD_ -I"$sources/lib/common" -o "$1" \
+        "$format/examples/seekable_decompression.c" \
+        "$format/zstdseek_decompress.c" "$sources/lib/common/xxhash.c" -lzstd
+}
+
 trap release_proc EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -154,6 +198,26 @@ for entry in $RELEASES; do
         say "QEMU $release: not available, its tests will be skipped"
     fi
 done
+
+sources=$roots/sources
+script=$sources/scripts/analyze-migration.py
+reader=$bin/zstd-seekable
+log=$roots/sources.log
+if [ ! -f "$script" ]; then
+    say "analyze-migration.py and zstd's seekable reader: from Debian's sources"
+    get_sources >"$log" 2>&1 || tail -n 5 "$log" >&2
+fi
+if [ -f "$script" ]; then
+    echo "export MIGTUNE_ANALYZE_MIGRATION='$script'" >>"$file.new"
+else
+    say "analyze-migration.py: not available, its test will be skipped"
+fi
+if [ -f "$sources/lib/common/xxhash.c" ] &&
+    compile_seekable "$reader" >>"$log" 2>&1; then
+    echo "export MIGTUNE_ZSTD_SEEKABLE='$reader'" >>"$file.new"
+else
+    say "zstd's seekable reader: not available, its tests will be skipped"
+fi
 
 mv "$file.new" "$file"
 cat "$file"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Real QEMUs with a pc machine are saved and restored: by migtune with any
- * number of threads and by QEMU with zstd.  RAM is the same afterwards.  A save
+ * number of threads and by QEMU with zstd.  RAM is the same afterwards.  zstd's
+ * own reader of the seekable format reads any range of the file.  A save
  * that is cancelled, fails or is killed leaves the guest alive and no file that
  * looks complete.
  */
@@ -166,25 +167,6 @@ restore(const Case *test, const char *file, const char *ram, guint threads)
 }
 
 static void
-restore_by_qemu(const Case *test, const char *file, const char *ram)
-{
-    g_autofree char *zstd = g_find_program_in_path("zstd");
-    g_autofree char *command = g_strdup_printf("exec:zstd -dc %s", file);
-    g_autofree char *path = make_ram(test, "restored", FALSE);
-    g_autoptr(Guest) guest = NULL;
-
-    if (!zstd) {
-        g_test_message("no zstd program");
-        return;
-    }
-    guest = start(test, path, command);
-    wait_status(guest, "paused");
-    assert_same(path, ram);
-    guest_do(guest, "cont", NULL);
-    wait_status(guest, "running");
-}
-
-static void
 test_round_trip(gconstpointer data)
 {
     static const guint threads[] = { 1, 2, 3, 8 };
@@ -211,7 +193,99 @@ test_round_trip(gconstpointer data)
     g_assert_no_error(error);
     for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
         restore(test, file, ram, threads[i]);
-    restore_by_qemu(test, file, ram);
+}
+
+/* Saves a guest that is stopped in @file, in chunks of @mib MiB. */
+static void
+save_stopped(const Case *test, const char *ram, const char *file, guint mib)
+{
+    g_autoptr(Guest) guest = start(test, ram, NULL);
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = open_guest(guest, NULL, &conn);
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
+    g_autoptr(JsonNode) result = NULL;
+    g_autoptr(GError) error = NULL;
+
+    wait_status(guest, "running");
+    guest_do(guest, "stop", NULL);
+    g_variant_dict_insert(&dict, "chunk-size", "u", mib * 1024 * 1024);
+    result = migtune_domain_save(domain, file, g_variant_dict_end(&dict), NULL,
+                                 NULL, NULL, &error);
+    g_assert_no_error(error);
+}
+
+/* QEMU loads the file with the program zstd, without migtune. */
+static void
+test_zstd(gconstpointer data)
+{
+    const Case *test = data;
+    g_autofree char *zstd = g_find_program_in_path("zstd");
+    g_autofree char *ram = make_ram(test, "ram", TRUE);
+    g_autofree char *file = g_build_filename(test->dir, "save", NULL);
+    g_autofree char *command = g_strdup_printf("exec:zstd -dc %s", file);
+    g_autofree char *path = make_ram(test, "restored", FALSE);
+    g_autoptr(Guest) guest = NULL;
+
+    if (!zstd) {
+        g_test_skip("no zstd program");
+        return;
+    }
+    save_stopped(test, ram, file, 8);
+    guest = start(test, path, command);
+    wait_status(guest, "paused");
+    assert_same(path, ram);
+    guest_do(guest, "cont", NULL);
+    wait_status(guest, "running");
+}
+
+/* zstd's reader of its seekable format finds any range of the stream. */
+static void
+test_seekable(gconstpointer data)
+{
+    const Case *test = data;
+    const char *reader = g_getenv("MIGTUNE_ZSTD_SEEKABLE");
+    const guint64 mib = 1024 * 1024;
+    guint64 ranges[][2] = {
+        { 0, 0 }, { 0, 17 }, { mib - 10, mib + 10 },
+        { 5 * mib + 1, 9 * mib + 3 }, { 0, 0 },
+    };
+    g_autofree char *ram = make_ram(test, "ram", TRUE);
+    g_autofree char *file = g_build_filename(test->dir, "save", NULL);
+    g_autofree char *plain = g_build_filename(test->dir, "stream", NULL);
+    g_autoptr(JsonNode) converted = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *stream = NULL;
+    gsize len;
+
+    if (!reader) {
+        g_test_skip("MIGTUNE_ZSTD_SEEKABLE names no program");
+        return;
+    }
+    save_stopped(test, ram, file, 1);
+    converted = migtune_image_convert(file, plain, NULL, NULL, NULL, NULL,
+                                      &error);
+    g_assert_no_error(error);
+    g_assert_true(g_file_get_contents(plain, &stream, &len, NULL));
+    g_assert_cmpuint(len, >, 16 * mib);
+    ranges[0][1] = ranges[4][1] = len;
+    ranges[4][0] = len - 700;
+    for (guint i = 0; i < G_N_ELEMENTS(ranges); i++) {
+        g_autofree char *from = g_strdup_printf("%" G_GUINT64_FORMAT,
+                                                ranges[i][0]);
+        g_autofree char *to = g_strdup_printf("%" G_GUINT64_FORMAT,
+                                              ranges[i][1]);
+        g_autoptr(GSubprocess) process =
+            g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error, reader,
+                             file, from, to, NULL);
+        g_autoptr(GBytes) bytes = NULL;
+
+        g_assert_no_error(error);
+        g_subprocess_communicate(process, NULL, NULL, &bytes, NULL, &error);
+        g_assert_no_error(error);
+        g_assert_true(g_subprocess_get_successful(process));
+        g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes),
+                        stream + ranges[i][0], ranges[i][1] - ranges[i][0]);
+    }
 }
 
 /* A guest that ran before the save runs again. */
@@ -545,6 +619,8 @@ run(gconstpointer data, void (*func)(gconstpointer))
     static void run_ ## name(gconstpointer data) { run(data, test_ ## name); }
 
 TEST(round_trip)
+TEST(zstd)
+TEST(seekable)
 TEST(running)
 TEST(cancelled)
 TEST(disk_full)
@@ -557,6 +633,8 @@ static const struct {
     void (*func)(gconstpointer data);
 } tests[] = {
     { "round-trip", run_round_trip },
+    { "zstd", run_zstd },
+    { "seekable", run_seekable },
     { "running", run_running },
     { "cancelled", run_cancelled },
     { "disk-full", run_disk_full },
