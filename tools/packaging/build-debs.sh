@@ -8,10 +8,12 @@
 # For each Debian suite (default: bookworm trixie):
 #   - the packages are built in a root directory that has only what
 #     debian/control names;
-#   - lintian checks them;
+#   - lintian checks them, and hardening-check what they install;
 #   - each test of debian/tests/control runs in a fresh root directory with the
-#     packages that it names, as autopkgtest would run it;
-#   - migtune is installed without Recommends, and its packages are listed.
+#     packages that it names, as autopkgtest would run it.  Namespaces provide
+#     the isolation of a container, without a network;
+#   - migtune is installed without Recommends, and its packages are listed; with
+#     Recommends apt only shows what it would install.
 # The packages and the logs are in OUTPUT/SUITE.  The last line of each suite
 # reads "SUITE: N passed, N failed, N skipped".
 #
@@ -37,7 +39,7 @@ version=$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' "$here/debian/changelog")
 
 [ "$(id -u)" -eq 0 ] || die "this needs the user root"
 # shellcheck disable=SC2086 # a list of words
-need_packages $PACKAGES_DEBOOTSTRAP
+need_packages $PACKAGES_DEBOOTSTRAP iproute2 util-linux
 mkdir -p "$roots"
 
 mounted=
@@ -79,6 +81,34 @@ inside() {
         ${http_proxy:+http_proxy="$http_proxy"} \
         ${https_proxy:+https_proxy="$https_proxy"} \
         DEBIAN_FRONTEND=noninteractive chroot "$in" "$@"
+}
+
+# ROOT COMMAND...: like inside(), with namespaces that end with the command, as
+# in a container.
+contained() {
+    unshare --mount --propagation private --pid --fork --kill-child --net \
+        --ipc --uts -- sh -eu -c '
+            root=$1
+            shift
+            # libvirt expects that / and /dev are mount points.
+            mount --bind "$root" "$root"
+            mount -t proc proc "$root/proc"
+            mount -t sysfs sysfs "$root/sys"
+            mount -t tmpfs tmpfs "$root/run"
+            mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+            mkdir "$root/dev/pts" "$root/dev/shm"
+            mount -t devpts -o newinstance,ptmxmode=0666 devpts \
+                "$root/dev/pts"
+            ln -s pts/ptmx "$root/dev/ptmx"
+            ln -s /proc/self/fd "$root/dev/fd"
+            for node in full null random tty urandom zero; do
+                : >"$root/dev/$node"
+                mount --bind "/dev/$node" "$root/dev/$node"
+            done
+            ip link set lo up
+            exec chroot "$root" env -i HOME=/root LC_ALL=C.UTF-8 \
+                PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
+        ' sh "$@"
 }
 
 # A root directory with a minimal Debian, made once.
@@ -156,22 +186,44 @@ failed() { n_failed=$((n_failed + 1)); echo "not ok - $suite: $*"; }
 skipped() { n_skipped=$((n_skipped + 1)); echo "ok - $suite: $* # SKIP"; }
 
 run_lintian() {
-    echo lintian >"$log/lintian.list"
-    derived_root lintian "$log/lintian.list" \
-        apt-get -q -y install --no-install-recommends lintian
+    echo lintian devscripts blhc >"$log/lintian.list"
+    # shellcheck disable=SC2046 # a list of words
+    derived_root lintian "$log/lintian.list" apt-get -q -y install \
+        --no-install-recommends $(cat "$log/lintian.list")
     root=$roots/lintian-$suite
     rm -rf "$root/packages"
     mkdir "$root/packages"
     cp "$log"/*.deb "$log"/*.dsc "$log"/*.tar.* "$log"/*.changes \
         "$log"/*.buildinfo "$root/packages/"
     mount_in "$root"
-    if inside "$root" sh -c 'lintian --allow-root --fail-on error,warning \
-            /packages/*.changes' >"$log/lintian.log" 2>&1; then
-        passed lintian
+    if inside "$root" sh -c 'lintian --allow-root --display-info \
+            --fail-on error,warning /packages/*.changes' >"$log/lintian.log" 2>&1; then
+        passed "$(inside "$root" lintian --version): no errors, no warnings"
     else
         failed "lintian, see $log/lintian.log"
     fi
     cat "$log/lintian.log"
+    # hardening-check only guesses whether functions were fortified: blhc
+    # looks at the options of the compiler.  The protection of branches depends
+    # on the processor; Debian 12 does not know that option.
+    cp "$log/build.log" "$root/packages/"
+    if inside "$root" sh -eu -c '
+            for deb in /packages/*.deb; do
+                dpkg-deb -x "$deb" /packages/installed
+            done
+            find /packages/installed -type f \
+                \( -name "*.so*" -o -path "*/bin/*" \) \
+                ! -path "*/debug/*" >/packages/programs
+            branch=$(hardening-check --help | grep -om1 -e --nobranchprotection ||
+                :)
+            xargs hardening-check --nofortify --nocfprotection $branch \
+                </packages/programs
+            blhc /packages/build.log' >"$log/hardening.log" 2>&1; then
+        passed "hardening of $(wc -l <"$root/packages/programs") programs"
+    else
+        failed "hardening, see $log/hardening.log"
+        cat "$log/hardening.log"
+    fi
     unmount
     rm -rf "$root/packages"
 }
@@ -219,10 +271,9 @@ field_of() {
 }
 
 run_test() {
-    # As autopkgtest does with a chroot.
     case $(field_of "$1" Restrictions) in
-    *isolation-*)
-        skipped "$1: a chroot does not provide the isolation that it needs"
+    *isolation-machine*)
+        skipped "$1: it needs a machine of its own"
         return 0
         ;;
     esac
@@ -234,7 +285,7 @@ run_test() {
     fi
     unpack_source "$scratch/source"
     status=0
-    inside "$scratch" sh -c "cd /source/migtune-$version &&
+    contained "$scratch" sh -c "cd /source/migtune-$version &&
         AUTOPKGTEST_TMP=\$(mktemp -d) debian/tests/$1" \
         >>"$log/test-$1.log" 2>&1 || status=$?
     case $status in
@@ -260,6 +311,19 @@ check_dependencies() {
     else
         passed "migtune needs $(wc -l <"$log/migtune-needs") packages:" \
             "$(tr '\n' ' ' <"$log/migtune-needs")"
+    fi
+    remove_fresh_root
+
+    fresh_root >"$log/recommends.log" 2>&1
+    inside "$scratch" apt-get -s install migtune | sed -n 's/^Inst //p' \
+        >"$log/migtune-recommends"
+    if ! grep -q '^migtune ' "$log/migtune-recommends" ||
+        grep -E '^(libvirt-daemon|python|qemu)' "$log/migtune-recommends"; then
+        failed "migtune with Recommends, see $log/migtune-recommends"
+    else
+        passed "migtune with Recommends installs" \
+            "$(wc -l <"$log/migtune-recommends") packages," \
+            "without a libvirt daemon, QEMU and Python"
     fi
     remove_fresh_root
 }
