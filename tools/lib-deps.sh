@@ -93,6 +93,48 @@ need_packages() {
         "apt-get install $lacking"
 }
 
+# Makes a root directory of a Debian suite with packages, which start no
+# services.  ROOT/packages is then the list of the packages, and ROOT.log has the
+# output.
+#     make_root ROOT SUITE PACKAGE...
+make_root() {
+    new_root=$1 suite=$2
+    shift 2
+    [ "$(id -u)" -eq 0 ] || {
+        say "a root directory of Debian needs the user root"
+        return 1
+    }
+    # shellcheck disable=SC2086 # a list of words
+    need_packages $PACKAGES_DEBOOTSTRAP
+    say "Making a root directory of Debian ($suite) in $new_root"
+    rm -rf --one-file-system "$new_root.new"
+    # shellcheck disable=SC2046 # without a mirror there is no argument
+    {
+        debootstrap --variant=minbase "$suite" "$new_root.new" \
+            $(debian_mirror) &&
+            printf '#!/bin/sh\nexit 101\n' \
+                >"$new_root.new/usr/sbin/policy-rc.d" &&
+            chmod +x "$new_root.new/usr/sbin/policy-rc.d" &&
+            env DEBIAN_FRONTEND=noninteractive chroot "$new_root.new" \
+                apt-get -qq -y -o Dpkg::Use-Pty=0 install \
+                --no-install-recommends "$@"
+    } >"$new_root.log" 2>&1 || {
+        tail -n 5 "$new_root.log" >&2
+        return 1
+    }
+    echo "$@" >"$new_root.new/packages"
+    rm -rf --one-file-system "$new_root"
+    mv "$new_root.new" "$new_root"
+}
+
+# Whether a root directory was made with these packages.
+#     has_root ROOT PACKAGE...
+has_root() {
+    packages_file=$1/packages
+    shift
+    [ -f "$packages_file" ] && [ "$(cat "$packages_file")" = "$*" ]
+}
+
 # Sanitizers, valgrind and debootstrap need /proc, and a test with a terminal
 # needs /dev/pts; a plain chroot has neither: mounts them until release_proc.
 proc_is_ours=false

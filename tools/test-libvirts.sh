@@ -29,47 +29,14 @@ roots=${MIGTUNE_QEMU_ROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/migtune/qemu}
 root=$roots/trixie-libvirt
 status=0
 
-# If the list of packages has changed, they are installed, or the root directory
-# is made again.
-has_libvirt_root() {
-    [ -f "$root/packages" ] &&
-        [ "$(cat "$root/packages")" = "$PACKAGES_BUILD $PACKAGES_LIBVIRT" ]
-}
-
 # Installs what a new list of packages adds.
 update_libvirt_root() {
     [ "$(id -u)" -eq 0 ] && [ -f "$root/packages" ] || return 1
     say "Installing the packages of tools/lib-deps.sh in $root"
-    # shellcheck disable=SC2086 # lists of words
     env DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -qq -y \
-        -o Dpkg::Use-Pty=0 install --no-install-recommends $PACKAGES_BUILD \
-        $PACKAGES_LIBVIRT >>"$root.log" 2>&1 || return 1
-    echo "$PACKAGES_BUILD $PACKAGES_LIBVIRT" >"$root/packages"
-}
-
-make_libvirt_root() {
-    [ "$(id -u)" -eq 0 ] || {
-        say "a root directory of Debian 13 is not made: that needs root"
-        return 1
-    }
-    # shellcheck disable=SC2086 # a list of words
-    need_packages $PACKAGES_DEBOOTSTRAP
-    log=$root.log
-    rm -rf --one-file-system "$root.new"
-    say "Making a root directory of Debian 13 with libvirt in $root"
-    # shellcheck disable=SC2046 # without a mirror there is no argument
-    debootstrap --variant=minbase trixie "$root.new" $(debian_mirror) \
-        >"$log" 2>&1 || return 1
-    # Packages must not start services there.
-    printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"
-    chmod +x "$root.new/usr/sbin/policy-rc.d"
-    # shellcheck disable=SC2086 # lists of words
-    env DEBIAN_FRONTEND=noninteractive chroot "$root.new" apt-get -qq -y \
-        -o Dpkg::Use-Pty=0 install --no-install-recommends $PACKAGES_BUILD \
-        $PACKAGES_LIBVIRT >>"$log" 2>&1 || return 1
-    echo "$PACKAGES_BUILD $PACKAGES_LIBVIRT" >"$root.new/packages"
-    rm -rf --one-file-system "$root"
-    mv "$root.new" "$root"
+        -o Dpkg::Use-Pty=0 install --no-install-recommends "$@" \
+        >>"$root.log" 2>&1 || return 1
+    echo "$@" >"$root/packages"
 }
 
 # Runs a script of the shell in the root directory, with mounts that end with
@@ -92,7 +59,12 @@ run_in_root() {
 
 # Makes the root directory if it is missing, and builds there.
 prepare_root() {
-    has_libvirt_root || update_libvirt_root || make_libvirt_root || return 1
+    # If the list of packages has changed, they are installed, or the root
+    # directory is made again.
+    # shellcheck disable=SC2086 # lists of words
+    set -- $PACKAGES_BUILD $PACKAGES_LIBVIRT
+    has_root "$root" "$@" || update_libvirt_root "$@" ||
+        make_root "$root" trixie "$@" || return 1
     run_in_root '
         cd /build
         if [ -f build.ninja ]; then ninja reconfigure

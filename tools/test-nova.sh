@@ -33,26 +33,9 @@ mkdir -p "$roots"
 exec 9>"$root.lock"
 flock 9
 
-if [ ! -f "$root/packages" ] || [ "$(cat "$root/packages")" != "$packages" ]
-then
-    # shellcheck disable=SC2086 # a list of words
-    need_packages $PACKAGES_DEBOOTSTRAP
-    say "Making a root directory of Debian 13 with Nova in $root"
-    rm -rf --one-file-system "$root" "$root.new"
-    # shellcheck disable=SC2046,SC2086 # lists of words
-    {
-        debootstrap --variant=minbase trixie "$root.new" $(debian_mirror) &&
-            printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d" &&
-            chmod +x "$root.new/usr/sbin/policy-rc.d" &&
-            env DEBIAN_FRONTEND=noninteractive chroot "$root.new" apt-get -qq \
-                -y -o Dpkg::Use-Pty=0 install --no-install-recommends $packages
-    } >"$root.log" 2>&1 || {
-        tail -n 5 "$root.log" >&2
-        die "it could not be made, see $root.log"
-    }
-    echo "$packages" >"$root.new/packages"
-    mv "$root.new" "$root"
-fi
+# shellcheck disable=SC2086 # a list of words
+has_root "$root" $packages || make_root "$root" trixie $packages ||
+    die "the root directory could not be made, see $root.log"
 
 # The mounts end with the process that makes them.
 mkdir -p "$root/source" "$root/build"
