@@ -18,6 +18,13 @@
 
 G_BEGIN_DECLS
 
+/**
+ * MigtunePolicy:
+ *
+ * A convergence policy.
+ *
+ * Since: 0.1
+ */
 typedef struct _MigtunePolicy MigtunePolicy;
 
 #define MIGTUNE_TYPE_POLICY (migtune_policy_get_type())
@@ -49,6 +56,8 @@ typedef enum {
 /**
  * migtune_policy_list:
  *
+ * Lists the convergence policies.
+ *
  * Returns: (transfer full) (array zero-terminated=1): the names of all
  *   policies.
  * Since: 0.1
@@ -58,6 +67,8 @@ char **migtune_policy_list(void);
 /**
  * migtune_policy_describe:
  * @name: the name of a policy
+ *
+ * Describes a convergence policy.
  *
  * Returns: (nullable): what the policy does, as one translated line; %NULL if
  *   there is no such policy.
@@ -69,6 +80,8 @@ const char *migtune_policy_describe(const char *name);
  * migtune_policy_new:
  * @name: one of migtune_policy_list()
  * @error: return location
+ *
+ * Makes a policy with default values.
  *
  * Returns: (transfer full): the policy with the defaults of the program that it
  *   comes from; %NULL with %MIGTUNE_ERROR_INVALID_ARGUMENT for another name.
@@ -122,6 +135,8 @@ void migtune_policy_set_limits(MigtunePolicy *policy, guint64 max_downtime_ms,
  * migtune_policy_ref: (skip)
  * @policy: a policy
  *
+ * Takes a reference.
+ *
  * Returns: @policy.
  * Since: 0.1
  */
@@ -131,6 +146,8 @@ MigtunePolicy *migtune_policy_ref(MigtunePolicy *policy);
  * migtune_policy_unref:
  * @policy: (nullable): a policy
  *
+ * Releases a reference.
+ *
  * Since: 0.1
  */
 void migtune_policy_unref(MigtunePolicy *policy);
@@ -138,6 +155,8 @@ void migtune_policy_unref(MigtunePolicy *policy);
 /**
  * migtune_policy_get_name:
  * @policy: a policy
+ *
+ * Tells the name of a policy.
  *
  * Returns: its name; for one that was read from a file, with that file.
  * Since: 0.1
@@ -161,6 +180,8 @@ gboolean migtune_policy_needs_postcopy(MigtunePolicy *policy);
 /**
  * migtune_policy_to_json:
  * @policy: a policy
+ *
+ * All that is known about a policy.
  *
  * Returns: (transfer full): a JSON object with the members `name`, `policy`
  *   (one of migtune_policy_list()), `file` (null without one), `settings` (an
@@ -230,7 +251,24 @@ JsonNode *migtune_replay(const char *path, MigtunePolicy *const *policies,
 char *migtune_report(const char *const *paths, const char *format,
                      JsonNode **ret_findings, GError **error);
 
+/**
+ * MigtuneConvergence:
+ *
+ * Policies that follow a running migration, and its trace.
+ *
+ * Since: 0.1
+ */
 typedef struct _MigtuneConvergence MigtuneConvergence;
+
+#define MIGTUNE_TYPE_CONVERGENCE (migtune_convergence_get_type())
+
+/**
+ * migtune_convergence_get_type:
+ *
+ * Returns: the boxed type of what follows a migration.  A copy is a reference.
+ * Since: 0.1
+ */
+GType migtune_convergence_get_type(void);
 
 /**
  * MigtuneConvergenceAct:
@@ -251,7 +289,7 @@ typedef gboolean (*MigtuneConvergenceAct)(const char *action, guint64 value,
                                           gpointer user_data);
 
 /**
- * migtune_convergence_new: (skip)
+ * migtune_convergence_new:
  * @domain: the name of the guest
  * @policy: (nullable): the policy that acts
  * @shadows: (nullable) (array zero-terminated=1): policies that are followed
@@ -260,6 +298,8 @@ typedef gboolean (*MigtuneConvergenceAct)(const char *action, guint64 value,
  * @metrics: (nullable): a file for OpenMetrics, which is replaced atomically
  *   about once a second
  * @error: return location
+ *
+ * Prepares to follow a migration with policies.
  *
  * Returns: (transfer full): what follows a migration; %NULL with
  *   %MIGTUNE_ERROR_IO if @record cannot be written.
@@ -274,12 +314,14 @@ migtune_convergence_new(const char *domain, MigtunePolicy *policy,
  * migtune_convergence_free: (skip)
  * @convergence: (nullable): what follows a migration
  *
+ * Releases the reference of the caller, and closes the trace with the last one.
+ *
  * Since: 0.1
  */
 void migtune_convergence_free(MigtuneConvergence *convergence);
 
 /**
- * migtune_convergence_start: (skip)
+ * migtune_convergence_start:
  * @convergence: what follows a migration
  * @details: (nullable): goes into the header of the trace
  * @downtime_limit_ms: the allowed downtime at the start; 0 if it is not known
@@ -294,11 +336,11 @@ void migtune_convergence_start(MigtuneConvergence *convergence,
                                gboolean postcopy);
 
 /**
- * migtune_convergence_follow: (skip)
+ * migtune_convergence_follow:
  * @convergence: what follows a migration
  * @time_ms: since the start, if @job_info does not say it
  * @job_info: of migtune_domain_get_job_info()
- * @act: (nullable): carries decisions out
+ * @act: (nullable) (scope call) (closure user_data): carries decisions out
  * @user_data: for @act
  *
  * Gives a look at the migration to the policies.  Call it several times a
@@ -312,7 +354,7 @@ void migtune_convergence_follow(MigtuneConvergence *convergence,
                                 gpointer user_data);
 
 /**
- * migtune_convergence_finish: (skip)
+ * migtune_convergence_finish:
  * @convergence: what follows a migration
  * @job_info: (nullable): of the migration that has ended
  * @error: return location
@@ -327,8 +369,10 @@ gboolean migtune_convergence_finish(MigtuneConvergence *convergence,
                                     JsonNode *job_info, GError **error);
 
 /**
- * migtune_convergence_get_decisions: (skip)
+ * migtune_convergence_get_decisions:
  * @convergence: what follows a migration
+ *
+ * What the policies have decided.
  *
  * Returns: (transfer full): an array of the decisions so far, as in
  *   migtune_replay(), with `result`: "taken", "failed", "refused" (by a limit of

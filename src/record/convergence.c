@@ -35,6 +35,7 @@ typedef struct {
 } Follower;
 
 struct _MigtuneConvergence {
+    gatomicrefcount refs;
     GPtrArray *followers;
     FILE *record;               /* NULL: no trace */
     char *path;
@@ -55,6 +56,16 @@ struct _MigtuneConvergence {
     MigtuneConvergenceAct act;
     gpointer data;
 };
+
+static MigtuneConvergence *
+convergence_ref(MigtuneConvergence *self)
+{
+    g_atomic_ref_count_inc(&self->refs);
+    return self;
+}
+
+G_DEFINE_BOXED_TYPE(MigtuneConvergence, migtune_convergence, convergence_ref,
+                    migtune_convergence_free)
 
 static void
 follower_free(gpointer data)
@@ -98,6 +109,7 @@ migtune_convergence_new(const char *domain, MigtunePolicy *policy,
 {
     MigtuneConvergence *self = g_new0(MigtuneConvergence, 1);
 
+    g_atomic_ref_count_init(&self->refs);
     self->followers = g_ptr_array_new_with_free_func(follower_free);
     self->decisions = json_array_new();
     self->domain = g_strdup(domain);
@@ -124,7 +136,7 @@ migtune_convergence_new(const char *domain, MigtunePolicy *policy,
 void
 migtune_convergence_free(MigtuneConvergence *self)
 {
-    if (!self)
+    if (!self || !g_atomic_ref_count_dec(&self->refs))
         return;
 
     if (self->record)

@@ -63,7 +63,8 @@ def main():
         names["busy_guests"] = os.path.join(directory, "busy.xml")
         with open(names["busy_guests"], "w", encoding="utf-8") as file:
             file.write("<guests>" + guests.pair("vm", 1, **guests.SLOW)
-                       + guests.pair("vm2", 2, **guests.SLOW) + "</guests>")
+                       + guests.pair("vm2", 2, **guests.SLOW)
+                       + guests.pair("vm3", 3, **guests.SLOW) + "</guests>")
         for number, (line, text) in enumerate(transcripts, 1):
             test = parser.get_doctest(text, names, f"line {line}", path, line)
             problems = []

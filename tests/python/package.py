@@ -14,6 +14,7 @@ import json
 import os
 import pydoc
 import sys
+import tempfile
 import threading
 import time
 import tracemalloc
@@ -356,6 +357,63 @@ def test_a_job_by_hand():
         check(jobs[-1].ended)
         dest.wait_incoming(60)
         equal(dest.info()["state"], "running")
+
+
+def test_convergence():
+    """Policies follow a migration; one acts, the other is in shadow."""
+    check("steady" in migtune.policies())
+    raises("invalid-argument", migtune.Policy, "nothing")
+    with tempfile.TemporaryDirectory() as directory, \
+            guests.connection(guests.pair("web1", **guests.SLOW)) as conn:
+        path = os.path.join(directory, "nova.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("[libvirt]\nlive_migration_downtime = 500\n")
+        nova = migtune.Policy.from_file(path)
+        equal(nova.to_dict()["settings"]["live_migration_downtime"], 500)
+        raises("io", migtune.Policy.from_file, path + "-missing")
+        web1 = conn.domain("web1")
+        trace = os.path.join(directory, "trace.jsonl")
+        acts = []
+
+        def act(*decision):
+            acts.append(decision)
+            if decision[0] == "set-downtime":
+                web1.set({"downtime": decision[1]})
+            return True
+
+        def fail(*decision):
+            raise KeyError("mine")
+
+        follower = migtune.Convergence(web1, nova, record=trace, shadows=[
+            nova, migtune.Policy("none")])
+        follower.start(downtime=300)
+        failing = migtune.Convergence(web1, nova)
+        failures = []
+        migration = migtune.Migration(web1, conn.domain("web1-dest"))
+        for job in migration.progress():
+            if job.job != "active":
+                continue
+            equal(follower.follow(act=act).domain, "web1")
+            try:
+                failing.follow(act=fail)
+            except KeyError as error:
+                failures.append(error)
+            if acts and failures:
+                break
+        equal(failing.decisions[0].result, "failed")
+        equal(acts[0][0], "set-downtime")
+        check(acts[0][2])
+        taken, shadow = follower.decisions[:2]
+        equal((taken.result, shadow.result), ("taken", "shadow"))
+        equal((taken.action, taken.value), ("set-downtime", acts[0][1]))
+        equal((shadow.action, shadow.value), (taken.action, taken.value))
+        follower.finish()
+        with open(trace, encoding="utf-8") as file:
+            kinds = [json.loads(line)["type"] for line in file]
+        equal((kinds[0], kinds[-1]), ("header", "outcome"))
+        check("decision" in kinds and "sample" in kinds)
+    raises("io", migtune.Convergence, web1,
+           record=os.path.join(directory, "gone", "trace"))
 
 
 def test_cancel_a_call():

@@ -18,8 +18,9 @@ raise :class:`Error`.  The module :mod:`migtune.aio` has the same classes for
 asyncio.  The manual page is migtune-python(3).
 """
 from ._connection import Connection, connect, drivers
-from ._data import (Check, Finding, Job, Outcome, Parameter, Step, Support,
-                    Verdict, VerdictKind)
+from ._convergence import Convergence, Policy, policies
+from ._data import (Check, Decision, Finding, Job, Outcome, Parameter, Step,
+                    Support, Verdict, VerdictKind)
 from ._domain import Domain
 from ._errors import Error, ErrorCode
 from ._glib import Cancellable, Migtune as _Migtune
@@ -28,10 +29,11 @@ from ._plan import (Lowering, Plan, canonical_name, catalogue, explain, parse)
 
 __version__ = _Migtune.get_version()
 __all__ = [
-    "Cancellable", "Check", "Connection", "Domain", "Error", "ErrorCode",
-    "Finding", "Job", "Lowering", "Migration", "Outcome", "Parameter", "Plan",
-    "Step", "Support", "Verdict", "VerdictKind", "canonical_name", "catalogue",
-    "connect", "drivers", "explain", "parse", "recover",
+    "Cancellable", "Check", "Connection", "Convergence", "Decision", "Domain",
+    "Error", "ErrorCode", "Finding", "Job", "Lowering", "Migration", "Outcome",
+    "Parameter", "Plan", "Policy", "Step", "Support", "Verdict", "VerdictKind",
+    "canonical_name", "catalogue", "connect", "drivers", "explain", "parse",
+    "policies", "recover",
 ]
 
 # Where people look for them: migtune.Domain, not migtune._domain.Domain.

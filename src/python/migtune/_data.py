@@ -29,24 +29,34 @@ class VerdictKind(str, enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """The verdict on one setting of a plan."""
+    """The verdict on one setting of a plan.
 
-    #: the parameter
+    ``name``
+        the parameter
+    ``asked``
+        the requested value
+    ``before``
+        the value when the plan was made; None if it is not known
+    ``after``
+        the value that is expected, or was read back once the plan was applied
+    ``becomes``
+        the settings that are used instead
+    ``codes``
+        one stable word for each sentence of the reason
+    ``reason``
+        why, as translated text; None if there is nothing to say
+    ``since``, ``removed``
+        the QEMU releases that added and removed the parameter
+    """
+
     name: str
     verdict: VerdictKind
-    #: the requested value
     asked: Any
-    #: the value when the plan was made; None if it is not known
     before: Any
-    #: the value that is expected, or was read back once the plan was applied
     after: Any
-    #: the settings that are used instead
     becomes: Dict[str, Any]
-    #: one stable word for each sentence of the reason
     codes: Tuple[str, ...]
-    #: why, as translated text; None if there is nothing to say
     reason: Optional[str]
-    #: the QEMU releases that added and removed the parameter
     since: Optional[str]
     removed: Optional[str]
 
@@ -72,33 +82,43 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """A row of the catalogue: see migtune-params(7)."""
+    """A row of the catalogue: see migtune-params(7).
+
+    ``qmp``
+        QEMU's name; None for ``compression``
+    ``kind``
+        ``capability``, ``parameter`` or ``wish``
+    ``type``
+        ``bool``, ``int``, ``ullong``, ``enum``, ``string`` or ``json``
+    ``sides``
+        ``source``, ``destination`` or ``both``
+    ``pair``
+        ``free``, ``equal`` (both sides of a migration need equal values) or
+        ``follow`` (the destination takes the value of the source)
+    ``pair_with``
+        the capability that must be on for ``pair`` to count, or None
+    ``before_listening``
+        whether the destination needs the value before it listens
+    ``libvirt``
+        whether the name is libvirt's own
+    """
 
     name: str
-    #: QEMU's name; None for ``compression``
     qmp: Optional[str]
-    #: ``capability``, ``parameter`` or ``wish``
     kind: str
-    #: ``bool``, ``int``, ``ullong``, ``enum``, ``string`` or ``json``
     type: str
     unit: Optional[str]
     min: Any
     max: Any
     default: Any
     values: Tuple[str, ...]
-    #: ``source``, ``destination`` or ``both``
     sides: str
-    #: ``free``, ``equal`` (both sides of a migration need equal values) or
-    #: ``follow`` (the destination takes the value of the source)
     pair: str
-    #: the capability that must be on for ``pair`` to count, or None
     pair_with: Optional[str]
-    #: whether the destination needs the value before it listens
     before_listening: bool
     since: Optional[str]
     deprecated: Optional[str]
     removed: Optional[str]
-    #: whether the name is libvirt's own
     libvirt: bool
     help: str
 
@@ -112,16 +132,22 @@ class Parameter:
 
 @dataclasses.dataclass(frozen=True)
 class Support:
-    """What the QEMU of a guest supports."""
+    """What the QEMU of a guest supports.
+
+    ``release``
+        the release whose migration interface was found
+    ``source``
+        ``schema``, ``commands`` or ``cache``
+    ``parameters``
+        by name: ``qmp``, ``kind``, ``type``, ``values``, ``deprecated`` …
+    ``absent``
+        by name, what the catalogue has and this QEMU has not
+    """
 
     qemu: str
-    #: the release whose migration interface was found
     release: Optional[str]
-    #: ``schema``, ``commands`` or ``cache``
     source: str
-    #: by name: ``qmp``, ``kind``, ``type``, ``values``, ``deprecated`` …
     parameters: Dict[str, Dict[str, Any]]
-    #: by name, what the catalogue has and this QEMU has not
     absent: Dict[str, Dict[str, Any]]
 
     def __contains__(self, name: object) -> bool:
@@ -137,20 +163,28 @@ class Support:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A sample of a migration."""
+    """A sample of a migration.
 
-    #: name of the guest
+    ``domain``
+        name of the guest
+    ``job``
+        ``none``, ``waiting``, ``active``, ``paused``, ``completed``, ``failed``
+        or ``cancelled``
+    ``status``
+        QEMU's own word for it
+    ``state``
+        run state of the guest
+    ``error``
+        why the migration failed; None if that is not known
+    ``statistics``
+        by name: libvirt's names, or those of QEMU's query-migrate
+    """
+
     domain: str
-    #: ``none``, ``waiting``, ``active``, ``paused``, ``completed``, ``failed``
-    #: or ``cancelled``
     job: str
-    #: QEMU's own word for it
     status: str
-    #: run state of the guest
     state: str
-    #: why the migration failed; None if that is not known
     error: Optional[str]
-    #: by name: libvirt's names, or those of QEMU's query-migrate
     statistics: Dict[str, Any]
 
     @property
@@ -168,14 +202,54 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
-    """What the comparison of the two sides of a migration has found."""
+class Decision:
+    """A decision of a convergence policy.
 
-    #: stable name of the rule
+    ``policy``
+        name of the policy
+    ``time_ms``
+        milliseconds since the start of the migration
+    ``action``
+        ``set-downtime``, ``set-bandwidth``, ``throttle``, ``post-copy``,
+        ``pause``, ``abort``, ``set-deadline`` or ``note``
+    ``value``
+        milliseconds, bytes a second or percent; None without one
+    ``code``
+        stable word for the reason
+    ``reason``
+        why, as translated text
+    ``result``
+        ``taken``, ``failed``, ``refused`` by a limit of the caller, or ``shadow``
+    """
+
+    policy: str
+    time_ms: int
+    action: str
+    value: Optional[int]
+    code: str
+    reason: str
+    result: str
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> Decision:
+        return cls(**{field.name: data[field.name]
+                      for field in dataclasses.fields(cls)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What the comparison of the two sides of a migration has found.
+
+    ``id``
+        stable name of the rule
+    ``severity``
+        ``refuse``, ``substitute``, ``warn`` or ``info``
+    ``side``
+        ``source``, ``destination`` or ``both``
+    """
+
     id: str
-    #: ``refuse``, ``substitute``, ``warn`` or ``info``
     severity: str
-    #: ``source``, ``destination`` or ``both``
     side: Optional[str]
     parameter: Optional[str]
     text: str
@@ -189,13 +263,17 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """The result of :meth:`Migration.check`."""
+    """The result of :meth:`Migration.check`.
 
-    #: whether the migration may begin
+    ``ok``
+        whether the migration may begin
+    ``verdicts``
+        the settings of both sides: ``name``, ``asked``, ``source``,
+        ``destination``, ``verdict`` and ``reason``
+    """
+
     ok: bool
     findings: Tuple[Finding, ...]
-    #: the settings of both sides: ``name``, ``asked``, ``source``,
-    #: ``destination``, ``verdict`` and ``reason``
     verdicts: Tuple[Dict[str, Any], ...]
 
     @property
@@ -241,14 +319,18 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Where the guest is after :meth:`Migration.run`."""
+    """Where the guest is after :meth:`Migration.run`.
 
-    #: ``source``, ``destination``, ``both``, ``stopped`` or ``unknown``
+    ``guest``
+        ``source``, ``destination``, ``both``, ``stopped`` or ``unknown``
+    ``extra_downtime_ms``
+        the part of the downtime that QEMU does not count
+    """
+
     guest: str
     source_state: Optional[str]
     destination_state: Optional[str]
     downtime_ms: Optional[int]
-    #: the part of the downtime that QEMU does not count
     extra_downtime_ms: Optional[int]
     total_ms: Optional[int]
     warnings: Tuple[str, ...]
