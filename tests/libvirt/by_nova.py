@@ -4,12 +4,11 @@
 
 tools/test-nova.sh runs it where python3-nova is installed.  Two migrations go
 between two libvirt daemons.  migtune lowers the settings; Nova's Guest makes the
-call, reads the job and acts, and Nova's functions decide when.  The
-job that Nova saw is then replayed with migtune's policy "nova", which must have
-decided the same at the same time.
+call, reads the job and acts, and Nova's functions decide when.  Beside them
+migtune's policy "nova" follows the migration in shadow: it gets a sample at each
+poll of Nova, and must decide the same at the same time.
 """
 import collections
-import json
 import os
 import sys
 import tempfile
@@ -33,7 +32,6 @@ except ImportError as missing:
     sys.exit(0)
 
 import migtune  # noqa: E402
-from migtune._glib import Migtune, from_json  # noqa: E402
 
 CONF = nova.conf.CONF
 OPTIONS = {
@@ -64,12 +62,33 @@ class Lowered:
         return self._dom.migrateToURI3(uri, params, flags)
 
 
+def policy(action):
+    """migtune's policy with the same configuration as Nova's."""
+    with tempfile.TemporaryDirectory() as directory:
+        conf = os.path.join(directory, "nova.conf")
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write("[libvirt]\n")
+            for name, value in OPTIONS.items():
+                file.write(f"{name} = {value}\n")
+            file.write("live_migration_timeout_action = "
+                       + ("abort" if action == "abort" else "force_complete")
+                       + "\nlive_migration_permit_post_copy = "
+                       + str(action != "abort") + "\n")
+        return migtune.Policy.from_file(conf)
+
+
 def drive(dom, uri, settings, action):
-    """A migration as Nova's driver does it; returns (decisions, trace)."""
+    """A migration as Nova's driver does it.
+
+    Returns Nova's decisions, migtune's in shadow, the times of the polls at which
+    libvirt knew the RAM of the guest, Nova's failures, and the calls of
+    migrateToURI3().
+    """
     domain = migtune.connect(dom.connect()).domain(dom)
     lowering = domain.lower(settings)
     lowering.prepare()
     watched = migtune.connect(dom.connect(), monitor=False).domain(dom)
+    shadow = migtune.Convergence(watched, shadows=[policy(action)])
     lowered = Lowered(dom, lowering.params)
     guest = nova_guest.Guest(lowered)
     instance = types.SimpleNamespace(uuid=dom.UUIDString(), name=dom.name())
@@ -87,17 +106,20 @@ def drive(dom, uri, settings, action):
     steps = list(nova_migration.downtime_steps(DATA_GB))
     timeout = int(CONF.libvirt.live_migration_completion_timeout * DATA_GB)
     tasks = {instance.uuid: collections.deque()}
-    decisions, trace = [], []
+    decisions, polls, n_polls = [], [], 0
     worker = threading.Thread(target=operation)
     start = time.time()
     worker.start()
     downtime = None
-    aborted = False
+    act_at = None
     while worker.is_alive():
         info = guest.get_job_info()
         if info.type == libvirt.VIR_DOMAIN_JOB_UNBOUNDED:
             elapsed = time.time() - start
-            trace.append((elapsed, watched.job()))
+            n_polls += 1
+            job = shadow.follow(elapsed)
+            if job.statistics.get("memory_total"):
+                polls.append(elapsed)
             before = migration.status
             nova_migration.run_tasks(guest, instance, tasks,
                                      collections.deque(), migration, True)
@@ -105,12 +127,17 @@ def drive(dom, uri, settings, action):
                 decisions.append((elapsed, "post-copy", None))
             if nova_migration.should_trigger_timeout_action(
                     instance, elapsed, timeout, migration.status):
-                if action != "abort":
-                    tasks[instance.uuid].append("force-complete")
-                elif not aborted:
-                    decisions.append((elapsed, "abort", None))
-                    guest.abort_job()
-                    aborted = True
+                if act_at is None:
+                    act_at = n_polls + 1
+                    if action == "abort":
+                        decisions.append((elapsed, "abort", None))
+            # One poll later than Nova's driver: libvirt counts the time from
+            # the start of the job, a little later than Nova, and the shadow
+            # sees nothing after the action.
+            if n_polls == act_at and action == "abort":
+                guest.abort_job()
+            elif n_polls == act_at:
+                tasks[instance.uuid].append("force-complete")
             new = nova_migration.update_downtime(guest, instance, downtime,
                                                  steps, elapsed)
             if new != downtime:
@@ -118,75 +145,32 @@ def drive(dom, uri, settings, action):
                 downtime = new
         time.sleep(POLL)
     worker.join()
-    return decisions, trace, failure, lowered.calls
+    shadow.finish()
+    ours = [(row.time_ms / 1000, row.action, row.value)
+            for row in shadow.decisions if row.action != "note"]
+    return decisions, ours, polls, failure, lowered.calls
 
 
-def replay(trace, action):
-    """What migtune's policy "nova" decides at the samples of Nova's loop."""
-    with tempfile.TemporaryDirectory() as directory:
-        conf = os.path.join(directory, "nova.conf")
-        with open(conf, "w", encoding="utf-8") as file:
-            file.write("[libvirt]\n")
-            for name, value in OPTIONS.items():
-                file.write(f"{name} = {value}\n")
-            file.write("live_migration_timeout_action = "
-                       + ("abort" if action == "abort" else "force_complete")
-                       + "\nlive_migration_permit_post_copy = "
-                       + str(action != "abort") + "\n")
-        path = os.path.join(directory, "trace.jsonl")
-        with open(path, "w", encoding="utf-8") as file:
-            for record in records(trace):
-                file.write(json.dumps(record) + "\n")
-        policy = Migtune.Policy.import_(conf, None)
-        answer = from_json(Migtune.replay(path, [policy]))
-    return [(row["time_ms"] / 1000, row["action"], row["value"])
-            for row in answer["decisions"]]
-
-
-def records(trace):
-    """The samples as a trace: see libmigtune(3)."""
-    yield {"type": "header", "version": 1, "domain": "vm"}
-    samples = list(trace)
-    # The policy polls at times of its own: the last sample holds for one more.
-    samples += [(elapsed + POLL, job) for elapsed, job in trace[-1:]]
-    for elapsed, job in samples:
-        values = job.statistics
-        yield {
-            "type": "sample", "time_ms": int(elapsed * 1000),
-            "status": "active", "pass": values.get("memory_iteration", 1),
-            "remaining": values.get("memory_remaining", 0),
-            "total": values.get("memory_total", 0),
-            "transferred": values.get("memory_processed", 0),
-            "bandwidth": values.get("memory_bps", 0),
-            "dirty_rate": 0, "downtime_limit_ms": 300,
-        }
-
-
-def longest_gap(trace):
-    """The longest time between two samples, in seconds."""
-    times = [elapsed for elapsed, _ in trace]
-    return max((b - a for a, b in zip(times, times[1:])), default=0)
-
-
-def compare(nova, trace, action):
+def compare(theirs, ours, polls):
     """Prints the table of decisions; True if they agree.
 
     Both decide at their first poll after a point in time, Nova when it is not
-    delayed.
+    delayed.  Nova sets the first downtime even if the migration is still being
+    set up; migtune's policies begin when the RAM of the guest is known.
     """
-    ours = replay(trace, action)
-    tolerance = POLL + longest_gap(trace)
-    ours = [row for row in ours if row[1] != "note"]
-    agree = len(nova) == len(ours)
-    print("# Nova                        migtune, policy nova")
-    for number in range(max(len(nova), len(ours))):
-        left = nova[number] if number < len(nova) else None
+    tolerance = POLL + max((b - a for a, b in zip(polls, polls[1:])), default=0)
+    agree = len(theirs) == len(ours)
+    print(f"# the RAM is known after {polls[0]:.1f} s" if polls
+          else "# the RAM never was known")
+    print("# Nova                        migtune, policy nova, in shadow")
+    for number in range(max(len(theirs), len(ours))):
+        left = theirs[number] if number < len(theirs) else None
         right = ours[number] if number < len(ours) else None
         print("# " + "  ".join(
             f"{row[0]:6.1f} s {row[1]:12} {row[2] or '':>4}" if row
             else " " * 26 for row in (left, right)))
         agree &= bool(left and right and left[1:] == right[1:]
-                      and abs(left[0] - right[0]) <= tolerance)
+                      and abs(max(left[0], polls[0]) - right[0]) <= tolerance)
     return agree
 
 
@@ -221,20 +205,20 @@ def main():
         settings = {"compression": "xbzrle",
                     "compression.xbzrle.cache": "16MiB", "bandwidth": 1}
         dom = hosts["alpha"][1].lookupByName("vm")
-        decisions, trace, failure, calls = drive(
+        theirs, ours, polls, failure, calls = drive(
             dom, hosts["beta"][0], settings, "abort")
         print(f"# migrateToURI3({calls[0][0]}, flags={calls[0][1]})")
-        result(1, compare(decisions, trace, "abort"),
+        result(1, compare(theirs, ours, polls),
                "downtime steps and abort")
         result(2, dom.isActive() and len(failure) == 1
                and failure[0].get_error_code()
                == libvirt.VIR_ERR_OPERATION_ABORTED, "the guest stays")
 
-        decisions, trace, failure, calls = drive(
+        theirs, ours, polls, failure, calls = drive(
             dom, hosts["beta"][0], {"postcopy": True, "bandwidth": 1},
             "post-copy")
         print(f"# migrateToURI3({calls[0][0]}, flags={calls[0][1]})")
-        result(3, compare(decisions, trace, "post-copy"),
+        result(3, compare(theirs, ours, polls),
                "downtime steps and post-copy")
         result(4, not failure
                and hosts["beta"][1].lookupByName("vm").isActive(),
