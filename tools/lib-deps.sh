@@ -15,7 +15,7 @@ PACKAGES_QEMU="qemu-system-x86"
 # To run every test.
 PACKAGES_CHECK="$PACKAGES_BUILD $PACKAGES_QEMU g++ binutils bash-completion
     python3 python3-gi valgrind libc6-dbg man-db chromium prometheus zsh fish
-    jq python3-libvirt glib-networking zstd xz-utils ansible-core"
+    jq python3-libvirt glib-networking zstd xz-utils ansible-core gi-docgen"
 # To run the tests with a real libvirt, which runs xz and zstd for save images.
 PACKAGES_LIBVIRT="$PACKAGES_QEMU libvirt-daemon libvirt-daemon-driver-qemu
     libvirt-clients iproute2 util-linux bsdutils sasl2-bin libsasl2-modules

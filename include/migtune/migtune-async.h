@@ -26,6 +26,9 @@ G_BEGIN_DECLS
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_conn_open() without blocking; @callback is called
+ * when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_conn_open_async(const char *uri, unsigned int flags,
@@ -36,6 +39,8 @@ void migtune_conn_open_async(const char *uri, unsigned int flags,
  * migtune_conn_open_finish: (constructor)
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_conn_open_async().
  *
  * Returns: (transfer full): as migtune_conn_open().
  * Since: 0.1
@@ -68,6 +73,8 @@ void migtune_conn_open_auth_async(const char *uri, unsigned int flags,
  * @result: what the callback was given
  * @error: return location
  *
+ * Takes the result of migtune_conn_open_auth_async().
+ *
  * Returns: (transfer full): as migtune_conn_open_auth().
  * Since: 0.1
  */
@@ -81,6 +88,9 @@ MigtuneConn *migtune_conn_open_auth_finish(GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_conn_list() without blocking; @callback is called
+ * when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_conn_list_async(MigtuneConn *conn, GCancellable *cancellable,
@@ -91,6 +101,8 @@ void migtune_conn_list_async(MigtuneConn *conn, GCancellable *cancellable,
  * @conn: as for migtune_conn_list_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_conn_list_async().
  *
  * Returns: (transfer full) (array zero-terminated=1): as migtune_conn_list().
  * Since: 0.1
@@ -105,6 +117,9 @@ char **migtune_conn_list_finish(MigtuneConn *conn, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_conn_list_inactive() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -118,8 +133,11 @@ migtune_conn_list_inactive_async(MigtuneConn *conn, GCancellable *cancellable,
  * @result: what the callback was given
  * @error: return location
  *
+ * Takes the result of migtune_conn_list_inactive_async().
+ *
  * Returns: (transfer full) (array zero-terminated=1): as
- * migtune_conn_list_inactive(). Since: 0.1
+ * migtune_conn_list_inactive().
+ * Since: 0.1
  */
 char **migtune_conn_list_inactive_finish(MigtuneConn *conn,
                                          GAsyncResult *result, GError **error);
@@ -131,6 +149,9 @@ char **migtune_conn_list_inactive_finish(MigtuneConn *conn,
  * @cancellable: (nullable): cancels this call
  * @callback: called when it has ended
  * @user_data: for @callback
+ *
+ * Does the same as migtune_conn_open_domain() without blocking; @callback is
+ * called when it has ended.
  *
  * Since: 0.1
  */
@@ -144,6 +165,8 @@ void migtune_conn_open_domain_async(MigtuneConn *conn, const char *key,
  * @conn: as for migtune_conn_open_domain_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_conn_open_domain_async().
  *
  * Returns: (transfer full): as migtune_conn_open_domain().
  * Since: 0.1
@@ -160,6 +183,9 @@ migtune_conn_open_domain_finish(MigtuneConn *conn, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_conn_lookup() without blocking; @callback is called
+ * when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -172,6 +198,8 @@ migtune_conn_lookup_async(MigtuneConn *conn, const char *name,
  * @conn: as for migtune_conn_lookup_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_conn_lookup_async().
  *
  * Returns: (transfer full): as migtune_conn_lookup().
  * Since: 0.1
@@ -186,6 +214,9 @@ MigtuneDomain *migtune_conn_lookup_finish(MigtuneConn *conn,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_get_info() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -197,6 +228,8 @@ migtune_domain_get_info_async(MigtuneDomain *domain, GCancellable *cancellable,
  * @domain: as for migtune_domain_get_info_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_get_info_async().
  *
  * Returns: (transfer full): as migtune_domain_get_info().
  * Since: 0.1
@@ -212,6 +245,9 @@ JsonNode *migtune_domain_get_info_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_probe() without blocking; @callback is called
+ * when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -224,6 +260,8 @@ migtune_domain_probe_async(MigtuneDomain *domain, gboolean refresh,
  * @domain: as for migtune_domain_probe_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_probe_async().
  *
  * Returns: (transfer full): as migtune_domain_probe().
  * Since: 0.1
@@ -241,6 +279,9 @@ JsonNode *migtune_domain_probe_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_get_settings() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -255,6 +296,8 @@ migtune_domain_get_settings_async(MigtuneDomain *domain,
  * @domain: as for migtune_domain_get_settings_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_get_settings_async().
  *
  * Returns: (transfer full): as migtune_domain_get_settings().
  * Since: 0.1
@@ -272,6 +315,9 @@ migtune_domain_get_settings_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_report() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -284,6 +330,8 @@ migtune_domain_report_async(MigtuneDomain *domain, const char *const *names,
  * @domain: as for migtune_domain_report_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_report_async().
  *
  * Returns: (transfer full): as migtune_domain_report().
  * Since: 0.1
@@ -300,6 +348,9 @@ JsonNode *migtune_domain_report_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_set_settings() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -313,6 +364,8 @@ migtune_domain_set_settings_async(MigtuneDomain *domain, GVariant *settings,
  * @domain: as for migtune_domain_set_settings_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_set_settings_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -330,6 +383,9 @@ migtune_domain_set_settings_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_plan_settings() without blocking; @callback
+ * is called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_plan_settings_async(MigtuneDomain *domain,
@@ -343,6 +399,8 @@ void migtune_domain_plan_settings_async(MigtuneDomain *domain,
  * @domain: as for migtune_domain_plan_settings_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_plan_settings_async().
  *
  * Returns: (transfer full): as migtune_domain_plan_settings().
  * Since: 0.1
@@ -359,6 +417,9 @@ migtune_domain_plan_settings_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_plan_reset() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_plan_reset_async(MigtuneDomain *domain, unsigned int flags,
@@ -371,6 +432,8 @@ void migtune_domain_plan_reset_async(MigtuneDomain *domain, unsigned int flags,
  * @domain: as for migtune_domain_plan_reset_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_plan_reset_async().
  *
  * Returns: (transfer full): as migtune_domain_plan_reset().
  * Since: 0.1
@@ -387,6 +450,9 @@ migtune_domain_plan_reset_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_plan_forget() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_plan_forget_async(MigtuneDomain *domain,
@@ -400,6 +466,8 @@ void migtune_domain_plan_forget_async(MigtuneDomain *domain,
  * @domain: as for migtune_domain_plan_forget_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_plan_forget_async().
  *
  * Returns: (transfer full): as migtune_domain_plan_forget().
  * Since: 0.1
@@ -416,6 +484,9 @@ migtune_domain_plan_forget_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_plan_kept() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_plan_kept_async(MigtuneDomain *domain, unsigned int flags,
@@ -428,6 +499,8 @@ void migtune_domain_plan_kept_async(MigtuneDomain *domain, unsigned int flags,
  * @domain: as for migtune_domain_plan_kept_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_plan_kept_async().
  *
  * Returns: (transfer full): as migtune_domain_plan_kept().
  * Since: 0.1
@@ -443,6 +516,9 @@ migtune_domain_plan_kept_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_plan_apply() without blocking; @callback is called
+ * when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_plan_apply_async(MigtunePlan *plan, GCancellable *cancellable,
@@ -453,6 +529,8 @@ void migtune_plan_apply_async(MigtunePlan *plan, GCancellable *cancellable,
  * @plan: as for migtune_plan_apply_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_plan_apply_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -468,6 +546,9 @@ gboolean migtune_plan_apply_finish(MigtunePlan *plan, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_plan_lower() without blocking; @callback is called
+ * when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_plan_lower_async(MigtunePlan *plan, const char *libvirt,
@@ -479,6 +560,8 @@ void migtune_plan_lower_async(MigtunePlan *plan, const char *libvirt,
  * @plan: as for migtune_plan_lower_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_plan_lower_async().
  *
  * Returns: (transfer full): as migtune_plan_lower().
  * Since: 0.1
@@ -494,6 +577,9 @@ migtune_plan_lower_finish(MigtunePlan *plan, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_lowering_prepare() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_lowering_prepare_async(MigtuneLowering *lowering,
@@ -506,6 +592,8 @@ void migtune_lowering_prepare_async(MigtuneLowering *lowering,
  * @lowering: as for migtune_lowering_prepare_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_lowering_prepare_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -522,6 +610,9 @@ gboolean migtune_lowering_prepare_finish(MigtuneLowering *lowering,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_migrate() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -534,6 +625,8 @@ migtune_domain_migrate_async(MigtuneDomain *domain, const char *uri,
  * @domain: as for migtune_domain_migrate_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_migrate_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -550,6 +643,9 @@ gboolean migtune_domain_migrate_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_migrate_incoming() without blocking;
+ * @callback is called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_migrate_incoming_async(MigtuneDomain *domain,
@@ -563,6 +659,8 @@ void migtune_domain_migrate_incoming_async(MigtuneDomain *domain,
  * @domain: as for migtune_domain_migrate_incoming_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_migrate_incoming_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -578,6 +676,9 @@ migtune_domain_migrate_incoming_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_get_job_info() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_get_job_info_async(MigtuneDomain *domain,
@@ -590,6 +691,8 @@ void migtune_domain_get_job_info_async(MigtuneDomain *domain,
  * @domain: as for migtune_domain_get_job_info_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_get_job_info_async().
  *
  * Returns: (transfer full): as migtune_domain_get_job_info().
  * Since: 0.1
@@ -605,6 +708,9 @@ migtune_domain_get_job_info_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_get_job_settings() without blocking;
+ * @callback is called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_get_job_settings_async(MigtuneDomain *domain,
@@ -617,6 +723,8 @@ void migtune_domain_get_job_settings_async(MigtuneDomain *domain,
  * @domain: as for migtune_domain_get_job_settings_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_get_job_settings_async().
  *
  * Returns: (transfer full): as migtune_domain_get_job_settings().
  * Since: 0.1
@@ -632,6 +740,9 @@ migtune_domain_get_job_settings_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_abort_job() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -644,6 +755,8 @@ migtune_domain_abort_job_async(MigtuneDomain *domain, GCancellable *cancellable,
  * @domain: as for migtune_domain_abort_job_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_abort_job_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -658,6 +771,9 @@ gboolean migtune_domain_abort_job_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_suspend() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -669,6 +785,8 @@ migtune_domain_suspend_async(MigtuneDomain *domain, GCancellable *cancellable,
  * @domain: as for migtune_domain_suspend_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_suspend_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -683,6 +801,9 @@ gboolean migtune_domain_suspend_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_resume() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -694,6 +815,8 @@ migtune_domain_resume_async(MigtuneDomain *domain, GCancellable *cancellable,
  * @domain: as for migtune_domain_resume_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_resume_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -708,6 +831,9 @@ gboolean migtune_domain_resume_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_start_postcopy() without blocking; @callback
+ * is called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_start_postcopy_async(MigtuneDomain *domain,
@@ -720,6 +846,8 @@ void migtune_domain_start_postcopy_async(MigtuneDomain *domain,
  * @domain: as for migtune_domain_start_postcopy_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_start_postcopy_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -737,6 +865,9 @@ migtune_domain_start_postcopy_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_wait_job() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void
@@ -749,6 +880,8 @@ migtune_domain_wait_job_async(MigtuneDomain *domain, unsigned int timeout_ms,
  * @domain: as for migtune_domain_wait_job_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_wait_job_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -764,6 +897,9 @@ gboolean migtune_domain_wait_job_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_wait_incoming() without blocking; @callback
+ * is called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_wait_incoming_async(MigtuneDomain *domain,
@@ -777,6 +913,8 @@ void migtune_domain_wait_incoming_async(MigtuneDomain *domain,
  * @domain: as for migtune_domain_wait_incoming_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_wait_incoming_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -792,6 +930,9 @@ migtune_domain_wait_incoming_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_continue_job() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_continue_job_async(MigtuneDomain *domain,
@@ -804,6 +945,8 @@ void migtune_domain_continue_job_async(MigtuneDomain *domain,
  * @domain: as for migtune_domain_continue_job_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_continue_job_async().
  *
  * Returns: whether it succeeded.
  * Since: 0.1
@@ -819,6 +962,9 @@ migtune_domain_continue_job_finish(MigtuneDomain *domain, GAsyncResult *result,
  * @cancellable: (nullable): ends the wait
  * @callback: called when it has ended
  * @user_data: for @callback
+ *
+ * Does the same as migtune_domain_wait_pass() without blocking; @callback is
+ * called when it has ended.
  *
  * Since: 0.1
  */

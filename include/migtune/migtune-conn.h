@@ -27,14 +27,30 @@
 
 G_BEGIN_DECLS
 
+/**
+ * MigtuneConn:
+ *
+ * A connection: an open URI.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_TYPE_CONN (migtune_conn_get_type())
 G_DECLARE_FINAL_TYPE(MigtuneConn, migtune_conn, MIGTUNE, CONN, GObject)
 
+/**
+ * MigtuneDomain:
+ *
+ * A guest of a connection.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_TYPE_DOMAIN (migtune_domain_get_type())
 G_DECLARE_FINAL_TYPE(MigtuneDomain, migtune_domain, MIGTUNE, DOMAIN, GObject)
 
 /**
  * migtune_get_version:
+ *
+ * Tells which library the process uses.
  *
  * Returns: the version of the library at run time, such as "0.1.0".
  * Since: 0.1
@@ -68,6 +84,8 @@ JsonNode *migtune_get_drivers(void);
  *   events, keepalive messages and `qemu:///embed` then need an event loop that
  *   the program has registered with libvirt and runs
  *
+ * How a connection is opened.
+ *
  * Since: 0.1
  */
 typedef enum {
@@ -85,6 +103,8 @@ typedef enum {
  *   milliseconds; 0 for the defaults (2 s and 10 s)
  * @cancellable: (nullable): cancels this call
  * @error: return location
+ *
+ * Opens a URI.
  *
  * Returns: (transfer full): a connection, or %NULL with
  *   %MIGTUNE_ERROR_INVALID_ARGUMENT, %MIGTUNE_ERROR_DRIVER,
@@ -141,6 +161,8 @@ typedef char *(*MigtuneAuthFunc)(MigtuneCredential credential,
  * @cancellable: (nullable): as for migtune_conn_open()
  * @error: return location
  *
+ * Opens a URI, and asks the user for credentials if the driver needs them.
+ *
  * Returns: (transfer full): as migtune_conn_open().
  * Since: 0.1
  */
@@ -153,6 +175,8 @@ MigtuneConn *migtune_conn_open_auth(const char *uri, unsigned int flags,
  * migtune_conn_ref: (skip)
  * @conn: a connection
  *
+ * Takes a reference.
+ *
  * Returns: @conn.
  * Since: 0.1
  */
@@ -162,6 +186,8 @@ MigtuneConn *migtune_conn_ref(MigtuneConn *conn);
  * migtune_conn_unref:
  * @conn: (nullable): a connection; domains that came from it keep it open
  *
+ * Releases a reference.
+ *
  * Since: 0.1
  */
 void migtune_conn_unref(MigtuneConn *conn);
@@ -169,6 +195,8 @@ void migtune_conn_unref(MigtuneConn *conn);
 /**
  * migtune_conn_get_uri:
  * @conn: a connection
+ *
+ * Tells which URI the connection was opened with.
  *
  * Returns: the URI as it was given.
  * Since: 0.1
@@ -201,7 +229,8 @@ migtune_conn_list(MigtuneConn *conn, GCancellable *cancellable, GError **error);
  *
  * Returns: (transfer full) (array zero-terminated=1): keys for
  * migtune_conn_open_domain(), sorted, for g_strfreev(); an empty array where
- * there are none; %NULL on error. Since: 0.1
+ * there are none; %NULL on error.
+ * Since: 0.1
  */
 char **migtune_conn_list_inactive(MigtuneConn *conn, GCancellable *cancellable,
                                   GError **error);
@@ -251,6 +280,8 @@ MigtuneDomain *migtune_conn_lookup(MigtuneConn *conn, const char *name,
  * @error: (nullable): why it failed
  * @user_data: as given
  *
+ * Called with each domain of migtune_conn_foreach().
+ *
  * Since: 0.1
  */
 typedef void (*MigtuneDomainFunc)(const char *key, MigtuneDomain *domain,
@@ -279,6 +310,8 @@ gboolean migtune_conn_foreach(MigtuneConn *conn, unsigned int max_open,
  * migtune_domain_ref: (skip)
  * @domain: a domain
  *
+ * Takes a reference.
+ *
  * Returns: @domain.
  * Since: 0.1
  */
@@ -288,6 +321,8 @@ MigtuneDomain *migtune_domain_ref(MigtuneDomain *domain);
  * migtune_domain_unref:
  * @domain: (nullable): a domain; releasing the last reference disconnects it
  *
+ * Releases a reference.
+ *
  * Since: 0.1
  */
 void migtune_domain_unref(MigtuneDomain *domain);
@@ -295,6 +330,8 @@ void migtune_domain_unref(MigtuneDomain *domain);
 /**
  * migtune_domain_get_name:
  * @domain: a domain
+ *
+ * Tells the name of a domain.
  *
  * Returns: the name that the guest was started with, or the file name of its
  *   socket.
@@ -306,6 +343,8 @@ const char *migtune_domain_get_name(MigtuneDomain *domain);
  * migtune_domain_get_uuid:
  * @domain: a domain
  *
+ * Tells the UUID of a domain.
+ *
  * Returns: (nullable): its UUID; %NULL if it has none.
  * Since: 0.1
  */
@@ -315,6 +354,8 @@ const char *migtune_domain_get_uuid(MigtuneDomain *domain);
  * migtune_domain_get_key:
  * @domain: a domain
  *
+ * Tells the key of a domain.
+ *
  * Returns: the key it was opened with.
  * Since: 0.1
  */
@@ -323,6 +364,8 @@ const char *migtune_domain_get_key(MigtuneDomain *domain);
 /**
  * migtune_domain_get_qemu:
  * @domain: a domain
+ *
+ * Tells which QEMU runs a domain.
  *
  * Returns: QEMU's version, such as "7.2.22"; "unknown" if it is not known.
  *   What QEMU supports does not follow from it, see migtune_domain_probe().
@@ -335,6 +378,8 @@ const char *migtune_domain_get_qemu(MigtuneDomain *domain);
  * @domain: a domain
  * @cancellable: (nullable): cancels this call
  * @error: return location
+ *
+ * Asks QEMU for the present state of a domain.
  *
  * Returns: (transfer full): a JSON object with the members `domain`, `uuid`,
  *   `key`, `qemu`, `package`, `state` (run state as QEMU names it, "shut off"

@@ -38,8 +38,14 @@
 
 G_BEGIN_DECLS
 
-/* Raised if the layout or the meaning of existing members changes: a module
- * that was built for another number is refused. */
+/**
+ * MIGTUNE_DRIVER_API:
+ *
+ * Raised if the layout or the meaning of existing members changes: a module
+ * that was built for another number is refused.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_DRIVER_API 2
 
 /* The first members of every MigtuneDriver. */
@@ -111,6 +117,8 @@ typedef struct {
  * migtune_driver_identity_clear:
  * @identity: what to release; the struct itself is the caller's
  *
+ * Releases what the members point to.
+ *
  * Since: 0.1
  */
 void migtune_driver_identity_clear(MigtuneDriverIdentity *identity);
@@ -128,6 +136,8 @@ void migtune_driver_identity_clear(MigtuneDriverIdentity *identity);
  * @auth: (nullable): asks the user for credentials
  * @auth_data: (nullable): for @auth
  * @manages_libvirt: see %MIGTUNE_CONN_MANAGE_LIBVIRT
+ *
+ * How a driver opens a connection.
  *
  * Since: 0.1
  */
@@ -161,8 +171,22 @@ typedef struct {
     gpointer padding[4];        /* NULL */
 } MigtuneDriverAsked;
 
-/* Where the element of kept settings is from, and its usual prefix. */
+/**
+ * MIGTUNE_DRIVER_KEPT_NAMESPACE:
+ *
+ * The XML namespace of the element with kept settings.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_DRIVER_KEPT_NAMESPACE "http://migtune.org/schemas/domain/1.0"
+
+/**
+ * MIGTUNE_DRIVER_KEPT_PREFIX:
+ *
+ * The usual prefix of that namespace.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_DRIVER_KEPT_PREFIX "migtune"
 
 /**
@@ -205,6 +229,8 @@ typedef enum {
  * @key: (nullable): to which domain; %NULL for the connection
  * @detail: (nullable): how, as for #MigtuneEventFunc
  * @user_data: as given
+ *
+ * A driver calls it for each event of a connection.
  *
  * Since: 0.1
  */
@@ -313,6 +339,8 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   bandwidth `mbps`, in Mbit/s) and `downtime-limit` in milliseconds; %NULL if
  *   it is not known yet
  *
+ * The callbacks of a driver.  Members are only added at the end.
+ *
  * Since: 0.1
  */
 typedef struct _MigtuneDriver MigtuneDriver;
@@ -388,10 +416,23 @@ struct _MigtuneDriver {
     JsonObject *(*device_state)(gpointer domain);
 };
 
-/* What a module exports is looked up under this name. */
+/**
+ * MIGTUNE_DRIVER_SYMBOL:
+ *
+ * The name of the one symbol that a module exports.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_DRIVER_SYMBOL "migtune_driver_v1"
 
-/* Defines the one exported symbol of a module. */
+/**
+ * MIGTUNE_DRIVER_DEFINE:
+ * @driver: the #MigtuneDriver of a module
+ *
+ * Defines the one exported symbol of a module.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_DRIVER_DEFINE(driver)                            \
     G_MODULE_EXPORT const MigtuneDriver *migtune_driver_v1(void); \
     G_MODULE_EXPORT const MigtuneDriver *migtune_driver_v1(void) \

@@ -93,6 +93,9 @@ typedef enum {
  * @MIGTUNE_ERROR_FIELD_REASON: a stable code that says more than the error
  *   code, such as "postcopy-begun"; never translated; %NULL if there is no
  *   finer reason than the error code
+ * @MIGTUNE_ERROR_N_FIELDS: how many fields there are
+ *
+ * What an error says beside its message.
  *
  * Since: 0.1
  */
@@ -109,6 +112,8 @@ typedef enum {
 /**
  * migtune_error_quark:
  *
+ * The error domain of this library, which MIGTUNE_ERROR stands for.
+ *
  * Returns: the error domain of all errors of this library.
  * Since: 0.1
  */
@@ -117,6 +122,8 @@ GQuark migtune_error_quark(void);
 /**
  * migtune_error_code_to_string:
  * @code: a #MigtuneErrorCode
+ *
+ * Converts the code of an error to its name in JSON output.
  *
  * Returns: the stable name of @code as it stands in JSON output, such as
  *   "invalid-value"; "internal" for a number that is not a code.
@@ -128,6 +135,8 @@ const char *migtune_error_code_to_string(int code);
  * migtune_error_get_field:
  * @error: any error
  * @field: which field
+ *
+ * Reads a field of an error.
  *
  * Returns: (nullable): the text of @field, owned by @error; %NULL when it is
  *   not set or @error is of another domain.
@@ -160,6 +169,7 @@ char *migtune_error_recall_field(int code, const char *message,
  * @code: a #MigtuneErrorCode
  * @format: printf format of the message: what was requested, what was found,
  *   what would be accepted
+ * @...: the arguments of @format
  *
  * For drivers: they set errors through the library, because GLib registers an
  * error domain once in a process.
@@ -174,6 +184,8 @@ void migtune_error_set(GError **error, MigtuneErrorCode code,
  * @error: (nullable): an error of %MIGTUNE_ERROR; others are unchanged
  * @field: which field
  * @value: (nullable): its new text, copied
+ *
+ * For drivers: sets a field of an error.
  *
  * Since: 0.1
  */

@@ -34,6 +34,8 @@ typedef enum {
  * migtune_event_to_string:
  * @event: a #MigtuneEvent
  *
+ * Converts an event to its name in JSON output.
+ *
  * Returns: the stable name of @event as it stands in JSON output: "started",
  *   "stopped", "migrated", "lost" or "regained"; "unknown" for any other.
  * Since: 0.1

@@ -213,6 +213,9 @@ JsonNode *migtune_domain_restore(MigtuneDomain *domain, const char *path,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_image_get_info() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_image_get_info_async(const char *path, GCancellable *cancellable,
@@ -223,6 +226,8 @@ void migtune_image_get_info_async(const char *path, GCancellable *cancellable,
  * migtune_image_get_info_finish:
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_image_get_info_async().
  *
  * Returns: (transfer full): as migtune_image_get_info().
  * Since: 0.1
@@ -240,6 +245,9 @@ JsonNode *migtune_image_get_info_finish(GAsyncResult *result, GError **error);
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_image_verify() without blocking; @callback is called
+ * when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_image_verify_async(const char *path, GVariant *options,
@@ -252,6 +260,8 @@ void migtune_image_verify_async(const char *path, GVariant *options,
  * migtune_image_verify_finish:
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_image_verify_async().
  *
  * Returns: (transfer full): as migtune_image_verify().
  * Since: 0.1
@@ -270,6 +280,9 @@ JsonNode *migtune_image_verify_finish(GAsyncResult *result, GError **error);
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_image_convert() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_image_convert_async(const char *from, const char *to,
@@ -282,6 +295,8 @@ void migtune_image_convert_async(const char *from, const char *to,
  * migtune_image_convert_finish:
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_image_convert_async().
  *
  * Returns: (transfer full): as migtune_image_convert().
  * Since: 0.1
@@ -299,6 +314,9 @@ JsonNode *migtune_image_convert_finish(GAsyncResult *result, GError **error);
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_image_extract() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_image_extract_async(const char *from, const char *to,
@@ -311,6 +329,8 @@ void migtune_image_extract_async(const char *from, const char *to,
  * migtune_image_extract_finish:
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_image_extract_async().
  *
  * Returns: (transfer full): as migtune_image_extract().
  * Since: 0.1
@@ -329,6 +349,9 @@ JsonNode *migtune_image_extract_finish(GAsyncResult *result, GError **error);
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_save() without blocking; @callback is called
+ * when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_save_async(MigtuneDomain *domain, const char *path,
@@ -342,6 +365,8 @@ void migtune_domain_save_async(MigtuneDomain *domain, const char *path,
  * @domain: as for migtune_domain_save_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_save_async().
  *
  * Returns: (transfer full): as migtune_domain_save().
  * Since: 0.1
@@ -361,6 +386,9 @@ JsonNode *migtune_domain_save_finish(MigtuneDomain *domain,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_domain_restore() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_domain_restore_async(MigtuneDomain *domain, const char *path,
@@ -375,6 +403,8 @@ void migtune_domain_restore_async(MigtuneDomain *domain, const char *path,
  * @domain: as for migtune_domain_restore_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_domain_restore_async().
  *
  * Returns: (transfer full): as migtune_domain_restore().
  * Since: 0.1

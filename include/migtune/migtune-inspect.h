@@ -20,6 +20,13 @@
 
 G_BEGIN_DECLS
 
+/**
+ * MigtuneInspection:
+ *
+ * The report about a recorded stream.
+ *
+ * Since: 0.1
+ */
 typedef struct _MigtuneInspection MigtuneInspection;
 
 #define MIGTUNE_TYPE_INSPECTION (migtune_inspection_get_type())
@@ -101,6 +108,8 @@ MigtuneInspection *migtune_inspect_extract(const char *const *sources,
  * migtune_inspection_ref: (skip)
  * @inspection: an inspection
  *
+ * Takes a reference.
+ *
  * Returns: @inspection.
  * Since: 0.1
  */
@@ -110,6 +119,8 @@ MigtuneInspection *migtune_inspection_ref(MigtuneInspection *inspection);
  * migtune_inspection_unref:
  * @inspection: (nullable): an inspection
  *
+ * Releases a reference.
+ *
  * Since: 0.1
  */
 void migtune_inspection_unref(MigtuneInspection *inspection);
@@ -118,6 +129,8 @@ void migtune_inspection_unref(MigtuneInspection *inspection);
  * migtune_inspection_check:
  * @inspection: an inspection
  * @error: return location
+ *
+ * Whether a destination could load the stream.
  *
  * Returns: %FALSE with %MIGTUNE_ERROR_STREAM when a destination could not load
  *   this stream; @error has the first reason with channel and offset, and how
@@ -146,6 +159,8 @@ void migtune_inspection_set_budget(MigtuneInspection *inspection,
  * @inspection: an inspection
  * @flags: #MigtuneInspectFlags
  *
+ * The report about a stream as JSON.
+ *
  * Returns: (transfer full): a JSON object, as libmigtune(3) describes it.
  * Since: 0.1
  */
@@ -156,6 +171,8 @@ JsonNode *migtune_inspection_to_json(MigtuneInspection *inspection,
  * migtune_inspection_to_text:
  * @inspection: an inspection
  * @flags: #MigtuneInspectFlags
+ *
+ * The report about a stream as text.
  *
  * Returns: (transfer full): the report as the `migtune` command prints it.
  *   Names that come from the stream have control characters escaped.
@@ -190,6 +207,8 @@ JsonNode *migtune_inspection_diff(MigtuneInspection *a, MigtuneInspection *b);
  * @a: an inspection
  * @b: another one
  *
+ * Compares two streams.
+ *
  * Returns: (transfer full): the differences as the `migtune` command prints
  *   them, one a line.
  * Since: 0.1
@@ -204,6 +223,9 @@ char *migtune_inspection_diff_to_text(MigtuneInspection *a,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_inspect() without blocking; @callback is called when
+ * it has ended.
+ *
  * Since: 0.1
  */
 void migtune_inspect_async(const char *const *sources,
@@ -214,6 +236,8 @@ void migtune_inspect_async(const char *const *sources,
  * migtune_inspect_finish:
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_inspect_async().
  *
  * Returns: (transfer full): as migtune_inspect().
  * Since: 0.1
@@ -233,6 +257,9 @@ migtune_inspect_finish(GAsyncResult *result, GError **error);
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_inspect_extract() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_inspect_extract_async(const char *const *sources,
@@ -246,6 +273,8 @@ void migtune_inspect_extract_async(const char *const *sources,
  * migtune_inspect_extract_finish:
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_inspect_extract_async().
  *
  * Returns: (transfer full): as migtune_inspect_extract().
  * Since: 0.1

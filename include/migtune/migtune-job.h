@@ -40,6 +40,8 @@ typedef enum {
  * migtune_job_state_to_string:
  * @state: a state
  *
+ * Converts a state to its name in JSON output.
+ *
  * Returns: its stable name: "none", "waiting", "active", "paused",
  *   "completed", "failed" or "cancelled".
  * Since: 0.1
@@ -50,6 +52,8 @@ const char *migtune_job_state_to_string(MigtuneJobState state);
  * MigtuneMigrateFlags:
  * @MIGTUNE_MIGRATE_RESUME: resume a post-copy migration that is paused
  *   (QEMU 3.0 and later)
+ *
+ * How a migration is started.
  *
  * Since: 0.1
  */
@@ -87,6 +91,9 @@ gboolean migtune_domain_migrate(MigtuneDomain *domain, const char *uri,
  *   link, or 0
  * @cancellable: (nullable): cancels this call
  * @error: return location
+ *
+ * Lets a domain that waits for a migration listen, and returns once QEMU has
+ * accepted the address.
  *
  * Returns: %FALSE as migtune_domain_migrate().
  * Since: 0.1
@@ -282,6 +289,8 @@ typedef gboolean (*MigtuneJobFunc)(MigtuneDomain *domain, JsonNode *info,
  * @MIGTUNE_WAIT_CANCEL_MIGRATION: if the call is cancelled, cancel the
  *   migration, too, and wait for its end; a migration in post-copy is never
  *   cancelled, see migtune_domain_abort_job()
+ *
+ * What the end of a wait means for the migration.
  *
  * Since: 0.1
  */

@@ -71,6 +71,13 @@ MigtuneDomain *migtune_conn_open_libvirt_domain(MigtuneConn *conn,
                                                 GCancellable *cancellable,
                                                 GError **error);
 
+/**
+ * MigtuneLowering:
+ *
+ * The settings of a plan as the flags and parameters of a migration by libvirt.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_TYPE_LOWERING (migtune_lowering_get_type())
 G_DECLARE_FINAL_TYPE(MigtuneLowering, migtune_lowering, MIGTUNE, LOWERING,
                      GObject)
@@ -103,6 +110,8 @@ MigtuneLowering *migtune_plan_lower(MigtunePlan *plan, const char *libvirt,
  * migtune_lowering_free:
  * @lowering: (nullable): a lowering
  *
+ * Releases a lowering.
+ *
  * Since: 0.1
  */
 void migtune_lowering_free(MigtuneLowering *lowering);
@@ -111,6 +120,8 @@ void migtune_lowering_free(MigtuneLowering *lowering);
  * migtune_lowering_check:
  * @lowering: a lowering
  * @error: return location
+ *
+ * Whether libvirt can be given all settings.
  *
  * Returns: %FALSE with the error of migtune_plan_check() or, with
  *   %MIGTUNE_ERROR_CONFLICT (libvirt's own rules) or
@@ -124,6 +135,8 @@ gboolean migtune_lowering_check(MigtuneLowering *lowering, GError **error);
  * migtune_lowering_get_flags:
  * @lowering: a lowering
  *
+ * The flags of the migration call.
+ *
  * Returns: flags of virDomainMigrate3(), %VIR_MIGRATE_LIVE among them.
  * Since: 0.1
  */
@@ -133,6 +146,8 @@ unsigned int migtune_lowering_get_flags(MigtuneLowering *lowering);
  * migtune_lowering_get_params: (skip)
  * @lowering: a lowering
  * @nparams: where to put their number
+ *
+ * The typed parameters of the migration call.
  *
  * Returns: (transfer none) (nullable): typed parameters for
  *   virDomainMigrate3(), owned by @lowering.  The caller adds its own, such as
@@ -162,6 +177,8 @@ gboolean migtune_lowering_prepare(MigtuneLowering *lowering,
  * migtune_lowering_to_json:
  * @lowering: a lowering
  *
+ * All of a lowering as JSON.
+ *
  * Returns: (transfer full): a JSON object with the members `libvirt` (the
  *   release), `flags` (an array of names), `flags-value`, `parameters` (an
  *   array of objects with `name`, `type` and `value`), `before` (an array of
@@ -178,8 +195,11 @@ JsonNode *migtune_lowering_to_json(MigtuneLowering *lowering);
  * @destination: (nullable): URI of the other host; %NULL for the word
  *   DESTINATION
  *
+ * The commands of virsh that do the same.
+ *
  * Returns: (transfer full) (array zero-terminated=1): commands for virsh that
- * do the same, in order, for g_strfreev(). Since: 0.1
+ * do the same, in order, for g_strfreev().
+ * Since: 0.1
  */
 char **
 migtune_lowering_to_virsh(MigtuneLowering *lowering, const char *destination);
@@ -194,6 +214,9 @@ migtune_lowering_to_virsh(MigtuneLowering *lowering, const char *destination);
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_conn_new_for_libvirt() without blocking; @callback
+ * is called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_conn_new_for_libvirt_async(gpointer connect, unsigned int flags,
@@ -206,6 +229,8 @@ void migtune_conn_new_for_libvirt_async(gpointer connect, unsigned int flags,
  * migtune_conn_new_for_libvirt_finish: (constructor)
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_conn_new_for_libvirt_async().
  *
  * Returns: (transfer full): as migtune_conn_new_for_libvirt().
  * Since: 0.1
@@ -222,6 +247,9 @@ migtune_conn_new_for_libvirt_finish(GAsyncResult *result, GError **error);
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_conn_open_libvirt_domain() without blocking;
+ * @callback is called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_conn_open_libvirt_domain_async(MigtuneConn *conn, gpointer domain,
@@ -234,6 +262,8 @@ void migtune_conn_open_libvirt_domain_async(MigtuneConn *conn, gpointer domain,
  * @conn: as for migtune_conn_open_libvirt_domain_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_conn_open_libvirt_domain_async().
  *
  * Returns: (transfer full): as migtune_conn_open_libvirt_domain().
  * Since: 0.1

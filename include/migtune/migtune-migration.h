@@ -21,6 +21,13 @@
 
 G_BEGIN_DECLS
 
+/**
+ * MigtuneMigration:
+ *
+ * A migration between two guests that are both known.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_TYPE_MIGRATION (migtune_migration_get_type())
 G_DECLARE_FINAL_TYPE(MigtuneMigration, migtune_migration, MIGTUNE, MIGRATION,
                      GObject)
@@ -62,6 +69,8 @@ typedef enum {
  * migtune_migration_state_to_string:
  * @state: a state
  *
+ * Converts a state to its name in JSON output.
+ *
  * Returns: its stable name, such as "migrating".
  * Since: 0.1
  */
@@ -86,6 +95,8 @@ const char *migtune_migration_state_to_string(MigtuneMigrationState state);
  * @MIGTUNE_MIGRATION_RESUME: only for libvirt: continue a migration that was
  *   interrupted in post-copy
  *
+ * How a migration between two known guests is done.
+ *
  * Since: 0.1
  */
 typedef enum {
@@ -108,6 +119,8 @@ typedef enum {
  *   %MIGTUNE_SET_BEST_EFFORT, and #MigtuneMigrationFlags
  * @error: return location
  *
+ * Prepares a migration; nothing is sent.
+ *
  * Returns: (transfer full): a migration that has not begun; %NULL with
  *   %MIGTUNE_ERROR_INVALID_ARGUMENT or %MIGTUNE_ERROR_UNSUPPORTED.
  * Since: 0.1
@@ -124,6 +137,8 @@ migtune_migration_new(MigtuneDomain *source, MigtuneDomain *destination,
  * @settings: (nullable): the requested settings, an `a{sv}`
  * @flags: as for migtune_migration_new()
  * @error: return location
+ *
+ * Prepares a migration with the settings as a dictionary; nothing is sent.
  *
  * Returns: (transfer full): as migtune_migration_new().
  * Since: 0.1
@@ -166,6 +181,8 @@ migtune_migration_new_libvirt(MigtuneDomain *source, MigtuneConn *destination,
  * @flags: as for migtune_migration_new_libvirt()
  * @error: return location
  *
+ * Prepares a migration with the settings as a dictionary; nothing is sent.
+ *
  * Returns: (transfer full): as migtune_migration_new_libvirt().
  * Since: 0.1
  */
@@ -185,6 +202,8 @@ migtune_migration_new_libvirt_settings(MigtuneDomain *source,
  * @cancellable: (nullable): cancels this call
  * @error: return location
  *
+ * Looks for the guest that waits for @source.
+ *
  * Returns: (transfer full): the destination; %NULL with
  *   %MIGTUNE_ERROR_NOT_FOUND or %MIGTUNE_ERROR_AMBIGUOUS.
  * Since: 0.1
@@ -202,6 +221,8 @@ migtune_migration_find_destination(MigtuneConn *conn, MigtuneDomain *source,
  * @connect: (nullable): a QEMU address to which the source connects; %NULL for
  *   the address @listen
  *
+ * Sets the addresses of the link, before the migration runs.
+ *
  * Since: 0.1
  */
 void migtune_migration_set_address(MigtuneMigration *migration,
@@ -212,6 +233,8 @@ void migtune_migration_set_address(MigtuneMigration *migration,
  * @migration: a migration that has not begun
  * @timeout_ms: time limit of the migration in milliseconds, after which it is
  *   cancelled unless it is in post-copy; 0 for none
+ *
+ * Sets a time limit, before the migration runs.
  *
  * Since: 0.1
  */
@@ -287,6 +310,8 @@ typedef void (*MigtuneMigrationFunc)(MigtuneMigration *migration,
  * @user_data: for @func
  * @destroy: (nullable): for @user_data
  *
+ * Sets a function that sees each sample of the migration.
+ *
  * Since: 0.1
  */
 void migtune_migration_set_observer(MigtuneMigration *migration,
@@ -298,6 +323,8 @@ void migtune_migration_set_observer(MigtuneMigration *migration,
  * migtune_migration_get_source:
  * @migration: a migration
  *
+ * Borrows the source.
+ *
  * Returns: (transfer none): the source.
  * Since: 0.1
  */
@@ -306,6 +333,8 @@ MigtuneDomain *migtune_migration_get_source(MigtuneMigration *migration);
 /**
  * migtune_migration_get_destination:
  * @migration: a migration
+ *
+ * Borrows the destination.
  *
  * Returns: (transfer none) (nullable): the destination; %NULL if libvirt
  *   migrates the guest, until it runs there.
@@ -316,6 +345,8 @@ MigtuneDomain *migtune_migration_get_destination(MigtuneMigration *migration);
 /**
  * migtune_migration_get_state:
  * @migration: a migration
+ *
+ * Tells how far the migration is.
  *
  * Returns: its state.
  * Since: 0.1
@@ -382,6 +413,8 @@ gboolean migtune_migration_abort(MigtuneMigration *migration,
  * @cancellable: (nullable): cancels this call
  * @error: return location
  *
+ * Switches the migration to post-copy.
+ *
  * Returns: %FALSE as migtune_domain_start_postcopy().
  * Since: 0.1
  */
@@ -392,6 +425,8 @@ gboolean migtune_migration_start_postcopy(MigtuneMigration *migration,
 /**
  * migtune_migration_to_json:
  * @migration: a migration
+ *
+ * All of a migration as JSON.
  *
  * Returns: (transfer full): a JSON object with the members `state`, `source`
  *   and `destination` (objects with `domain`, `uuid`, `qemu`, `machine`),
@@ -440,6 +475,9 @@ JsonNode *migtune_recover(gboolean dry_run, GCancellable *cancellable,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_migration_check() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_migration_check_async(MigtuneMigration *migration,
@@ -452,6 +490,8 @@ void migtune_migration_check_async(MigtuneMigration *migration,
  * @migration: as for migtune_migration_check_async()
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_migration_check_async().
  *
  * Returns: as migtune_migration_check().
  * Since: 0.1
@@ -481,6 +521,8 @@ void migtune_migration_run_async(MigtuneMigration *migration,
  * @result: what the callback was given
  * @error: return location
  *
+ * Takes the result of migtune_migration_run_async().
+ *
  * Returns: as migtune_migration_run().
  * Since: 0.1
  */
@@ -495,6 +537,9 @@ gboolean migtune_migration_run_finish(MigtuneMigration *migration,
  * @cancellable: (nullable): cancels this call
  * @callback: called when it has ended
  * @user_data: for @callback
+ *
+ * Does the same as migtune_migration_find_destination() without blocking;
+ * @callback is called when it has ended.
  *
  * Since: 0.1
  */
@@ -512,6 +557,8 @@ migtune_migration_find_destination_async(MigtuneConn *conn,
  * @result: what the callback was given
  * @error: return location
  *
+ * Takes the result of migtune_migration_find_destination_async().
+ *
  * Returns: (transfer full): as migtune_migration_find_destination().
  * Since: 0.1
  */
@@ -527,6 +574,9 @@ migtune_migration_find_destination_finish(MigtuneConn *conn,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_migration_abort() without blocking; @callback is
+ * called when it has ended.
+ *
  * Since: 0.1
  */
 void migtune_migration_abort_async(MigtuneMigration *migration,
@@ -540,6 +590,8 @@ void migtune_migration_abort_async(MigtuneMigration *migration,
  * @result: what the callback was given
  * @error: return location
  *
+ * Takes the result of migtune_migration_abort_async().
+ *
  * Returns: whether it succeeded.
  * Since: 0.1
  */
@@ -552,6 +604,9 @@ gboolean migtune_migration_abort_finish(MigtuneMigration *migration,
  * @cancellable: (nullable): cancels this call
  * @callback: called when it has ended
  * @user_data: for @callback
+ *
+ * Does the same as migtune_migration_start_postcopy() without blocking;
+ * @callback is called when it has ended.
  *
  * Since: 0.1
  */
@@ -567,6 +622,8 @@ migtune_migration_start_postcopy_async(MigtuneMigration *migration,
  * @result: what the callback was given
  * @error: return location
  *
+ * Takes the result of migtune_migration_start_postcopy_async().
+ *
  * Returns: whether it succeeded.
  * Since: 0.1
  */
@@ -581,6 +638,9 @@ migtune_migration_start_postcopy_finish(MigtuneMigration *migration,
  * @callback: called when it has ended
  * @user_data: for @callback
  *
+ * Does the same as migtune_recover() without blocking; @callback is called when
+ * it has ended.
+ *
  * Since: 0.1
  */
 void migtune_recover_async(gboolean dry_run, GCancellable *cancellable,
@@ -590,6 +650,8 @@ void migtune_recover_async(gboolean dry_run, GCancellable *cancellable,
  * migtune_recover_finish:
  * @result: what the callback was given
  * @error: return location
+ *
+ * Takes the result of migtune_recover_async().
  *
  * Returns: (transfer full): as migtune_recover().
  * Since: 0.1

@@ -31,6 +31,8 @@ G_BEGIN_DECLS
  * @params: (nullable): an array of the library
  * @nparams: their number
  *
+ * Releases an array of typed parameters with the values in it.
+ *
  * Since: 0.1
  */
 void migtune_typed_params_free(virTypedParameterPtr params, int nparams);
@@ -60,6 +62,8 @@ gboolean migtune_typed_params_parse(const char *const *words,
  * migtune_typed_param_format: (skip)
  * @param: one parameter
  *
+ * Formats a value for people.
+ *
  * Returns: (transfer full): its value for people, with its unit, such as
  *   "64 MiB" or "300 ms"; for g_free().
  * Since: 0.1
@@ -70,14 +74,19 @@ char *migtune_typed_param_format(const virTypedParameter *param);
  * migtune_param_canonical_name:
  * @name: a parameter's name or QEMU's spelling of it
  *
+ * Looks a parameter up by any of its names.
+ *
  * Returns: (nullable): the name that migtune uses; %NULL if the catalogue has
- * no such parameter. Since: 0.1
+ * no such parameter.
+ * Since: 0.1
  */
 const char *migtune_param_canonical_name(const char *name);
 
 /**
  * migtune_param_suggest:
  * @name: a name that does not exist
+ *
+ * Looks for a parameter that the user may have meant.
  *
  * Returns: (nullable): the nearest name that exists; %NULL if none is near.
  * Since: 0.1
@@ -114,7 +123,8 @@ const char *migtune_suggest(const char *name, const char *const *candidates);
  * "destination" or "both"), `when` ("setup" or "running"), `needs`, `conflicts`
  * (arrays of texts), `since`, `deprecated`, `removed` (null for never),
  * `unstable`, `libvirt` (whether the name is libvirt's own) and `help`. %NULL
- * with %MIGTUNE_ERROR_INVALID_VALUE for a release that is not one. Since: 0.1
+ * with %MIGTUNE_ERROR_INVALID_VALUE for a release that is not one.
+ * Since: 0.1
  */
 JsonNode *migtune_catalogue_to_json(const char *release, GError **error);
 
@@ -125,6 +135,8 @@ JsonNode *migtune_catalogue_to_json(const char *release, GError **error);
  * @MIGTUNE_GET_CONFIG: the settings kept for its later starts.  Without
  *   %MIGTUNE_GET_LIVE and %MIGTUNE_GET_CONFIG: the former if the guest runs,
  * and else the latter
+ *
+ * Which values are read.
  *
  * Since: 0.1
  */
@@ -209,6 +221,8 @@ JsonNode *migtune_domain_report(MigtuneDomain *domain, const char *const *names,
  * @MIGTUNE_SET_CONFIG: keep the settings for later starts.  Without
  *   %MIGTUNE_SET_LIVE and %MIGTUNE_SET_CONFIG the guest is changed if it runs,
  *   and else the settings are kept
+ *
+ * What is changed, and what happens to a setting that is not supported.
  *
  * Since: 0.1
  */

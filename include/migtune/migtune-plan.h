@@ -16,6 +16,13 @@
 
 G_BEGIN_DECLS
 
+/**
+ * MigtunePlan:
+ *
+ * The commands for a set of settings, and a verdict for each setting.
+ *
+ * Since: 0.1
+ */
 #define MIGTUNE_TYPE_PLAN (migtune_plan_get_type())
 G_DECLARE_FINAL_TYPE(MigtunePlan, migtune_plan, MIGTUNE, PLAN, GObject)
 
@@ -53,6 +60,8 @@ typedef enum {
 /**
  * migtune_verdict_to_string:
  * @verdict: a verdict
+ *
+ * Converts a verdict to its name in JSON output.
  *
  * Returns: its stable name: "in-force", "substituted", "ignored", "dropped",
  *   "refused", "kept", "no-effect", "unverified" or "forgotten".
@@ -102,7 +111,8 @@ migtune_domain_plan(MigtuneDomain *domain, virTypedParameterPtr params,
  * never changed, also if the guest does not run.
  *
  * Returns: (transfer full): a plan, or %NULL with %MIGTUNE_ERROR_NOT_FOUND if
- * no earlier change is recorded, or as migtune_domain_plan(). Since: 0.1
+ * no earlier change is recorded, or as migtune_domain_plan().
+ * Since: 0.1
  */
 MigtunePlan *
 migtune_domain_plan_reset(MigtuneDomain *domain, unsigned int flags,
@@ -172,6 +182,8 @@ MigtunePlan *migtune_explain(const char *release, virTypedParameterPtr params,
  * migtune_plan_ref: (skip)
  * @plan: a plan
  *
+ * Takes a reference.
+ *
  * Returns: @plan.
  * Since: 0.1
  */
@@ -181,6 +193,8 @@ MigtunePlan *migtune_plan_ref(MigtunePlan *plan);
  * migtune_plan_unref:
  * @plan: (nullable): a plan
  *
+ * Releases a reference.
+ *
  * Since: 0.1
  */
 void migtune_plan_unref(MigtunePlan *plan);
@@ -189,6 +203,8 @@ void migtune_plan_unref(MigtunePlan *plan);
  * migtune_plan_check:
  * @plan: a plan
  * @error: return location
+ *
+ * Whether the plan can be applied.
  *
  * Returns: %FALSE if a setting was refused.  The message of @error names all
  *   refused settings; its code and fields are those of the first.
@@ -219,6 +235,8 @@ gboolean migtune_plan_apply(MigtunePlan *plan, GCancellable *cancellable,
  * migtune_plan_to_json:
  * @plan: a plan, applied or not
  *
+ * All of a plan as JSON.
+ *
  * Returns: (transfer full): a JSON object with the members `domain` (null
  *   without one), `qemu`, `policy` ("strict", "substitute" or "best-effort"),
  *   `affects` (an array of "live" and "config"), `applied`, `changed` (whether
@@ -240,6 +258,8 @@ JsonNode *migtune_plan_to_json(MigtunePlan *plan);
 /**
  * migtune_plan_to_text:
  * @plan: a plan, applied or not
+ *
+ * The verdicts of a plan as text.
  *
  * Returns: (transfer full): the table of verdicts as the `migtune` command
  *   prints it, without colour.
@@ -265,6 +285,8 @@ char **migtune_plan_dup_row(MigtunePlan *plan, int nth);
 /**
  * migtune_plan_get_n_verdicts:
  * @plan: a plan
+ *
+ * Tells how many verdicts the plan has.
  *
  * Returns: the number of settings.
  * Since: 0.1
@@ -296,6 +318,8 @@ MigtuneVerdict migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth,
  * migtune_plan_dup_before:
  * @plan: a plan, applied or not
  * @nth: which, from 0
+ *
+ * Tells what a setting was before the plan.
  *
  * Returns: (transfer full) (nullable): the value that was in force when @plan
  *   was made, as text, for g_free(); %NULL if it is not known.
