@@ -126,8 +126,9 @@ def navigation(page, sections, has_api):
         lines.append(f"<h2>{html.escape(title)}</h2>\n<ul>")
         for other in pages:
             here = " aria-current=page" if other is page else ""
-            lines.append(f'<li><a href="{up}{other.output}"{here}>'
-                         f"{html.escape(html.unescape(other.title))}</a>")
+            name = "Overview" if title == "Start" else \
+                html.escape(html.unescape(other.title))
+            lines.append(f'<li><a href="{up}{other.output}"{here}>{name}</a>')
         if title == "Manual pages" and has_api:
             lines.append(f'<li><a href="{up}api/index.html">API reference</a>')
         lines.append("</ul>")
