@@ -585,6 +585,7 @@ migrate_pair_recover(Tool *tool, const CmdLine *line, GError **error)
     for (guint i = 0; i < json_array_get_length(all); i++) {
         JsonObject *one = json_array_get_object_element(all, i);
         const char *why = out_get_string(one, "error");
+        const char *warning = out_get_string(one, "warning");
 
         if (!out_get_bool(one, "over") && !cmd_line_has(line, "dry-run"))
             status = TOOL_UNKNOWN;
@@ -597,6 +598,8 @@ migrate_pair_recover(Tool *tool, const CmdLine *line, GError **error)
         if (out_get_bool(one, "started"))
             out_line(_("%s: the guest has been started on the destination"),
                      out_get_string(one, "domain"));
+        if (warning)
+            out_error(_("warning: %s"), warning);
         if (why)
             out_error("%s: %s", out_get_string(one, "domain"), why);
     }

@@ -462,7 +462,8 @@ JsonNode *migtune_migration_to_json(MigtuneMigration *migration);
  *   migration, with the members `domain`, `phase`, `guest` ("source",
  *   "destination", "both", "stopped" or "unknown"), `source-state`,
  *   `destination-state`, `source-error`, `destination-error`, `text`, `started`,
- *   `over` (whether nothing is left to do) and `error`.
+ *   `over` (whether nothing is left to do), `warning` (what the user must do
+ *   before the next migration to this destination, or null) and `error`.
  * Since: 0.1
  */
 JsonNode *migtune_recover(gboolean dry_run, GCancellable *cancellable,

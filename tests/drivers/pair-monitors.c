@@ -6,7 +6,8 @@
  *
  * After each of these migrations at most one side may run the guest, the outcome
  * must be the truth, and all settings must be as before unless a warning says
- * otherwise.
+ * otherwise.  If the failing command is the `stop` with which the destination is
+ * told to stay stopped, the destination must run after its next migration.
  *
  * The guests are reference guests, or real QEMUs (suite `qemu`).
  */
@@ -49,6 +50,7 @@ typedef struct {
     const char *release;        /* NULL: reference guests */
     const Kind *kind;
     gboolean at_source;
+    const char *machine;        /* NULL: none */
 } Case;
 
 /* One guest: its monitor for migtune, and one for the test. */
@@ -144,12 +146,12 @@ pool_free(Pool *pool)
 static void
 side_up(Side *side, const Case *c, const Pool *pool, gboolean source)
 {
-    static const char *const waits[] = { "-uuid",
-                                         "77777777-2222-3333-4444-000000000012",
-                                         "-incoming", "defer", NULL };
-    static const char *const runs[] = {
-        "-uuid", "77777777-2222-3333-4444-000000000012", NULL
-    };
+    const char *machine = c->machine ? c->machine : "none";
+    const char *const waits[] = { "-machine", machine, "-uuid",
+                                  "77777777-2222-3333-4444-000000000012",
+                                  "-incoming", "defer", NULL };
+    const char *const runs[] = { "-machine", machine, "-uuid",
+                                 "77777777-2222-3333-4444-000000000012", NULL };
 
     if (c->release) {
         side->guest = guest_new(c->release, source ? runs : waits);
@@ -170,9 +172,10 @@ side_down(Side *side)
     g_clear_pointer(&side->own, g_free);
 }
 
-/* Asks the guest itself, without the proxy.  NULL if its QEMU has ended. */
+/* Sends a command to the guest itself, without the proxy.  @arguments is a JSON
+ * text or NULL.  NULL if its QEMU has ended or refuses the command. */
 static JsonNode *
-side_ask(const Side *side, const char *command)
+side_send(const Side *side, const char *command, const char *arguments)
 {
     gint64 end_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
 
@@ -182,12 +185,22 @@ side_ask(const Side *side, const char *command)
         g_autoptr(GError) error = NULL;
 
         if (mt_client_open(client, NULL, 0, NULL, &error))
-            return mt_exec_one(mt_client_exec(client), command, NULL, NULL,
-                               NULL);
+            return mt_exec_one(
+                mt_client_exec(client), command,
+                arguments ? mt_json_parse_object(arguments, strlen(arguments),
+                                                 NULL)
+                          : NULL,
+                NULL, NULL);
         if (!g_error_matches(error, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY) ||
             g_get_monotonic_time() > end_us)
             return NULL;
     }
+}
+
+static JsonNode *
+side_ask(const Side *side, const char *command)
+{
+    return side_send(side, command, NULL);
 }
 
 static char *
@@ -269,13 +282,14 @@ result_take_outcome(Result *result, MigtuneMigration *migration)
     result->warnings = g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+static const char *const usual_words[] = { "compression=zstd",
+                                           "parallel.connections=3",
+                                           "downtime=200", NULL };
+
 static void
 migrate(const char *source_path, const char *destination_path,
-        guint timeout_ms, Result *result)
+        const char *const *words, guint timeout_ms, Result *result)
 {
-    static const char *const words[] = { "compression=zstd",
-                                         "parallel.connections=3",
-                                         "downtime=200", NULL };
     g_autoptr(MigtuneDomain) source = NULL;
     g_autoptr(MigtuneDomain) destination = NULL;
     g_autoptr(MigtuneMigration) migration = NULL;
@@ -362,7 +376,7 @@ run_once(const Case *c, const Pool *pool, guint nth)
     proxy = proxy_new_for_socket(faulty->monitor, scratch, options);
     migrate(c->at_source ? proxy_path(proxy) : source.monitor,
             c->at_source ? destination.monitor : proxy_path(proxy),
-            strcmp(c->kind->name, "dead") == 0 ? MONITOR_DEAD_MS : MONITOR_MS,
+            usual_words, strcmp(c->kind->name, "dead") == 0 ? MONITOR_DEAD_MS : MONITOR_MS,
             &result);
     record = proxy_record(proxy);
     proxy_free(proxy);
@@ -432,6 +446,160 @@ test_case(gconstpointer data)
     pool_free(pool);
 }
 
+/*
+ * The destination was told to stay stopped, and the migration did not begin.
+ */
+
+typedef struct {
+    const char *release;        /* NULL: reference guests */
+    const char *option;         /* of qmp-proxy; NULL: no failure */
+    const char *machine;        /* NULL: none */
+    const char *warning;        /* a part of it; NULL: the guest must run after
+                                 * its next migration */
+} StopCase;
+
+static const StopCase stop_cases[] = {
+    { NULL, "--fail" },
+    { NULL, "--cut-before" },
+    { NULL, "--cut-after" },
+    { NULL, "--garbage" },
+    { NULL, "--dead-from", NULL, "start it again" },
+    { "7.2", "--cut-after" },
+    /* It has disks, which `cont` would activate. */
+    { "7.2", "--cut-after", "pc", "'cont' in its monitor starts it" },
+    { "7.2", "--dead-from", NULL, "start it again" },
+};
+
+/* The number of `stop` among the commands of @record, from 1; 0: none. */
+static guint
+find_stop(const char *record)
+{
+    g_auto(GStrv) lines = g_strsplit(record, "\n", -1);
+
+    for (guint i = 0; lines[i]; i++) {
+        if (strstr(lines[i], "\"stop\""))
+            return i + 1;
+    }
+
+    return 0;
+}
+
+/* Migrates without migtune to a destination that listens.  Returns its run state
+ * at the end; to be freed. */
+static char *
+migrate_by_hand(const Side *source, const Side *destination)
+{
+    g_autoptr(JsonNode) listens = side_ask(destination, "query-migrate");
+    gint64 end_us = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+    g_autoptr(JsonNode) begun = NULL;
+    g_autofree char *arguments = NULL;
+    JsonObject *address;
+
+    g_assert_nonnull(listens);
+    address = json_array_get_object_element(
+        json_object_get_array_member(json_node_get_object(listens),
+                                     "socket-address"), 0);
+    arguments = g_strdup_printf(
+        "{\"uri\": \"tcp:%s:%s\"}",
+        json_object_get_string_member(address, "host"),
+        json_object_get_string_member(address, "port"));
+    begun = side_send(source, "migrate", arguments);
+    g_assert_nonnull(begun);
+    for (;;) {
+        g_autofree char *state = side_state(destination);
+
+        if (strcmp(state, "inmigrate") != 0)
+            return g_steal_pointer(&state);
+        g_assert_cmpint(g_get_monotonic_time(), <, end_us);
+        g_usleep(2000);
+    }
+}
+
+/* A migration through a proxy before the destination, with @more options. */
+static void
+stop_migrate(const Side *source, const Side *destination, const char *option,
+             guint nth, Result *result, char **ret_record)
+{
+    static const char *const words[] = { "downtime=200", NULL };
+    g_autofree char *number = g_strdup_printf("%u", nth);
+    const char *const options[] = { "--all", option, number, NULL };
+    const char *const none[] = { "--all", NULL };
+    Proxy *proxy = proxy_new_for_socket(destination->monitor, scratch,
+                                        option ? options : none);
+
+    migrate(source->monitor, proxy_path(proxy), words,
+            g_strcmp0(option, "--dead-from") == 0 ? MONITOR_DEAD_MS : MONITOR_MS,
+            result);
+    *ret_record = proxy_record(proxy);
+    proxy_free(proxy);
+}
+
+/* How many commands the destination gets until it is told to stop. */
+static guint
+count_until_stop(const Case *c, const Pool *pool)
+{
+    Side source = { NULL };
+    Side destination = { NULL };
+    Result result = { FALSE };
+    g_autofree char *record = NULL;
+
+    side_up(&source, c, pool, TRUE);
+    side_up(&destination, c, pool, FALSE);
+    stop_migrate(&source, &destination, NULL, 0, &result, &record);
+    g_assert_no_error(result.error);
+    result_clear(&result);
+    side_down(&source);
+    side_down(&destination);
+
+    return find_stop(record);
+}
+
+static void
+test_stop(gconstpointer data)
+{
+    const StopCase *one = data;
+    const Case c = { one->release, &kinds[0], FALSE, one->machine };
+    g_autofree char *state = g_build_filename(scratch, "migtune", NULL);
+    g_autofree char *record = NULL;
+    g_autofree char *there = NULL;
+    Side source = { NULL };
+    Side destination = { NULL };
+    Result result = { FALSE };
+    Pool *pool = NULL;
+    guint nth;
+
+    if (c.release && !guest_command(c.release)) {
+        g_test_skip("that QEMU is not there");
+        return;
+    }
+    if (!c.release)
+        pool = pool_new();
+    nth = count_until_stop(&c, pool);
+    g_assert_cmpuint(nth, >, 0);
+    if (pool)
+        pool->n_used++;
+    side_up(&source, &c, pool, TRUE);
+    side_up(&destination, &c, pool, FALSE);
+    stop_migrate(&source, &destination, one->option, nth, &result, &record);
+    g_test_message("%s%s", result.error ? result.error->message : "no error",
+                   result.warnings ? result.warnings : "");
+    g_assert_nonnull(result.error);
+    g_assert_cmpstr(result.place, ==, "source");
+    g_assert_cmpuint(find_stop(record), ==, nth);
+
+    there = migrate_by_hand(&source, &destination);
+    g_test_message("after the next migration: %s", there);
+    if (one->warning)
+        g_assert_nonnull(strstr(result.warnings, one->warning));
+    else
+        g_assert_cmpstr(there, ==, "running");
+    result_clear(&result);
+    side_down(&source);
+    side_down(&destination);
+    pool_free(pool);
+    remove_tree(state);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -464,6 +632,15 @@ main(int argc, char **argv)
                                    c->at_source ? "source" : "destination");
             g_test_add_data_func(path, c, test_case);
         }
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(stop_cases); i++) {
+        const StopCase *one = &stop_cases[i];
+        g_autofree char *path = g_strdup_printf(
+            "/pair-monitors/%s/stop%s%s%s", one->release ? one->release : "ref",
+            one->option + 1, one->machine ? "-" : "",
+            one->machine ? one->machine : "");
+
+        g_test_add_data_func(path, one, test_stop);
     }
     status = g_test_run();
     remove_tree(scratch);

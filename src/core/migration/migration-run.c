@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "core/migration/migration-journal.h"
+#include "core/migration/migration-undo.h"
 #include "plan/apply.h"
 #include "util/clock.h"
 #include "util/i18n.h"
@@ -54,6 +55,8 @@ typedef struct {
                                  * and has not been told to run */
     gboolean may_listen;        /* `migrate-incoming` was sent, and was not
                                  * refused */
+    gboolean may_stay_stopped;  /* `stop` was sent to the destination, and was
+                                 * not refused; `cont` was not obeyed */
     gboolean told_to_run;       /* `cont` was sent to the destination */
     gboolean started;           /* `migrate` may have been sent */
     gint64 begin_us;
@@ -348,10 +351,15 @@ run_listen(Run *run, GError **error)
         return NULL;
     }
     if (!migration->trusts_link) {
-        /* If the answer is lost, the destination comes up stopped all the same,
-         * or the migration does not begin. */
-        if (!run_command(destination, "stop", NULL, run->cancellable, error)) {
-            mt_migration_prefix_error(migration, destination, error);
+        /* If the answer is lost, the migration does not begin, but the
+         * destination may have obeyed. */
+        run->may_stay_stopped = TRUE;
+        if (!run_command(destination, "stop", NULL, run->cancellable,
+                         &cause)) {
+            run->may_stay_stopped =
+                !g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+            mt_migration_prefix_error(migration, destination, &cause);
+            g_propagate_error(error, cause);
             return NULL;
         }
         run->holds = TRUE;
@@ -395,32 +403,14 @@ run_undo(Run *run)
 {
     MigtuneMigration *migration = run->migration;
     const MtPairing *pairing = migration->pairing;
-    const GPtrArray *disks = migration->destination_side->unsafe_disks;
-    g_auto(MtJob) job = { NULL };
 
     run_restore(run, migration->source, pairing->source_plan);
     run_restore(run, migration->destination, pairing->destination_plan);
-    if (mt_migration_has_ended(migration->destination) ||
-        !run_ask(migration->destination, NULL, &job, NULL))
-        return;
-    if (job.state == MIGTUNE_JOB_WAITING && run->may_listen)
-        run_warn(run, _("%s listens for a migration, which QEMU cannot end; "
-                        "start it again if it is not used"),
-                 migration->destination->name);
-    if (!run->holds || strcmp(job.run_state, "inmigrate") != 0)
-        return;
-    /* `cont` makes a waiting QEMU activate its disks before it takes note, so
-     * that it is only sent to a guest that has none. */
-    if (disks && migration->destination_side->n_cpus >= 0 &&
-        g_strcmp0(migration->destination_side->machine, "none") == 0 &&
-        run_command(migration->destination, "cont", NULL, NULL, NULL))
-        return;
-    if (migration->destination_side->machine == NULL &&
-        run_command(migration->destination, "cont", NULL, NULL, NULL))
-        return;
-    run_warn(run, _("%s comes up stopped after its next migration; 'cont' then "
-                    "starts it"),
-             migration->destination->name);
+    mt_migration_undo_waiting(
+        migration,
+        (run->may_listen ? MT_WAITING_LISTENS : 0) |
+            (run->may_stay_stopped ? MT_WAITING_STOPPED : 0),
+        run->outcome->warnings);
 }
 
 /*
@@ -445,7 +435,7 @@ run_start_destination(Run *run, GError **error)
         return FALSE;
     run->told_to_run = TRUE;
     if (run_command(destination, "cont", NULL, NULL, error)) {
-        run->holds = FALSE;
+        run->holds = run->may_stay_stopped = FALSE;
         return TRUE;
     }
 

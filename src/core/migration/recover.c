@@ -20,6 +20,7 @@
 #include <glib/gstdio.h>
 
 #include "core/migration/migration-journal.h"
+#include "core/migration/migration-undo.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
 #include "util/json.h"
@@ -187,6 +188,20 @@ recover_judge(const Side *here, const Side *there, const char *phase,
                           "does not answer; nothing is started") };
 }
 
+/* A warning if the destination still waits and may have been told to stay
+ * stopped; to be freed.  The journal does not know whether it has disks, so that
+ * nothing is sent. */
+static char *
+recover_warn_waiting(const Side *there, const char *phase)
+{
+    if (!there->answered || strcmp(there->job.run_state, "inmigrate") != 0 ||
+        side_is_active(there) ||
+        strcmp(phase, mt_phase_to_string(MT_PHASE_TUNING)) == 0)
+        return NULL;
+
+    return mt_migration_describe_stopped(there->domain->name);
+}
+
 /* Reads the journal at @path; NULL if it is damaged. */
 static JsonNode *
 recover_read(const char *path)
@@ -227,6 +242,7 @@ recover_one(const char *path, JsonObject *journal, gboolean dry_run,
     Side there = { mt_json_peek_object(journal, "destination") };
     JsonObject *report = json_object_new();
     g_autoptr(GError) cause = NULL;
+    g_autofree char *warning = NULL;
     gboolean was_running = FALSE;
     gboolean ok = TRUE;
     Verdict verdict;
@@ -235,6 +251,8 @@ recover_one(const char *path, JsonObject *journal, gboolean dry_run,
     side_ask(&here, cancellable);
     side_ask(&there, cancellable);
     verdict = recover_judge(&here, &there, phase, was_running);
+    if (verdict.over)
+        warning = recover_warn_waiting(&there, phase);
 
     if (verdict.starts && !dry_run)
         ok = side_start(&there, cancellable, &cause);
@@ -259,6 +277,7 @@ recover_one(const char *path, JsonObject *journal, gboolean dry_run,
                                    verdict.starts && !dry_run && ok);
     json_object_set_boolean_member(report, "over",
                                    verdict.over && !dry_run && ok);
+    recover_add_text(report, "warning", warning);
     recover_add_text(report, "error", cause ? cause->message : NULL);
     side_clear(&here);
     side_clear(&there);
