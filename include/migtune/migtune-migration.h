@@ -442,6 +442,15 @@ gboolean migtune_migration_start_postcopy(MigtuneMigration *migration,
  *   `destination-state`, `downtime-ms`, `extra-downtime-ms`, `total-ms` and
  *   `warnings`.  If libvirt migrates the guest, the steps are functions of
  *   libvirt, and `virsh` is an array with the equivalent commands.
+ *
+ *   After a migration by libvirt the verdicts are based on what libvirt reported
+ *   about it: QEMU's statistics of the completed job, and the parameters that
+ *   libvirt has functions to read.  A setting is `in-force` (or `substituted`) if
+ *   these prove it: the method and the cache of XBZRLE, auto-converge if the
+ *   guest was throttled, post-copy if the migration switched to it, and the
+ *   downtime limit.  It is `ignored` if libvirt reports another value.  All other
+ *   settings are `unverified`: libvirt accepted them and does not report whether
+ *   QEMU used them.  After a failure no setting is `in-force`.
  * Since: 0.1
  */
 JsonNode *migtune_migration_to_json(MigtuneMigration *migration);

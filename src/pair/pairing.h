@@ -70,6 +70,10 @@ JsonArray *mt_pairing_verdicts_to_json(const MtPairing *pairing,
                                        const MtSet *source,
                                        const MtSet *destination);
 JsonArray *mt_pairing_findings_to_json(const MtPairing *pairing);
+/* For a migration that libvirt encrypts: libvirt makes the credentials, and does
+ * not report its certificates. */
+void mt_pairing_note_libvirt_tls(MtPairing *pairing);
+
 JsonArray *mt_pairing_unchecked_to_json(const MtPairing *pairing);
 
 /*

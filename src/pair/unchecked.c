@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "pair/rule.h"
+#include "plan/wish.h"
 #include "util/i18n.h"
 
 static gboolean
@@ -199,5 +200,35 @@ mt_rules_list_unchecked(MtPairing *p)
     for (guint i = 0; i < G_N_ELEMENTS(unchecked_table); i++) {
         if (unchecked_table[i].applies(p))
             g_ptr_array_add(p->unchecked, (gpointer)&unchecked_table[i].what);
+    }
+}
+
+void
+mt_pairing_note_libvirt_tls(MtPairing *pairing)
+{
+    static const MtPairUnchecked tls = {
+        "libvirt-tls-files",
+        N_("whether both hosts have TLS certificates for QEMU, and whether the "
+           "certificate of the destination has its host name"),
+        N_("look into the directory migrate_tls_x509_cert_dir of "
+           "/etc/libvirt/qemu.conf (/etc/pki/qemu by default): ca-cert.pem on "
+           "both hosts, server-cert.pem and server-key.pem on the destination, "
+           "client-cert.pem and client-key.pem on the source; "
+           "tls.destination=NAME gives the name in the certificate if it is "
+           "not the host name"),
+    };
+
+    const GPtrArray *wishes = pairing->wishes->wishes;
+
+    g_ptr_array_add(pairing->unchecked, (gpointer)&tls);
+    for (guint i = 0; i < wishes->len; i++) {
+        MtWish *wish = g_ptr_array_index(wishes, i);
+
+        /* It is not idle, although no credentials were requested. */
+        if (wish->row != mt_row(MT_PARAM_TLS_HOSTNAME) || !wish->idle)
+            continue;
+        wish->idle = FALSE;
+        mt_wish_clear_reason(wish);
+        mt_wish_settle(wish);
     }
 }

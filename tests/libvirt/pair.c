@@ -22,6 +22,8 @@
 /* The guest writes faster than that, and not one page can be sent within the
  * downtime, so the migration does not end by itself. */
 #define SLOW "bandwidth=1MiB/s", "downtime=1"
+/* Options of migtune: a time limit for the daemons on a busy machine. */
+#define PATIENT "--timeout", "60"
 /* How often a migration that has ended all the same is repeated. */
 #define MAX_EARLY_ENDS 3
 
@@ -51,7 +53,7 @@ run_start(const char *name, const char *const *words)
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_autoptr(GError) error = NULL;
     g_autofree char *log = run_get_log(name);
-    const char *start[] = { tool, "-c", alpha->uri, "-l", log,
+    const char *start[] = { tool, "-c", alpha->uri, "-l", log, PATIENT,
                             "migrate", name, beta->uri };
     Run run = { NULL, host_add_guest(alpha, name, TRUE) };
 
@@ -86,18 +88,6 @@ run_get_number(const Run *run, const char *name)
     return value;
 }
 
-/* Waits until the migration has made some passes over the memory. */
-static void
-run_wait_passes(const Run *run)
-{
-    gint64 end = g_get_monotonic_time() + PAIR_SECONDS * G_USEC_PER_SEC;
-
-    while (run_get_number(run, VIR_DOMAIN_JOB_MEMORY_ITERATION) < 2) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(20000);
-    }
-}
-
 /* Whether the guest has left the source. */
 static gboolean
 run_has_completed(const Run *run)
@@ -108,6 +98,20 @@ run_has_completed(const Run *run)
     return virDomainGetState(run->domain, &state, &reason, 0) == 0 &&
            state == VIR_DOMAIN_SHUTOFF &&
            reason == VIR_DOMAIN_SHUTOFF_MIGRATED;
+}
+
+/* Waits until the migration has made some passes over the memory, or has
+ * completed. */
+static void
+run_wait_passes(const Run *run)
+{
+    gint64 end = g_get_monotonic_time() + PAIR_SECONDS * G_USEC_PER_SEC;
+
+    while (run_get_number(run, VIR_DOMAIN_JOB_MEMORY_ITERATION) < 2 &&
+           !run_has_completed(run)) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(20000);
+    }
 }
 
 /* Waits for the end; the output after "exit STATUS". */
@@ -377,6 +381,48 @@ test_no_taint(void)
     host_remove_guest(alpha, "clean");
 }
 
+/* After the migration a verdict is based on what libvirt reports about it. */
+static void
+test_verdicts(void)
+{
+    static const struct {
+        const char *name;
+        const char *verdict;
+    } expected[] = {
+        { "compression", "in-force" },
+        { "downtime", "in-force" },
+        { "bandwidth", "unverified" },
+        { "compression.xbzrle.cache", "in-force" },
+    };
+    virDomainPtr domain = host_add_guest(alpha, "judged", TRUE);
+    g_autofree char *text = host_migtune(
+        alpha, PATIENT, "--json", "migrate", "judged", beta->uri,
+        "compression=xbzrle", "compression.xbzrle.cache=16MiB", "downtime=500",
+        "bandwidth=200MiB/s", NULL);
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(GError) error = NULL;
+    JsonArray *verdicts;
+
+    g_test_message("%s", text);
+    json_parser_load_from_data(parser, text, -1, &error);
+    g_assert_no_error(error);
+    verdicts = json_object_get_array_member(
+        json_node_get_object(json_parser_get_root(parser)), "verdicts");
+    g_assert_cmpuint(json_array_get_length(verdicts), ==,
+                     G_N_ELEMENTS(expected));
+    for (guint i = 0; i < G_N_ELEMENTS(expected); i++) {
+        JsonObject *one = json_array_get_object_element(verdicts, i);
+
+        g_assert_cmpstr(json_object_get_string_member(one, "name"), ==,
+                        expected[i].name);
+        g_assert_cmpstr(json_object_get_string_member(one, "verdict"), ==,
+                        expected[i].verdict);
+    }
+    virDomainFree(domain);
+    host_remove_guest(alpha, "judged");
+    host_remove_guest(beta, "judged");
+}
+
 /*
  * A running migration
  */
@@ -451,15 +497,19 @@ watch_once(gconstpointer data G_GNUC_UNUSED)
     g_autofree char *aborted = NULL;
 
     run_wait_passes(&run);
-    info = host_migtune(alpha, "domjobinfo", "watched", NULL);
-    g_test_message("%s", info);
-    assert_has(info, "watched: migration active, guest running");
-    assert_has(info, "memory_iteration");
-    downtime = host_migtune(alpha, "migrate-getmaxdowntime", "watched", NULL);
-    assert_has(downtime, "1 ms");
-    aborted = host_migtune(alpha, "domjobabort", "watched", NULL);
-    g_assert_cmpstr(aborted, ==, "");
+    info = host_migtune(alpha, PATIENT, "domjobinfo", "watched", NULL);
+    downtime = host_migtune(alpha, PATIENT, "migrate-getmaxdowntime", "watched",
+                            NULL);
+    aborted = host_migtune(alpha, PATIENT, "domjobabort", "watched", NULL);
+    g_test_message("%s\n%s\n%s", info, downtime, aborted);
     cancelled = check_cancelled(&run, "watched");
+    /* A migration that has ended early says nothing about these commands. */
+    if (cancelled) {
+        assert_has(info, "watched: migration active, guest running");
+        assert_has(info, "memory_iteration");
+        assert_has(downtime, "1 ms");
+        g_assert_cmpstr(aborted, ==, "");
+    }
     run_clear(&run, "watched");
 
     return cancelled;
@@ -501,6 +551,76 @@ test_killed(void)
     repeat_early_ends(kill_once, NULL);
 }
 
+typedef struct {
+    const char *path;
+    gboolean source;            /* whose daemon is killed */
+    const char *option;
+} DaemonCase;
+
+static const DaemonCase daemon_cases[] = {
+    { "source", TRUE, NULL },
+    { "source-p2p", TRUE, "--p2p" },
+    { "destination", FALSE, NULL },
+    { "destination-p2p", FALSE, "--p2p" },
+};
+
+/* Waits until the guest runs on exactly one host. */
+static void
+wait_for_place(const char *name)
+{
+    gint64 end = g_get_monotonic_time() + PAIR_SECONDS * G_USEC_PER_SEC;
+
+    while (runs_on(alpha, name) == runs_on(beta, name)) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(50000);
+    }
+}
+
+/* A daemon is killed while the guest migrates.  migtune never reports success:
+ * it says that the guest is on the source, or that this is not known.  FALSE if
+ * the migration had completed before. */
+static gboolean
+kill_daemon_once(gconstpointer data)
+{
+    const DaemonCase *one = data;
+    Run run = run_start("orphan", WORDS(SLOW, one->option));
+    g_autofree char *text = NULL;
+    g_autofree char *raised = NULL;
+    gboolean early;
+
+    run_wait_passes(&run);
+    early = run_has_completed(&run);
+    g_clear_pointer(&run.domain, virDomainFree);
+    host_kill_daemon(one->source ? alpha : beta);
+    /* A source whose destination is lost may notice that only at the end. */
+    if (!one->source)
+        raised = host_virsh(alpha, "migrate-setmaxdowntime", "orphan", "60000",
+                            NULL);
+    text = run_end(&run);
+    host_revive(one->source ? alpha : beta);
+    wait_for_place("orphan");
+    g_test_message("%s; the guest runs on %s", raised ? raised : "",
+                   runs_on(alpha, "orphan") ? "alpha" : "beta");
+    if (g_str_has_prefix(text, "exit 0")) {
+        g_assert_true(runs_on(beta, "orphan"));
+        early = TRUE;
+    } else if (g_str_has_prefix(text, "exit 1")) {
+        g_assert_true(runs_on(alpha, "orphan"));
+    } else {
+        g_assert_true(g_str_has_prefix(text, "exit 4"));
+        assert_has(text, "does not report whether the guest runs");
+    }
+    run_clear(&run, "orphan");
+
+    return !early;
+}
+
+static void
+test_daemon_killed(gconstpointer one)
+{
+    repeat_early_ends(kill_daemon_once, one);
+}
+
 static gboolean
 limit_once(gconstpointer action)
 {
@@ -539,8 +659,8 @@ static gboolean
 interrupt(const Run *run, const char *name)
 {
     gint64 end = g_get_monotonic_time() + PAIR_SECONDS * G_USEC_PER_SEC;
-    g_autofree char *switched = host_migtune(alpha, "migrate-postcopy", name,
-                                             NULL);
+    g_autofree char *switched = host_migtune(alpha, PATIENT, "migrate-postcopy",
+                                             name, NULL);
 
     if (run_has_completed(run))
         return FALSE;
@@ -573,8 +693,8 @@ resume_once(gconstpointer p2p)
     g_autofree char *early = NULL;
 
     run_wait_passes(&run);
-    early = host_migtune(alpha, "migrate", "parted", beta->uri, "--resume",
-                         NULL);
+    early = host_migtune(alpha, PATIENT, "migrate", "parted", beta->uri,
+                         "--resume", NULL);
     assert_has(early, "exit 1");
     interrupted = interrupt(&run, "parted");
     text = run_end(&run);
@@ -583,8 +703,8 @@ resume_once(gconstpointer p2p)
 
         assert_has(text, "exit 4");
         assert_has(text, "--resume");
-        again = host_migtune(alpha, "migrate", "parted", beta->uri, "--resume",
-                             p2p ? "--p2p" : NULL, NULL);
+        again = host_migtune(alpha, PATIENT, "migrate", "parted", beta->uri,
+                             "--resume", p2p ? "--p2p" : NULL, NULL);
         g_test_message("%s", again);
         assert_lacks(again, "exit");
         assert_has(again, "the guest is on the destination");
@@ -625,9 +745,16 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/pair/emulator", test_emulator);
     g_test_add_func("/libvirt/pair/virsh", test_virsh);
     g_test_add_func("/libvirt/pair/no-taint", test_no_taint);
+    g_test_add_func("/libvirt/pair/verdicts", test_verdicts);
     g_test_add_func("/libvirt/pair/signal", test_signal);
     g_test_add_func("/libvirt/pair/other-terminal", test_other_terminal);
     g_test_add_func("/libvirt/pair/killed", test_killed);
+    for (guint i = 0; i < G_N_ELEMENTS(daemon_cases); i++) {
+        g_autofree char *path = g_strdup_printf("/libvirt/pair/daemon-killed/%s",
+                                                daemon_cases[i].path);
+
+        g_test_add_data_func(path, &daemon_cases[i], test_daemon_killed);
+    }
     g_test_add_data_func("/libvirt/pair/time-limit/abort", "abort",
                          test_time_limit);
     g_test_add_data_func("/libvirt/pair/time-limit/suspend", "suspend",

@@ -17,6 +17,7 @@
 
 #include <string.h>
 
+#include "core/migration/migration-evidence.h"
 #include "core/migration/migration.h"
 #include "plan/lower/lower-ask.h"
 #include "util/clock.h"
@@ -276,6 +277,8 @@ libvirt_lower(MigtuneMigration *migration, GCancellable *cancellable)
     libvirt_report_lowering(pairing, here, MT_SIDE_SOURCE, NULL);
     libvirt_report_lowering(pairing, there, MT_SIDE_DESTINATION, here);
     libvirt_judge_before(pairing, here);
+    if (here->flags & VIR_MIGRATE_TLS)
+        mt_pairing_note_libvirt_tls(pairing);
 }
 
 /* A migration that is to be resumed must have been interrupted in post-copy. */
@@ -487,6 +490,24 @@ libvirt_set(MigtuneDomain *source, JsonObject *values,
     return result != NULL;
 }
 
+/* Makes the settings that have functions of their own, and reads them back.
+ * Takes @values. */
+static gboolean
+libvirt_set_before(MigtuneMigration *migration, JsonObject *values,
+                   GCancellable *cancellable, GError **error)
+{
+    g_autoptr(JsonObject) wanted = json_object_ref(values);
+    g_autoptr(JsonObject) now = NULL;
+
+    if (!libvirt_set(migration->source, values, cancellable, error))
+        return FALSE;
+    now = libvirt_read_former(migration->source, wanted);
+    if (now)
+        mt_evidence_add_parameters(migration->evidence, now);
+
+    return TRUE;
+}
+
 /* Asks about the job of @domain, without the monitor. */
 static gboolean
 libvirt_ask_job(MigtuneDomain *domain, MtJob *job)
@@ -540,6 +561,7 @@ libvirt_follow(MigtuneMigration *migration, LibvirtCall *call, gint64 end_us,
 
         poll_ms = MIN(poll_ms * 2, LIBVIRT_LAST_POLL_MS);
         if (known && job.state == MIGTUNE_JOB_ACTIVE) {
+            mt_evidence_add(migration->evidence, &job);
             if (JSON_NODE_HOLDS_OBJECT(job.migration))
                 mt_json_peek_int(json_node_get_object(job.migration),
                                  "downtime", &migration->outcome->downtime_ms);
@@ -608,6 +630,7 @@ libvirt_arrive(MigtuneMigration *migration)
     if (arrived) {
         g_clear_object(&migration->destination);
         migration->destination = arrived;
+        mt_evidence_add(migration->evidence, &job);
         g_free(migration->outcome->destination_state);
         migration->outcome->destination_state = g_strdup(job.run_state);
         if (JSON_NODE_HOLDS_OBJECT(job.migration))
@@ -754,9 +777,10 @@ mt_migration_carry_out_libvirt(MigtuneMigration *migration,
     migration->outcome->warnings = g_ptr_array_new_with_free_func(g_free);
     migration->outcome->downtime_ms = -1;
     migration->outcome->extra_us = -1;
+    migration->evidence = mt_evidence_new();
 
     mt_migration_enter(migration, MIGTUNE_MIGRATION_TUNING);
-    if (!before || libvirt_set(migration->source, before, cancellable, error))
+    if (!before || libvirt_set_before(migration, before, cancellable, error))
         done = libvirt_run(migration, end_us, &started, cancellable, error);
     else
         libvirt_place(migration, MT_PLACE_SOURCE, MIGTUNE_MIGRATION_FAILED);
@@ -768,6 +792,8 @@ mt_migration_carry_out_libvirt(MigtuneMigration *migration,
                                        "restored: %s"),
                                      migration->source->name, cause->message));
     g_clear_pointer(&former, json_object_unref);
+    mt_evidence_judge(migration->evidence, done, migration->pairing->wishes,
+                      migration->pairing->source_after);
     migration->outcome->total_us = g_get_monotonic_time() - begin_us;
 
     return done;

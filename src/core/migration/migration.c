@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "core/migration/migration-evidence.h"
 #include "core/migration/migration.h"
 #include "core/settings.h"
 #include "util/i18n.h"
@@ -41,6 +42,7 @@ migtune_migration_finalize(GObject *object)
     mt_set_free(migration->source_read);
     mt_set_free(migration->destination_read);
     mt_outcome_free(migration->outcome);
+    mt_evidence_free(migration->evidence);
     migtune_typed_params_free(migration->params, migration->n_params);
     g_free(migration->listen);
     g_free(migration->connect);

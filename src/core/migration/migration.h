@@ -69,6 +69,7 @@ struct _MigtuneMigration {
     MtSet *source_read;         /* read back; NULL: not yet */
     MtSet *destination_read;
     MtOutcome *outcome;         /* NULL: has not run */
+    struct _MtEvidence *evidence;       /* of libvirt; NULL: has not run */
 
     gint state;                 /* atomic: MigtuneMigrationState */
     gint aborted;               /* atomic: migtune_migration_abort() */
