@@ -73,7 +73,7 @@ prepare_root() {
             tests/libvirt/libvirt-events tests/libvirt/libvirt-migrate \
             tests/libvirt/libvirt-jobs tests/libvirt/libvirt-pair \
             tests/libvirt/libvirt-program \
-            tests/libvirt/libvirt-takes \
+            tests/libvirt/libvirt-takes tests/libvirt/libvirt-tls \
             tests/libvirt/libvirt-tuning tests/libvirt/libvirt-conformance \
             src/drivers/libvirt/libvirt.so src/drivers/qmp/qmp.so \
             >log 2>&1 || { tail -n 40 log; exit 1; }'

@@ -138,6 +138,7 @@ typedef struct {
 
 static const FileSet sets[] = {
     { "good", "localhost", 1 },
+    { "beta", "beta", 1 },
     { "expired", "localhost", -1 },
     { "other-name", "elsewhere.example", 1 },
     { "other-ca", "localhost", 1, .other_ca = TRUE },

@@ -6,6 +6,7 @@
  * that QEMU expects, such as ca-cert.pem, server-key.pem and keys.psk.
  *
  *     good        certificates and a key for the user "qemu"
+ *     beta        the same authority; the server is "beta"
  *     expired     the same authority; the server's certificate has expired
  *     other-name  the same authority; the server is "elsewhere.example"
  *     other-ca    another authority and another PSK key

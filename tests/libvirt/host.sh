@@ -10,10 +10,11 @@
 # The socket of the daemon is DIRECTORY/sock/libvirt-sock, its log
 # DIRECTORY/log/libvirtd.log.  ADDRESS (10.99.99.N) is the address of the host
 # in the network that it shares with the host whose host.sh has the process
-# number PID.  While the file DIRECTORY/stay-away exists, the daemon is killed;
-# without the file it is started again.  While DIRECTORY/hang exists, the daemon
-# is stopped; DIRECTORY/hangs exists when this has happened.  All processes of
-# the host end with this process.
+# number PID.  The files qemu.conf and libvirtd.conf in DIRECTORY, if they exist,
+# are appended to the configuration.  While the file DIRECTORY/stay-away exists,
+# the daemon is killed; without the file it is started again.  While
+# DIRECTORY/hang exists, the daemon is stopped; DIRECTORY/hangs exists when this
+# has happened.  All processes of the host end with this process.
 set -eu
 self=$(readlink -f "$0")
 
@@ -64,7 +65,7 @@ unix_sock_ro_perms = "0777"
 unix_sock_rw_perms = "0700"
 host_uuid = "$uuid"
 log_level = 3
-log_outputs = "3:file:$directory/log/libvirtd.log"
+log_outputs = "1:file:$directory/log/libvirtd.log"
 END
 cat >etc/qemu.conf <<END
 user = "root"
@@ -77,6 +78,9 @@ namespaces = []
 stdio_handler = "file"
 max_core = 0
 END
+for file in libvirtd.conf qemu.conf; do
+    [ ! -e "$file" ] || cat "$file" >>"etc/$file"
+done
 cp /etc/passwd /etc/group .
 # Debian's libvirt daemon requires this user.
 for file in passwd group; do

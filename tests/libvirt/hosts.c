@@ -115,8 +115,25 @@ host_connect(Host *host)
     }
 }
 
+/* host.sh appends this file to its own configuration. */
+static void
+host_add_lines(const Host *host, const char *file, const char *lines)
+{
+    g_autofree char *path = g_build_filename(host->dir, file, NULL);
+
+    if (lines)
+        g_assert_true(g_file_set_contents(path, lines, -1, NULL));
+}
+
 Host *
 host_new(const char *name, guint nth, const Host *peer)
+{
+    return host_new_configured(name, nth, peer, NULL, NULL);
+}
+
+Host *
+host_new_configured(const char *name, guint nth, const Host *peer,
+                    const char *qemu_conf, const char *libvirtd_conf)
 {
     Host *host = g_new0(Host, 1);
     g_autofree char *script =
@@ -129,6 +146,8 @@ host_new(const char *name, guint nth, const Host *peer)
     host->address = g_strdup_printf("10.99.99.%u", nth);
     host->uri = g_strdup_printf("qemu+unix:///system?socket=%s/sock/"
                                 "libvirt-sock", host->dir);
+    host_add_lines(host, "qemu.conf", qemu_conf);
+    host_add_lines(host, "libvirtd.conf", libvirtd_conf);
     {
         const char *argv[] = { script, host->dir, name, host->address,
                                peer_pid, peer ? peer->address : NULL, NULL };

@@ -34,6 +34,9 @@ void hosts_child_setup(gpointer data);
 /* Starts a host.  If @peer is not NULL, both hosts are in one network.  A
  * failure ends the program. */
 Host *host_new(const char *name, guint nth, const Host *peer);
+/* The same with additional lines of qemu.conf and libvirtd.conf; NULL: none. */
+Host *host_new_configured(const char *name, guint nth, const Host *peer,
+                          const char *qemu_conf, const char *libvirtd_conf);
 void host_free(Host *host);
 
 /* Kills the daemon without its guests; host_revive() starts it again. */
