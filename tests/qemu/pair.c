@@ -324,6 +324,8 @@ typedef struct {
 static const Cut cuts[] = {
     { "7.2", "none", FALSE },
     { "10.0", "none", FALSE },
+    { "7.2", OLD, FALSE },
+    { "10.0", OLD, FALSE },
     { "7.2", "none", TRUE },
     { "10.0", "none", TRUE },
     { "7.2", OLD, TRUE },

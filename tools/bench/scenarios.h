@@ -17,6 +17,8 @@ gboolean scenario_threads(Bench *bench, GError **error);
 gboolean scenario_tuning(Bench *bench, GError **error);
 gboolean scenario_planning(Bench *bench, GError **error);
 gboolean scenario_monitors(Bench *bench, GError **error);
+gboolean scenario_pairs(Bench *bench, GError **error);
+gboolean scenario_pair(Bench *bench, GError **error);
 gboolean scenario_save(Bench *bench, GError **error);
 gboolean scenario_restore(Bench *bench, GError **error);
 gboolean scenario_inspect(Bench *bench, GError **error);
