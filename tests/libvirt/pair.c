@@ -605,6 +605,7 @@ kill_daemon_once(gconstpointer data)
         g_assert_true(runs_on(beta, "orphan"));
         early = TRUE;
     } else if (g_str_has_prefix(text, "exit 1")) {
+        assert_has(text, "the guest is on the source ('running')");
         g_assert_true(runs_on(alpha, "orphan"));
     } else {
         g_assert_true(g_str_has_prefix(text, "exit 4"));

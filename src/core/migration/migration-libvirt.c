@@ -707,10 +707,14 @@ libvirt_fail(MigtuneMigration *migration, GError *failure, GError **error)
         g_clear_error(&failure);
         migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
                           _("%s; libvirt of the source does not report "
-                            "whether the guest runs there"), text);
+                            "whether the guest runs there; ask both hosts with "
+                            "'migtune list' when it answers again"), text);
         return libvirt_place(migration, MT_PLACE_UNKNOWN,
                              MIGTUNE_MIGRATION_UNKNOWN);
     }
+    g_free(failure->message);
+    failure->message = g_strdup_printf(
+        _("%s; the guest is on the source ('%s')"), text, here.run_state);
     g_propagate_error(error, failure);
 
     return libvirt_place(migration, MT_PLACE_SOURCE,
