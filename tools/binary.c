@@ -60,6 +60,7 @@ binary_spawn(Binary *binary, GError **error)
     g_autofree char *name = binary_get_name(binary->path);
     g_autofree char *program = g_find_program_in_path(binary->path);
     g_autoptr(GError) cause = NULL;
+    g_autofree char *why = NULL;
 
     if (!program) {
         migtune_error_set(error, MIGTUNE_ERROR_IO,
@@ -76,8 +77,9 @@ binary_spawn(Binary *binary, GError **error)
     if (binary->process)
         return TRUE;
 
+    why = out_foreign_text(cause);
     migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot start '%s': %s"),
-                      binary->path, cause->message);
+                      binary->path, why);
     return FALSE;
 }
 
@@ -158,7 +160,11 @@ binary_start(Tool *tool, const char *path, GError **error)
     binary->path = g_strdup(path);
     binary->directory = g_dir_make_tmp("migtune-XXXXXX", &cause);
     if (!binary->directory) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s", cause->message);
+        g_autofree char *why = out_foreign_text(cause);
+
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          _("cannot create a temporary directory in %s: %s"),
+                          g_get_tmp_dir(), why);
         return NULL;
     }
     binary->socket = g_build_filename(binary->directory, "qmp", NULL);

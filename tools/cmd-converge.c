@@ -349,8 +349,10 @@ converge_report(Tool *tool, const CmdLine *line, GError **error)
     if (path && !g_file_set_contents_full(path, text, -1,
                                           G_FILE_SET_CONTENTS_CONSISTENT,
                                           0644, &cause)) {
+        g_autofree char *why = out_foreign_text(cause);
+
         migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot write '%s': %s"),
-                          path, cause->message);
+                          path, why);
         return TOOL_FAILED;
     }
     if (tool->json) {

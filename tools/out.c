@@ -362,6 +362,26 @@ out_error(const char *format, ...)
     }
 }
 
+/* As src/util/foreign.c, which the command does not link. */
+char *
+out_foreign_text(const GError *error)
+{
+    g_autofree char *valid = g_utf8_make_valid(error->message, -1);
+    GString *text = g_string_new(NULL);
+    const char *colon = g_strrstr(valid, ": ");
+    const char *start = error->domain == G_FILE_ERROR && colon && colon[2]
+        ? colon + 2 : valid;
+
+    for (const char *p = start; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        gboolean quote = c >= 0x2018 && c <= 0x201f;
+
+        g_string_append_unichar(text, quote ? '\'' : c);
+    }
+
+    return g_string_free(text, FALSE);
+}
+
 static void
 out_error_add_field(JsonObject *object, const char *member,
                     const GError *error, MigtuneErrorField field)

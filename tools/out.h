@@ -64,6 +64,10 @@ void out_json(JsonNode *node);
 /* Prints a message to standard error, prefixed with the program name. */
 void out_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
+/* Returns the message of an error of GLib for use at the end of a message, with
+ * plain quotes; of an error about a file only the system's text. */
+char *out_foreign_text(const GError *error);
+
 /* Returns @error as the member "error" of a JSON document. */
 JsonNode *out_error_to_json(const GError *error);
 

@@ -134,8 +134,11 @@ tool_get_configured_uri(void)
 
     if (g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &error))
         uri = g_key_file_get_string(file, "migtune", "uri", &error);
-    if (error && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-        out_error(_("warning: %s: %s"), path, error->message);
+    if (error && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+        g_autofree char *why = out_foreign_text(error);
+
+        out_error(_("warning: %s: %s"), path, why);
+    }
 
     return uri;
 }

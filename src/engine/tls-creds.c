@@ -15,6 +15,7 @@
 
 #include "engine/tls-private.h"
 #include "migtune/migtune-error.h"
+#include "util/foreign.h"
 
 #define DEFAULT_PRIORITY "NORMAL"
 #define DEFAULT_USERNAME "qemu"
@@ -162,8 +163,10 @@ file_check_time(const char *path, GError **error)
     int code;
 
     if (!g_file_get_contents(path, &text, &size, &local)) {
+        g_autofree char *why = mt_foreign_text(local);
+
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "TLS credentials: %s", local->message);
+                          "TLS credentials: cannot read '%s': %s", path, why);
         return FALSE;
     }
     data.data = (unsigned char *)text;
@@ -210,8 +213,10 @@ psk_find_key(const char *path, const char *user, GError **error)
     g_auto(GStrv) lines = NULL;
 
     if (!g_file_get_contents(path, &text, NULL, &local)) {
+        g_autofree char *why = mt_foreign_text(local);
+
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          "TLS credentials: %s", local->message);
+                          "TLS credentials: cannot read '%s': %s", path, why);
         return NULL;
     }
     lines = g_strsplit(text, "\n", -1);

@@ -17,6 +17,7 @@
 
 #include "kept/document.h"
 #include "kept/store.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 #include "util/lock.h"
 
@@ -64,6 +65,7 @@ mt_store_read(const char *path, char **ret_text, gsize *ret_length,
               GError **error)
 {
     g_autoptr(GError) cause = NULL;
+    g_autofree char *why = NULL;
     GStatBuf status;
 
     *ret_text = NULL;
@@ -71,8 +73,15 @@ mt_store_read(const char *path, char **ret_text, gsize *ret_length,
     /* No file is below a relative HOME. */
     if (!g_path_is_absolute(path))
         return TRUE;
-    if (g_stat(path, &status) < 0 && errno == ENOENT)
-        return TRUE;
+    if (g_stat(path, &status) < 0) {
+        int code = errno;
+
+        if (code == ENOENT || code == ENOTDIR)
+            return TRUE;
+        migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot read %s: %s"),
+                          path, g_strerror(code));
+        return FALSE;
+    }
     /* Reading a FIFO, for example, could block for ever. */
     if (!S_ISREG(status.st_mode) || status.st_size > MT_KEPT_MAX_BYTES) {
         migtune_error_set(error, MIGTUNE_ERROR_INVALID_VALUE,
@@ -84,7 +93,9 @@ mt_store_read(const char *path, char **ret_text, gsize *ret_length,
     if (!g_file_get_contents(path, ret_text, ret_length, &cause)) {
         if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
             return TRUE;
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s", cause->message);
+        why = mt_foreign_text(cause);
+        migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot read %s: %s"),
+                          path, why);
         return FALSE;
     }
 
@@ -189,9 +200,12 @@ mt_store_lock(const char *path, guint timeout_ms, GCancellable *cancellable,
                             "HOME nor XDG_CONFIG_HOME is an absolute path"));
         return -1;
     }
-    if (g_mkdir_with_parents(dir, 0700) < 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot create %s: %s"), dir,
-                          g_strerror(errno));
+    if (g_mkdir_with_parents(dir, 0700) < 0 || g_access(dir, W_OK) < 0) {
+        int cause = errno;
+
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          _("settings cannot be kept in the directory %s: %s"),
+                          dir, g_strerror(cause));
         return -1;
     }
 

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "qmp/client.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 #include "util/json.h"
 
@@ -373,7 +374,9 @@ client_read(MtClient *client)
         client_eof(client, NULL);
     } else if (!g_error_matches(error, G_IO_ERROR,
                                 G_IO_ERROR_WOULD_BLOCK)) {
-        client_eof(client, error->message);
+        g_autofree char *why = mt_foreign_text(error);
+
+        client_eof(client, why);
     }
 }
 

@@ -17,6 +17,7 @@
 #include "qmp/transport.h"
 #include "migtune/migtune-error.h"
 #include "util/connect.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 
 MtAddress *
@@ -162,12 +163,14 @@ transport_resolve(const MtAddress *address, GCancellable *cancellable,
     resolver = g_resolver_get_default();
     found = g_resolver_lookup_by_name(resolver, address->host, cancellable,
                                       &local);
-    if (g_error_matches(local, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    if (g_error_matches(local, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
         mt_qmp_set_cancelled(error);
-    else if (!found)
+    } else if (!found) {
+        g_autofree char *why = mt_foreign_text(local);
+
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          _("cannot connect to %s: %s"), address->host,
-                          local->message);
+                          _("cannot connect to %s: %s"), address->host, why);
+    }
 
     return found;
 }
@@ -239,11 +242,11 @@ mt_qmp_connect(const MtAddress *address, gint64 deadline_us,
     socket = g_socket_new_from_fd(fd, &local);
     if (!socket) {
         g_autofree char *where = mt_address_to_text(address);
+        g_autofree char *why = mt_foreign_text(local);
 
         close(fd);
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          _("cannot connect to %s: %s"), where,
-                          local->message);
+                          _("cannot connect to %s: %s"), where, why);
         return NULL;
     }
     g_socket_set_blocking(socket, FALSE);

@@ -8,6 +8,7 @@
 #include "converge/import/import.h"
 #include "converge/scene.h"
 #include "record/record.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 #include "util/json.h"
 #include "migtune/migtune-error.h"
@@ -68,8 +69,10 @@ migtune_policy_import(const char *path, const char *const *select,
     MigtunePolicy *policy;
 
     if (!g_file_get_contents(path, &text, &import.length, &cause)) {
+        g_autofree char *why = mt_foreign_text(cause);
+
         migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot read '%s': %s"),
-                          path, cause->message);
+                          path, why);
         return NULL;
     }
     import.text = text;
@@ -255,8 +258,10 @@ migtune_simulate(const char *path, MigtunePolicy *const *policies,
     gsize length;
 
     if (!g_file_get_contents(path, &text, &length, &cause)) {
+        g_autofree char *why = mt_foreign_text(cause);
+
         migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot read '%s': %s"),
-                          path, cause->message);
+                          path, why);
         return NULL;
     }
     scenes = mt_scenes_parse(text, length, path, findings);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "record/trace.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 #include "util/json.h"
 #include "migtune/migtune-error.h"
@@ -490,8 +491,10 @@ mt_trace_read(const char *path, MtFindings *findings, GError **error)
     MtTrace *trace;
 
     if (!file) {
+        g_autofree char *why = mt_foreign_text(cause);
+
         migtune_error_set(error, MIGTUNE_ERROR_IO, _("cannot read '%s': %s"),
-                          path, cause->message);
+                          path, why);
         return NULL;
     }
     if (g_mapped_file_get_length(file) > TRACE_MAX_BYTES) {

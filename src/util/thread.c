@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "util/foreign.h"
 #include "util/thread.h"
 #include "migtune/migtune-error.h"
 
@@ -15,9 +16,10 @@ mt_thread_new(const char *name, GThreadFunc func, gpointer data,
     GThread *thread = g_thread_try_new(name, func, data, &local);
 
     if (!thread) {
+        g_autofree char *text = mt_foreign_text(local);
+
         migtune_error_set(error, MIGTUNE_ERROR_IO,
-                          "cannot create thread '%s': %s", name,
-                          local->message);
+                          "cannot create thread '%s': %s", name, text);
         g_error_free(local);
     }
     return thread;

@@ -145,6 +145,30 @@ static const CliCase cases[] = {
         "migtune migrate-getmaxdowntime a.sock; "
             "migtune migrate-getmaxdowntime b.sock",
     } },
+    /* Texts of GLib's errors have plain quotes and name a file once. */
+    { "user-quotes", { NULL }, {
+        "migtune -c qmp+tcp://a:99999 list",
+        "migtune -c 'ref://a:99999/' list",
+        "migtune report -o /nowhere/a.html $MIGTUNE_TEST_DATA/converge/"
+            "recorded.jsonl",
+        "migtune replay nothing --converge nova",
+        "migtune simulate nothing",
+        "migtune replay $MIGTUNE_TEST_DATA/converge/busy.jsonl "
+            "--converge-from nothing.conf",
+        "printf 'nonsense\n' > bad.conf; migtune replay "
+            "$MIGTUNE_TEST_DATA/converge/busy.jsonl --converge-from bad.conf",
+        "mkdir -p .config/migtune/migtune.conf; "
+            "MIGTUNE_DEFAULT_URI= migtune uri",
+    } },
+    /* Where settings cannot be kept, and why. */
+    { "user-config", { WEB1("qemu-7.2") }, {
+        "touch file; XDG_CONFIG_HOME=$PWD/file migtune migrate-setparameters "
+            "web1 --config downtime=200",
+        "ln -s nowhere link; XDG_CONFIG_HOME=$PWD/link/x migtune "
+            "migrate-setparameters web1 --config downtime=200",
+        "mkdir .config; touch .config/migtune; migtune "
+            "migrate-setparameters web1 --config downtime=200",
+    } },
     { "user-reset", { WEB1("qemu-7.2") }, {
         /* A second reset puts back what the first one has changed. */
         "migtune -q migrate-setparameters web1 downtime=201; "

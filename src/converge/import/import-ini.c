@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "converge/import/import.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 
 const char *
@@ -87,15 +88,18 @@ mt_ini_parse(const MtImport *import)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) cause = NULL;
+    g_autofree char *text = NULL;
 
     if (g_key_file_load_from_data(file, import->text, import->length,
                                   G_KEY_FILE_NONE, &cause))
         return g_steal_pointer(&file);
 
+    text = mt_foreign_text(cause);
+
     mt_findings_add(import->findings, MT_FINDING_ERROR, "syntax",
                     import->file, ini_find_bad_line(import),
                     _("the text is not a valid configuration file: %s"),
-                    cause->message);
+                    text);
     return NULL;
 }
 

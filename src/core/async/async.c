@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "core/async/async.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 
 static void
@@ -53,6 +54,7 @@ mt_async_start(gpointer object, const MtAsyncCall *call,
         g_task_new(object, cancellable, callback, user_data);
     MtAsyncCall *copy = g_new(MtAsyncCall, 1);
     g_autoptr(GError) cause = NULL;
+    g_autofree char *why = NULL;
     GThread *thread;
 
     *copy = *call;
@@ -68,9 +70,10 @@ mt_async_start(gpointer object, const MtAsyncCall *call,
         return;
     }
 
+    why = mt_foreign_text(cause);
     g_object_unref(task);
     g_task_return_new_error(task, MIGTUNE_ERROR, MIGTUNE_ERROR_INTERNAL,
-                            _("cannot start a thread: %s"), cause->message);
+                            _("cannot start a thread: %s"), why);
 }
 
 gpointer

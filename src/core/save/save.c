@@ -18,6 +18,7 @@
 
 #include "core/save/image.h"
 #include "image/convert.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
@@ -237,7 +238,11 @@ meeting_init(Meeting *m, GError **error)
     m->fd = -1;
     m->dir = g_dir_make_tmp("migtune-XXXXXX", &local);
     if (!m->dir) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s", local->message);
+        g_autofree char *why = mt_foreign_text(local);
+
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          _("cannot create a temporary directory in %s: %s"),
+                          g_get_tmp_dir(), why);
         g_error_free(local);
         return FALSE;
     }

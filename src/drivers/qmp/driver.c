@@ -19,6 +19,7 @@
 
 #include "migtune/migtune-driver.h"
 #include "qmp/client.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 #include "util/json.h"
 #include "util/uri.h"
@@ -140,7 +141,9 @@ qmp_open(const char *uri, const MigtuneDriverOptions *options,
     gboolean ok;
 
     if (!parsed) {
-        mt_uri_is_bad(uri, error, "%s", local->message);
+        g_autofree char *text = mt_foreign_text(local);
+
+        mt_uri_is_bad(uri, error, "%s", text);
         return NULL;
     }
     if (g_uri_get_query(parsed) || g_uri_get_fragment(parsed) ||

@@ -22,6 +22,7 @@
 #include "drivers/ref/monitor/server.h"
 #include "migtune/migtune-driver.h"
 #include "qmp/message.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 #include "util/json.h"
 #include "util/uri.h"
@@ -239,7 +240,9 @@ ref_open(const char *uri, const MigtuneDriverOptions *options,
     RefConn *conn;
 
     if (!parsed) {
-        mt_uri_is_bad(uri, error, "%s", local->message);
+        g_autofree char *text = mt_foreign_text(local);
+
+        mt_uri_is_bad(uri, error, "%s", text);
         return NULL;
     }
     if (g_uri_get_fragment(parsed) || g_uri_get_userinfo(parsed) ||

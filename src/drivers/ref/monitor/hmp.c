@@ -13,6 +13,7 @@
 
 #include "drivers/ref/monitor/hmp.h"
 #include "params/table.h"
+#include "util/foreign.h"
 #include "util/json-peek.h"
 
 /* Since 6.0 all numbers may have a suffix, and messages name a command before
@@ -530,9 +531,11 @@ mt_ref_hmp_run(MtRefGuest *g, MtRefDispatch dispatch, const char *line)
     GString *out = g_string_new(NULL);
 
     if (!g_shell_parse_argv(line, NULL, &words, &error)) {
+        g_autofree char *why = mt_foreign_text(error);
+
         if (!g_error_matches(error, G_SHELL_ERROR,
                              G_SHELL_ERROR_EMPTY_STRING))
-            mt_ref_hmp_line(out, "%s", error->message);
+            mt_ref_hmp_line(out, "%s", why);
     } else if (strcmp(words[0], "info") == 0 && words[1]) {
         mt_ref_hmp_info(g, dispatch, words[1], words[2] != NULL, out);
     } else {

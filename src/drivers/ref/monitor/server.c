@@ -25,6 +25,7 @@
 #include "drivers/ref/monitor/monitor.h"
 #include "drivers/ref/monitor/server.h"
 #include "migtune/migtune-error.h"
+#include "util/foreign.h"
 #include "util/i18n.h"
 
 #define SERVER_READ_BYTES 4096
@@ -362,7 +363,9 @@ mt_ref_server_new(MtRefGuest *guest, const char *address, GError **error)
                                           &local);
     }
     if (local) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s", local->message);
+        g_autofree char *why = mt_foreign_text(local);
+
+        migtune_error_set(error, MIGTUNE_ERROR_IO, "%s", why);
         mt_ref_guest_unwatch(guest, server->watch);
         g_clear_pointer(&server, mt_ref_server_free);
     }
