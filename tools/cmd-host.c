@@ -34,13 +34,27 @@ typedef char **(*HostListFunc)(MigtuneConn *conn, GCancellable *cancellable,
                                GError **error);
 
 static gboolean
+host_has_key(JsonArray *array, const char *key)
+{
+    for (guint i = 0; i < json_array_get_length(array); i++)
+        if (strcmp(json_array_get_string_element(array, i), key) == 0)
+            return TRUE;
+
+    return FALSE;
+}
+
+/* A guest may start or end between the lists of running and of other guests, and
+ * then be in both. */
+static gboolean
 host_add_keys(JsonArray *array, HostListFunc list, MigtuneConn *conn,
               GCancellable *cancellable, GError **error)
 {
     g_auto(GStrv) keys = list(conn, cancellable, error);
+    gboolean first = json_array_get_length(array) == 0;
 
     for (guint i = 0; keys && keys[i]; i++)
-        json_array_add_string_element(array, keys[i]);
+        if (first || !host_has_key(array, keys[i]))
+            json_array_add_string_element(array, keys[i]);
 
     return keys != NULL;
 }
@@ -72,27 +86,56 @@ host_list_keys(Tool *tool, EachWhich which, GError **error)
     return TOOL_DONE;
 }
 
-static void
-host_print_list(Tool *tool, GPtrArray *results)
+/* The columns of the list after the name, as members of a guest's document. */
+static const struct {
+    const char *member;
+    const char *title;
+} host_columns[] = {
+    { "qemu", N_("QEMU") },
+    { "state", N_("State") },
+    { "migration", N_("Migration") },
+    { "title", N_("Title") },
+    { "key", N_("Key") },
+};
+
+static const char *
+host_get_cell(const EachResult *result, const char *member)
 {
-    const char *titles[] = {
-        _("Domain"), _("QEMU"), _("State"), _("Migration"), NULL
+    const char *text = NULL;
+
+    if (strcmp(member, "key") == 0)
+        return result->key;
+    if (result->document)
+        text = out_get_string(json_node_get_object(result->document), member);
+
+    return text && *text ? text : "-";
+}
+
+/* The key is shown if names do not tell the guests apart. */
+static void
+host_print_list(Tool *tool, const CmdLine *line, GPtrArray *results)
+{
+    gboolean shows[G_N_ELEMENTS(host_columns)] = {
+        TRUE, TRUE, TRUE, cmd_line_has(line, "title"),
+        each_shares_name(results)
     };
-    static const char *const members[] = { "qemu", "state", "migration" };
-    g_autoptr(OutTable) table = out_table_new(titles);
+    const char *titles[G_N_ELEMENTS(host_columns) + 2] = { _("Domain") };
+    g_autoptr(OutTable) table = NULL;
+    guint n = 1;
+
+    for (guint j = 0; j < G_N_ELEMENTS(host_columns); j++)
+        if (shows[j])
+            titles[n++] = _(host_columns[j].title);
+    table = out_table_new(titles);
 
     for (guint i = 0; i < results->len; i++) {
         const EachResult *result = results->pdata[i];
 
         out_table_cell(table, OUT_PLAIN, each_get_name(result));
-        for (guint j = 0; j < G_N_ELEMENTS(members); j++) {
-            const char *text = "-";
-
-            if (result->document)
-                text = out_get_string(
-                    json_node_get_object(result->document), members[j]);
-            out_table_cell(table, OUT_PLAIN, text && *text ? text : "-");
-        }
+        for (guint j = 0; j < G_N_ELEMENTS(host_columns); j++)
+            if (shows[j])
+                out_table_cell(table, OUT_PLAIN,
+                               host_get_cell(result, host_columns[j].member));
     }
     out_table_print(table, !tool->quiet, tool->colour);
     each_report_errors(results);
@@ -100,7 +143,8 @@ host_print_list(Tool *tool, GPtrArray *results)
 
 /* Prints one member of each guest, one per line. */
 static void
-host_print_members(Tool *tool, GPtrArray *results, const char *member)
+host_print_members(Tool *tool, const CmdLine *line, GPtrArray *results,
+                   const char *member)
 {
     g_autoptr(JsonNode) node = json_node_new(JSON_NODE_ARRAY);
     JsonArray *array = json_array_new();
@@ -120,7 +164,7 @@ host_print_members(Tool *tool, GPtrArray *results, const char *member)
     }
     json_node_take_array(node, array);
     if (tool->json)
-        out_json(node);
+        tool_print_json(line, node);
 }
 
 static int
@@ -134,15 +178,15 @@ host_list_once(Tool *tool, const CmdLine *line, GError **error)
         return TOOL_FAILED;
 
     if (cmd_line_has(line, "name")) {
-        host_print_members(tool, results, "domain");
+        host_print_members(tool, line, results, "domain");
     } else if (cmd_line_has(line, "uuid")) {
-        host_print_members(tool, results, "uuid");
+        host_print_members(tool, line, results, "uuid");
     } else if (tool->json) {
         g_autoptr(JsonNode) document = each_to_json(results);
 
-        out_json(document);
+        tool_print_json(line, document);
     } else {
-        host_print_list(tool, results);
+        host_print_list(tool, line, results);
     }
 
     return each_get_failure(results);
@@ -189,6 +233,7 @@ host_dominfo(Tool *tool, const CmdLine *line, GError **error)
         const char *title;
     } rows[] = {
         { "domain", N_("Name") },
+        { "title", N_("Title") },
         { "uuid", N_("UUID") },
         { "key", N_("Key") },
         { "qemu", N_("QEMU") },
@@ -365,8 +410,11 @@ static const CmdOption host_list_options[] = {
       .help = N_("print only names, one per line") },
     { "uuid", 0, CMD_OPT_FLAG,
       .help = N_("print only UUIDs, one per line") },
+    { "title", 0, CMD_OPT_FLAG,
+      .help = N_("show the titles of the guests, too (libvirt only)") },
     { "watch", 0, CMD_OPT_FLAG,
-      .help = N_("print the list again every second until SIGINT") },
+      .help = N_("print the list again every second until SIGINT; with --json "
+                 "each time in one line") },
     { "keys", 0, CMD_OPT_FLAG,
       .help = N_("print only keys, one per line, without contacting any "
                  "guest") },
@@ -395,7 +443,9 @@ const Cmd cmd_host_commands[] = {
     { "list", 0, host_list_options, host_list,
       N_("list the guests of the connection"),
       N_("Lists every running guest with the version of its QEMU, the state "
-         "of the guest and the state of its migration. A guest that does not "
+         "of the guest and the state of its migration. If two guests have the "
+         "same name, a column shows the keys, by which a command selects one "
+         "of them. A guest that does not "
          "answer is listed by its key, and the reason is printed to standard "
          "error; it does not delay the others.") },
     { "dominfo", 0, host_dominfo_options, host_dominfo,

@@ -384,21 +384,29 @@ migrate_postcopy(Tool *tool, const CmdLine *line, GError **error)
     return migrate_show(tool, domain, error);
 }
 
+/* The states of a migration that has not ended. */
+static const char *const migrate_going_on[] = {
+    "waiting", "active", "paused", NULL
+};
+
 static int
 migrate_info_once(Tool *tool, const CmdLine *line, GError **error)
 {
     g_autoptr(MigtuneDomain) domain =
         tool_open_domain(tool, cmd_line_get(line, "domain"), error);
     g_autoptr(JsonNode) info = NULL;
+    const char *job;
 
     if (domain)
         info = migtune_domain_get_job_info(domain, tool->cancellable, error);
     if (!info)
         return TOOL_FAILED;
     if (tool->json)
-        out_json(info);
+        tool_print_json(line, info);
     else
         migrate_print_info(tool, info);
+    job = out_get_string(json_node_get_object(info), "job");
+    tool->watched_all = !g_strv_contains(migrate_going_on, job ? job : "");
 
     return TOOL_DONE;
 }
@@ -586,7 +594,8 @@ static const CmdOption migrate_incoming_options[] = {
 static const CmdOption migrate_info_options[] = {
     MIGRATE_DOMAIN,
     { "watch", 0, CMD_OPT_FLAG,
-      .help = N_("print the statistics again every second until SIGINT") },
+      .help = N_("print the statistics again every second until the migration "
+                 "has ended; with --json each time in one line") },
     { "completed", 0, CMD_OPT_FLAG, .hidden = TRUE,
       .help = "as virsh" },
     { NULL }

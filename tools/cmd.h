@@ -128,9 +128,12 @@ gboolean cmd_line_has(const CmdLine *line, const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CmdLine, cmd_line_free)
 
-/* tool.c: runs @run again every second until SIGINT or until it fails.  On a
- * terminal each output replaces the last one. */
+/* tool.c: runs @run again every second until SIGINT, until it fails or until
+ * it sets watched_all.  On a terminal each output replaces the last one. */
 int tool_watch(Tool *tool, const CmdLine *line, CmdRun run, GError **error);
+
+/* tool.c: prints a JSON document; with --watch, in one line. */
+void tool_print_json(const CmdLine *line, JsonNode *node);
 
 /* Finds an option of @cmd or a common one, by name or by letter. */
 const CmdOption *cmd_find_option(const Cmd *cmd, const char *name, gsize len);

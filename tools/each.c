@@ -64,6 +64,26 @@ each_store_result(const char *key, MigtuneDomain *domain, const GError *error,
     g_mutex_unlock(&each->lock);
 }
 
+/* Whether the guest with this key need not be visited again: it was running
+ * when the running guests were listed.  A guest that ended before it answered is
+ * visited again, and its first result removed. */
+static gboolean
+each_is_visited(Each *each, const char *key)
+{
+    for (guint i = 0; i < each->results->len; i++) {
+        const EachResult *result = each->results->pdata[i];
+
+        if (strcmp(result->key, key) != 0)
+            continue;
+        if (!result->error)
+            return TRUE;
+        g_ptr_array_remove_index(each->results, i);
+        return FALSE;
+    }
+
+    return FALSE;
+}
+
 /* Inactive guests are not asked anything, so this needs no threads. */
 static gboolean
 each_visit_inactive(Each *each, MigtuneConn *conn, GError **error)
@@ -73,9 +93,12 @@ each_visit_inactive(Each *each, MigtuneConn *conn, GError **error)
 
     for (guint i = 0; keys && keys[i]; i++) {
         g_autoptr(GError) failure = NULL;
-        g_autoptr(MigtuneDomain) domain = migtune_conn_open_domain(
-            conn, keys[i], each->cancellable, &failure);
+        g_autoptr(MigtuneDomain) domain = NULL;
 
+        if (each_is_visited(each, keys[i]))
+            continue;
+        domain = migtune_conn_open_domain(conn, keys[i], each->cancellable,
+                                          &failure);
         each_store_result(keys[i], domain, failure, each);
     }
 
@@ -208,6 +231,18 @@ each_to_json(GPtrArray *results)
 
     json_node_take_array(node, array);
     return node;
+}
+
+gboolean
+each_shares_name(GPtrArray *results)
+{
+    /* The results are sorted by name. */
+    for (guint i = 1; i < results->len; i++)
+        if (strcmp(each_get_name(results->pdata[i - 1]),
+                   each_get_name(results->pdata[i])) == 0)
+            return TRUE;
+
+    return FALSE;
 }
 
 const char *

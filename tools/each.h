@@ -24,8 +24,8 @@ typedef enum {
     EACH_INACTIVE = 1 << 1,     /* defined, but not running */
 } EachWhich;
 
-/* Calls @func for the running domains. Returns EachResult pointers sorted by
- * key, or NULL on error. */
+/* Calls @func once for each of the domains. Returns EachResult pointers sorted by
+ * name and then by key, or NULL on error. */
 GPtrArray *each_domain(Tool *tool, EachFunc func, gconstpointer data,
                        GError **error);
 GPtrArray *each_domain_of(Tool *tool, EachWhich which, EachFunc func,
@@ -44,6 +44,9 @@ void each_report_errors(GPtrArray *results);
 /* Returns an array of all documents. A domain without a document is an object
  * with "key" and "error". */
 JsonNode *each_to_json(GPtrArray *results);
+
+/* Returns whether two domains have the same name. */
+gboolean each_shares_name(GPtrArray *results);
 
 /* Returns the name of the domain from its document, or else its key. */
 const char *each_get_name(const EachResult *result);

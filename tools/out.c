@@ -341,6 +341,14 @@ out_json(JsonNode *node)
 }
 
 void
+out_json_line(JsonNode *node)
+{
+    g_autofree char *text = json_to_string(node, FALSE);
+
+    puts(text);
+}
+
+void
 out_error(const char *format, ...)
 {
     g_autofree char *text = NULL;

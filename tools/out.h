@@ -61,6 +61,9 @@ guint out_get_columns(int fd);
 /* Prints a JSON document to standard output: indented, in UTF-8. */
 void out_json(JsonNode *node);
 
+/* The same in one line. */
+void out_json_line(JsonNode *node);
+
 /* Prints a message to standard error, prefixed with the program name. */
 void out_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 

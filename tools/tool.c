@@ -321,11 +321,21 @@ tool_open_domain(Tool *tool, const char *name, GError **error)
     return NULL;
 }
 
+void
+tool_print_json(const CmdLine *line, JsonNode *node)
+{
+    if (cmd_line_has(line, "watch"))
+        out_json_line(node);
+    else
+        out_json(node);
+}
+
 int
 tool_watch(Tool *tool, const CmdLine *line, CmdRun run, GError **error)
 {
     gboolean clear = !tool->json && out_get_columns(STDOUT_FILENO) > 0;
 
+    tool->watched_all = FALSE;
     while (!g_cancellable_is_cancelled(tool->cancellable)) {
         g_autoptr(GError) cause = NULL;
         int status;
@@ -342,6 +352,8 @@ tool_watch(Tool *tool, const CmdLine *line, CmdRun run, GError **error)
                 g_propagate_error(error, g_steal_pointer(&cause));
             return status;
         }
+        if (tool->watched_all)
+            break;
         if (!g_cancellable_make_pollfd(tool->cancellable, &fd))
             return TOOL_FAILED;
         g_poll(&fd, 1, TOOL_WATCH_MS);

@@ -39,6 +39,8 @@ typedef struct {
     gboolean quit;          /* end the shell */
     gboolean debug;         /* print debug messages */
     FILE *log;              /* debug messages go there; NULL: stderr */
+    gboolean watched_all;   /* --watch: what was shown does not change any
+                             * more */
     gboolean one_shot;      /* commands come from the command line, not from
                              * the shell */
 

@@ -385,7 +385,9 @@ const char *migtune_domain_get_qemu(MigtuneDomain *domain);
  *   `key`, `qemu`, `package`, `state` (run state as QEMU names it, "shut off"
  *   for a domain that does not run), `migration` (status of the last or
  *   present migration, "none" without one), `release` (the release whose
- *   migration interface was found; null for a domain that does not run).
+ *   migration interface was found; null for a domain that does not run),
+ *   `title` (that a user has given to a domain of libvirt; null if there is
+ *   none).
  * Since: 0.1
  */
 JsonNode *migtune_domain_get_info(MigtuneDomain *domain,

@@ -338,6 +338,8 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   members `bytes`, `budget` (the bytes that the downtime limit allows at the
  *   bandwidth `mbps`, in Mbit/s) and `downtime-limit` in milliseconds; %NULL if
  *   it is not known yet
+ * @title: (nullable): the title that a user has given to the domain, without
+ *   talking to the guest, for g_free(); %NULL without an error if it has none
  *
  * The callbacks of a driver.  Members are only added at the end.
  *
@@ -414,6 +416,7 @@ struct _MigtuneDriver {
     gboolean (*wait_pass)(gpointer domain, guint timeout_ms,
                           GCancellable *cancellable);
     JsonObject *(*device_state)(gpointer domain);
+    char *(*title)(gpointer domain, GCancellable *cancellable, GError **error);
 };
 
 /**

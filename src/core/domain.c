@@ -676,6 +676,17 @@ domain_look_state(MigtuneDomain *domain, GError **error)
     return state;
 }
 
+/* Returns the title of a domain; NULL if it has none or it cannot be read, which
+ * is no reason to hide the rest. */
+static char *
+domain_read_title(MigtuneDomain *domain, GCancellable *cancellable)
+{
+    const MigtuneDriver *driver = domain->conn->driver;
+
+    return driver->title ? driver->title(domain->handle, cancellable, NULL)
+                         : NULL;
+}
+
 JsonNode *
 migtune_domain_get_info(MigtuneDomain *domain, GCancellable *cancellable,
                         GError **error)
@@ -684,6 +695,7 @@ migtune_domain_get_info(MigtuneDomain *domain, GCancellable *cancellable,
     gboolean runs;
     g_autoptr(MtState) state = NULL;
     g_autofree char *release = NULL;
+    g_autofree char *title = NULL;
     const char *package = NULL;
     JsonObject *object;
 
@@ -707,6 +719,7 @@ migtune_domain_get_info(MigtuneDomain *domain, GCancellable *cancellable,
     if (domain_version_numbers(domain))
         package = mt_json_peek_string(
             json_node_get_object(domain->identity.version), "package");
+    title = domain_read_title(domain, cancellable);
     object = json_object_new();
     json_object_set_string_member(object, "domain", domain->name);
     mt_json_set_text(object, "uuid", domain->identity.uuid);
@@ -718,6 +731,7 @@ migtune_domain_get_info(MigtuneDomain *domain, GCancellable *cancellable,
     json_object_set_string_member(object, "migration",
                                   runs ? state->migration : "none");
     mt_json_set_text(object, "release", release);
+    mt_json_set_text(object, "title", title);
 
     return mt_json_node_new_object(object);
 }

@@ -138,12 +138,26 @@ static const CliCase cases[] = {
     } },
     /* Two guests of one name. */
     { "user-one-name", { "--replies qemu-7.2 --unix a.sock --name web1",
-                         "--replies qemu-7.2 --unix b.sock --name web1" }, {
+                         "--replies qemu-7.2 --unix b.sock --name web1",
+                         "--replies qemu-7.2 --unix c.sock --name db1" }, {
         "migtune list",
+        "migtune list --all --title",
+        "migtune list --name",
         "migtune migrate-setparameters web1 downtime=200",
         "migtune migrate-setparameters b.sock downtime=200",
         "migtune migrate-getmaxdowntime a.sock; "
             "migtune migrate-getmaxdowntime b.sock",
+    } },
+    /* Titles, and guests that are in the list of running guests and in that of
+     * the others, as one that ends meanwhile. */
+    { "user-list", { WEB1("qemu-7.2") }, {
+        "touch web1.domain off.domain; printf 'the web shop' > web1.title; "
+            "migtune -c keeper://$PWD/ list --title",
+        "migtune -c keeper://$PWD/ list --all --title",
+        "migtune -c keeper://$PWD/ list --all --keys",
+        "migtune -c keeper://$PWD/ list --all --name",
+        "migtune -c keeper://$PWD/ dominfo web1",
+        "migtune -c keeper://$PWD/ --json list --title | grep title",
     } },
     /* Texts of GLib's errors have plain quotes and name a file once. */
     { "user-quotes", { NULL }, {
@@ -204,6 +218,29 @@ static const CliCase cases[] = {
             "until grep -qs converge out; do sleep 0.1; done; "
             "kill -TERM $pid; wait $pid; echo $?; grep -o 'does not .*' out | "
             "head -n 1 | sed 's/[0-9][^ ]*iB/N/g'",
+    } },
+    /* A watch of a migration ends with it. */
+    { "user-watch", { NULL }, {
+        SMALL_XML " '' > small.xml; "
+            "export MIGTUNE_DEFAULT_URI=qmp://$PWD/s/; "
+            "migtune ref --socket-dir s small.xml > out & ref=$!; "
+            "until grep -qs ready out; do sleep 0.1; done; "
+            "migtune -q migrate-setparameters x pause_before_switchover=on; "
+            "migtune migrate x unix:link --incoming-domain y --detach; "
+            ": > watched; "
+            "migtune --json domjobinfo x --watch > watched & watch=$!; "
+            /* Nothing is waited for that only a watch would bring. */
+            "until [ \"$(grep -c pre-switch watched)\" -ge 2 ] || "
+            "! kill -0 $watch; do sleep 0.1; done; "
+            "until migtune migrate-continue x 2> busy || ! kill -0 $watch; "
+            "do sleep 0.1; done; "
+            "wait $watch; echo $?; "
+            "grep -c '^{.*\"status\":\"pre-switchover\".*}$' watched | "
+            "awk '{ print ($1 >= 2) }'; "
+            "tail -n 1 watched | grep -o '\"job\":\"[a-z]*\"'; "
+            "migtune domjobinfo x --watch | head -n 1; "
+            "migtune domjobinfo y --watch --json | grep -c .; "
+            "kill $ref; wait $ref; echo $?",
     } },
 };
 

@@ -92,7 +92,7 @@ test_json_members(void)
         { "dominfo nobody", "error", ERROR },
         { "lsit", "error", ERROR },
         { "dominfo web1", "",
-          "domain key migration package qemu release state uuid" },
+          "domain key migration package qemu release state title uuid" },
         { "probe web1", "", "absent domain parameters qemu release source" },
         { "probe web1", "parameters",
           "deprecated kind known name qmp set-by since type unstable values" },

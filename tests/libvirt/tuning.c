@@ -137,6 +137,7 @@ static const struct {
     { "list --name", FALSE },
     { "list --keys", FALSE },
     { "list --uuid", FALSE },
+    { "list --all --title", FALSE },
     { "list --all --json", FALSE },
     { "dominfo @", FALSE },
     { "dominfo @ --json", FALSE },
@@ -264,6 +265,14 @@ test_lookups(void)
     char uuid[VIR_UUID_STRING_BUFLEN];
 
     virDomainGetUUIDString(domain, uuid);
+    g_assert_cmpint(virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_TITLE,
+                                         "the web shop", NULL, NULL,
+                                         VIR_DOMAIN_AFFECT_LIVE |
+                                             VIR_DOMAIN_AFFECT_CONFIG), ==, 0);
+    MIGTUNE_HAS("the web shop", "list", "--title");
+    MIGTUNE_LACKS("the web shop", "list");
+    MIGTUNE_HAS("the web shop", "dominfo", "seek");
+    MIGTUNE_HAS("the web shop", "--readonly", "list", "--title");
     MIGTUNE_HAS(uuid, "dominfo", "seek");
     MIGTUNE_HAS("seek", "dominfo", uuid);
     MIGTUNE_HAS("seek", "dominfo", id);
@@ -276,6 +285,7 @@ test_lookups(void)
     virDomainDestroy(domain);
     MIGTUNE_HAS("shut off", "dominfo", "seek");
     MIGTUNE_HAS("shut off", "list", "--all");
+    MIGTUNE_HAS("the web shop", "list", "--all", "--title");
     MIGTUNE_HAS("seek", "list", "--inactive", "--name");
     MIGTUNE_HAS("seek", "list", "--all", "--keys");
     MIGTUNE_LACKS("seek", "list");

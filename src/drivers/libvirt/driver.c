@@ -45,6 +45,7 @@ static const MigtuneDriver lv_driver = {
     .restore = lv_restore,
     .compare = lv_compare,
     .migrate = lv_migrate,
+    .title = lv_title,
     .features = MIGTUNE_DRIVER_READ_ONLY | MIGTUNE_DRIVER_NO_MONITOR |
                 MIGTUNE_DRIVER_LIBVIRT,
 };

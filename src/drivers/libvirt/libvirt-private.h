@@ -328,5 +328,6 @@ gboolean lv_migrate(gpointer domain, gpointer destination, guint flags,
 char *lv_kept_get(gpointer domain, MigtuneDriverKept which, GError **error);
 gboolean lv_kept_set(gpointer domain, MigtuneDriverKept which,
                      const char *xml, GError **error);
+char *lv_title(gpointer domain, GCancellable *cancellable, GError **error);
 
 G_END_DECLS

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Kept settings: one element in the <metadata> of the domain, in migtune's
- * namespace.
+ * namespace.  Also the title of the domain, which libvirt has the same functions
+ * for.
  *
  * libvirt stores the element with a prefix that it declares itself, and returns
  * it without a namespace.  So this file removes the namespace before writing
@@ -19,6 +20,7 @@
 /* One read or write; counted. */
 typedef struct {
     virDomainPtr domain;
+    int type;                   /* a virDomainMetadataType */
     unsigned int flags;
     gboolean set;
     char *xml;
@@ -86,8 +88,10 @@ metadata_run(gpointer data, GError **error)
         return FALSE;
     }
 
-    xml = virDomainGetMetadata(metadata->domain, VIR_DOMAIN_METADATA_ELEMENT,
-                               MIGTUNE_DRIVER_KEPT_NAMESPACE, metadata->flags);
+    xml = virDomainGetMetadata(metadata->domain, metadata->type,
+                               metadata->type == VIR_DOMAIN_METADATA_ELEMENT
+                                   ? MIGTUNE_DRIVER_KEPT_NAMESPACE : NULL,
+                               metadata->flags);
     if (xml) {
         metadata->xml = g_strdup(xml);
         free(xml);
@@ -181,6 +185,7 @@ metadata_new(LvDomain *domain, MigtuneDriverKept which, GError **error)
 
     metadata = g_atomic_rc_box_new0(LvMetadata);
     metadata->domain = any;
+    metadata->type = VIR_DOMAIN_METADATA_ELEMENT;
     metadata->flags = which == MIGTUNE_DRIVER_KEPT_LIVE
         ? VIR_DOMAIN_AFFECT_LIVE : VIR_DOMAIN_AFFECT_CONFIG;
 
@@ -189,13 +194,13 @@ metadata_new(LvDomain *domain, MigtuneDriverKept which, GError **error)
 
 static gboolean
 metadata_call(LvDomain *domain, LvMetadata *metadata, LvCallPurpose what,
-              GError **error)
+              GCancellable *cancellable, GError **error)
 {
     GError *failure = NULL;
 
     if (lv_call(virDomainGetConnect(metadata->domain), metadata_run,
                 g_atomic_rc_box_acquire(metadata), metadata_unref, what,
-                domain->conn->command_timeout_ms, NULL, &failure))
+                domain->conn->command_timeout_ms, cancellable, &failure))
         return TRUE;
 
     if (domain->domain && lv_error_loses_connection(failure))
@@ -214,7 +219,7 @@ metadata_read(LvDomain *domain, MigtuneDriverKept which, char **ret_xml,
 
     if (!metadata)
         return FALSE;
-    ok = metadata_call(domain, metadata, LV_CALL_METADATA_READ, error);
+    ok = metadata_call(domain, metadata, LV_CALL_METADATA_READ, NULL, error);
     if (ok)
         *ret_xml = g_strdup(metadata->xml);
     metadata_unref(metadata);
@@ -254,8 +259,32 @@ lv_kept_set(gpointer data, MigtuneDriverKept which, const char *xml,
         metadata->xml = metadata_convert(xml, TRUE, error);
         ok = metadata->xml != NULL;
     }
-    ok = ok && metadata_call(domain, metadata, LV_CALL_METADATA_WRITE, error);
+    ok = ok && metadata_call(domain, metadata, LV_CALL_METADATA_WRITE, NULL,
+                             error);
     metadata_unref(metadata);
 
     return ok;
+}
+
+char *
+lv_title(gpointer data, GCancellable *cancellable, GError **error)
+{
+    LvDomain *domain = data;
+    virDomainPtr any = lv_domain_get_any(domain, error);
+    LvMetadata *metadata;
+    char *title = NULL;
+
+    if (!any)
+        return NULL;
+
+    metadata = g_atomic_rc_box_new0(LvMetadata);
+    metadata->domain = any;
+    metadata->type = VIR_DOMAIN_METADATA_TITLE;
+    metadata->flags = VIR_DOMAIN_AFFECT_CURRENT;
+    if (metadata_call(domain, metadata, LV_CALL_METADATA_READ, cancellable,
+                      error))
+        title = g_strdup(metadata->xml);
+    metadata_unref(metadata);
+
+    return title;
 }

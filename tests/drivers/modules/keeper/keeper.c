@@ -105,6 +105,40 @@ keeper_list(gpointer handle, GCancellable *cancellable, GError **error)
     return (char **)g_ptr_array_steal(keys, NULL);
 }
 
+/* A guest may start or end between the two lists: keeper_list() has the guests
+ * without a socket, too. */
+static char **
+keeper_list_inactive(gpointer handle, GCancellable *cancellable, GError **error)
+{
+    KeeperConn *conn = handle;
+    g_auto(GStrv) all = keeper_list(handle, cancellable, error);
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+
+    for (guint i = 0; all && all[i]; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%s.sock", conn->directory,
+                                                all[i]);
+
+        if (!g_file_test(path, G_FILE_TEST_EXISTS))
+            g_ptr_array_add(keys, g_strdup(all[i]));
+    }
+    g_ptr_array_add(keys, NULL);
+
+    return (char **)g_ptr_array_steal(keys, NULL);
+}
+
+/* The file KEY.title. */
+static char *
+keeper_title(gpointer handle, GCancellable *cancellable, GError **error)
+{
+    KeeperDomain *domain = handle;
+    g_autofree char *path = g_strdup_printf(
+        "%s/%s.title", domain->conn->directory, domain->name);
+    char *text = NULL;
+
+    g_file_get_contents(path, &text, NULL, NULL);
+    return text;
+}
+
 static gpointer
 keeper_domain_open(gpointer handle, const char *key,
                    MigtuneDriverIdentity *identity, GCancellable *cancellable,
@@ -298,6 +332,8 @@ static const MigtuneDriver keeper_driver = {
     .open = keeper_open,
     .close = keeper_close,
     .list = keeper_list,
+    .list_inactive = keeper_list_inactive,
+    .title = keeper_title,
     .domain_open = keeper_domain_open,
     .domain_close = keeper_domain_close,
     .execute = keeper_execute,
