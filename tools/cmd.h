@@ -31,6 +31,7 @@ typedef enum {
     CMD_WORD_RELEASE,       /* a QEMU release */
     CMD_WORD_POLICY,        /* a convergence policy */
     CMD_WORD_COMMAND,       /* a command or a command group */
+    CMD_WORD_DIRECTORY,     /* a directory of this host */
 } CmdWord;
 
 typedef struct {

@@ -222,6 +222,27 @@ complete_add_policies(Completion *c)
         complete_add(c, g_strdup(*name));
 }
 
+/* Adds the directories that begin with the word, each with a final "/". */
+static void
+complete_add_directories(Completion *c)
+{
+    const char *slash = strrchr(c->word, '/');
+    g_autofree char *parent =
+        g_strndup(c->word, slash ? slash + 1 - c->word : 0);
+    g_autoptr(GDir) dir = g_dir_open(*parent ? parent : ".", 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_strconcat(parent, name, NULL);
+
+        /* Hidden directories only if the dot has been typed. */
+        if (*name == '.' && c->len == strlen(parent))
+            continue;
+        if (g_file_test(path, G_FILE_TEST_IS_DIR))
+            complete_add(c, g_strconcat(path, "/", NULL));
+    }
+}
+
 static void
 complete_add_word(Completion *c, Tool *tool, CmdWord word)
 {
@@ -246,6 +267,9 @@ complete_add_word(Completion *c, Tool *tool, CmdWord word)
         break;
     case CMD_WORD_COMMAND:
         complete_add_commands(c, TRUE);
+        break;
+    case CMD_WORD_DIRECTORY:
+        complete_add_directories(c);
         break;
     }
 }

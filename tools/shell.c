@@ -127,7 +127,9 @@ shell_complete(const char *text, int start, int end)
         return NULL;
 
     first = items->pdata[0];
-    if (items->len == 1 && g_str_has_suffix(first, "="))
+    /* More is typed after these. */
+    if (items->len == 1 &&
+        (g_str_has_suffix(first, "=") || g_str_has_suffix(first, "/")))
         rl_completion_suppress_append = 1;
 
     matches = calloc(items->len + 2, sizeof(*matches));
@@ -293,6 +295,44 @@ shell_connect(Tool *tool, const CmdLine *line, GError **error)
 }
 
 static int
+shell_pwd(Tool *tool, const CmdLine *line, GError **error)
+{
+    g_autofree char *directory = g_get_current_dir();
+
+    if (tool->json) {
+        g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
+        JsonObject *object = json_object_new();
+
+        json_object_set_string_member(object, "directory", directory);
+        json_node_take_object(node, object);
+        out_json(node);
+    } else {
+        out_line("%s", directory);
+    }
+
+    return TOOL_DONE;
+}
+
+static int
+shell_cd(Tool *tool, const CmdLine *line, GError **error)
+{
+    const char *directory = cmd_line_get(line, "dir");
+
+    if (!directory)
+        directory = g_get_home_dir();
+    if (chdir(directory) < 0) {
+        int code = errno;
+
+        migtune_error_set(error, MIGTUNE_ERROR_IO,
+                          _("cannot change to the directory '%s': %s"),
+                          directory, g_strerror(code));
+        return TOOL_FAILED;
+    }
+
+    return tool->json ? shell_pwd(tool, line, error) : TOOL_DONE;
+}
+
+static int
 shell_quit(Tool *tool, const CmdLine *line, GError **error)
 {
     tool->quit = TRUE;
@@ -335,6 +375,12 @@ static const CmdOption shell_connect_options[] = {
     { NULL }
 };
 
+static const CmdOption shell_cd_options[] = {
+    { "dir", 0, CMD_OPT_DATA, .word = CMD_WORD_DIRECTORY, .metavar = "DIR",
+      .help = N_("the directory; the default is the home directory") },
+    { NULL }
+};
+
 static const CmdOption shell_words_options[] = {
     { "words", 0, CMD_OPT_REST, .metavar = "WORD",
       .help = N_("the words so far; the last one is completed") },
@@ -345,6 +391,9 @@ const Cmd cmd_shell_commands[] = {
     { "help", 0, shell_help_options, shell_help,
       N_("describe commands"),
       N_("Without an argument, lists all commands by group.") },
+    { "?", CMD_HIDDEN, shell_help_options, shell_help,
+      N_("describe commands"),
+      N_("The same as help.") },
     { "connect", 0, shell_connect_options, shell_connect,
       N_("connect to a URI"),
       N_("Opens a connection for the commands that follow. This is mostly "
@@ -352,6 +401,13 @@ const Cmd cmd_shell_commands[] = {
     { "uri", 0, NULL, shell_uri,
       N_("print the URI of the connection"),
       N_("Prints the URI as it was given.") },
+    { "cd", 0, shell_cd_options, shell_cd,
+      N_("change the current directory"),
+      N_("Changes the directory to which relative file names refer in the "
+         "commands that follow.") },
+    { "pwd", 0, NULL, shell_pwd,
+      N_("print the current directory"),
+      N_("Prints the directory to which relative file names refer.") },
     { "quit", 0, NULL, shell_quit,
       N_("end the shell"),
       N_("Ends the shell. The settings of the guests stay as they are.") },

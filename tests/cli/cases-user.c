@@ -159,6 +159,25 @@ static const CliCase cases[] = {
         "migtune -c keeper://$PWD/ dominfo web1",
         "migtune -c keeper://$PWD/ --json list --title | grep title",
     } },
+    /* The directory of the shell, as in virsh. */
+    { "user-shell", { WEB1("qemu-7.2") }, {
+        "mkdir sub; printf 'pwd\ncd sub\npwd\ncd\npwd\ncd nowhere\n"
+            "pwd --json\ncd --dir sub --json\n' | migtune",
+        "migtune 'cd sub; pwd'; migtune pwd",
+        "printf '? uri\n' | migtune; migtune '?' nothing",
+        "mkdir .dark; touch file; migtune complete -- cd ''; "
+            "migtune complete -- cd s; migtune complete -- cd .d; "
+            "migtune complete -- cd $PWD/su; migtune complete -- cd no/",
+        "migtune --json quit; migtune --json exit",
+        "migtune help shell",
+        /* The time limit of an answer, and that of a migration. */
+        "migtune --answer-timeout 5 uri; migtune --timeout=5 uri; "
+            "migtune -t 5 uri",
+        "migtune --answer-timeout soon uri; migtune --timeout soon uri",
+        "migtune --help | grep -A 3 -e --answer-timeout; "
+            "migtune help migrate | grep -A 2 -e '--timeout SECONDS'; "
+            "migtune complete -- --answer",
+    } },
     /* Texts of GLib's errors have plain quotes and name a file once. */
     { "user-quotes", { NULL }, {
         "migtune -c qmp+tcp://a:99999 list",

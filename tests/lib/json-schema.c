@@ -201,9 +201,13 @@ json_schema_check_output(JsonObject *root, const char *command,
     JsonArray *names;
 
     g_test_message("%s", line);
-    g_assert_nonnull(node);
     g_assert_true(json_object_has_member(commands, command));
     names = json_object_get_array_member(commands, command);
+    if (json_array_get_length(names) == 0) {
+        g_assert_cmpstr(text, ==, "");
+        return;
+    }
+    g_assert_nonnull(node);
     for (guint i = 0; i < json_array_get_length(names); i++) {
         const char *name = json_array_get_string_element(names, i);
         g_autofree char *error = json_schema_find_error(root, name, node);
