@@ -27,6 +27,71 @@ catalogue_find(JsonArray *rows, const char *name)
     return NULL;
 }
 
+/* Whether @text contains @word, in any case. */
+static gboolean
+catalogue_contains(const char *text, const char *word)
+{
+    g_autofree char *folded_text = g_utf8_casefold(text ? text : "", -1);
+    g_autofree char *folded_word = g_utf8_casefold(word, -1);
+
+    return strstr(folded_text, folded_word) != NULL;
+}
+
+/* Whether the names or the description of @row contain @word. */
+static gboolean
+catalogue_is_about(JsonObject *row, const char *word)
+{
+    const char *help = out_get_string(row, "help");
+
+    return catalogue_contains(out_get_string(row, "name"), word) ||
+           catalogue_contains(out_get_string(row, "qmp"), word) ||
+           catalogue_contains(help, word) || catalogue_contains(_(help), word);
+}
+
+JsonNode *
+catalogue_search(JsonNode *rows, const char *word, GError **error)
+{
+    JsonArray *array = json_node_get_array(rows);
+    JsonArray *chosen = json_array_new();
+    JsonNode *node = json_node_new(JSON_NODE_ARRAY);
+
+    json_node_take_array(node, chosen);
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        JsonObject *row = json_array_get_object_element(array, i);
+
+        if (catalogue_is_about(row, word))
+            json_array_add_object_element(chosen, json_object_ref(row));
+    }
+    if (json_array_get_length(chosen) > 0)
+        return node;
+
+    migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
+                      _("no parameter has '%s' in its name or description"),
+                      word);
+    json_node_unref(node);
+    return NULL;
+}
+
+/* Adds the rows whose name matches @pattern and returns their number. */
+static guint
+catalogue_add_matches(JsonArray *chosen, JsonArray *rows, const char *pattern)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < json_array_get_length(rows); i++) {
+        JsonObject *row = json_array_get_object_element(rows, i);
+        const char *qmp = out_get_string(row, "qmp");
+
+        if (!g_pattern_match_simple(pattern, out_get_string(row, "name")) &&
+            (!qmp || !g_pattern_match_simple(pattern, qmp)))
+            continue;
+        json_array_add_object_element(chosen, json_object_ref(row));
+        n++;
+    }
+
+    return n;
+}
+
 JsonNode *
 catalogue_get(const char *const *names, const char *release, GError **error)
 {
@@ -43,6 +108,9 @@ catalogue_get(const char *const *names, const char *release, GError **error)
     for (; *names; names++) {
         JsonObject *row = catalogue_find(json_node_get_array(all), *names);
 
+        if (strpbrk(*names, "*?") &&
+            catalogue_add_matches(chosen, json_node_get_array(all), *names))
+            continue;
         if (row) {
             json_array_add_object_element(chosen, json_object_ref(row));
             continue;

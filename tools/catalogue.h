@@ -7,10 +7,14 @@
 
 #include "tool.h"
 
-/* Returns the rows of @names (NULL: all rows) in QEMU @release (NULL: in any
- * release). */
+/* Returns the rows of @names, in which * and ? are wildcards (NULL: all rows), in
+ * QEMU @release (NULL: in any release). */
 JsonNode *catalogue_get(const char *const *names, const char *release,
                         GError **error);
+
+/* Returns those of @rows whose names or description contain @word; fails if
+ * there are none. */
+JsonNode *catalogue_search(JsonNode *rows, const char *word, GError **error);
 
 /* Fails if a NAME=VALUE of @words names a catalogue row that is not a
  * capability. */

@@ -102,12 +102,17 @@ params_params(Tool *tool, const CmdLine *line, GError **error)
 {
     g_auto(GStrv) names = params_get_names(line);
     const char *format = cmd_line_get(line, "format");
-    g_autoptr(JsonNode) rows =
+    const char *word = cmd_line_get(line, "search");
+    g_autoptr(JsonNode) all =
         catalogue_get((const char *const *)names, cmd_line_get(line, "qemu"),
                       error);
+    g_autoptr(JsonNode) rows = NULL;
 
-    if (!rows)
+    if (!all)
         return TOOL_USAGE;
+    rows = word ? catalogue_search(all, word, error) : json_node_ref(all);
+    if (!rows)
+        return TOOL_FAILED;
 
     if (tool->json)
         out_json(rows);
@@ -115,7 +120,8 @@ params_params(Tool *tool, const CmdLine *line, GError **error)
         catalogue_print_rst(rows);
     else if (g_strcmp0(format, "names") == 0)
         catalogue_print_names(rows);
-    else if (names && !names[1])
+    else if (names && !names[1] &&
+             json_array_get_length(json_node_get_array(rows)) == 1)
         catalogue_print_details(tool, rows);
     else
         catalogue_print_table(tool, rows);
@@ -158,6 +164,12 @@ params_params(Tool *tool, const CmdLine *line, GError **error)
                  "documented equivalent (substitute, the default), or also " \
                  "leave out settings without an equivalent (best-effort)") }
 
+#define PARAMS_COLUMNS                                                  \
+    { "columns", 'o', CMD_OPT_TEXT, .metavar = "NAME,...",              \
+      .help = N_("the columns of the table and their order: name, value, " \
+                 "qemu (with --live --config: kept), from, note; with "  \
+                 "--all also domain") }
+
 #define PARAMS_DRY_RUN                                                  \
     { "dry-run", 0, CMD_OPT_FLAG,                                       \
       .help = N_("print the plan without changing anything") }
@@ -174,6 +186,7 @@ static const CmdOption params_get_options[] = {
     { "name", 0, CMD_OPT_REST, .word = CMD_WORD_NAME, .metavar = "NAME",
       .help = N_("the parameters to show, with * and ? as wildcards; the "
                  "default is all parameters of the guest") },
+    PARAMS_COLUMNS,
     PARAMS_GET_TARGETS,
     PARAMS_ALL,
     { NULL }
@@ -231,6 +244,7 @@ static const CmdOption params_capabilities_options[] = {
     PARAMS_TARGETS(N_("show or change the running guest"),
                    N_("show or change the settings that are kept for later "
                       "starts of the guest")),
+    PARAMS_COLUMNS,
     PARAMS_POLICY,
     PARAMS_DRY_RUN,
     PARAMS_STRICT_EXIT,
@@ -276,8 +290,10 @@ static const char *const params_formats[] = { "table", "names", "rst", NULL };
 
 static const CmdOption params_params_options[] = {
     { "name", 0, CMD_OPT_REST, .word = CMD_WORD_NAME, .metavar = "NAME",
-      .help = N_("the parameters to list; a single parameter is described in "
-                 "full") },
+      .help = N_("the parameters to list, with * and ? as wildcards; a "
+                 "single parameter is described in full") },
+    { "search", 0, CMD_OPT_TEXT, .metavar = "WORD",
+      .help = N_("only parameters with WORD in their name or description") },
     { "qemu", 0, CMD_OPT_TEXT, .word = CMD_WORD_RELEASE,
       .metavar = "RELEASE",
       .help = N_("only the parameters of this QEMU release, such as 7.2") },

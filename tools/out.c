@@ -168,6 +168,54 @@ out_table_cell(OutTable *table, OutStyle style, const char *text)
     g_array_append_val(table->cells, cell);
 }
 
+/* Returns the column @name, or -1 with an error. */
+static int
+out_table_find(const char *const *names, const char *name, GError **error)
+{
+    g_autofree char *all = g_strjoinv(", ", (char **)(gpointer)names);
+
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+
+    migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                      _("unknown column '%s'; the columns are %s"), name, all);
+    return -1;
+}
+
+gboolean
+out_table_choose(OutTable *table, const char *const *names,
+                 const char *wanted, GError **error)
+{
+    /* An empty list is one empty, and unknown, name. */
+    g_auto(GStrv) words = g_strsplit(*wanted ? wanted : ",", ",", -1);
+    guint n = g_strv_length(words);
+    g_autoptr(GArray) chosen = g_array_new(FALSE, FALSE, sizeof(OutCell));
+    g_autofree int *columns = g_new(int, n + 1);
+
+    g_assert(g_strv_length((char **)(gpointer)names) == table->n_columns);
+    for (guint i = 0; i < n; i++) {
+        columns[i] = out_table_find(names, words[i], error);
+        if (columns[i] < 0)
+            return FALSE;
+    }
+
+    g_array_set_clear_func(chosen, out_cell_clear);
+    for (guint i = 0; i < table->cells->len; i += table->n_columns) {
+        for (guint j = 0; j < n; j++) {
+            OutCell cell = g_array_index(table->cells, OutCell, i + columns[j]);
+
+            cell.text = g_strdup(cell.text);
+            g_array_append_val(chosen, cell);
+        }
+    }
+    g_array_unref(table->cells);
+    table->cells = g_steal_pointer(&chosen);
+    table->n_columns = n;
+
+    return TRUE;
+}
+
 guint
 out_get_columns(int fd)
 {

@@ -36,6 +36,11 @@ void out_table_free(OutTable *table);
 /* Adds the next cell of the current row. NULL is an empty cell. */
 void out_table_cell(OutTable *table, OutStyle style, const char *text);
 
+/* Keeps the columns that @wanted, a list with commas, names, in this order.
+ * @names: one word for each column of the table. */
+gboolean out_table_choose(OutTable *table, const char *const *names,
+                          const char *wanted, GError **error);
+
 /* Prints the table to standard output; @titled prints the headings as well.
  * On a terminal the last column is wrapped; if the terminal is too narrow for
  * the other columns, each row is printed as a list. */

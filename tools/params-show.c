@@ -185,8 +185,34 @@ params_print_findings(Tool *tool, JsonObject *report)
                       json_array_get_string_element(findings, i));
 }
 
+/* Keeps the columns of --columns.  A guest that does not run has the same names
+ * of columns as one that runs. */
+static gboolean
+params_choose_columns(OutTable *table, const CmdLine *line, ParamsView view,
+                      gboolean domains, GError **error)
+{
+    const char *names[] = {
+        "domain", "name", "value", view == PARAMS_BOTH ? "kept" : "qemu",
+        "from", "note", NULL
+    };
+    const char *wanted = cmd_line_get(line, "columns");
+
+    return !wanted || out_table_choose(table, domains ? names : names + 1,
+                                       wanted, error);
+}
+
+/* Fails if --columns is wrong, before a guest is asked. */
+static gboolean
+params_check_columns(const CmdLine *line, ParamsView view, gboolean domains,
+                     GError **error)
+{
+    g_autoptr(OutTable) table = params_new_table(view, domains);
+
+    return params_choose_columns(table, line, view, domains, error);
+}
+
 static void
-params_print_report(Tool *tool, JsonNode *report)
+params_print_report(Tool *tool, const CmdLine *line, JsonNode *report)
 {
     JsonObject *object = json_node_get_object(report);
     ParamsView view = params_get_view(object);
@@ -196,6 +222,7 @@ params_print_report(Tool *tool, JsonNode *report)
 
     for (guint i = 0; i < n; i++)
         params_add_cells(table, view, json_array_get_object_element(rows, i));
+    params_choose_columns(table, line, view, FALSE, NULL);
     if (n > 0 || view != PARAMS_CONFIG)
         out_table_print(table, !tool->quiet, tool->colour);
     else if (!tool->quiet)
@@ -205,7 +232,8 @@ params_print_report(Tool *tool, JsonNode *report)
 }
 
 static void
-params_print_reports(Tool *tool, ParamsView view, GPtrArray *results)
+params_print_reports(Tool *tool, const CmdLine *line, ParamsView view,
+                     GPtrArray *results)
 {
     g_autoptr(OutTable) table = params_new_table(view, TRUE);
 
@@ -222,6 +250,7 @@ params_print_reports(Tool *tool, ParamsView view, GPtrArray *results)
                              json_array_get_object_element(rows, j));
         }
     }
+    params_choose_columns(table, line, view, TRUE, NULL);
     out_table_print(table, !tool->quiet, tool->colour);
     for (guint i = 0; i < results->len; i++) {
         const EachResult *result = results->pdata[i];
@@ -246,13 +275,18 @@ params_show(Tool *tool, const CmdLine *line, unsigned int flags,
             (config ? MIGTUNE_GET_CONFIG : 0),
         cmd_line_has(line, "changed")
     };
+    ParamsView view = live && config ? PARAMS_BOTH
+                      : config       ? PARAMS_CONFIG
+                                     : PARAMS_LIVE;
+    gboolean all = cmd_line_has(line, "all");
     g_autoptr(MigtuneDomain) domain = NULL;
     g_autoptr(GPtrArray) results = NULL;
     g_autoptr(JsonNode) report = NULL;
 
-    if (!plans_check_targets(line, error))
+    if (!plans_check_targets(line, error) ||
+        !params_check_columns(line, view, all, error))
         return TOOL_USAGE;
-    if (cmd_line_has(line, "all")) {
+    if (all) {
         results = each_domain(tool, params_report, &get, error);
         if (!results)
             return TOOL_FAILED;
@@ -260,11 +294,7 @@ params_show(Tool *tool, const CmdLine *line, unsigned int flags,
             report = each_to_json(results);
             out_json(report);
         } else {
-            params_print_reports(tool,
-                                 live && config ? PARAMS_BOTH
-                                 : config       ? PARAMS_CONFIG
-                                                : PARAMS_LIVE,
-                                 results);
+            params_print_reports(tool, line, view, results);
         }
         return each_status(results);
     }
@@ -279,7 +309,7 @@ params_show(Tool *tool, const CmdLine *line, unsigned int flags,
     if (tool->json)
         out_json(report);
     else
-        params_print_report(tool, report);
+        params_print_report(tool, line, report);
 
     return TOOL_DONE;
 }

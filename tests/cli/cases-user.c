@@ -178,6 +178,25 @@ static const CliCase cases[] = {
             "migtune help migrate | grep -A 2 -e '--timeout SECONDS'; "
             "migtune complete -- --answer",
     } },
+    /* Searching the catalogue, and the columns of tables. */
+    { "user-columns", { WEB1("qemu-7.2") }, {
+        "migtune params --search throttl --format names",
+        "migtune params --search XBZRLE --qemu 7.2 --format names",
+        "migtune -q params 'auto_conv*' compress-l* --format names",
+        "migtune params --search colour",
+        "migtune params 'nothing*'",
+        "migtune -q params 'auto_converge.?ax' | cut -d ' ' -f 1",
+        "migtune migrate-getparameters web1 downtime xbzrle "
+            "--columns value,name",
+        "migtune -q migrate-getparameters web1 -o name 'auto*'",
+        "migtune migrate-getparameters --all downtime -o domain,value",
+        "migtune migrate-getparameters web1 --live --config downtime "
+            "-o kept,value",
+        "migtune migrate-capabilities web1 xbzrle -o name,from",
+        "migtune migrate-getparameters web1 -o name,price",
+        "migtune migrate-getparameters web1 -o domain",
+        "migtune migrate-getparameters web1 -o ''",
+    } },
     /* Texts of GLib's errors have plain quotes and name a file once. */
     { "user-quotes", { NULL }, {
         "migtune -c qmp+tcp://a:99999 list",
