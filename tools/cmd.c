@@ -37,9 +37,12 @@ const CmdOption cmd_global_options[] = {
                  "qmp+tcp://127.0.0.1:4444; the default is the environment "
                  "variable MIGTUNE_DEFAULT_URI or LIBVIRT_DEFAULT_URI, "
                  "'uri' in the configuration file, or libvirt's default") },
-    { "timeout", 't', CMD_OPT_TEXT, .metavar = "SECONDS",
+    { "answer-timeout", 't', CMD_OPT_TEXT, .metavar = "SECONDS",
       .help = N_("time limit for the greeting and for each answer of a "
-                 "guest") },
+                 "guest; the time limit of a migration is the option "
+                 "--timeout of migrate") },
+    { "timeout", 0, CMD_OPT_TEXT, .metavar = "SECONDS", .hidden = TRUE,
+      .help = "--answer-timeout" },
     { "no-cache", 0, CMD_OPT_FLAG,
       .help = N_("neither read nor write the cache of the abilities of QEMU "
                  "binaries") },

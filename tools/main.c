@@ -123,12 +123,14 @@ main_print_version(gboolean json)
 static gboolean
 main_take_globals(Tool *tool, GHashTable *values, GError **error)
 {
-    const char *timeout = g_hash_table_lookup(values, "timeout");
+    const char *timeout = g_hash_table_lookup(values, "answer-timeout");
     const char *debug = g_getenv("MIGTUNE_DEBUG");
 
     if (g_hash_table_contains(values, "connect"))
         tool_set_uri(tool, g_hash_table_lookup(values, "connect"));
 
+    if (!timeout)
+        timeout = g_hash_table_lookup(values, "timeout");
     if (timeout) {
         char *end;
         double seconds;
@@ -137,8 +139,9 @@ main_take_globals(Tool *tool, GHashTable *values, GError **error)
         seconds = g_ascii_strtod(timeout, &end);
         if (errno || end == timeout || *end || !(seconds >= 0.001) ||
             !(seconds <= 86400)) {
-            tool_usage_error(error, _("--timeout must be a number of seconds "
-                                      "from 0.001 to 86400, not '%s'"),
+            tool_usage_error(error, _("--answer-timeout must be a number of "
+                                      "seconds from 0.001 to 86400, not "
+                                      "'%s'"),
                              timeout);
             return FALSE;
         }

@@ -431,6 +431,40 @@ plans_get_status(const CmdLine *line, MigtunePlan *plan)
     return TOOL_DONE;
 }
 
+/* Whether a setting is refused for a reason of its own, and not because another
+ * one is refused. */
+static gboolean
+plans_is_refused(JsonObject *verdict)
+{
+    JsonArray *codes = out_get_array(verdict, "codes");
+
+    if (g_strcmp0(out_get_string(verdict, "verdict"), "refused") != 0)
+        return FALSE;
+    for (guint i = 0; codes && i < json_array_get_length(codes); i++)
+        if (strcmp(json_array_get_string_element(codes, i), "held-back") == 0)
+            return FALSE;
+
+    return TRUE;
+}
+
+/* Returns the names of the settings for which a plan is refused, with commas. */
+static char *
+plans_join_refused(JsonObject *document)
+{
+    JsonArray *verdicts = out_get_array(document, "verdicts");
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; verdicts && i < json_array_get_length(verdicts); i++) {
+        JsonObject *verdict = json_array_get_object_element(verdicts, i);
+
+        if (plans_is_refused(verdict))
+            g_string_append_printf(text, "%s%s", text->len ? ", " : "",
+                                   out_get_string(verdict, "name"));
+    }
+
+    return g_string_free(text, FALSE);
+}
+
 JsonNode *
 plans_run_quietly(const CmdLine *line, MigtunePlan *plan, gboolean dry_run,
                   int *ret_status, GCancellable *cancellable,
@@ -494,8 +528,11 @@ plans_run(Tool *tool, const CmdLine *line, MigtunePlan *plan,
 
     /* The table gives the reasons. */
     if (refused && migtune_plan_get_n_verdicts(plan) > 0) {
-        out_error("%s", dry_run ? _("this change would be refused")
-                                : _("refused; nothing was changed"));
+        g_autofree char *names = plans_join_refused(object);
+
+        out_error(dry_run ? _("this change would be refused because of %s")
+                          : _("refused because of %s; nothing was changed"),
+                  names);
         return status;
     }
 

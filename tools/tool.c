@@ -493,6 +493,9 @@ tool_run_line(Tool *tool, const CmdLine *line, gboolean last)
         int meant = tool_fail(tool, error);
 
         status = MAX(status, meant);
+        /* The status is an answer, and not that a guest was busy. */
+        if (cmd_line_has(line, "can") && status != TOOL_USAGE)
+            status = TOOL_UNKNOWN;
     }
     tool_signals_end(tool->signals,
                      last || (tool->one_shot && !tool_continues_after(status)));

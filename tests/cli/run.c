@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <gio/gunixsocketaddress.h>
+
 #include "scratch.h"
 
 #define HOOK(command)                                        \
@@ -507,6 +509,9 @@ static const CliCase cases[] = {
         "example-set qmp://$PWD/ old",
         "example-get qmp://$PWD/ nobody",
         "example-get",
+        /* With the address sanitizer its status says whether it leaks. */
+        "example-documents qmp://$PWD/ web1",
+        "example-documents qmp://$PWD/ nobody",
     } },
 };
 
@@ -614,6 +619,82 @@ test_interrupt_too_late(void)
     g_assert_true(g_subprocess_get_if_exited(process));
     g_assert_cmpint(g_subprocess_get_exit_status(process), ==, 0);
     close(ends[0]);
+}
+
+/* Another client holds the monitor of the only guest. */
+static void
+test_held(void)
+{
+    static const char *const peers[] = { WEB1("qemu-7.2"), NULL };
+    static const char *const commands[] = {
+        "migtune -t 0.2 dominfo web1",
+        "migtune -t 0.2 --json dominfo web1 | grep '\"code\"'",
+        "migtune -t 0.2 migrate-getparameters web1",
+        "migtune -t 0.2 migrate-setparameters web1 downtime=200",
+        "migtune -t 0.2 reset web1",
+        "migtune -t 0.2 domjobabort web1",
+        "migtune -t 0.2 list --name",
+        "migtune -q -t 0.2 migrate-setparameters --all downtime=200 >out",
+        "migtune -t 0.2 dominfo web1 --can xbzrle",
+    };
+    g_autoptr(Scratch) scratch = scratch_new(peers);
+    g_autofree char *path =
+        g_build_filename(scratch->directory, "web1.sock", NULL);
+    g_autoptr(GSocketClient) client = g_socket_client_new();
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSocketConnection) holder = g_socket_client_connect(
+        client, G_SOCKET_CONNECTABLE(address), NULL, &error);
+    g_autoptr(GString) text = g_string_new(NULL);
+    char greeting[64];
+
+    g_assert_no_error(error);
+    g_assert_cmpint(
+        g_input_stream_read(
+            g_io_stream_get_input_stream(G_IO_STREAM(holder)), greeting,
+            sizeof(greeting), NULL, &error), >, 0);
+    g_assert_no_error(error);
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
+        g_autofree char *out = NULL;
+        g_autofree char *err = NULL;
+        int status = scratch_run(scratch, commands[i], NULL, &out, &err);
+
+        g_string_append_printf(text, "%s$ %s\n%s%s? %d\n", i ? "\n" : "",
+                               commands[i], out, err, status);
+    }
+    g_io_stream_close(G_IO_STREAM(holder), NULL, NULL);
+    cli_compare("held", text->str);
+}
+
+/* Settings cannot be kept on a read-only file system, which is said. */
+static void
+test_read_only_config(void)
+{
+    static const char *const peers[] = { WEB1("qemu-7.2"), NULL };
+    static const char *const lines[] = {
+        "unshare -rm true && mkdir -p a b/migtune",
+        "unshare -rm sh -c 'mount -t tmpfs none a && mount -o remount,ro a && "
+            "XDG_CONFIG_HOME=$PWD/a migtune migrate-setparameters web1 "
+            "--config downtime=200'",
+        "unshare -rm sh -c 'mount -t tmpfs none b && mkdir b/migtune && "
+            "mount -o remount,ro b && XDG_CONFIG_HOME=$PWD/b migtune "
+            "migrate-setparameters web1 --config downtime=200'",
+    };
+    g_autoptr(Scratch) scratch = scratch_new(peers);
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_autofree char *out = NULL;
+        g_autofree char *err = NULL;
+        int status = scratch_run(scratch, lines[i], NULL, &out, &err);
+
+        if (i == 0 && status != 0) {
+            g_test_skip("no file system can be mounted here");
+            return;
+        }
+        g_string_append(text, err);
+    }
+    cli_compare("read-only-config", text->str);
 }
 
 /* Finds a locale in which LANGUAGE selects German; makes one with localedef
@@ -773,6 +854,8 @@ main(int argc, char **argv)
     cli_add_schema();
     g_test_add_func("/cli/other/interrupt", test_interrupt);
     g_test_add_func("/cli/other/interrupt-too-late", test_interrupt_too_late);
+    g_test_add_func("/cli/other/held", test_held);
+    g_test_add_func("/cli/other/read-only-config", test_read_only_config);
     g_test_add_func("/cli/other/german", test_german);
     g_test_add_func("/cli/other/charset", test_charset);
     g_test_add_func("/cli/other/bash", test_bash);
