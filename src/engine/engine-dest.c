@@ -10,6 +10,7 @@
 
 #include "engine/dest/dest.h"
 #include "engine/dest/multifd-recv.h"
+#include "engine/dest/preempt-recv.h"
 #include "engine/engine-private.h"
 #include "engine/engine-threads.h"
 #include "engine/return-path.h"
@@ -37,6 +38,7 @@ typedef struct {
     MtMultifdRecv *channels;
     GPtrArray *silent;          /* connections whose kind is unknown */
     MtDest *dest;
+    MtPreemptRecv *preempt;
     gboolean committed;
 } DestRun;
 
@@ -92,7 +94,8 @@ static gboolean
 dest_accept_multifd(DestRun *run, GError **error)
 {
     MtEngine *e = run->engine;
-    guint n_wanted = e->settings.multifd_channels + 1;
+    guint n_wanted = e->settings.multifd_channels + 1 +
+                     (e->settings.postcopy_preempt ? 1 : 0);
     guint n_accepted = 0;
     gboolean hung_up = FALSE;   /* main channel, at the last iteration */
     gint64 begin = 0;
@@ -169,7 +172,8 @@ dest_accept(DestRun *run, GError **error)
                                       error);
         ok = run->io != NULL;
     }
-    mt_transport_stop_listening(e->transport);
+    if (!ok || !e->settings.postcopy_preempt)
+        mt_transport_stop_listening(e->transport);
     if (!ok)
         return FALSE;
 
@@ -229,6 +233,33 @@ dest_resumed(gpointer data)
     mt_engine_recovered(run->engine);
 }
 
+/* Whether pages can still arrive on the channel for requested pages. */
+static gboolean
+dest_more(gpointer data)
+{
+    DestRun *run = data;
+
+    return run->preempt && mt_preempt_recv_is_open(run->preempt);
+}
+
+/* Receives requested pages on their own channel, from a connection to @from. */
+static gboolean
+dest_start_preempt(DestRun *run, MtTransport *from, GError **error)
+{
+    MtEngine *e = run->engine;
+    MtIo *io = NULL;
+
+    if (!e->settings.postcopy_preempt)
+        return TRUE;
+
+    /* With multifd a connection that sends no data may be this channel. */
+    if (run->silent->len)
+        io = g_ptr_array_steal_index(run->silent, 0);
+    run->preempt = mt_preempt_recv_new(run->dest, e->guest.gate, from, io,
+                                       &e->activity, error);
+    return run->preempt != NULL;
+}
+
 /* Waits for the source at @from, which is replaced if another address is offered
  * meanwhile. */
 static gboolean
@@ -255,7 +286,8 @@ dest_accept_again(DestRun *run, MtTransport **from, GError **error)
         g_clear_pointer(&other, mt_transport_unref);
     }
 
-    mt_transport_stop_listening(*from);
+    if (!e->settings.postcopy_preempt)
+        mt_transport_stop_listening(*from);
     return TRUE;
 }
 
@@ -268,6 +300,10 @@ dest_recover(DestRun *run, GError *reason, GError **error)
     g_autoptr(MtTransport) from = NULL;
 
     mt_engine_set_link(e, NULL);
+    /* The thread of the other channel may have failed first. */
+    mt_failure_raise(e->failure, g_steal_pointer(&reason));
+    g_clear_pointer(&run->preempt, mt_preempt_recv_free);
+    mt_failure_check(e->failure, &reason);
     mt_dest_let_go(run->dest);
     g_clear_pointer(&run->channels, mt_multifd_recv_free);
     g_clear_pointer(&run->io, mt_io_free);
@@ -284,8 +320,9 @@ dest_recover(DestRun *run, GError *reason, GError **error)
     dest_prepare_io(run, run->io);
     mt_io_set_name(run->io, "main channel");
     mt_engine_set_link(e, run->io);
+    mt_dest_set_failure(run->dest, e->failure);
     mt_engine_set_status(e, MT_STATUS_POSTCOPY_RECOVER);
-    return TRUE;
+    return dest_start_preempt(run, from, error);
 }
 
 static gboolean
@@ -299,10 +336,11 @@ dest_load(DestRun *run, GError **error)
     while (!ok && mt_dest_is_postcopy(run->dest) && mt_engine_may_recover(e)) {
         if (!dest_recover(run, g_steal_pointer(&local), &local))
             break;
-        ok = mt_dest_resume(run->dest, run->io, e->failure, &local);
+        ok = mt_dest_resume(run->dest, run->io, &local);
     }
 
     mt_engine_set_link(e, NULL);
+    g_clear_pointer(&run->preempt, mt_preempt_recv_free);
     ok = ok && mt_io_finish_command(run->io, &local);
     if (!ok)
         g_propagate_error(error, local);
@@ -317,6 +355,7 @@ dest_run(DestRun *run, GError **error)
         .gate = e->guest.gate,
         .run = dest_run_guest,
         .resumed = dest_resumed,
+        .more = dest_more,
         .data = run,
     };
 
@@ -330,7 +369,8 @@ dest_run(DestRun *run, GError **error)
     mt_dest_set_postcopy(run->dest, &postcopy);
     if (run->channels && !mt_multifd_recv_start(run->channels, error))
         return FALSE;
-    if (!dest_load(run, error))
+    if (!dest_start_preempt(run, e->transport, error) ||
+        !dest_load(run, error))
         return FALSE;
 
     g_mutex_lock(&e->lock);
@@ -367,6 +407,7 @@ static void
 dest_clear(DestRun *run)
 {
     mt_multifd_recv_free(run->channels);
+    mt_preempt_recv_free(run->preempt);
     mt_dest_free(run->dest);
     mt_page_state_clear(&run->pages);
     g_ptr_array_unref(run->silent);

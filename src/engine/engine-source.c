@@ -11,9 +11,13 @@
 #include "engine/source/multifd-send.h"
 #include "engine/source/postcopy.h"
 #include "engine/source/precopy.h"
+#include "engine/source/preempt-send.h"
 #include "stream/devices.h"
 #include "util/clock.h"
 #include "migtune/migtune-error.h"
+
+/* The channel of postcopy-preempt, as a fault_channel of the settings. */
+#define FAULT_PREEMPT (-2)
 
 /* The resources of one migration. */
 typedef struct {
@@ -24,6 +28,8 @@ typedef struct {
     MtXbzrle *xbzrle;
     MtSource *source;
     MtReturnPath *path;
+    MtIo *preempt_io;       /* NULL: not open */
+    MtPreemptSend *preempt; /* its thread, in post-copy */
     gboolean all_sent;      /* only the destination decides now */
     gboolean gone;          /* the guest may run on the destination */
 } SourceRun;
@@ -73,6 +79,72 @@ source_connect_channels(SourceRun *run, GError **error)
     }
 
     return TRUE;
+}
+
+/* Opens the channel for requested pages, on the link @to. */
+static gboolean
+source_open_preempt(SourceRun *run, MtTransport *to, GError **error)
+{
+    MtEngine *e = run->engine;
+
+    run->preempt_io = mt_transport_connect(to, e->settings.timeout_ms,
+                                           mt_failure_get_cancel(e->failure),
+                                           error);
+    if (!run->preempt_io) {
+        g_prefix_error(error, "channel for postcopy-preempt: ");
+        return FALSE;
+    }
+    mt_io_set_name(run->preempt_io, "preempt channel");
+    mt_io_set_timeout_ms(run->preempt_io, e->settings.timeout_ms);
+    mt_io_set_read_timeout_ms(run->preempt_io, 0);
+    mt_io_set_activity(run->preempt_io, &e->activity);
+    if (e->settings.fault.kind != MT_IO_FAULT_NONE && !run->gone &&
+        e->settings.fault_channel == FAULT_PREEMPT)
+        mt_io_set_fault(run->preempt_io, &e->settings.fault);
+    return TRUE;
+}
+
+/* The same, if it is the moment of this release: @early is at the start, else at
+ * the switch to post-copy. */
+static gboolean
+source_open_preempt_now(SourceRun *run, MtTransport *to, gboolean early,
+                        GError **error)
+{
+    const MtEngineSettings *set = &run->engine->settings;
+
+    return !set->postcopy_preempt || set->wire.preempt_early != early ||
+           source_open_preempt(run, to, error);
+}
+
+static gboolean
+source_prepare_postcopy(gpointer data, GError **error)
+{
+    SourceRun *run = data;
+
+    return source_open_preempt_now(run, run->engine->transport, FALSE, error);
+}
+
+/* Starts the thread that sends requested pages. */
+static gboolean
+source_start_preempt(SourceRun *run, GError **error)
+{
+    if (!run->preempt_io)
+        return TRUE;
+
+    run->preempt = mt_preempt_send_new(
+        run->engine, run->path, run->preempt_io,
+        run->engine->settings.wire.preempt_early, error);
+    return run->preempt != NULL;
+}
+
+/* The main channel was shut down, or the return path has ended. */
+static void
+source_close_preempt(SourceRun *run)
+{
+    if (run->preempt_io)
+        mt_io_shutdown(run->preempt_io);
+    g_clear_pointer(&run->preempt, mt_preempt_send_free);
+    g_clear_pointer(&run->preempt_io, mt_io_free);
 }
 
 static void
@@ -153,6 +225,7 @@ source_setup(SourceRun *run, GError **error)
                                 &e->counters, e->failure);
     if (!mt_source_send_header(run->source, error) ||
         !source_connect_channels(run, error) ||
+        !source_open_preempt_now(run, e->transport, TRUE, error) ||
         !source_make_cache(run, error) ||
         !mt_source_prepare(run->source, e->transport, run->channels,
                            run->n_channels, run->xbzrle, error))
@@ -214,6 +287,7 @@ source_drop_link(SourceRun *run)
     mt_engine_set_link(run->engine, NULL);
     if (run->io)
         mt_io_shutdown(run->io);
+    source_close_preempt(run);
     g_clear_pointer(&run->path, mt_return_path_free);
     mt_source_restart(run->source, NULL, NULL);
     g_clear_pointer(&run->io, mt_io_free);
@@ -238,12 +312,16 @@ source_reconnect(SourceRun *run, MtTransport *to, GError **error)
     mt_io_set_activity(run->io, &e->activity);
     mt_source_restart(run->source, run->io, e->failure);
     mt_engine_set_link(e, run->io);
-    if (!source_open_path(run, error))
+    if (!source_open_preempt_now(run, to, TRUE, error) ||
+        !source_open_path(run, error))
         return FALSE;
     mt_return_path_allow_requests(run->path, e->ram);
     mt_return_path_allow_recovery(run->path, bitmap);
     mt_engine_set_status(e, MT_STATUS_POSTCOPY_RECOVER);
-    if (!mt_postcopy_handshake(e, run->source, run->path, error))
+    if (!mt_postcopy_ask_bitmaps(e, run->source, run->path, error) ||
+        !source_open_preempt_now(run, to, FALSE, error) ||
+        !source_start_preempt(run, error) ||
+        !mt_postcopy_resume(e, run->source, run->path, error))
         return FALSE;
 
     mt_engine_recovered(e);
@@ -283,7 +361,8 @@ source_postcopy(SourceRun *run, GBytes *sections, GError **error)
 
     mt_engine_set_link(e, run->io);
     mt_return_path_allow_requests(run->path, e->ram);
-    ok = mt_postcopy_switch(e, run->source, sections, &run->gone, &local);
+    ok = source_start_preempt(run, &local) &&
+         mt_postcopy_switch(e, run->source, sections, &run->gone, &local);
     for (;;) {
         ok = ok && mt_postcopy_send(e, run->source, run->path, &local) &&
              source_commit(run, &local) &&
@@ -292,6 +371,9 @@ source_postcopy(SourceRun *run, GBytes *sections, GError **error)
         if (ok || !run->gone || !mt_engine_may_recover(e))
             break;
 
+        /* The thread of the other channel may have failed first. */
+        mt_failure_raise(e->failure, g_steal_pointer(&local));
+        mt_failure_check(e->failure, &local);
         ok = source_recover(run, g_steal_pointer(&local), &local);
         if (!ok)
             break;
@@ -319,7 +401,8 @@ source_run(SourceRun *run, GError **error)
     g_mutex_unlock(&e->lock);
     mt_engine_set_status(e, MT_STATUS_ACTIVE);
 
-    if (!mt_precopy_run(e, run->source, run->path, &postcopy, error))
+    if (!mt_precopy_run(e, run->source, run->path, source_prepare_postcopy,
+                        run, &postcopy, error))
         return FALSE;
 
     source_get_devices(e, &sections, &vmdesc);
@@ -373,6 +456,7 @@ source_clear(SourceRun *run)
     mt_source_free(run->source);
     if (run->io)
         mt_io_shutdown(run->io);
+    source_close_preempt(run);
     mt_return_path_free(run->path);
     for (guint i = 0; i < run->n_channels; i++)
         mt_io_free(run->channels[i]);

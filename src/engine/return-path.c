@@ -460,16 +460,19 @@ mt_return_path_wait_resumed(MtReturnPath *path, guint timeout_ms,
     return ok;
 }
 
-void
+gboolean
 mt_return_path_wait_request(MtReturnPath *path, gint64 timeout_us)
 {
     gint64 end = g_get_monotonic_time() + timeout_us;
+    gboolean open;
 
     g_mutex_lock(&path->lock);
     while (!path->n_requests && !path->over &&
            g_cond_wait_until(&path->changed, &path->lock, end)) {
     }
+    open = !path->over;
     g_mutex_unlock(&path->lock);
+    return open;
 }
 
 gboolean

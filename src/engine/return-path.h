@@ -64,8 +64,9 @@ GBytes *mt_return_path_wait_bitmap(MtReturnPath *path, const char *block,
 gboolean mt_return_path_wait_resumed(MtReturnPath *path, guint timeout_ms,
                                      GError **error);
 
-/* Waits until there is a request, the path has ended, or @timeout_us passed. */
-void mt_return_path_wait_request(MtReturnPath *path, gint64 timeout_us);
+/* Waits until there is a request, the path has ended, or @timeout_us passed.
+ * FALSE: the path has ended, and no request will come. */
+gboolean mt_return_path_wait_request(MtReturnPath *path, gint64 timeout_us);
 
 gboolean mt_return_path_got_ack(MtReturnPath *path);
 

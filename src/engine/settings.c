@@ -22,6 +22,7 @@ mt_engine_settings_speak(MtEngineSettings *settings, MtGeneration generation)
             .send_vmdesc = TRUE,
             .store_global_state = TRUE,
             .sync_each_section = TRUE,
+            .preempt_early = TRUE,
             .ram_section_id = 2,
             .global_state_section_id = 4,
         },
@@ -111,6 +112,7 @@ mt_engine_settings_check(const MtEngineSettings *s, GError **error)
         { "mapped-ram", s->mapped_ram, "return-path", s->return_path },
         { "mapped-ram", s->mapped_ram, "postcopy", s->postcopy },
         { "x-ignore-shared", s->ignore_shared, "postcopy", s->postcopy },
+        { "postcopy-preempt", s->postcopy_preempt, "compress", s->compress },
     };
     const struct {
         const char *name;
@@ -149,6 +151,11 @@ mt_engine_settings_check(const MtEngineSettings *s, GError **error)
     if (s->postcopy && !s->return_path) {
         migtune_error_set(error, MIGTUNE_ERROR_CONFLICT,
                           "postcopy needs return-path");
+        return FALSE;
+    }
+    if (s->postcopy_preempt && !s->postcopy) {
+        migtune_error_set(error, MIGTUNE_ERROR_CONFLICT,
+                          "postcopy-preempt needs postcopy");
         return FALSE;
     }
     if (s->switchover_ack && !s->return_path) {

@@ -38,7 +38,7 @@ typedef enum {
 
 /*
  * Details of the stream that differ between releases.  The source uses all but
- * the last two, which only the destination uses.  The destination also uses
+ * refuse_flush and refuse_switchover_start, which only the destination uses.  The destination also uses
  * @send_vmdesc: if FALSE, device state may end without a description.
  */
 typedef struct {
@@ -56,6 +56,9 @@ typedef struct {
                                      * fails: 8.0 and later */
     gboolean refuse_flush;          /* the multifd flush record of 8.1 */
     gboolean refuse_switchover_start;   /* the command of 10.0 */
+    gboolean preempt_early;         /* the channel of postcopy_preempt is opened
+                                     * at the start, as up to 7.2, not at the
+                                     * switch */
 } MtWireSwitches;
 
 typedef struct {
@@ -72,6 +75,7 @@ typedef struct {
     gboolean pause_before_switchover;
     gboolean direct_io;             /* with mapped_ram and multifd */
     gboolean postcopy;              /* post-copy may be started */
+    gboolean postcopy_preempt;      /* with a channel for requested pages */
 
     /* Parameters. */
     guint multifd_channels;         /* 1..255 */
@@ -119,8 +123,9 @@ typedef struct {
     gboolean keep_stopped;          /* a failed source does not start its
                                      * guest again */
     MtIoFault fault;                /* when writing; see @fault_channel */
-    int fault_channel;              /* -1: the main channel; else a multifd
-                                     * channel */
+    int fault_channel;              /* -1: the main channel; -2: the channel of
+                                     * postcopy_preempt, before a recovery; else
+                                     * a multifd channel */
     guint fail_at_pass;             /* this side fails at the end of that pass;
                                      * 0: never */
 } MtEngineSettings;

@@ -4,7 +4,8 @@
  *
  * Writers of the destination's guest access missing pages.  At the end all pages
  * that they did not write are compared, and of the written pages the number of
- * changed bytes.
+ * changed bytes.  Most cases run without and with the channel of
+ * postcopy-preempt, in both of its dialects.
  */
 #include "config.h"
 
@@ -19,6 +20,21 @@
 #define N_PAGES 4096
 #define RAM_BYTES (N_PAGES * MT_PAGE_SIZE)
 #define WAIT_NS (60 * MT_NS_PER_S)
+
+typedef struct {
+    const char *name;
+    gboolean preempt;
+    gboolean early;             /* the channel is opened at the start */
+} Mode;
+
+static const Mode modes[] = {
+    { "plain", FALSE, FALSE },
+    { "preempt", TRUE, FALSE },
+    { "preempt-early", TRUE, TRUE },
+};
+
+/* Of the case that runs. */
+static const Mode *mode = &modes[0];
 
 typedef struct {
     MtRam *ram;
@@ -106,6 +122,8 @@ pair_init(Pair *p, MtWorkloadKind there, guint64 pages_per_s)
     memset(p, 0, sizeof(*p));
     mt_engine_settings_init(&p->settings);
     p->settings.postcopy = p->settings.return_path = TRUE;
+    p->settings.postcopy_preempt = mode->preempt;
+    p->settings.wire.preempt_early = mode->early;
     /* Slow, so that post-copy is requested during the first pass. */
     p->settings.max_bandwidth = 16 << 20;
     p->settings.timeout_ms = 10000;
@@ -230,6 +248,8 @@ test_sparse(gconstpointer data)
     settings.return_path = TRUE;
     settings.multifd = strcmp(how, "multifd") == 0;
     settings.postcopy = strcmp(how, "postcopy") == 0;
+    settings.postcopy_preempt = settings.postcopy && mode->preempt;
+    settings.wire.preempt_early = mode->early;
     settings.max_bandwidth = settings.postcopy ? 1 << 20 : 0;
 
     before = resident_bytes();
@@ -256,7 +276,7 @@ test_sparse(gconstpointer data)
 
 /* A complete post-copy, with all statistics. */
 static void
-test_completes(void)
+test_completes(gconstpointer data)
 {
     MtEngineStats stats;
     Pair p;
@@ -311,8 +331,10 @@ test_after(gconstpointer data)
         p.settings.compress = TRUE;
     if (strstr(how, "multifd"))
         p.settings.multifd = TRUE;
-    if (strcmp(how, "old-multifd") == 0)
+    if (strcmp(how, "old-multifd") == 0) {
         mt_engine_settings_speak(&p.settings, MT_GENERATION_OLD);
+        p.settings.wire.preempt_early = mode->early;
+    }
     if (strcmp(how, "pause") == 0)
         p.settings.pause_before_switchover = TRUE;
     pair_begin(&p);
@@ -333,7 +355,7 @@ test_after(gconstpointer data)
 
 /* Post-copy is possible but not requested: the stream ends as pre-copy. */
 static void
-test_not_asked(void)
+test_not_asked(gconstpointer data)
 {
     MtEngineStats stats;
     Pair p;
@@ -352,7 +374,7 @@ test_not_asked(void)
 
 /* After the package was sent, a cancelled source does not start its guest. */
 static void
-test_cancel(void)
+test_cancel(gconstpointer data)
 {
     Pair p;
 
@@ -445,7 +467,7 @@ test_recover(gconstpointer data)
 /* A link that breaks pauses the post-copy, too; a cancel while it is paused ends
  * it at once. */
 static void
-test_link_drops(void)
+test_link_drops(gconstpointer data)
 {
     GError *error = NULL;
     Pair p;
@@ -474,7 +496,7 @@ test_link_drops(void)
 }
 
 static void
-test_refused(void)
+test_refused(gconstpointer data)
 {
     GError *error = NULL;
     Pair p;
@@ -507,35 +529,103 @@ test_refused(void)
     pair_clear(&p);
 }
 
+/* The channel of postcopy-preempt breaks alone: the post-copy is paused, and
+ * continues on new connections. */
+static void
+test_preempt_drops(gconstpointer data)
+{
+    g_autoptr(MtTransport) other = mt_transport_new_pair();
+    GError *error = NULL;
+    MtEngineStats stats;
+    Pair p;
+
+    pair_init(&p, MT_WORKLOAD_ONE_BYTE, 1000);
+    p.settings.postcopy_recovers = TRUE;
+    p.settings.max_postcopy_bandwidth = 1 << 20;
+    p.settings.fault.kind = MT_IO_FAULT_DROP;
+    p.settings.fault.at = 64 << 10;
+    p.settings.fault_channel = -2;
+    pair_begin(&p);
+    pair_wait_active(&p, 1 << 20);
+    pair_postcopy(&p);
+    side_wait(&p.source, MT_STATUS_POSTCOPY_PAUSED);
+    side_wait(&p.dest, MT_STATUS_POSTCOPY_PAUSED);
+    /* More than one page arrived before, on that channel. */
+    mt_engine_get_stats(p.source.engine, &stats);
+    g_assert_cmpuint(stats.postcopy_requests, >, 8);
+    mt_engine_stats_clear(&stats);
+
+    mt_engine_recover(p.dest.engine, other, &error);
+    g_assert_no_error(error);
+    mt_engine_resume(p.source.engine, other, &error);
+    g_assert_no_error(error);
+    side_wait(&p.source, MT_STATUS_POSTCOPY_ACTIVE);
+    mt_engine_set_max_postcopy_bandwidth(p.source.engine, 0);
+    pair_end(&p);
+    g_assert_cmpuint(p.dest.n_starts, ==, 1);
+    pair_compare(&p, 2 * mt_workload_writes(p.dest.load) / N_PAGES + 2);
+    pair_clear(&p);
+}
+
+typedef struct {
+    const Mode *mode;
+    void (*func)(gconstpointer data);
+    gconstpointer data;
+} Case;
+
+static void
+run_case(gconstpointer data)
+{
+    const Case *c = data;
+
+    mode = c->mode;
+    c->func(c->data);
+}
+
+static void
+add_case(const Mode *with, const char *name,
+         void (*func)(gconstpointer data), gconstpointer data)
+{
+    g_autofree char *path = g_strdup_printf("/postcopy/%s/%s", with->name,
+                                            name);
+    Case *c = g_new(Case, 1);
+
+    *c = (Case) { with, func, data };
+    g_test_add_data_func_full(path, c, run_case, g_free);
+}
+
 int
 main(int argc, char **argv)
 {
-    static const char *const after[] = {
-        "xbzrle", "compress", "multifd", "old-multifd", "pause",
+    static const struct {
+        const char *name;
+        void (*func)(gconstpointer data);
+        gconstpointer data;
+    } cases[] = {
+        { "completes", test_completes, NULL },
+        { "after/xbzrle", test_after, "xbzrle" },
+        { "after/multifd", test_after, "multifd" },
+        { "after/old-multifd", test_after, "old-multifd" },
+        { "after/pause", test_after, "pause" },
+        { "sparse/precopy", test_sparse, "precopy" },
+        { "sparse/multifd", test_sparse, "multifd" },
+        { "sparse/postcopy", test_sparse, "postcopy" },
+        { "not-asked", test_not_asked, NULL },
+        { "cancel", test_cancel, NULL },
+        { "recover/source", test_recover, GINT_TO_POINTER(TRUE) },
+        { "recover/destination", test_recover, GINT_TO_POINTER(FALSE) },
+        { "link-drops", test_link_drops, NULL },
     };
-    static const char *const sparse[] = { "precopy", "multifd", "postcopy" };
 
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/postcopy/completes", test_completes);
-    for (guint i = 0; i < G_N_ELEMENTS(after); i++) {
-        g_autofree char *path = g_strdup_printf("/postcopy/after/%s",
-                                                after[i]);
-
-        g_test_add_data_func(path, after[i], test_after);
+    for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
+        for (guint j = 0; j < G_N_ELEMENTS(cases); j++)
+            add_case(&modes[i], cases[j].name, cases[j].func, cases[j].data);
+        if (modes[i].preempt)
+            add_case(&modes[i], "drops", test_preempt_drops, NULL);
     }
-    for (guint i = 0; i < G_N_ELEMENTS(sparse); i++) {
-        g_autofree char *path = g_strdup_printf("/postcopy/sparse/%s",
-                                                sparse[i]);
-
-        g_test_add_data_func(path, sparse[i], test_sparse);
-    }
-    g_test_add_func("/postcopy/not-asked", test_not_asked);
-    g_test_add_func("/postcopy/cancel", test_cancel);
-    g_test_add_data_func("/postcopy/recover/source", GINT_TO_POINTER(TRUE),
-                         test_recover);
-    g_test_add_data_func("/postcopy/recover/destination",
-                         GINT_TO_POINTER(FALSE), test_recover);
-    g_test_add_func("/postcopy/link-drops", test_link_drops);
-    g_test_add_func("/postcopy/refused", test_refused);
+    /* postcopy-preempt excludes compress. */
+    add_case(&modes[0], "after/compress", test_after, "compress");
+    add_case(&modes[0], "refused", test_refused, NULL);
     return g_test_run();
 }

@@ -76,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(MtRam) ram = fuzz_ram();
     g_autoptr(MtFailure) failure = mt_failure_new(NULL, NULL);
     g_autoptr(MtGate) gate = mt_gate_new(mt_ram_n_pages(ram));
-    MtDestPostcopy postcopy = { gate, fuzz_run, fuzz_resumed, gate };
+    MtDestPostcopy postcopy = { gate, fuzz_run, fuzz_resumed, NULL, gate };
     g_autoptr(MtDest) dest = NULL;
     g_autoptr(MtIo) io = NULL;
     g_autoptr(GError) error = NULL;
@@ -105,7 +105,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mt_dest_set_postcopy(dest, &postcopy);
     if (data[0] & 4) {
         mt_dest_let_go(dest);
-        if (!mt_dest_resume(dest, io, failure, &error))
+        mt_dest_set_failure(dest, failure);
+        if (!mt_dest_resume(dest, io, &error))
             g_assert(error);
     } else if (!mt_dest_load(dest, io, NULL, NULL, &error)) {
         g_assert(error);

@@ -8,6 +8,10 @@
  * from the second time on: QEMU itself changes a field of its IDE controller when
  * it loads the first one.  In the last QEMU the guest continues with the letter
  * after the last one.
+ *
+ * The same guest also passes once by post-copy with postcopy-preempt: pages that
+ * the test asks for, and then those that the guest asks for, arrive on a channel
+ * of their own.
  */
 #include "config.h"
 
@@ -15,6 +19,8 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "engine/memory/gate.h"
+#include "engine/memory/workload.h"
 #include "lib/qemu-guest.h"
 #include "lib/remove-tree.h"
 #include "util/clock.h"
@@ -37,6 +43,7 @@ static const struct {
     { "10.0", "pc", MT_GENERATION_NEW, FALSE },
     { "10.0", "q35", MT_GENERATION_NEW, TRUE },
     { "11.1", "pc", MT_GENERATION_NEW, TRUE },
+    { "11.1", "q35", MT_GENERATION_NEW, FALSE },
 };
 
 /* mov dx,3f8; mov al,'A'; next: out dx,al; mov cx,ffff; wait: loop wait;
@@ -102,7 +109,8 @@ passage_start_qemu(const Passage *p, guint n, gboolean incoming)
     QemuGuestSpec spec = {
         .command = qemu_guest_command(cases[p->i].name),
         .dir = dir, .ram_bytes = RAM_BYTES, .incoming = incoming,
-        .private_ram = TRUE, .machine = cases[p->i].machine,
+        /* userfaultfd works with private memory only. */
+        .private_ram = incoming || !p->settings.postcopy, .machine = cases[p->i].machine,
         .more_args = args,
     };
     g_autoptr(GError) error = NULL;
@@ -235,6 +243,64 @@ passage_make_disk(Passage *p)
     g_assert_no_error(error);
 }
 
+/* FALSE: the QEMU is missing, and the case is skipped. */
+static gboolean
+passage_begin(Passage *p)
+{
+    if (!qemu_guest_command(cases[p->i].name)) {
+        g_autofree char *why = g_strdup_printf(
+            "no QEMU %s: tools/get-qemus.sh provides it", cases[p->i].name);
+
+        g_test_skip(why);
+        return FALSE;
+    }
+
+    p->dir = g_dir_make_tmp("migtune-XXXXXX", NULL);
+    passage_make_disk(p);
+    mt_engine_settings_init(&p->settings);
+    mt_engine_settings_speak(&p->settings, cases[p->i].generation);
+    p->settings.return_path = TRUE;
+    p->settings.max_bandwidth = 0;
+    return TRUE;
+}
+
+static void
+passage_end(Passage *p)
+{
+    remove_tree(p->dir);
+    g_free(p->disk);
+    g_free(p->dir);
+}
+
+/* Lets the guest of the first QEMU run until it has printed some letters, which
+ * are returned, and stops it. */
+static char *
+passage_print(Passage *p, QemuGuest *qemu)
+{
+    g_autoptr(GError) error = NULL;
+
+    qemu_guest_run(qemu, &error, "cont", NULL);
+    g_assert_no_error(error);
+    serial_wait(p, 0, 40);
+    qemu_guest_run(qemu, &error, "stop", NULL);
+    g_assert_no_error(error);
+    return serial_text(p, 0);
+}
+
+/* QEMU @n, which runs, prints the letters after those of @last. */
+static void
+passage_goes_on(const Passage *p, guint n, const char *last)
+{
+    char end = last[strlen(last) - 1];
+    g_autofree char *next = NULL;
+
+    serial_wait(p, n, 40);
+    next = serial_text(p, n);
+    if (next[0] != (end == 'Z' ? 'A' : end + 1))
+        g_error("the first QEMU printed '%s', the last one goes on with '%s'",
+                last, next);
+}
+
 static void
 test_passage(gconstpointer data)
 {
@@ -243,33 +309,14 @@ test_passage(gconstpointer data)
     g_autoptr(MtRam) before = NULL;
     g_autoptr(GBytes) sections_before = NULL;
     g_autofree char *last = NULL;
-    g_autofree char *next = NULL;
     g_autoptr(GError) error = NULL;
-    char want;
 
-    if (!qemu_guest_command(cases[p.i].name)) {
-        g_autofree char *why = g_strdup_printf(
-            "no QEMU %s: tools/get-qemus.sh provides it", cases[p.i].name);
-
-        g_test_skip(why);
+    if (!passage_begin(&p))
         return;
-    }
 
-    p.dir = g_dir_make_tmp("migtune-XXXXXX", NULL);
-    passage_make_disk(&p);
-    mt_engine_settings_init(&p.settings);
-    mt_engine_settings_speak(&p.settings, cases[p.i].generation);
-    p.settings.return_path = TRUE;
     p.settings.multifd = cases[p.i].multifd;
-    p.settings.max_bandwidth = 0;
-
     qemu = passage_start_qemu(&p, 0, FALSE);
-    qemu_guest_run(qemu, &error, "cont", NULL);
-    g_assert_no_error(error);
-    serial_wait(&p, 0, 40);
-    qemu_guest_run(qemu, &error, "stop", NULL);
-    g_assert_no_error(error);
-    last = serial_text(&p, 0);
+    last = passage_print(&p, qemu);
 
     for (guint round = 0; round < ROUNDS; round++) {
         g_autoptr(MtRam) ram = passage_make_ram(qemu);
@@ -300,17 +347,204 @@ test_passage(gconstpointer data)
 
     qemu_guest_run(qemu, &error, "cont", NULL);
     g_assert_no_error(error);
-    serial_wait(&p, ROUNDS, 40);
-    next = serial_text(&p, ROUNDS);
-    want = last[strlen(last) - 1] == 'Z' ? 'A' : last[strlen(last) - 1] + 1;
-    if (next[0] != want)
-        g_error("the first QEMU printed '%s', the last one goes on with '%s'",
-                last, next);
+    passage_goes_on(&p, ROUNDS, last);
 
     g_clear_pointer(&qemu, qemu_guest_free);
-    remove_tree(p.dir);
-    g_free(p.disk);
-    g_free(p.dir);
+    passage_end(&p);
+}
+
+/* Slow, so that pages are needed before they arrive in order; the limit is
+ * removed afterwards. */
+#define POSTCOPY_BYTES_PER_S (1024 * 1024)
+#define N_ASKED 32
+
+/* For a source or a destination. */
+static void
+preempt_enable(QemuGuest *qemu)
+{
+    static const char *const names[] = { "postcopy-ram", "postcopy-preempt" };
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        qemu_guest_set_capability(qemu, names[i], TRUE, &error);
+        g_assert_no_error(error);
+    }
+    qemu_guest_run(qemu, &error, "migrate-set-parameters",
+                   "{'max-bandwidth': %d, 'max-postcopy-bandwidth': %d}",
+                   POSTCOPY_BYTES_PER_S, POSTCOPY_BYTES_PER_S);
+    g_assert_no_error(error);
+}
+
+static void
+preempt_wait_active(MtEngine *engine)
+{
+    gint64 end = g_get_monotonic_time() + TIMEOUT_MS * (gint64)1000;
+
+    for (;;) {
+        MtStatus status = mt_engine_get_status(engine);
+
+        if (status == MT_STATUS_POSTCOPY_ACTIVE)
+            return;
+        if (status == MT_STATUS_FAILED || status == MT_STATUS_COMPLETED ||
+            g_get_monotonic_time() > end)
+            g_error("the status is %s, not postcopy-active",
+                    mt_status_to_string(status));
+        g_usleep(1000);
+    }
+}
+
+static void
+preempt_wait_requests(MtEngine *engine)
+{
+    gint64 end = g_get_monotonic_time() + TIMEOUT_MS * (gint64)1000;
+    guint64 n = 0;
+
+    while (!n) {
+        MtEngineStats stats;
+
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(1000);
+        mt_engine_get_stats(engine, &stats);
+        n = stats.postcopy_requests;
+        mt_engine_stats_clear(&stats);
+    }
+}
+
+/* Fills the RAM of @qemu above 1 MiB, which the boot code does not use. */
+static void
+preempt_fill(QemuGuest *qemu)
+{
+    MtRamBlockSpec spec = { .name = "ram", .length = RAM_BYTES,
+                            .path = qemu_guest_ram_path(qemu) };
+    g_autoptr(MtRam) file = mt_ram_new();
+    g_autoptr(GError) error = NULL;
+
+    mt_ram_add(file, &spec, &error);
+    g_assert_no_error(error);
+    for (guint64 i = 256; i < mt_ram_n_pages(file); i++)
+        mt_content_fill(MT_CONTENT_RANDOM, 5, i, mt_ram_page(file, i, NULL));
+}
+
+/* Uses pages at the end of the largest block before they would have arrived in order. */
+static void
+preempt_use_pages(MtGate *gate, const MtRam *ram)
+{
+    const MtRamBlock *block = mt_ram_block(ram, 0);
+    guint n_missing = 0;
+
+    for (guint i = 1; i < mt_ram_n_blocks(ram); i++) {
+        if (mt_ram_block(ram, i)->n_pages > block->n_pages)
+            block = mt_ram_block(ram, i);
+    }
+    for (guint i = 1; i <= N_ASKED; i++) {
+        guint64 page = block->first_page + block->n_pages - i;
+
+        n_missing += mt_gate_is_missing(gate, page) ? 1 : 0;
+        g_assert_true(mt_gate_pass(gate, page, TIMEOUT_MS * (gint64)1000));
+    }
+    g_assert_cmpuint(n_missing, >, 0);
+}
+
+/* From @qemu to @ram by post-copy. */
+static void
+preempt_load(Passage *p, QemuGuest *qemu, MtRam *ram, GBytes **ret_sections,
+             char **ret_machine)
+{
+    g_autofree char *address = g_strdup_printf("unix:%s/in", p->dir);
+    g_autoptr(MtTransport) link = NULL;
+    g_autoptr(MtGate) gate = mt_gate_new(mt_ram_n_pages(ram));
+    MtEngineGuest guest = { .gate = gate };
+    g_autoptr(MtEngine) engine = mt_engine_new(ram, NULL, &guest);
+    g_autoptr(GBytes) vmdesc = NULL;
+    g_autoptr(GError) error = NULL;
+
+    link = mt_transport_new(address, &error);
+    g_assert_no_error(error);
+    mt_engine_incoming(engine, &p->settings, link, &error);
+    g_assert_no_error(error);
+    qemu_guest_run(qemu, &error, "migrate", "{'uri': '%s'}", address);
+    g_assert_no_error(error);
+    qemu_guest_run(qemu, &error, "migrate-start-postcopy", NULL);
+    g_assert_no_error(error);
+    preempt_wait_active(engine);
+    preempt_use_pages(gate, ram);
+    qemu_guest_run(qemu, &error, "migrate-set-parameters",
+                   "{'max-postcopy-bandwidth': 0}");
+    g_assert_no_error(error);
+    mt_engine_wait(engine, WAIT_NS, &error);
+    g_assert_no_error(error);
+    qemu_guest_wait_migration(qemu, TIMEOUT_MS, &error);
+    g_assert_no_error(error);
+    mt_engine_get_devices(engine, ret_sections, &vmdesc);
+    g_assert_nonnull(*ret_sections);
+    *ret_machine = mt_engine_dup_machine(engine);
+}
+
+/* From @ram to @qemu by post-copy; its guest runs before its RAM is there. */
+static void
+preempt_send(Passage *p, QemuGuest *qemu, MtRam *ram, GBytes *sections,
+             const char *machine)
+{
+    g_autofree char *address = g_strdup_printf("unix:%s/out", p->dir);
+    g_autoptr(MtTransport) link = NULL;
+    g_autoptr(MtEngine) engine = mt_engine_new(ram, NULL, NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_strlcpy(p->settings.machine, machine, sizeof(p->settings.machine));
+    mt_engine_set_devices(engine, sections, NULL);
+    qemu_guest_run(qemu, &error, "migrate-incoming", "{'uri': '%s'}",
+                   address);
+    g_assert_no_error(error);
+    link = mt_transport_new(address, &error);
+    g_assert_no_error(error);
+    p->settings.max_bandwidth = p->settings.max_postcopy_bandwidth =
+        POSTCOPY_BYTES_PER_S;
+    mt_engine_migrate(engine, &p->settings, link, &error);
+    g_assert_no_error(error);
+    mt_engine_start_postcopy(engine, &error);
+    g_assert_no_error(error);
+    preempt_wait_active(engine);
+    qemu_guest_run(qemu, &error, "cont", NULL);
+    g_assert_no_error(error);
+    preempt_wait_requests(engine);
+    mt_engine_set_max_postcopy_bandwidth(engine, 0);
+    if (!mt_engine_wait(engine, WAIT_NS, &error)) {
+        g_autofree char *log = qemu_guest_dup_log(qemu);
+
+        g_error("%s; QEMU says: %s", error->message, log);
+    }
+}
+
+static void
+test_preempt(gconstpointer data)
+{
+    Passage p = { .i = GPOINTER_TO_UINT(data) };
+    g_autoptr(QemuGuest) first = NULL;
+    g_autoptr(QemuGuest) second = NULL;
+    g_autoptr(MtRam) ram = NULL;
+    g_autoptr(GBytes) sections = NULL;
+    g_autofree char *machine = NULL;
+    g_autofree char *last = NULL;
+
+    if (!passage_begin(&p))
+        return;
+
+    p.settings.postcopy = p.settings.postcopy_preempt = TRUE;
+    p.settings.multifd = cases[p.i].multifd;
+    first = passage_start_qemu(&p, 0, FALSE);
+    preempt_fill(first);
+    preempt_enable(first);
+    last = passage_print(&p, first);
+    ram = passage_make_ram(first);
+    second = passage_start_qemu(&p, 1, TRUE);
+    preempt_enable(second);
+    preempt_load(&p, first, ram, &sections, &machine);
+    preempt_send(&p, second, ram, sections, machine);
+    passage_goes_on(&p, 1, last);
+
+    g_clear_pointer(&first, qemu_guest_free);
+    g_clear_pointer(&second, qemu_guest_free);
+    passage_end(&p);
 }
 
 int
@@ -321,8 +555,12 @@ main(int argc, char **argv)
         g_autofree char *path = g_strdup_printf(
             "/passage/%s/%s%s", cases[i].name, cases[i].machine,
             cases[i].multifd ? "-multifd" : "");
+        g_autofree char *preempt = g_strconcat(path, "-preempt", NULL);
 
         g_test_add_data_func(path, GUINT_TO_POINTER(i), test_passage);
+        /* QEMU refuses post-copy together with multifd before 10.1. */
+        if (!cases[i].multifd || strcmp(cases[i].name, "11.1") == 0)
+            g_test_add_data_func(preempt, GUINT_TO_POINTER(i), test_preempt);
     }
     return g_test_run();
 }

@@ -49,6 +49,10 @@ static const struct {
       .postcopy = ONCE },
     { "postcopy-recover", ALL, { "postcopy-ram" }, SLOWER,
       .postcopy = INTERRUPTED },
+    { "postcopy-preempt", V7_2 | V10_0, { "postcopy-ram", "postcopy-preempt" },
+      SLOW, .postcopy = ONCE },
+    { "postcopy-preempt-recover", V7_2 | V10_0,
+      { "postcopy-ram", "postcopy-preempt" }, SLOWER, .postcopy = INTERRUPTED },
     { "mapped-ram", V10_0, { "mapped-ram", "multifd" }, NULL, TRUE },
 };
 

@@ -19,6 +19,9 @@
 #include "util/bytes.h"
 #include "migtune/migtune-error.h"
 
+/* The interval of checks for a failure of the other channel. */
+#define CHECK_US 100000
+
 /* The size of a command without payload. */
 #define COMMAND_SIZE 5
 
@@ -427,11 +430,39 @@ mt_dest_place(MtDest *dest, guint32 record, guint64 index, guint8 *page,
     return TRUE;
 }
 
+/* The last pages may still be on their way on another channel. */
+static gboolean
+dest_wait_arrived(MtDest *dest, GError **error)
+{
+    MtGate *gate = dest->postcopy.gate;
+    gint64 limit = dest->settings->timeout_ms * (gint64)1000;
+    gint64 begin = g_get_monotonic_time();
+
+    while (dest->postcopy.more && dest->postcopy.more(dest->postcopy.data) &&
+           !mt_gate_wait_complete(gate, CHECK_US)) {
+        if (!mt_failure_check(dest->failure, error))
+            return FALSE;
+        if (limit && g_get_monotonic_time() - begin > limit) {
+            migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                              "the stream ended, but %" G_GUINT64_FORMAT
+                              " pages did not arrive on the preempt channel "
+                              "within %u ms", mt_gate_count_missing(gate),
+                              dest->settings->timeout_ms);
+            return FALSE;
+        }
+    }
+    return mt_failure_check(dest->failure, error);
+}
+
 gboolean
 mt_dest_check_arrived(MtDest *dest, GError **error)
 {
-    guint64 n = mt_gate_count_missing(dest->postcopy.gate);
+    guint64 n;
 
+    if (!dest_wait_arrived(dest, error))
+        return FALSE;
+
+    n = mt_gate_count_missing(dest->postcopy.gate);
     if (n) {
         migtune_error_set(error, MIGTUNE_ERROR_STREAM,
                           "the stream ended, but %" G_GUINT64_FORMAT " pages "

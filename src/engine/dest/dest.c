@@ -757,11 +757,16 @@ mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
     return dest_read(dest, dest_load, error);
 }
 
+void
+mt_dest_set_failure(MtDest *dest, MtFailure *failure)
+{
+    dest->failure = failure;
+}
+
 gboolean
-mt_dest_resume(MtDest *dest, MtIo *io, MtFailure *failure, GError **error)
+mt_dest_resume(MtDest *dest, MtIo *io, GError **error)
 {
     dest->io = io;
-    dest->failure = failure;
     mt_stream_in_clear(&dest->in);
     mt_stream_in_init(&dest->in, io);
     return dest_read(dest, dest_sections, error);

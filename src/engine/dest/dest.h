@@ -39,12 +39,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtDest, mt_dest_free)
 /*
  * Callbacks for post-copy; without them post-copy is refused.  @run is called when
  * the device state has arrived: it starts the guest, whose writers pass @gate.
- * @resumed is called when the post-copy continues on a new link.
+ * @resumed is called when the post-copy continues on a new link.  @more says whether
+ * requested pages can still arrive on another channel.
  */
 typedef struct {
     MtGate *gate;
     void (*run)(gpointer data, GBytes *sections);
     void (*resumed)(gpointer data);
+    gboolean (*more)(gpointer data);
     gpointer data;
 } MtDestPostcopy;
 
@@ -61,10 +63,10 @@ gboolean mt_dest_load(MtDest *dest, MtIo *io, MtMultifdRecv *channels,
                       MtTransport *transport, GError **error);
 
 /* Recovery of a post-copy: mt_dest_let_go() detaches from the broken link, and
- * mt_dest_resume() continues on @io. */
+ * mt_dest_resume() continues on @io, after the new MtFailure was set. */
 void mt_dest_let_go(MtDest *dest);
-gboolean mt_dest_resume(MtDest *dest, MtIo *io, MtFailure *failure,
-                        GError **error);
+void mt_dest_set_failure(MtDest *dest, MtFailure *failure);
+gboolean mt_dest_resume(MtDest *dest, MtIo *io, GError **error);
 
 /* Properties of the loaded stream. */
 gboolean mt_dest_has_return_path(const MtDest *dest);

@@ -10,7 +10,8 @@
  * the opposite order the source could take the mark and read the page before it
  * is written.
  *
- * Any thread may mark pages and read the count; one thread uses the pass.
+ * Any thread may mark pages and read the count; one thread uses the pass, except
+ * that any thread may take single pages.
  */
 
 #include <glib.h>

@@ -130,16 +130,32 @@ gboolean
 mt_gate_arrive(MtGate *gate, guint64 index)
 {
     gboolean was_missing, was_asked;
+    gboolean last = FALSE;
 
     g_mutex_lock(&gate->lock);
     was_missing = mt_bitmap_clear(gate->missing, index);
     was_asked = mt_bitmap_clear(gate->asked, index);
-    if (was_missing)
-        __atomic_fetch_sub(&gate->n_missing, 1, __ATOMIC_RELAXED);
-    if (was_asked)
+    if (was_missing &&
+        __atomic_fetch_sub(&gate->n_missing, 1, __ATOMIC_RELAXED) == 1)
+        last = TRUE;
+    if (was_asked || last)
         g_cond_broadcast(&gate->arrived);
     g_mutex_unlock(&gate->lock);
     return was_missing;
+}
+
+gboolean
+mt_gate_wait_complete(MtGate *gate, gint64 timeout_us)
+{
+    gint64 end = g_get_monotonic_time() + timeout_us;
+    gboolean in_time = TRUE;
+    gboolean complete;
+
+    g_mutex_lock(&gate->lock);
+    while (!(complete = !mt_gate_count_missing(gate)) && in_time)
+        in_time = g_cond_wait_until(&gate->arrived, &gate->lock, end);
+    g_mutex_unlock(&gate->lock);
+    return complete;
 }
 
 gboolean

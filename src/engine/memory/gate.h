@@ -50,6 +50,9 @@ gboolean mt_gate_pass(MtGate *gate, guint64 index, gint64 timeout_us);
 /* The content of page @index is in place.  FALSE: it was not missing. */
 gboolean mt_gate_arrive(MtGate *gate, guint64 index);
 
+/* Waits at most @timeout_us until no page is missing; FALSE: some still are. */
+gboolean mt_gate_wait_complete(MtGate *gate, gint64 timeout_us);
+
 gboolean mt_gate_is_missing(MtGate *gate, guint64 index);
 guint64 mt_gate_count_missing(MtGate *gate);
 

@@ -3,7 +3,8 @@
  * The post-copy loop of a source.
  *
  * The guest runs on the destination.  Requested pages are sent first and ignore
- * the rate limit; all others follow in order.  Pages do not become dirty on the
+ * the rate limit, here or on their own channel by the thread of preempt-send.c;
+ * all others follow in order.  Pages do not become dirty on the
  * source any more, so there is one pass.
  */
 #include "config.h"
@@ -40,6 +41,10 @@ postcopy_answer(Postcopy *p, GError **error)
 {
     gboolean any = FALSE;
     guint64 index;
+
+    /* The thread of the channel for them sends them. */
+    if (p->engine->settings.postcopy_preempt)
+        return TRUE;
 
     while (mt_return_path_take_request(p->path, &index)) {
         mt_count(p->engine->counters.postcopy_requests, 1);
@@ -168,8 +173,8 @@ mt_postcopy_send(MtEngine *e, MtSource *source, MtReturnPath *path,
 }
 
 gboolean
-mt_postcopy_handshake(MtEngine *e, MtSource *source, MtReturnPath *path,
-                      GError **error)
+mt_postcopy_ask_bitmaps(MtEngine *e, MtSource *source, MtReturnPath *path,
+                        GError **error)
 {
     guint timeout_ms = e->settings.timeout_ms;
 
@@ -187,6 +192,13 @@ mt_postcopy_handshake(MtEngine *e, MtSource *source, MtReturnPath *path,
         mt_source_use_bitmap(source, block, bitmap);
     }
 
+    return TRUE;
+}
+
+gboolean
+mt_postcopy_resume(MtEngine *e, MtSource *source, MtReturnPath *path,
+                   GError **error)
+{
     return mt_source_send_resume(source, error) &&
-           mt_return_path_wait_resumed(path, timeout_ms, error);
+           mt_return_path_wait_resumed(path, e->settings.timeout_ms, error);
 }

@@ -22,7 +22,9 @@ gboolean mt_postcopy_switch(MtEngine *engine, MtSource *source,
 gboolean mt_postcopy_send(MtEngine *engine, MtSource *source,
                           MtReturnPath *path, GError **error);
 
-/* On a link that replaces a broken one: asks the destination which pages it
- * has, and puts the others into the pass. */
-gboolean mt_postcopy_handshake(MtEngine *engine, MtSource *source,
-                               MtReturnPath *path, GError **error);
+/* On a link that replaces a broken one: ask_bitmaps asks the destination which
+ * pages it has, and puts the others into the pass; resume goes on. */
+gboolean mt_postcopy_ask_bitmaps(MtEngine *engine, MtSource *source,
+                                 MtReturnPath *path, GError **error);
+gboolean mt_postcopy_resume(MtEngine *engine, MtSource *source,
+                            MtReturnPath *path, GError **error);

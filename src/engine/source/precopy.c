@@ -428,6 +428,7 @@ precopy_pause(Precopy *p, GError **error)
 
 gboolean
 mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
+               MtPostcopyPrepare prepare, gpointer data,
                gboolean *ret_postcopy, GError **error)
 {
     Precopy p = {
@@ -451,7 +452,8 @@ mt_precopy_run(MtEngine *e, MtSource *source, MtReturnPath *path,
     mt_engine_emit(e, MT_ENGINE_EVENT_PASS, 1);
 
     if (!precopy_iterate(&p, ret_postcopy, error) ||
-        (*ret_postcopy && !mt_source_leave_precopy(source, error)))
+        (*ret_postcopy && (!prepare(data, error) ||
+                           !mt_source_leave_precopy(source, error))))
         return FALSE;
 
     early = *ret_postcopy && e->settings.postcopy_status_early;

@@ -253,6 +253,30 @@ pages_round_end(MtSource *s, GError **error)
            (!s->pool || s->multifd || mt_pool_sync(s->pool, error));
 }
 
+/* Takes a run of pages out of the pass.  In post-copy a second thread may take
+ * requested pages meanwhile, so each page is taken by itself. */
+static guint64
+pages_take_run(MtSource *s, guint64 from, guint64 end, guint max_pages,
+               guint64 *ret_first)
+{
+    guint64 n = 0;
+
+    if (!s->postcopy)
+        return mt_dirty_take_run(s->dirty, from, end, max_pages, ret_first);
+
+    while (!n) {
+        guint64 length = mt_dirty_next_run(s->dirty, from, end, ret_first);
+
+        if (!length)
+            return 0;
+        length = MIN(length, max_pages);
+        while (n < length && mt_dirty_take(s->dirty, *ret_first + n))
+            n++;
+        from = *ret_first + 1;
+    }
+    return n;
+}
+
 gboolean
 mt_source_send_run(MtSource *s, guint max_pages, guint *ret_n, GError **error)
 {
@@ -261,7 +285,7 @@ mt_source_send_run(MtSource *s, guint max_pages, guint *ret_n, GError **error)
         guint64 end = block->first_page + block->n_pages;
         guint64 from = MAX(s->page, block->first_page);
         guint64 first;
-        guint64 n = mt_dirty_take_run(s->dirty, from, end, max_pages, &first);
+        guint64 n = pages_take_run(s, from, end, max_pages, &first);
         guint64 offset;
 
         if (!n) {

@@ -27,11 +27,24 @@ mt_source_leave_precopy(MtSource *s, GError **error)
          !mt_source_end(s, error)))
         return FALSE;
 
+    mt_source_begin_postcopy(s);
+    return TRUE;
+}
+
+void
+mt_source_begin_postcopy(MtSource *s)
+{
     s->postcopy = TRUE;
     mt_source_bulk_done(s);
     s->block = 0;
     s->page = 0;
-    return TRUE;
+}
+
+gboolean
+mt_source_send_eos(MtSource *s, GError **error)
+{
+    return mt_stream_out_be64(&s->out, MT_RECORD_EOS, error) &&
+           mt_stream_out_flush(&s->out, error);
 }
 
 static gboolean

@@ -92,7 +92,12 @@ gboolean mt_source_send_devices(MtSource *source, GBytes *sections,
  * it fails, the command has not arrived.
  * send_behind: sends the PING after the package.
  * send_eof: ends the stream after the last section.
+ *
+ * A source of the channel for requested pages (see preempt-send.h) has only
+ * begin_postcopy, send_page, flush and send_eos, which ends the channel.
  */
+void mt_source_begin_postcopy(MtSource *source);
+gboolean mt_source_send_eos(MtSource *source, GError **error);
 gboolean mt_source_leave_precopy(MtSource *source, GError **error);
 gboolean mt_source_discard(MtSource *source, GError **error);
 gboolean mt_source_send_package(MtSource *source, GBytes *sections,

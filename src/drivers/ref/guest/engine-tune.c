@@ -20,6 +20,10 @@
  * releases keep the old rule: it is always sent and waited for. */
 #define ACK_COUNTED_SINCE MT_RELEASE(11, 1)
 
+/* The channel of postcopy-preempt is opened at the switch to post-copy; by older
+ * releases and machine types at the start. */
+#define PREEMPT_LATE_SINCE MT_RELEASE(8, 0)
+
 /* Post-copy waits for recovery when its connection breaks; its status is
  * reported after the guest has stopped. */
 #define RECOVERY_SINCE MT_RELEASE(3, 0)
@@ -52,6 +56,8 @@ static const struct {
       G_STRUCT_OFFSET(MtEngineSettings, pause_before_switchover) },
     { MT_PARAM_POSTCOPY_RAM, G_STRUCT_OFFSET(MtEngineSettings, postcopy) },
     { MT_PARAM_X_POSTCOPY_RAM, G_STRUCT_OFFSET(MtEngineSettings, postcopy) },
+    { MT_PARAM_POSTCOPY_PREEMPT,
+      G_STRUCT_OFFSET(MtEngineSettings, postcopy_preempt) },
 };
 
 /* Parameters that are a `guint` of the engine.  If several rows set the same
@@ -119,6 +125,7 @@ tune_dialect(MtRefGuest *g, MtEngineSettings *s)
     s->postcopy_recovers = release >= RECOVERY_SINCE;
     s->wire.send_switchover_start = sent_as >= GENERATION_NEW_SINCE;
     s->wire.sync_each_section = sent_as < SYNC_EACH_SECTION_GONE;
+    s->wire.preempt_early = sent_as < PREEMPT_LATE_SINCE;
     s->wire.refuse_switchover_start = release < GENERATION_NEW_SINCE;
     s->wire.refuse_flush = release < SYNC_EACH_SECTION_GONE;
     s->switchover_ack = s->switchover_ack && sent_as < ACK_COUNTED_SINCE;

@@ -63,11 +63,6 @@ mt_ref_run_start_postcopy(MtRefGuest *g, JsonObject *arguments,
     if (!any)
         return mt_ref_refuse(refusal, "Postcopy must be started after "
                              "migration has been started");
-    if (mt_ref_guest_is_migrating(g) &&
-        mt_ref_tunables_cap(g->tunables, MT_PARAM_POSTCOPY_PREEMPT))
-        return mt_ref_refuse(refusal, "A reference guest has no channel for "
-                             "postcopy-preempt; this migration continues "
-                             "without postcopy");
     /* QEMU reports no error if the migration has ended already. */
     mt_engine_start_postcopy(g->source, NULL);
     return TRUE;
