@@ -52,8 +52,9 @@ def policies() -> List[str]:
 
 
 class Convergence:
-    """Policies that follow a migration of *domain*, whoever has started it.
+    """Policies that follow a migration of *domain*.
 
+    Another program may have started the migration.
     The decisions of *policy* are passed to the function that :meth:`follow` is
     given; the decisions of *shadows* are only recorded.  *record* is a trace to
     write, and *metrics* a file for OpenMetrics.  One thread uses it at a time.
