@@ -31,22 +31,26 @@ typedef struct {
     const char *here;           /* certificates of the source; NULL: none */
     const char *there;          /* of the destination */
     const char *words[3];
-    const char *cause;          /* part of the error; NULL: it completes */
+    const char *causes[3];      /* one of them is part of the error; none: it
+                                 * completes */
 } Case;
 
+/* libvirt 9.0 reports the error of the source, or if it notices the end of the
+ * QEMU of the destination first, the error of that one. */
+#define HANDSHAKE { "ertificate", "TLS channel" }
+
 static const Case cases[] = {
-    { "host-name", "beta", "beta", { "--tls" }, NULL },
-    { "host-name-p2p", "beta", "beta", { "--tls", "--p2p" }, NULL },
-    { "other-name-given", "good", "good", { "tls.destination=localhost" },
-      NULL },
-    { "other-name", "good", "good", { "--tls" }, "ertificate" },
-    { "other-authority", "beta", "other-ca", { "--tls" }, "ertificate" },
+    { "host-name", "beta", "beta", { "--tls" } },
+    { "host-name-p2p", "beta", "beta", { "--tls", "--p2p" } },
+    { "other-name-given", "good", "good", { "tls.destination=localhost" } },
+    { "other-name", "good", "good", { "--tls" }, HANDSHAKE },
+    { "other-authority", "beta", "other-ca", { "--tls" }, HANDSHAKE },
     { "expired", "beta", "expired", { "tls.destination=localhost" },
-      "ertificate" },
-    { "no-certificates", "beta", NULL, { "--tls" }, "ca-cert.pem" },
+      { "server-cert.pem has expired" } },
+    { "no-certificates", "beta", NULL, { "--tls" }, { "ca-cert.pem" } },
     /* The destination ends the connection; the source does not learn why. */
     { "no-certificate-of-the-client", "no-client", "beta", { "--tls" },
-      "job 'migration out' failed" },
+      { "job 'migration out' failed", "ertificate", "TLS" } },
 };
 
 /* Makes the certificates of a host those of the directory @name. */
@@ -123,6 +127,17 @@ check_success(const char *text, guint n_here, guint n_there)
     g_assert_cmpuint(count_creds(beta), >, n_there);
 }
 
+static gboolean
+has_cause(const Case *c, const char *text)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(c->causes) && c->causes[i]; i++) {
+        if (strstr(text, c->causes[i]))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
 static void
 check_failure(const Case *c, const char *text, const char *before)
 {
@@ -131,7 +146,8 @@ check_failure(const Case *c, const char *text, const char *before)
     g_autofree char *after = get_parameters();
 
     g_assert_true(g_str_has_prefix(text, "exit 1"));
-    assert_has(text, c->cause);
+    if (!has_cause(c, text))
+        g_error("expected '%s' in:\n%s", c->causes[0], text);
     g_assert_cmpstr(here, ==, "running");
     assert_has(there, "exit 1");
     g_assert_cmpstr(after, ==, before);
@@ -154,7 +170,7 @@ test_case(gconstpointer data)
     text = host_migtune(alpha, PATIENT, "migrate", "secret", beta->uri,
                         "downtime=10000", c->words[0], c->words[1], NULL);
     g_test_message("%s", text);
-    if (c->cause)
+    if (c->causes[0])
         check_failure(c, text, before);
     else
         check_success(text, n_here, n_there);
