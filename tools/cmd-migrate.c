@@ -296,7 +296,7 @@ migrate_migrate(Tool *tool, const CmdLine *line, GError **error)
     if (!converge_drive_init(&migration.converge, tool, line, migration.name,
                              TRUE, error))
         return TOOL_USAGE;
-    if (cmd_line_has(line, "detach") && migration.converge.convergence) {
+    if (cmd_line_has(line, "detach") && migration.converge.steering) {
         tool_usage_error(error, _("--detach excludes --converge, "
                                   "--converge-from, --shadow, --record and "
                                   "--metrics"));

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The convergence policies, the trace and the metrics of a running migration.
+ * The convergence policies, the trace and the metrics of a migration: options and
+ * output.  The library carries the decisions out.
  */
 
 #include "converge-options.h"
@@ -32,35 +33,25 @@
 
 typedef struct {
     Tool *tool;
-    MigtuneConvergence *convergence;    /* NULL: no policy, trace or metrics */
+    char *name;                 /* of the guest */
     MigtunePolicy *policy;      /* that acts; NULL: none */
-    guint64 downtime_ms;        /* to restore; 0: not known */
-    MigtuneMigration *migration;        /* NULL: the source is used directly */
-    gboolean started;
-    gboolean changed;           /* the downtime was changed */
-    gboolean enabled_postcopy;  /* the capability was turned on */
-    gint64 start_us;
-
-    /* Only valid during converge_drive_follow(). */
-    MigtuneDomain *source;
-    JsonNode *info;
-
-    /* Actions of the policy. */
-    gboolean postcopy;          /* was requested */
-    gboolean suspended;         /* it has stopped the running guest */
+    GPtrArray *shadows;         /* NULL-terminated */
+    MigtuneSteering *steering;  /* NULL: no policy, trace or metrics, or the
+                                 * library follows the migration */
 } ConvergeDrive;
 
 /* Reads the options; @acts: whether a policy may act.  FALSE with an error. */
 gboolean converge_drive_init(ConvergeDrive *drive, Tool *tool,
                              const CmdLine *line, const char *domain,
                              gboolean acts, GError **error);
+
+/* Reads the options for @migration, which does all the rest. */
+gboolean converge_drive_attach(ConvergeDrive *drive, Tool *tool,
+                               const CmdLine *line,
+                               MigtuneMigration *migration, GError **error);
 void converge_drive_clear(ConvergeDrive *drive);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConvergeDrive, converge_drive_clear)
-
-/* Saves the values to restore later.  Call it before settings are changed
- * for the migration; otherwise converge_drive_start() does it. */
-void converge_drive_prepare(ConvergeDrive *drive, MigtuneDomain *source);
 
 /* Turns post-copy on for both guests if the policy needs it.  A guest without
  * post-copy is reported, and the policy does without it. */
@@ -72,11 +63,14 @@ void converge_drive_enable_postcopy(ConvergeDrive *drive,
 void converge_drive_start(ConvergeDrive *drive, MigtuneDomain *source);
 
 /* Call it with each job information of an active migration.  @source: NULL
- * if its monitor is released. */
+ * if no decision is to be carried out. */
 void converge_drive_follow(ConvergeDrive *drive, MigtuneDomain *source,
                            JsonNode *info);
 
-/* Call it after the migration.  Restores the downtime if the guest is still
- * at @source, which may be NULL. */
+/* What the policy has done: MigtuneSteeringDone. */
+unsigned int converge_drive_get_done(ConvergeDrive *drive);
+
+/* Call it after the migration.  Restores the settings that the policy has
+ * changed if the guest is still at @source, which may be NULL. */
 gboolean converge_drive_finish(ConvergeDrive *drive, MigtuneDomain *source,
                                JsonNode *info, GError **error);

@@ -474,9 +474,6 @@ pair_observe(MigtuneMigration *migration, JsonNode *info, gpointer user_data)
 
     if (pair->progress)
         progress_show(info, pair->progress);
-    if (!pair->converge.started)
-        converge_drive_start(&pair->converge, pair->source);
-    converge_drive_follow(&pair->converge, pair->source, info);
     if (!pair->limit_us || g_get_monotonic_time() < pair->limit_us)
         return;
 
@@ -500,27 +497,6 @@ pair_observe(MigtuneMigration *migration, JsonNode *info, gpointer user_data)
     pair->limit_refused = TRUE;
 }
 
-/* Ends the trace.  An error of the trace is not an error of the migration. */
-static void
-pair_end_converge(Pair *pair)
-{
-    g_autoptr(JsonNode) info = NULL;
-    g_autoptr(GError) error = NULL;
-    MigtuneDomain *source = pair->source;
-    MigtuneDomain *last = source;
-
-    /* libvirt has no guest on the source any more, and moves its statistics. */
-    if (pair->libvirt && migtune_migration_get_state(pair->migration) ==
-                             MIGTUNE_MIGRATION_COMPLETED) {
-        source = NULL;
-        last = migtune_migration_get_destination(pair->migration);
-    }
-    if (pair->converge.convergence && last)
-        info = migtune_domain_get_job_info(last, NULL, NULL);
-    if (!converge_drive_finish(&pair->converge, source, info, &error))
-        out_error("%s", error->message);
-}
-
 int
 migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
 {
@@ -540,12 +516,9 @@ migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
         return pair_report(&pair, failure, PAIR_STEPS, error);
     }
 
-    if (!converge_drive_init(&pair.converge, tool, line,
-                             migtune_domain_get_name(pair.source), TRUE,
-                             error))
+    if (!converge_drive_attach(&pair.converge, tool, line, pair.migration,
+                               error))
         return TOOL_USAGE;
-    pair.converge.migration = pair.migration;
-    converge_drive_prepare(&pair.converge, pair.source);
     pair.action = limits.action;
     if (limits.timeout_ms)
         pair.limit_us =
@@ -562,7 +535,6 @@ migrate_pair_run(Tool *tool, const CmdLine *line, GError **error)
     tool_signals_set_risk(tool->signals, risk);
     migtune_migration_run(pair.migration, tool->cancellable, &failure);
     g_clear_pointer(&pair.progress, progress_free);
-    pair_end_converge(&pair);
 
     return pair_report(&pair, failure, 0, error);
 }

@@ -480,7 +480,7 @@ migration_sleep(Migration *migration, guint ms)
 static void
 migration_pause(Migration *migration, guint ms)
 {
-    if (migration->source && migration->converge.convergence)
+    if (migration->source && migration->converge.steering)
         migtune_domain_wait_pass(migration->source, ms,
                                  migration->tool->cancellable);
     else
@@ -576,9 +576,12 @@ migration_handle_pause(Migration *migration)
 static void
 migration_converge(Migration *migration, JsonNode *info)
 {
+    unsigned int done;
+
     converge_drive_follow(&migration->converge, migration->source, info);
-    migration->postcopy |= migration->converge.postcopy;
-    migration->suspended |= migration->converge.suspended;
+    done = converge_drive_get_done(&migration->converge);
+    migration->postcopy |= (done & MIGTUNE_STEERING_POSTCOPY) != 0;
+    migration->suspended |= (done & MIGTUNE_STEERING_SUSPENDED) != 0;
 }
 
 /* Waits until the migration is no longer active.  Returns NULL if it was
@@ -803,7 +806,7 @@ migration_end_converge(Migration *migration, JsonNode *info)
 {
     g_autoptr(GError) error = NULL;
 
-    if (migration->converge.changed || migration->converge.enabled_postcopy)
+    if (migration->converge.policy && !migration_has(info, "job", "completed"))
         migration_open_source(migration, NULL);
     if (!converge_drive_finish(&migration->converge, migration->source, info,
                                &error))

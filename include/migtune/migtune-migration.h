@@ -244,7 +244,8 @@ void migtune_migration_set_timeout(MigtuneMigration *migration,
 /**
  * migtune_migration_set_policy:
  * @migration: a migration that has not been checked and has not begun
- * @policy: the convergence policy whose decisions the observer will carry out
+ * @policy: the convergence policy whose decisions the program carries out
+ *   itself; migtune_migration_set_convergence() does that for it
  * @error: return location
  *
  * Prepares @migration for the policy: if its rules switch to post-copy, as
@@ -258,6 +259,45 @@ void migtune_migration_set_timeout(MigtuneMigration *migration,
  */
 gboolean migtune_migration_set_policy(MigtuneMigration *migration,
                                       MigtunePolicy *policy, GError **error);
+
+/**
+ * migtune_migration_set_convergence:
+ * @migration: a migration that has not been checked and has not begun
+ * @policy: (nullable): the policy that acts: migtune_policy_new() has it by
+ *   name, migtune_policy_import() from a file, and migtune_policy_set_limits()
+ *   limits it
+ * @shadows: (nullable) (array zero-terminated=1): policies that are followed
+ *   without acting
+ * @record: (nullable): a trace to write, for migtune_report() and
+ *   migtune_replay()
+ * @metrics: (nullable): a file for OpenMetrics, which is replaced atomically
+ *   about once a second
+ * @error: return location
+ *
+ * migtune_migration_run() then gives each sample to the policies, as soon as a
+ * pass begins where the guest reports that, carries out what @policy decides,
+ * and emits #MigtuneMigration::decision.  What follows a failed action is up to
+ * the policy: some try again, some go on, some take it for done.  After the
+ * switch to post-copy nothing more is carried out.  If the guest stays on the
+ * source, the downtime, the bandwidth and the throttle that the policy has
+ * changed are restored.  For a guest of libvirt the actions are functions of
+ * libvirt, and QEMU's monitor is not used.
+ *
+ * It includes migtune_migration_set_policy() for @policy.  A second call
+ * replaces the first one.  An error while the trace is written is a warning of
+ * the outcome.
+ *
+ * Returns: %FALSE with %MIGTUNE_ERROR_INVALID_ARGUMENT if the migration has
+ *   been checked or has begun, or with %MIGTUNE_ERROR_IO if @record cannot be
+ *   written.
+ * Since: 0.1
+ */
+gboolean migtune_migration_set_convergence(MigtuneMigration *migration,
+                                           MigtunePolicy *policy,
+                                           MigtunePolicy *const *shadows,
+                                           const char *record,
+                                           const char *metrics,
+                                           GError **error);
 
 /**
  * migtune_policy_enable_postcopy:

@@ -16,4 +16,5 @@
 #include "migtune/migtune-params.h"
 #include "migtune/migtune-plan.h"
 #include "migtune/migtune-settings.h"
+#include "migtune/migtune-steering.h"
 #include "migtune/migtune-version.h"

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "record/convergence.h"
 #include "record/metrics.h"
 #include "record/record.h"
 #include "util/i18n.h"
@@ -51,6 +52,8 @@ struct _MigtuneConvergence {
     gint64 metrics_ms;          /* when they were last written; -1: never */
     JsonArray *decisions;
     guint n_decisions;
+    MtConvergenceFunc func;     /* NULL: none */
+    gpointer func_data;
 
     /* While migtune_convergence_follow() runs. */
     MigtuneConvergenceAct act;
@@ -150,6 +153,14 @@ migtune_convergence_free(MigtuneConvergence *self)
 }
 
 void
+mt_convergence_set_func(MigtuneConvergence *self, MtConvergenceFunc func,
+                        gpointer data)
+{
+    self->func = func;
+    self->func_data = data;
+}
+
+void
 migtune_convergence_start(MigtuneConvergence *self, JsonNode *details,
                           guint64 downtime_limit_ms, gboolean postcopy)
 {
@@ -189,6 +200,8 @@ convergence_record(Follower *follower, const MtDecision *decision,
     JsonObject *object = mt_decision_to_json(decision, follower->policy->name);
 
     json_object_set_string_member(object, "result", result);
+    if (self->func)
+        self->func(object, self->func_data);
     if (self->record) {
         g_autoptr(JsonObject) line = json_object_new();
         g_autoptr(GList) members = json_object_get_members(object);

@@ -113,14 +113,25 @@ mt_migration_enter(MigtuneMigration *migration, MigtuneMigrationState state)
 void
 mt_migration_show(MigtuneMigration *migration, const MtJob *job)
 {
-    migration_signal(migration, "progress", NULL, mt_job_to_variant(job));
-    if (migration->observer) {
-        g_autoptr(JsonNode) info = mt_job_to_json(migration->source, job);
+    g_autoptr(JsonNode) info = NULL;
 
-        json_object_set_member(json_node_get_object(info), "query-migrate",
-                               json_node_copy(job->migration));
+    migration_signal(migration, "progress", NULL, mt_job_to_variant(job));
+    if (!migration->observer && !migration->follower)
+        return;
+
+    info = mt_job_to_json(migration->source, job);
+    json_object_set_member(json_node_get_object(info), "query-migrate",
+                           json_node_copy(job->migration));
+    if (migration->observer)
         migration->observer(migration, info, migration->observer_data);
-    }
+    if (migration->follower)
+        migration->follower->sample(migration, info);
+}
+
+void
+mt_migration_show_decision(MigtuneMigration *migration, GVariant *decision)
+{
+    migration_signal(migration, "decision", NULL, g_variant_ref(decision));
 }
 
 void

@@ -34,6 +34,8 @@ migtune_migration_finalize(GObject *object)
     MigtuneMigration *migration = MIGTUNE_MIGRATION(object);
 
     migtune_migration_set_observer(migration, NULL, NULL, NULL);
+    if (migration->follower)
+        migration->follower->free(migration->steering);
     mt_lowering_free(migration->lowering);
     g_clear_pointer(&migration->hosts, json_node_unref);
     mt_pairing_free(migration->pairing);
@@ -80,6 +82,25 @@ migtune_migration_class_init(MigtuneMigrationClass *klass)
      */
     g_signal_new("state", MIGTUNE_TYPE_MIGRATION, G_SIGNAL_RUN_LAST, 0, NULL,
                  NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+
+    /**
+     * MigtuneMigration::decision:
+     * @migration: the migration
+     * @decision: an `a{sv}` with `time_ms` (`x`, since the start), `policy`,
+     *   `action` ("set-downtime", "set-bandwidth", "throttle", "post-copy",
+     *   "pause", "abort", "set-deadline" or "note"), `value` (`t`:
+     *   milliseconds, bytes a second or percent; absent without one), `code`,
+     *   `reason` (a translated sentence), `result` ("taken", "failed",
+     *   "refused" by a limit of the caller, or "shadow") and `error`, the text
+     *   of a failure
+     *
+     * Emitted for each decision of the policies of
+     * migtune_migration_set_convergence(), after it was carried out.
+     *
+     * Since: 0.1
+     */
+    g_signal_new("decision", MIGTUNE_TYPE_MIGRATION, G_SIGNAL_RUN_LAST, 0, NULL,
+                 NULL, NULL, G_TYPE_NONE, 1, G_TYPE_VARIANT);
 }
 
 /* Copies typed parameters by way of their dictionary. */
@@ -384,14 +405,11 @@ migtune_migration_check(MigtuneMigration *migration, GCancellable *cancellable,
     return FALSE;
 }
 
-gboolean
-migtune_migration_run(MigtuneMigration *migration, GCancellable *cancellable,
-                      GError **error)
+static gboolean
+migration_run(MigtuneMigration *migration, GCancellable *cancellable,
+              GError **error)
 {
     g_autoptr(GError) cause = NULL;
-
-    MT_REQUIRE(MIGTUNE_IS_MIGRATION(migration), FALSE);
-    MT_REQUIRE(migration->outcome == NULL, FALSE);
 
     if (!migration->pairing || !mt_pairing_is_ok(migration->pairing)) {
         if (!migtune_migration_check(migration, cancellable, &cause) &&
@@ -405,6 +423,26 @@ migtune_migration_run(MigtuneMigration *migration, GCancellable *cancellable,
     return migration->to
                ? mt_migration_carry_out_libvirt(migration, cancellable, error)
                : mt_migration_carry_out(migration, cancellable, error);
+}
+
+gboolean
+migtune_migration_run(MigtuneMigration *migration, GCancellable *cancellable,
+                      GError **error)
+{
+    gboolean done;
+
+    MT_REQUIRE(MIGTUNE_IS_MIGRATION(migration), FALSE);
+    MT_REQUIRE(migration->outcome == NULL, FALSE);
+
+    migration->cancellable = cancellable;
+    if (migration->follower)
+        migration->follower->begin(migration);
+    done = migration_run(migration, cancellable, error);
+    if (migration->follower)
+        migration->follower->end(migration);
+    migration->cancellable = NULL;
+
+    return done;
 }
 
 gboolean
@@ -424,11 +462,22 @@ gboolean
 migtune_migration_start_postcopy(MigtuneMigration *migration,
                                  GCancellable *cancellable, GError **error)
 {
+    g_autoptr(GError) cause = NULL;
+    gboolean first;
+
     MT_REQUIRE(MIGTUNE_IS_MIGRATION(migration), FALSE);
 
-    g_atomic_int_set(&migration->postcopy, TRUE);
-    return migtune_domain_start_postcopy(migration->source, cancellable,
-                                         error);
+    /* Set this even if the reply is lost: the migration must not be cancelled
+     * then. */
+    first = g_atomic_int_compare_and_exchange(&migration->postcopy, FALSE,
+                                              TRUE);
+    if (migtune_domain_start_postcopy(migration->source, cancellable, &cause))
+        return TRUE;
+
+    if (first && g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU))
+        g_atomic_int_set(&migration->postcopy, FALSE);
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return FALSE;
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "plan/lower/lower.h"
 
 #include "migtune/migtune-migration.h"
+#include "migtune/migtune-steering.h"
 
 G_BEGIN_DECLS
 
@@ -37,6 +38,15 @@ typedef struct {
     GPtrArray *warnings;        /* texts */
 } MtOutcome;
 
+/* What follows a migration: the convergence policies.  The files that carry a
+ * migration out do not know them. */
+typedef struct {
+    void (*begin)(MigtuneMigration *migration);
+    void (*sample)(MigtuneMigration *migration, JsonNode *info);
+    void (*end)(MigtuneMigration *migration);
+    void (*free)(MigtuneSteering *steering);
+} MtMigrationFollower;
+
 struct _MigtuneMigration {
     GObject parent_instance;
 
@@ -61,6 +71,9 @@ struct _MigtuneMigration {
     GMainContext *context;      /* for signals; NULL: the running thread */
 
     /* Of the thread that uses it. */
+    const MtMigrationFollower *follower; /* NULL: no policy or trace */
+    MigtuneSteering *steering;  /* of @follower */
+    GCancellable *cancellable;  /* of the run; borrowed */
     MtPairSide *source_side;
     MtPairSide *destination_side;
     MtPairing *pairing;         /* NULL: not checked */
@@ -90,8 +103,12 @@ gboolean mt_migration_has_ended(MigtuneDomain *domain);
 /* migration-signal.c: sets the state and emits the signal. */
 void mt_migration_enter(MigtuneMigration *migration,
                         MigtuneMigrationState state);
-/* Shows a sample to the observer, and emits the signal. */
+/* Shows a sample to the observer and to the convergence policies, and emits the
+ * signal. */
 void mt_migration_show(MigtuneMigration *migration, const MtJob *job);
+/* Emits the signal for a decision, an a{sv}. */
+void mt_migration_show_decision(MigtuneMigration *migration,
+                                GVariant *decision);
 
 /* migration-run.c: after a check without a refusal. */
 gboolean mt_migration_carry_out(MigtuneMigration *migration,
