@@ -257,8 +257,8 @@ gboolean migtune_domain_continue_job(MigtuneDomain *domain,
  *
  * Waits until QEMU reports that a pass over the guest's memory has begun: it
  * sends such events if the capability `events` is on, and the driver must be
- * able to receive them (`qmp:`).  Otherwise this call only waits until the time
- * has passed.  A pass that begins while no call has the connection is not
+ * able to receive them (`qmp:`).  The driver `ref:` reports passes always.
+ * Otherwise this call only waits until the time has passed.  A pass that begins while no call has the connection is not
  * reported.
  *
  * What migtune_domain_get_job_info() returns right after this call is exact about

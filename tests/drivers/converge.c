@@ -467,6 +467,30 @@ test_async(void)
     fixture_close(&f);
 }
 
+/* A pass ends the wait of migtune_domain_wait_pass(), and without a migration it
+ * lasts for the whole time. */
+static void
+test_passes(void)
+{
+    Fixture f = { 0 };
+    g_autofree char *link = NULL;
+    g_autoptr(GError) error = NULL;
+
+    fixture_open(&f, "4MiB", "", 0);
+    g_assert_false(migtune_domain_wait_pass(f.source, 100, NULL));
+    link = g_strdup_printf("unix:%s/link", f.directory);
+    migtune_domain_migrate_incoming(f.destination, link, 0, NULL, &error);
+    g_assert_no_error(error);
+    migtune_domain_migrate(f.source, link, 0, NULL, &error);
+    g_assert_no_error(error);
+    /* Far more than a pass takes. */
+    g_assert_true(migtune_domain_wait_pass(f.source, 300000, NULL));
+    migtune_domain_abort_job(f.source, NULL, &error);
+    g_assert_no_error(error);
+    g_unlink(link + strlen("unix:"));
+    fixture_close(&f);
+}
+
 /* Wrong calls and files. */
 static void
 test_refused_calls(void)
@@ -512,6 +536,7 @@ main(int argc, char **argv)
                          GUINT_TO_POINTER(MIGTUNE_MIGRATION_TRUST_LINK),
                          test_pause);
     g_test_add_func("/converge/refused-postcopy", test_refused_postcopy);
+    g_test_add_func("/converge/passes", test_passes);
     g_test_add_func("/converge/async", test_async);
     g_test_add_func("/converge/refused-calls", test_refused_calls);
     status = g_test_run();

@@ -43,6 +43,7 @@ typedef struct {
     const RefConn *conn;
     MtRefGuest *guest;          /* owned by the connection */
     GPtrArray *servers;
+    guint64 n_passes;           /* when the last command was sent */
     gboolean hung_up;           /* the monitor was closed by a fault or after a
                                  * late answer; reset by reconnect */
 
@@ -557,6 +558,7 @@ ref_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
 {
     RefDomain *domain = data;
 
+    domain->n_passes = mt_ref_guest_count_passes(domain->guest);
     for (guint i = 0; i < n_commands; i++) {
         if (g_cancellable_is_cancelled(cancellable))
             return ref_set_cancelled(domain, error);
@@ -575,6 +577,15 @@ ref_execute(gpointer data, MigtuneDriverCommand *commands, guint n_commands,
     }
 
     return TRUE;
+}
+
+static gboolean
+ref_wait_pass(gpointer data, guint timeout_ms, GCancellable *cancellable)
+{
+    RefDomain *domain = data;
+
+    return mt_ref_guest_wait_pass(domain->guest, domain->n_passes, timeout_ms,
+                                  cancellable);
 }
 
 /* Waits until the late command is due.  FALSE if that is not within the time
@@ -654,6 +665,7 @@ static const MigtuneDriver ref_driver = {
     .reconnect = ref_reconnect,
     .serve = ref_serve,
     .check_alive = ref_check_alive,
+    .wait_pass = ref_wait_pass,
     .device_state = ref_device_state,
 };
 

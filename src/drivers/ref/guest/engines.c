@@ -175,8 +175,11 @@ source_listen(MtEngine *engine, MtEngineEvent event, guint64 value,
     g_mutex_lock(&g->lock);
     if (event == MT_ENGINE_EVENT_STATUS && !source_hides(g, value))
         source_enter_locked(g, value);
-    if (event == MT_ENGINE_EVENT_PASS && value > 1)
+    if (event == MT_ENGINE_EVENT_PASS && value > 1) {
         source_pass_event_locked(g, value);
+        g->n_passes++;
+        g_cond_broadcast(&g->changed);
+    }
     g_mutex_unlock(&g->lock);
     mt_ref_guest_deliver_events(g);
 }

@@ -174,3 +174,53 @@ mt_ref_guest_unwatch(MtRefGuest *g, guint id)
         g_cond_wait(&g->changed, &g->lock);
     g_mutex_unlock(&g->lock);
 }
+
+/*
+ * Passes
+ */
+
+guint64
+mt_ref_guest_count_passes(MtRefGuest *guest)
+{
+    guint64 n_passes;
+
+    g_mutex_lock(&guest->lock);
+    n_passes = guest->n_passes;
+    g_mutex_unlock(&guest->lock);
+
+    return n_passes;
+}
+
+static void
+events_wake(GCancellable *cancellable, gpointer data)
+{
+    MtRefGuest *guest = data;
+
+    g_mutex_lock(&guest->lock);
+    g_cond_broadcast(&guest->changed);
+    g_mutex_unlock(&guest->lock);
+}
+
+gboolean
+mt_ref_guest_wait_pass(MtRefGuest *guest, guint64 n_passes, guint timeout_ms,
+                       GCancellable *cancellable)
+{
+    gint64 end_us = g_get_monotonic_time() + timeout_ms * (gint64)1000;
+    gulong handler =
+        cancellable ? g_cancellable_connect(cancellable,
+                                            G_CALLBACK(events_wake), guest,
+                                            NULL)
+                    : 0;
+    gboolean seen;
+
+    g_mutex_lock(&guest->lock);
+    while (guest->n_passes <= n_passes && !guest->quit &&
+           !g_cancellable_is_cancelled(cancellable) &&
+           g_cond_wait_until(&guest->changed, &guest->lock, end_us))
+        ;
+    seen = guest->n_passes > n_passes;
+    g_mutex_unlock(&guest->lock);
+    g_cancellable_disconnect(cancellable, handler);
+
+    return seen;
+}

@@ -95,6 +95,7 @@ struct MtRefGuest {
     gboolean recovering;        /* migrate-recover listens for the source */
     gboolean exit_on_error;     /* a failed migrate-incoming ends the guest */
     MtRefSide outgoing;
+    guint64 n_passes;           /* of outgoing migrations */
     MtRefSide incoming;
     char *incoming_address;     /* while it listens */
     char *last_words;

@@ -48,6 +48,15 @@ guint mt_ref_guest_watch_end(MtRefGuest *guest, MtRefEndFunc func,
  * running and is not called again. */
 void mt_ref_guest_unwatch(MtRefGuest *guest, guint id);
 
+/* How many passes the outgoing migrations have begun, without the first pass of
+ * each. */
+guint64 mt_ref_guest_count_passes(MtRefGuest *guest);
+
+/* Waits until there are more than @n_passes.  FALSE after @timeout_ms, if
+ * @cancellable is cancelled, and if the guest ends. */
+gboolean mt_ref_guest_wait_pass(MtRefGuest *guest, guint64 n_passes,
+                                guint timeout_ms, GCancellable *cancellable);
+
 /* Adds a descriptor as getfd does; takes @fd. */
 void mt_ref_guest_give_fd(MtRefGuest *guest, const char *name, int fd);
 
