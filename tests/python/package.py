@@ -305,6 +305,62 @@ def test_a_check_that_refuses():
         raise AssertionError("an unknown version is accepted")
 
 
+# oVirt's form of a policy: the first decision comes with the first sample.
+OVIRT = """[{"name": "one", "config": {
+    "initialItems": [{"action": "setDowntime", "params": ["77"]}],
+    "convergenceItems": [], "lastItems": [{"action": "abort", "params": []}]}}]
+"""
+
+
+def test_converge():
+    """A policy acts, others follow; their decisions come with the samples."""
+    with guests.connection(guests.pair("web1", **guests.SLOW)) as conn, \
+            tempfile.TemporaryDirectory() as directory:
+        source, dest = conn.domain("web1"), conn.domain("web1-dest")
+        before = source.get("downtime")
+        ovirt = os.path.join(directory, "ovirt.json")
+        trace = os.path.join(directory, "trace.jsonl")
+        with open(ovirt, "w", encoding="utf-8") as file:
+            file.write(OVIRT)
+        policy = migtune.Policy.from_file(ovirt).limit(deadline=3600)
+        equal(policy.name, "vdsm:ovirt.json")
+        equal(policy.to_dict()["policy"], "vdsm")
+        migration = migtune.Migration(
+            source, dest, {"downtime": 1}, converge=policy,
+            shadow=["steady", migtune.Policy.from_file(ovirt)], record=trace)
+        equal(migration.decisions, ())
+        seen = []
+
+        def stop(job):
+            seen.extend(job.decisions)
+            if any(one.result == "taken" for one in seen) and job.job == "active":
+                equal(source.get("downtime"), {"downtime": 77})
+                migration.abort()
+
+        error = raises("cancelled", migration.run, on_progress=stop)
+        equal(error.outcome.guest, "source")
+        equal(source.get("downtime"), before)
+        equal(tuple(seen), migration.decisions)
+        taken = [one for one in seen if one.result == "taken"]
+        equal([(one.policy, one.action, one.value, one.code, one.error)
+               for one in taken],
+              [("vdsm:ovirt.json", "set-downtime", 77, "schedule-start",
+                None)])
+        check(taken[0].reason and taken[0].time_ms >= 0)
+        check(any(one.result == "shadow" for one in seen))
+        with open(trace, encoding="utf-8") as file:
+            kinds = [json.loads(line)["type"] for line in file]
+        equal((kinds[0], kinds[-1]), ("header", "outcome"))
+        check("decision" in kinds)
+
+    try:
+        migtune.Policy("steady").limit(allow=["everything"])
+    except ValueError as error:
+        check("everything" in str(error))
+    else:
+        raise AssertionError("an unknown step is accepted")
+
+
 def test_abort_and_leave():
     with guests.connection(guests.pair("web1", 1, **guests.SLOW),
                            guests.pair("web2", 2, **guests.SLOW)) as conn:

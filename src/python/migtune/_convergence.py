@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Sequence, Type, Union
+from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
+                    Type, Union)
 
 from ._data import Decision, Job
 from ._domain import Domain
 from ._errors import Error, call
-from ._glib import Cancellable, Migtune, from_json, gio_cancellable
+from ._glib import (Cancellable, Migtune, from_json, gio_cancellable,
+                    milliseconds)
 
 Act = Callable[[str, int, str], Any]
+
+_ALLOW = {
+    "postcopy": Migtune.PolicyAllow.POSTCOPY,
+    "throttle": Migtune.PolicyAllow.THROTTLE,
+    "pause": Migtune.PolicyAllow.PAUSE,
+}
 
 
 class Policy:
@@ -35,6 +43,26 @@ class Policy:
                             list(select))
         return self
 
+    def limit(self, *, max_downtime: Optional[float] = None,
+              deadline: Optional[float] = None,
+              allow: Iterable[str] = ()) -> Policy:
+        """Sets limits before the policy is used, and returns it.
+
+        *max_downtime* and *deadline* are seconds: the longest downtime that may
+        be set, and when the migration is aborted.  *allow* has ``postcopy``,
+        ``throttle`` and ``pause``, which the policy ``steady`` takes only if
+        they are allowed.
+        """
+        flags = 0
+        for word in allow:
+            if word not in _ALLOW:
+                raise ValueError(f"{word!r} is not one of "
+                                 + ", ".join(_ALLOW))
+            flags |= int(_ALLOW[word])
+        self._policy.set_limits(milliseconds(max_downtime),
+                                milliseconds(deadline), flags)
+        return self
+
     @property
     def name(self) -> str:
         """Its name; for one that was read from a file, with that file."""
@@ -44,6 +72,16 @@ class Policy:
         """The settings, and findings about the file: see
         migtune_policy_to_json()."""
         return from_json(self._policy.to_json())
+
+
+def library_policy(value: Union[str, Policy]) -> Any:
+    """The library's object for a policy or for a name."""
+    if isinstance(value, str):
+        value = Policy(value)
+    if not isinstance(value, Policy):
+        raise TypeError("a policy must be a Policy or a str, not "
+                        + type(value).__name__)
+    return value._policy
 
 
 def policies() -> List[str]:

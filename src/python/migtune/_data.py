@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 #: The version of :meth:`Check.to_message`.
 MESSAGE_VERSION = 1
@@ -162,46 +162,6 @@ class Support:
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """A sample of a migration.
-
-    ``domain``
-        name of the guest
-    ``job``
-        ``none``, ``waiting``, ``active``, ``paused``, ``completed``, ``failed``
-        or ``cancelled``
-    ``status``
-        QEMU's own word for it
-    ``state``
-        run state of the guest
-    ``error``
-        why the migration failed; None if that is not known
-    ``statistics``
-        by name: libvirt's names, or those of QEMU's query-migrate
-    """
-
-    domain: str
-    job: str
-    status: str
-    state: str
-    error: Optional[str]
-    statistics: Dict[str, Any]
-
-    @property
-    def ended(self) -> bool:
-        """Whether the migration has completed, failed or been cancelled."""
-        return self.job in ("completed", "failed", "cancelled")
-
-    @classmethod
-    def _from_json(cls, data: Mapping[str, Any]) -> Job:
-        return cls(
-            domain=data["domain"], job=data["job"], status=data["status"],
-            state=data["state"], error=data["error"],
-            statistics={row["name"]: row["value"]
-                        for row in data["statistics"]})
-
-
-@dataclasses.dataclass(frozen=True)
 class Decision:
     """A decision of a convergence policy.
 
@@ -220,6 +180,8 @@ class Decision:
         why, as translated text
     ``result``
         ``taken``, ``failed``, ``refused`` by a limit of the caller, or ``shadow``
+    ``error``
+        why it failed; None if that is not known
     """
 
     policy: str
@@ -229,11 +191,58 @@ class Decision:
     code: str
     reason: str
     result: str
+    error: Optional[str] = None
 
     @classmethod
     def _from_json(cls, data: Mapping[str, Any]) -> Decision:
-        return cls(**{field.name: data[field.name]
+        return cls(**{field.name: data.get(field.name)
                       for field in dataclasses.fields(cls)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A sample of a migration.
+
+    ``domain``
+        name of the guest
+    ``job``
+        ``none``, ``waiting``, ``active``, ``paused``, ``completed``, ``failed``
+        or ``cancelled``
+    ``status``
+        QEMU's own word for it
+    ``state``
+        run state of the guest
+    ``error``
+        why the migration failed; None if that is not known
+    ``statistics``
+        by name: libvirt's names, or those of QEMU's query-migrate
+    ``decisions``
+        what the convergence policies of a :class:`Migration` have decided since
+        the sample before
+    """
+
+    domain: str
+    job: str
+    status: str
+    state: str
+    error: Optional[str]
+    statistics: Dict[str, Any]
+    decisions: Tuple[Decision, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the migration has completed, failed or been cancelled."""
+        return self.job in ("completed", "failed", "cancelled")
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any],
+                   decisions: Iterable[Decision] = ()) -> Job:
+        return cls(
+            domain=data["domain"], job=data["job"], status=data["status"],
+            state=data["state"], error=data["error"],
+            decisions=tuple(decisions),
+            statistics={row["name"]: row["value"]
+                        for row in data["statistics"]})
 
 
 @dataclasses.dataclass(frozen=True)

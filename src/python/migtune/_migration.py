@@ -2,9 +2,12 @@
 """A migration between two guests that are both known."""
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, List, Optional
+import os
+from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
+                    Tuple, Union)
 
-from ._data import Check, Job, Outcome
+from ._convergence import Policy, library_policy
+from ._data import Check, Decision, Job, Outcome
 from ._domain import Domain, iterate
 from ._errors import Error, ErrorCode, call
 from ._glib import (Cancellable, Migtune, Settings, from_json,
@@ -27,6 +30,11 @@ class Migration:
     guest is stopped for a shorter time, and can run on both sides if the link
     breaks in the last moment.  *unsafe* migrates even if a finding forbids it.
 
+    *converge* is the convergence policy that acts on the migration, a
+    :class:`Policy` or its name, and *shadow* are policies whose decisions are
+    only recorded.  *record* is a file for a trace, *metrics* one for
+    OpenMetrics.  :attr:`decisions` has what was decided.
+
     One thread runs a migration; any thread may call :meth:`abort`,
     :meth:`start_postcopy` and :attr:`state`.
     """
@@ -36,7 +44,12 @@ class Migration:
                  policy: Optional[str] = None, listen: Optional[str] = None,
                  connect: Optional[str] = None,
                  timeout: Optional[float] = None, trust_link: bool = False,
-                 unsafe: bool = False) -> None:
+                 unsafe: bool = False,
+                 converge: Union[str, Policy, None] = None,
+                 shadow: Sequence[Union[str, Policy]] = (),
+                 record: Union[str, "os.PathLike[str]", None] = None,
+                 metrics: Union[str, "os.PathLike[str]", None] = None
+                 ) -> None:
         flags = set_flags(policy)
         if trust_link:
             flags |= int(Migtune.MigrationFlags.TRUST_LINK)
@@ -50,6 +63,33 @@ class Migration:
         if listen is not None or connect is not None:
             self._migration.set_address(listen, connect)
         self._migration.set_timeout(milliseconds(timeout))
+        self._decisions: List[Decision] = []
+        if converge is not None or shadow or record or metrics:
+            self._follow(converge, shadow, record, metrics)
+
+    def _follow(self, converge: Union[str, Policy, None],
+                shadow: Sequence[Union[str, Policy]],
+                record: Union[str, "os.PathLike[str]", None],
+                metrics: Union[str, "os.PathLike[str]", None]) -> None:
+        if isinstance(shadow, (str, Policy)):
+            raise TypeError("shadow must be a sequence of policies")
+        call(self._migration.set_convergence,
+             None if converge is None else library_policy(converge),
+             [library_policy(one) for one in shadow] or None,
+             None if record is None else os.fspath(record),
+             None if metrics is None else os.fspath(metrics))
+        decisions = self._decisions
+
+        def take(migration: Any, decision: Any) -> None:
+            decisions.append(Decision._from_json(decision.unpack()))
+
+        # This closure must not refer to self, which would never be freed.
+        self._migration.connect("decision", take)
+
+    @property
+    def decisions(self) -> Tuple[Decision, ...]:
+        """What the convergence policies have decided so far."""
+        return tuple(self._decisions)
 
     @property
     def state(self) -> str:
@@ -97,14 +137,18 @@ class Migration:
         source, unless the code is ``state-unknown``.
         """
         raised: List[BaseException] = []
+        seen = len(self._decisions)
         cancel = cancel or Cancellable()
 
         def show(migration: Any, info: Any, *data: Any) -> None:
+            nonlocal seen
             assert on_progress and cancel
             if raised:
                 return
+            new = self._decisions[seen:]
+            seen += len(new)
             try:
-                on_progress(Job._from_json(from_json(info)))
+                on_progress(Job._from_json(from_json(info), new))
             except BaseException as exception:
                 raised.append(exception)
                 cancel.cancel()

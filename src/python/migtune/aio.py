@@ -24,11 +24,11 @@ import asyncio
 import concurrent.futures
 import functools
 from typing import (Any, AsyncIterator, Awaitable, Callable, Dict, List,
-                    Optional, TypeVar)
+                    Optional, Tuple, TypeVar)
 
 import migtune
 
-from ._data import Check, Job, Outcome, Support
+from ._data import Check, Decision, Job, Outcome, Support
 from ._glib import Cancellable, Settings
 
 T = TypeVar("T")
@@ -326,6 +326,10 @@ class Migration:
     @property
     def outcome(self) -> Optional[Outcome]:
         return self.sync.outcome
+
+    @property
+    def decisions(self) -> Tuple[Decision, ...]:
+        return self.sync.decisions
 
     def to_dict(self) -> Dict[str, Any]:
         return self.sync.to_dict()
