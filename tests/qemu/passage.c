@@ -171,14 +171,16 @@ passage_make_ram(QemuGuest *qemu)
     return ram;
 }
 
-/* From @qemu, which is stopped, to @ram; the device state is returned. */
-static void
-passage_load(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
-             GBytes **ret_sections, GBytes **ret_vmdesc, char **ret_machine)
+/* Begins a migration from @qemu, which is stopped, to @ram.  @gate is NULL without
+ * post-copy. */
+static MtEngine *
+passage_begin_load(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
+                   MtGate *gate)
 {
     g_autofree char *address = g_strdup_printf("unix:%s/in-%u", p->dir, n);
     g_autoptr(MtTransport) link = NULL;
-    g_autoptr(MtEngine) engine = mt_engine_new(ram, NULL, NULL);
+    MtEngineGuest guest = { .gate = gate };
+    MtEngine *engine = mt_engine_new(ram, NULL, &guest);
     g_autoptr(GError) error = NULL;
 
     link = mt_transport_new(address, &error);
@@ -187,6 +189,17 @@ passage_load(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
     g_assert_no_error(error);
     qemu_guest_run(qemu, &error, "migrate", "{'uri': '%s'}", address);
     g_assert_no_error(error);
+    return engine;
+}
+
+/* Waits for its end; the device state is returned, the description only after
+ * pre-copy. */
+static void
+passage_end_load(MtEngine *engine, QemuGuest *qemu, GBytes **ret_sections,
+                 GBytes **ret_vmdesc, char **ret_machine)
+{
+    g_autoptr(GError) error = NULL;
+
     mt_engine_wait(engine, WAIT_NS, &error);
     g_assert_no_error(error);
     qemu_guest_wait_migration(qemu, TIMEOUT_MS, &error);
@@ -195,14 +208,14 @@ passage_load(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
     *ret_machine = mt_engine_dup_machine(engine);
 }
 
-static void
-passage_send(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
-             GBytes *sections, GBytes *vmdesc, const char *machine)
+/* Begins a migration from @ram to @qemu, which waits for it. */
+static MtEngine *
+passage_begin_send(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
+                   GBytes *sections, GBytes *vmdesc, const char *machine)
 {
     g_autofree char *address = g_strdup_printf("unix:%s/out-%u", p->dir, n);
     g_autoptr(MtTransport) link = NULL;
-    g_autoptr(MtEngine) engine = mt_engine_new(ram, NULL, NULL);
-    MtEngineStats stats;
+    MtEngine *engine = mt_engine_new(ram, NULL, NULL);
     g_autoptr(GError) error = NULL;
 
     g_strlcpy(p->settings.machine, machine, sizeof(p->settings.machine));
@@ -214,6 +227,14 @@ passage_send(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
     g_assert_no_error(error);
     mt_engine_migrate(engine, &p->settings, link, &error);
     g_assert_no_error(error);
+    return engine;
+}
+
+static void
+passage_end_send(MtEngine *engine, QemuGuest *qemu)
+{
+    g_autoptr(GError) error = NULL;
+
     if (!mt_engine_wait(engine, WAIT_NS, &error)) {
         g_autofree char *log = qemu_guest_dup_log(qemu);
 
@@ -221,6 +242,26 @@ passage_send(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
     }
     qemu_guest_wait_migration(qemu, TIMEOUT_MS, &error);
     g_assert_no_error(error);
+}
+
+static void
+passage_load(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
+             GBytes **ret_sections, GBytes **ret_vmdesc, char **ret_machine)
+{
+    g_autoptr(MtEngine) engine = passage_begin_load(p, qemu, n, ram, NULL);
+
+    passage_end_load(engine, qemu, ret_sections, ret_vmdesc, ret_machine);
+}
+
+static void
+passage_send(Passage *p, QemuGuest *qemu, guint n, MtRam *ram,
+             GBytes *sections, GBytes *vmdesc, const char *machine)
+{
+    g_autoptr(MtEngine) engine =
+        passage_begin_send(p, qemu, n, ram, sections, vmdesc, machine);
+    MtEngineStats stats;
+
+    passage_end_send(engine, qemu);
     mt_engine_get_stats(engine, &stats);
     g_test_message("%s: %u blocks, %" G_GUINT64_FORMAT " bytes of devices, %"
                    G_GUINT64_FORMAT " %% of what fits into the downtime",
@@ -450,20 +491,11 @@ static void
 preempt_load(Passage *p, QemuGuest *qemu, MtRam *ram, GBytes **ret_sections,
              char **ret_machine)
 {
-    g_autofree char *address = g_strdup_printf("unix:%s/in", p->dir);
-    g_autoptr(MtTransport) link = NULL;
     g_autoptr(MtGate) gate = mt_gate_new(mt_ram_n_pages(ram));
-    MtEngineGuest guest = { .gate = gate };
-    g_autoptr(MtEngine) engine = mt_engine_new(ram, NULL, &guest);
+    g_autoptr(MtEngine) engine = passage_begin_load(p, qemu, 0, ram, gate);
     g_autoptr(GBytes) vmdesc = NULL;
     g_autoptr(GError) error = NULL;
 
-    link = mt_transport_new(address, &error);
-    g_assert_no_error(error);
-    mt_engine_incoming(engine, &p->settings, link, &error);
-    g_assert_no_error(error);
-    qemu_guest_run(qemu, &error, "migrate", "{'uri': '%s'}", address);
-    g_assert_no_error(error);
     qemu_guest_run(qemu, &error, "migrate-start-postcopy", NULL);
     g_assert_no_error(error);
     preempt_wait_active(engine);
@@ -471,13 +503,7 @@ preempt_load(Passage *p, QemuGuest *qemu, MtRam *ram, GBytes **ret_sections,
     qemu_guest_run(qemu, &error, "migrate-set-parameters",
                    "{'max-postcopy-bandwidth': 0}");
     g_assert_no_error(error);
-    mt_engine_wait(engine, WAIT_NS, &error);
-    g_assert_no_error(error);
-    qemu_guest_wait_migration(qemu, TIMEOUT_MS, &error);
-    g_assert_no_error(error);
-    mt_engine_get_devices(engine, ret_sections, &vmdesc);
-    g_assert_nonnull(*ret_sections);
-    *ret_machine = mt_engine_dup_machine(engine);
+    passage_end_load(engine, qemu, ret_sections, &vmdesc, ret_machine);
 }
 
 /* From @ram to @qemu by post-copy; its guest runs before its RAM is there. */
@@ -485,22 +511,12 @@ static void
 preempt_send(Passage *p, QemuGuest *qemu, MtRam *ram, GBytes *sections,
              const char *machine)
 {
-    g_autofree char *address = g_strdup_printf("unix:%s/out", p->dir);
-    g_autoptr(MtTransport) link = NULL;
-    g_autoptr(MtEngine) engine = mt_engine_new(ram, NULL, NULL);
+    g_autoptr(MtEngine) engine = NULL;
     g_autoptr(GError) error = NULL;
 
-    g_strlcpy(p->settings.machine, machine, sizeof(p->settings.machine));
-    mt_engine_set_devices(engine, sections, NULL);
-    qemu_guest_run(qemu, &error, "migrate-incoming", "{'uri': '%s'}",
-                   address);
-    g_assert_no_error(error);
-    link = mt_transport_new(address, &error);
-    g_assert_no_error(error);
     p->settings.max_bandwidth = p->settings.max_postcopy_bandwidth =
         POSTCOPY_BYTES_PER_S;
-    mt_engine_migrate(engine, &p->settings, link, &error);
-    g_assert_no_error(error);
+    engine = passage_begin_send(p, qemu, 0, ram, sections, NULL, machine);
     mt_engine_start_postcopy(engine, &error);
     g_assert_no_error(error);
     preempt_wait_active(engine);
@@ -508,11 +524,7 @@ preempt_send(Passage *p, QemuGuest *qemu, MtRam *ram, GBytes *sections,
     g_assert_no_error(error);
     preempt_wait_requests(engine);
     mt_engine_set_max_postcopy_bandwidth(engine, 0);
-    if (!mt_engine_wait(engine, WAIT_NS, &error)) {
-        g_autofree char *log = qemu_guest_dup_log(qemu);
-
-        g_error("%s; QEMU says: %s", error->message, log);
-    }
+    passage_end_send(engine, qemu);
 }
 
 static void
