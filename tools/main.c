@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <glib/gi18n.h>
 #include <migtune/migtune.h>
@@ -19,6 +20,9 @@
 
 /* The version of schema/migtune-json-1.schema.json. */
 #define MAIN_JSON_VERSION 1
+
+/* The time in which a thread ends whose call has returned. */
+#define MAIN_IDLE_MS 50
 
 static void
 main_init_locale(void)
@@ -213,7 +217,14 @@ main(int argc, char **argv)
     if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
         out_error(_("cannot write the output: %s"),
                   g_strerror(errno));
-        return status == TOOL_DONE ? TOOL_FAILED : status;
+        if (status == TOOL_DONE)
+            status = TOOL_FAILED;
+    }
+    /* libvirt may still run in a thread whose call has exceeded its time limit;
+     * the destructors of the libraries would take away what it uses. */
+    if (!migtune_wait_idle(MAIN_IDLE_MS)) {
+        fflush(stderr);
+        _exit(status);
     }
 
     return status;

@@ -69,6 +69,24 @@ const char *migtune_get_version(void);
 JsonNode *migtune_get_drivers(void);
 
 /**
+ * migtune_wait_idle:
+ * @timeout_ms: the longest time to wait, in milliseconds; 0 only asks
+ *
+ * Waits until the library runs no thread that a call has left behind.  libvirt's
+ * functions cannot be interrupted.  A call that is cancelled or exceeds its time
+ * limit returns at once, and its thread ends when libvirt's function returns.
+ * Calls that other threads of the program make are waited for, too.
+ *
+ * A program must not run the destructors of its libraries, that is return from
+ * main() or call exit(), while such a thread runs.  It calls this function after
+ * the last other one; after %FALSE it flushes its output and calls _exit().
+ *
+ * Returns: %FALSE if such a thread still runs.
+ * Since: 0.1
+ */
+gboolean migtune_wait_idle(unsigned int timeout_ms);
+
+/**
  * MigtuneConnFlags:
  * @MIGTUNE_CONN_NO_CACHE: neither read nor write probe results on disk
  * @MIGTUNE_CONN_NO_MONITOR: use only libvirt's own functions and never QEMU's

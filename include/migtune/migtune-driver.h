@@ -340,6 +340,10 @@ typedef void (*MigtuneDriverEventFunc)(MigtuneEvent event, const char *key,
  *   it is not known yet
  * @title: (nullable): the title that a user has given to the domain, without
  *   talking to the guest, for g_free(); %NULL without an error if it has none
+ * @wait_idle: (nullable): of a driver whose calls can leave a thread behind when
+ *   they are cancelled or exceed their time limit: waits up to a number of
+ *   milliseconds until no such thread runs; returns %FALSE if one still does.
+ *   It is about all connections of the process
  *
  * The callbacks of a driver.  Members are only added at the end.
  *
@@ -417,6 +421,7 @@ struct _MigtuneDriver {
                           GCancellable *cancellable);
     JsonObject *(*device_state)(gpointer domain);
     char *(*title)(gpointer domain, GCancellable *cancellable, GError **error);
+    gboolean (*wait_idle)(guint timeout_ms);
 };
 
 /**

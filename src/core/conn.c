@@ -22,6 +22,12 @@ migtune_get_drivers(void)
     return mt_registry_describe();
 }
 
+gboolean
+migtune_wait_idle(unsigned int timeout_ms)
+{
+    return mt_registry_wait_idle(timeout_ms);
+}
+
 /* FALSE with an error if the driver does not support what @conn asks for. */
 static gboolean
 conn_check_features(const MigtuneConn *conn, GError **error)

@@ -298,6 +298,45 @@ mt_registry_describe(void)
     return node;
 }
 
+/* The drivers that are loaded and can leave threads behind. */
+static GPtrArray *
+registry_find_waiting(void)
+{
+    GPtrArray *drivers = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer entry;
+
+    g_mutex_lock(&registry_lock);
+    if (registry_loaded) {
+        g_hash_table_iter_init(&iter, registry_loaded);
+        while (g_hash_table_iter_next(&iter, NULL, &entry)) {
+            if (((RegistryEntry *)entry)->driver.wait_idle)
+                g_ptr_array_add(drivers, &((RegistryEntry *)entry)->driver);
+        }
+    }
+    g_mutex_unlock(&registry_lock);
+
+    return drivers;
+}
+
+gboolean
+mt_registry_wait_idle(guint timeout_ms)
+{
+    g_autoptr(GPtrArray) drivers = registry_find_waiting();
+    gint64 end_us = g_get_monotonic_time() +
+                    timeout_ms * G_TIME_SPAN_MILLISECOND;
+    gboolean idle = TRUE;
+
+    for (guint i = 0; i < drivers->len; i++) {
+        const MigtuneDriver *driver = drivers->pdata[i];
+        gint64 left_us = MAX(end_us - g_get_monotonic_time(), 0);
+
+        idle = driver->wait_idle(left_us / G_TIME_SPAN_MILLISECOND) && idle;
+    }
+
+    return idle;
+}
+
 void
 migtune_driver_identity_clear(MigtuneDriverIdentity *identity)
 {

@@ -17,6 +17,9 @@ G_BEGIN_DECLS
  */
 const MigtuneDriver *mt_registry_find(const char *uri, GError **error);
 
+/* As migtune_wait_idle(). */
+gboolean mt_registry_wait_idle(guint timeout_ms);
+
 /* As migtune_get_drivers(). */
 JsonNode *mt_registry_describe(void);
 

@@ -392,6 +392,118 @@ test_a_hanging_connect_can_be_cancelled(void)
     host_revive(alpha);
 }
 
+/* A thread that uses a connection, and how that ended. */
+typedef struct {
+    MigtuneConn *conn;
+    GCancellable *cancellable;
+    GError *error;
+} Lister;
+
+static gpointer
+list_in_thread(gpointer data)
+{
+    Lister *lister = data;
+
+    g_strfreev(migtune_conn_list(lister->conn, lister->cancellable,
+                                 &lister->error));
+
+    return NULL;
+}
+
+/* One thread opens a lost connection again, and the daemon does not answer.
+ * Another thread needs the connection, too: cancelling it ends its call and not
+ * that of the first thread. */
+static void
+test_a_thread_that_waits_can_be_cancelled(void)
+{
+    g_autofree char *path = g_build_filename(alpha->dir, "link", NULL);
+    g_autofree char *real = g_build_filename(alpha->dir, "sock",
+                                             "libvirt-sock", NULL);
+    g_autofree char *uri = g_strdup_printf(
+        "qemu+unix:///system?socket=%s", path);
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(GSocket) silent = g_socket_new(G_SOCKET_FAMILY_UNIX,
+                                             G_SOCKET_TYPE_STREAM, 0, NULL);
+    g_autoptr(GSocket) first_peer = NULL;
+    g_autoptr(GError) error = NULL;
+    Lister first = { NULL, g_cancellable_new(), NULL };
+    Lister second = { NULL, g_cancellable_new(), NULL };
+    GThread *threads[2];
+    GThread *canceller;
+    gint64 begin;
+
+    g_assert_cmpint(symlink(real, path), ==, 0);
+    first.conn = migtune_conn_open(uri, 0, 600000, NULL, &error);
+    g_assert_no_error(error);
+    second.conn = first.conn;
+    g_unlink(path);
+    g_assert_true(g_socket_bind(silent, address, TRUE, NULL));
+    g_assert_true(g_socket_listen(silent, NULL));
+    host_kill_daemon(alpha);
+
+    threads[0] = g_thread_new("first", list_in_thread, &first);
+    first_peer = g_socket_accept(silent, NULL, &error);
+    g_assert_no_error(error);
+    begin = g_get_monotonic_time();
+    threads[1] = g_thread_new("second", list_in_thread, &second);
+    canceller = g_thread_new("cancel", cancel_soon, second.cancellable);
+    g_thread_join(threads[1]);
+    g_thread_join(canceller);
+    g_test_message("%s after %.2f s", second.error->message,
+                   seconds_since(begin));
+    g_assert_error(second.error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+    assert_has(second.error->message, "while another thread was connecting");
+    g_assert_cmpfloat(seconds_since(begin), <, 60);
+    g_assert_false(g_cancellable_is_cancelled(first.cancellable));
+    /* The first thread still waits, and can be cancelled itself. */
+    g_assert_false(migtune_wait_idle(0));
+    g_cancellable_cancel(first.cancellable);
+    g_thread_join(threads[0]);
+    g_assert_error(first.error, MIGTUNE_ERROR, MIGTUNE_ERROR_CANCELLED);
+
+    /* The thread that connects is left behind until the peer is gone. */
+    g_assert_false(migtune_wait_idle(0));
+    g_socket_close(first_peer, NULL);
+    g_assert_true(migtune_wait_idle(HOST_PATIENCE_MS));
+
+    migtune_conn_unref(first.conn);
+    g_clear_error(&first.error);
+    g_clear_error(&second.error);
+    g_object_unref(first.cancellable);
+    g_object_unref(second.cancellable);
+    g_unlink(path);
+    host_revive(alpha);
+}
+
+/* A command whose time limit ends while libvirt still connects in another thread
+ * ends in an orderly way: the libraries' destructors do not take away what that
+ * thread uses.  The daemon never answers.  With so short a limit many of the
+ * commands end in the middle of libvirt's initialization. */
+static void
+test_a_command_ends_beside_a_connecting_thread(void)
+{
+    g_autofree char *path = g_build_filename(alpha->dir, "silent", NULL);
+    g_autofree char *uri = g_strdup_printf(
+        "qemu+unix:///system?socket=%s", path);
+    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
+                                             "tools", "migtune", NULL);
+    const char *argv[] = { tool, "-t", "0.001", "-c", uri, "list", NULL };
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(GSocket) silent = g_socket_new(G_SOCKET_FAMILY_UNIX,
+                                             G_SOCKET_TYPE_STREAM, 0, NULL);
+
+    g_assert_true(g_socket_bind(silent, address, TRUE, NULL));
+    g_socket_set_listen_backlog(silent, 128);
+    g_assert_true(g_socket_listen(silent, NULL));
+    for (guint i = 0; i < 100; i++) {
+        g_autofree char *text = hosts_run(argv);
+
+        g_assert_cmpstr(text, ==, "exit 1\nmigtune: libvirt did not connect "
+                                  "within 1 ms");
+    }
+    g_unlink(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -417,6 +529,10 @@ main(int argc, char **argv)
                     test_watching_from_several_threads);
     g_test_add_func("/libvirt/program/a-hanging-connect-can-be-cancelled",
                     test_a_hanging_connect_can_be_cancelled);
+    g_test_add_func("/libvirt/program/a-thread-that-waits-can-be-cancelled",
+                    test_a_thread_that_waits_can_be_cancelled);
+    g_test_add_func("/libvirt/program/a-command-ends-beside-a-connecting-thread",
+                    test_a_command_ends_beside_a_connecting_thread);
 
     alpha = host_new("alpha", 1, NULL);
     status = g_test_run();

@@ -70,7 +70,8 @@ auth_answer(virConnectCredentialPtr wanted, unsigned int n_wanted, void *data)
     const LvAuth *auth = data;
     gboolean ok = TRUE;
 
-    lv_call_hold(TRUE);
+    if (!lv_call_hold(TRUE))
+        return -1;
     for (unsigned int i = 0; ok && i < n_wanted; i++)
         ok = auth_ask(auth, &wanted[i]);
     lv_call_hold(FALSE);

@@ -5,7 +5,8 @@
  * A libvirt function returns when the daemon answers; it has no time limit and
  * cannot be cancelled.  So each call runs in a thread of a pool.  The caller
  * waits for that thread until the time is up or the call is cancelled, and then
- * abandons the thread, which keeps all the data that it needs.
+ * abandons the thread, which keeps all the data that it needs.  The destructors of
+ * the libraries must not run beside such a thread: see lv_wait_idle().
  *
  * One thread at a time uses the socket of a connection.  In the libvirt library of
  * 9.0 (not in 11.3), a call of another thread is sometimes not sent before the
@@ -28,6 +29,13 @@
 /* Limits the threads that a daemon which never answers can block. */
 #define CALL_MAX_FOLLOWERS 4
 
+/* libvirt has state of its own in the process, such as its TLS library, so the
+ * calls of all connections are counted together. */
+static GMutex calls_lock;
+static GCond calls_cond;
+/* Under calls_lock. */
+static guint calls_running;
+
 typedef struct {
     gint ref_count;
     virConnectPtr conn;         /* counted; NULL: no short calls follow */
@@ -40,6 +48,7 @@ typedef struct {
     GCond cond;
     /* Under the lock. */
     gboolean held;              /* the user is being asked */
+    gboolean left;              /* the caller does not wait any more */
     gboolean done;
     gboolean ok;
     GError *error;
@@ -119,6 +128,11 @@ call_run(gpointer data, gpointer user_data)
     g_cond_signal(&call->cond);
     g_mutex_unlock(&call->lock);
     call_unref(call);
+
+    g_mutex_lock(&calls_lock);
+    calls_running--;
+    g_cond_broadcast(&calls_cond);
+    g_mutex_unlock(&calls_lock);
 }
 
 /* GLib's pools share their threads, so this rarely creates one. */
@@ -127,6 +141,9 @@ call_start(LvCall *call)
 {
     GThreadPool *pool = g_thread_pool_new(call_run, NULL, 1, FALSE, NULL);
 
+    g_mutex_lock(&calls_lock);
+    calls_running++;
+    g_mutex_unlock(&calls_lock);
     g_thread_pool_push(pool, call, NULL);
     g_thread_pool_free(pool, FALSE, FALSE);
 }
@@ -137,6 +154,7 @@ call_start(LvCall *call)
 static void
 call_abandon(LvCall *call)
 {
+    call->left = TRUE;
     g_mutex_unlock(&call->lock);
     g_cancellable_cancel(call->abandoned);
     g_mutex_lock(&call->lock);
@@ -265,17 +283,21 @@ lv_call_detached(LvCallFunc func, gpointer data, GDestroyNotify free)
     call_start(call_new(NULL, func, data, free, 1));
 }
 
-void
+gboolean
 lv_call_hold(gboolean hold)
 {
     LvCall *call = g_private_get(&call_current);
+    gboolean ok;
 
     if (!call)
-        return;
+        return TRUE;
     g_mutex_lock(&call->lock);
-    call->held = hold;
+    ok = !hold || !call->left;
+    call->held = hold && ok;
     g_cond_signal(&call->cond);
     g_mutex_unlock(&call->lock);
+
+    return ok;
 }
 
 GCancellable *
@@ -315,4 +337,21 @@ lv_call_each(guint n, void (*func)(guint nth, gpointer data), gpointer data)
         g_thread_pool_push(pool, GUINT_TO_POINTER(i), NULL);
     func(0, data);
     g_thread_pool_free(pool, FALSE, TRUE);
+}
+
+gboolean
+lv_wait_idle(guint timeout_ms)
+{
+    gint64 end_us = g_get_monotonic_time() +
+                    timeout_ms * G_TIME_SPAN_MILLISECOND;
+    gboolean idle;
+
+    g_mutex_lock(&calls_lock);
+    while (calls_running > 0 &&
+           g_cond_wait_until(&calls_cond, &calls_lock, end_us))
+        ;
+    idle = calls_running == 0;
+    g_mutex_unlock(&calls_lock);
+
+    return idle;
 }

@@ -46,6 +46,7 @@ static const MigtuneDriver lv_driver = {
     .compare = lv_compare,
     .migrate = lv_migrate,
     .title = lv_title,
+    .wait_idle = lv_wait_idle,
     .features = MIGTUNE_DRIVER_READ_ONLY | MIGTUNE_DRIVER_NO_MONITOR |
                 MIGTUNE_DRIVER_LIBVIRT,
 };

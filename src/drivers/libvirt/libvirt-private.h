@@ -114,8 +114,13 @@ void lv_call_each(guint n, void (*func)(guint nth, gpointer data),
 void lv_call_detached(LvCallFunc func, gpointer data, GDestroyNotify free);
 
 /* From inside a call: the time limit does not count while @hold, because the
- * user is being asked.  An abandoned call is waited for until then. */
-void lv_call_hold(gboolean hold);
+ * user is being asked.  If a call is abandoned meanwhile, the caller waits until
+ * the user is no longer asked.  FALSE if the call was abandoned before: then the
+ * program's function and its data may not exist any more. */
+gboolean lv_call_hold(gboolean hold);
+
+/* MigtuneDriver.wait_idle: waits until no call runs, also no abandoned one. */
+gboolean lv_wait_idle(guint timeout_ms);
 
 /* From inside a call: cancelled when the call is abandoned.  NULL outside. */
 GCancellable *lv_call_get_cancellable(void);
