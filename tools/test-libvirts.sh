@@ -69,7 +69,7 @@ prepare_root() {
         cd /build
         if [ -f build.ninja ]; then ninja reconfigure
         else meson setup /build /source -Ddocs=disabled; fi >/dev/null
-        ninja tools/migtune tests/libvirt/libvirt-access \
+        ninja tools/migtune tests/lib/checked/migtune tests/libvirt/libvirt-access \
             tests/libvirt/libvirt-events tests/libvirt/libvirt-migrate \
             tests/libvirt/libvirt-jobs tests/libvirt/libvirt-pair \
             tests/libvirt/libvirt-program \
@@ -106,7 +106,8 @@ run_under_valgrind() {
     if [ ! -f "$build-plain/build.ninja" ]; then
         meson setup "$build-plain" -Db_sanitize=none >/dev/null || return 1
     fi
-    ninja -C "$build-plain" tools/migtune tests/libvirt/libvirt-events \
+    ninja -C "$build-plain" tools/migtune tests/lib/checked/migtune \
+        tests/libvirt/libvirt-events \
         tests/libvirt/libvirt-migrate tests/libvirt/libvirt-takes \
         tests/libvirt/libvirt-conformance src/drivers/libvirt/libvirt.so \
         >/dev/null || return 1

@@ -425,8 +425,8 @@ static const CliCase cases[] = {
     { "binary", { NULL }, {
         "printf '#!/bin/sh\nwhile [ \"$1\" != -qmp ]; do shift; done\n"
             "s=${2#unix:}\n"
-            "sleep 600 | $(dirname \"$(command -v migtune)\")"
-            "/../tests/lib/fake-qmp --replies qemu-7.2 "
+            "sleep 600 | $MIGTUNE_TEST_BUILD/tests/lib/fake-qmp "
+            "--replies qemu-7.2 "
             "--unix ${s%%%%,server*}\n' > qemu-7.2; chmod +x qemu-7.2",
         "migtune probe --binary ./qemu-7.2 | sed -n '1p; /^parallel /p'",
         "migtune probe --binary ./qemu-7.2 --can compression=zstd; "

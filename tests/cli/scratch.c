@@ -27,8 +27,8 @@ cli_launcher(const char *directory, GSubprocessFlags flags)
     GSubprocessLauncher *launcher = g_subprocess_launcher_new(flags);
     const char *root = cli_build_root();
     g_autofree char *path = g_strdup_printf(
-        "%s/tools:%s/tools/libvirt:%s/docs/examples:%s", root, root, root,
-        g_getenv("PATH"));
+        "%s/tests/lib/checked:%s/tools/libvirt:%s/docs/examples:%s", root, root,
+        root, g_getenv("PATH"));
     g_autofree char *drivers = g_strdup_printf(
         "%s/src/drivers/qmp:%s/src/drivers/ref:%s/tests/drivers/modules/keeper",
         root, root, root);

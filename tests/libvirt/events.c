@@ -406,8 +406,7 @@ check_commands_beside_a_hanging_daemon(void)
 
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
         gint64 begin = g_get_monotonic_time();
-        g_autofree char *tool = g_build_filename(
-            g_getenv("MIGTUNE_TEST_BUILD"), "tools", "migtune", NULL);
+        g_autofree char *tool = hosts_find_migtune();
         const char *argv[] = { "timeout", "--foreground", "-s", "INT", "1",
                                tool, "-t", "600", "-c", alpha->uri,
                                commands[i], NULL };
@@ -491,8 +490,7 @@ static void
 test_command(void)
 {
     virDomainPtr guest = host_add_guest(alpha, "seen", FALSE);
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     const char *argv[] = { tool, "-c", alpha->uri, "event", "seen",
                            "--timeout", "30", NULL };
     g_autoptr(GError) error = NULL;
@@ -541,8 +539,7 @@ static void
 test_command_restarts(void)
 {
     virDomainPtr guest = host_add_guest(alpha, "seen", TRUE);
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     const char *argv[] = { tool, "--json", "-c", alpha->uri, "event", "seen",
                            NULL };
     g_autoptr(JsonNode) node = NULL;

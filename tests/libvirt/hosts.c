@@ -400,10 +400,21 @@ host_virsh(const Host *host, ...)
 }
 
 char *
+hosts_find_migtune(void)
+{
+    const char *build = g_getenv("MIGTUNE_TEST_BUILD");
+
+    /* A wrapper such as valgrind is for the command itself. */
+    return g_getenv("MIGTUNE_TEST_WRAPPER")
+               ? g_build_filename(build, "tools", "migtune", NULL)
+               : g_build_filename(build, "tests", "lib", "checked", "migtune",
+                                  NULL);
+}
+
+char *
 host_migtune(const Host *host, ...)
 {
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     va_list args;
     char *text;
 

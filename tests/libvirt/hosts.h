@@ -62,6 +62,9 @@ char *host_virsh(const Host *host, ...) G_GNUC_NULL_TERMINATED;
 char *host_migtune(const Host *host, ...) G_GNUC_NULL_TERMINATED;
 char *hosts_run(const char *const *words);
 
+/* The command that compares JSON with the schema; for g_free(). */
+char *hosts_find_migtune(void);
+
 void assert_has(const char *text, const char *part);
 void assert_lacks(const char *text, const char *part);
 

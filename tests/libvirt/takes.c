@@ -206,8 +206,7 @@ static void
 test_read_only(void)
 {
     virDomainPtr domain = host_add_guest(alpha, "quiet", TRUE);
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     g_autofree char *uri = g_strconcat(alpha->uri, "-ro", NULL);
     const char *argv[] = { tool, "-c", uri, "--no-monitor", "explain", "quiet",
                            "compression.xbzrle.cache=16MiB", "--for-libvirt",

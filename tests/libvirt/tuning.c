@@ -188,8 +188,7 @@ test_looking_does_not_taint(void)
         g_auto(GStrv) parts = g_strsplit(taint_cases[i].line, "@", -1);
         g_autofree char *line = g_strjoinv("looked-at", parts);
         g_auto(GStrv) words = g_strsplit(line, " ", -1);
-        g_autofree char *tool = g_build_filename(
-            g_getenv("MIGTUNE_TEST_BUILD"), "tools", "migtune", NULL);
+        g_autofree char *tool = hosts_find_migtune();
         g_autoptr(GPtrArray) argv = g_ptr_array_new();
         g_autofree char *text = NULL;
         gboolean tainted;
@@ -303,8 +302,7 @@ static void
 test_restart(void)
 {
     virDomainPtr domain = host_add_guest(alpha, "lasting", TRUE);
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     g_autofree char *script = NULL;
     g_autofree char *text = NULL;
     const char *argv[] = { "sh", "-c", NULL, NULL };
@@ -359,8 +357,7 @@ static void
 run_has(const char *uri, const char *command, const char *domain,
         const char *part)
 {
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     const char *argv[] = { tool, "-c", uri, command, domain, NULL };
     g_autofree char *text = hosts_run(argv);
 
@@ -404,8 +401,7 @@ static guint
 count_rounds(Rounds *rounds, const char *uri, const char *command,
              const char *word)
 {
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     const char *argv[] = { tool, "-c", uri, command, word, NULL };
     g_autofree char *text = NULL;
 

@@ -22,7 +22,9 @@ trap cleanup EXIT
 export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
     XDG_STATE_HOME="$scratch/home" HOME="$scratch/home" LC_ALL=C.UTF-8
 mkdir "$scratch/home" "$scratch/bin" "$scratch/work"
-printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/bin/migtune"
+# It also compares JSON with the schema.
+printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$build/run" \
+    "$build/tests/lib/checked/migtune" >"$scratch/bin/migtune"
 chmod +x "$scratch/bin/migtune"
 PATH="$scratch/bin:$PATH"
 cp "$source"/tests/data/converge/* "$source"/tests/data/two-hosts/* "$scratch/work"
