@@ -792,6 +792,27 @@ test_policy_without_postcopy(void)
     fixture_close(&f);
 }
 
+/* A cache that no host has memory for is only reserved: the monitor answers, and
+ * the migration completes. */
+static void
+test_large_cache(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneConn) conn = migtune_conn_open(
+        "ref:///one?name=big&release=7.2", 0, 0, NULL, &error);
+    g_autoptr(MigtuneDomain) domain = NULL;
+
+    g_assert_no_error(error);
+    domain = migtune_conn_lookup(conn, "big", NULL, &error);
+    g_assert_no_error(error);
+    set_wish(domain, "xbzrle=on");
+    set_wish(domain, "compression.xbzrle.cache=128GiB");
+    migtune_domain_migrate(domain, "exec:cat >/dev/null", 0, NULL, &error);
+    g_assert_no_error(error);
+    migtune_domain_wait_job(domain, 600000, 0, NULL, NULL, NULL, &error);
+    g_assert_no_error(error);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -823,6 +844,7 @@ main(int argc, char **argv)
     g_test_add_func("/jobs/nothing-sent", test_nothing_sent);
     g_test_add_func("/jobs/many", test_many);
     g_test_add_func("/jobs/wrong", test_wrong);
+    g_test_add_func("/jobs/large-cache", test_large_cache);
     g_test_add_func("/jobs/policy-postcopy", test_policy_postcopy);
     g_test_add_func("/jobs/policy-without-postcopy",
                     test_policy_without_postcopy);

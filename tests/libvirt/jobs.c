@@ -344,6 +344,170 @@ test_queries_beside_a_long_call(void)
     host_remove_guest(beta, name);
 }
 
+/* After migtune has put back QEMU's defaults, libvirt still migrates the guest. */
+static void
+test_virsh_migrates_after_a_reset(void)
+{
+    const char *name = "cleared";
+    virDomainPtr guest = host_add_guest(alpha, name, TRUE);
+    g_autofree char *set = host_migtune(
+        alpha, "migrate-setparameters", name, "downtime=2000", "xbzrle=on",
+        "auto_converge.max=77", NULL);
+    g_autofree char *reset = host_migtune(alpha, "reset", name, "--defaults",
+                                          NULL);
+    g_autofree char *moved = host_virsh(alpha, "migrate", "--live", "--p2p",
+                                        name, beta->uri, NULL);
+    g_autofree char *state = host_virsh(beta, "domstate", name, NULL);
+
+    g_test_message("%s\n%s\n%s", set, reset, moved);
+    assert_lacks(set, "exit");
+    assert_lacks(reset, "exit");
+    assert_lacks(moved, "exit");
+    assert_has(state, "running");
+    virDomainFree(guest);
+    host_remove_guest(alpha, name);
+    host_remove_guest(beta, name);
+}
+
+/* Starts a migration by virsh that does not end soon. */
+static GSubprocess *
+start_virsh(const char *name)
+{
+    const char *argv[] = { "virsh", "-c", alpha->uri, "migrate", "--live",
+                           "--p2p", "--bandwidth", "1", name, beta->uri, NULL };
+    g_autoptr(GError) error = NULL;
+    GSubprocess *process = g_subprocess_newv(
+        argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE,
+        &error);
+
+    g_assert_no_error(error);
+    return process;
+}
+
+/* Waits for the second pass; FALSE if the migration has ended before. */
+static gboolean
+wait_for_second_pass(const char *name)
+{
+    gint64 end_us = g_get_monotonic_time() + JOBS_SECONDS * G_USEC_PER_SEC;
+    gboolean begun = FALSE;
+
+    while (g_get_monotonic_time() < end_us) {
+        g_autofree char *info = host_virsh(alpha, "domjobinfo", name, NULL);
+        g_autofree char *state = host_virsh(alpha, "domstate", name, NULL);
+        const char *pass = strstr(info, "Iteration:");
+
+        begun = begun || pass;
+        if (pass && g_ascii_strtoull(pass + strlen("Iteration:") +
+                                         strspn(pass + strlen("Iteration:"),
+                                                " "), NULL, 10) >= 2)
+            return TRUE;
+        if ((begun && !pass) || !strstr(state, "running"))
+            return FALSE;
+        g_usleep(20000);
+    }
+    g_error("%s: the migration does not begin", name);
+}
+
+/* What virsh and migtune print during a migration by virsh, and after it. */
+typedef struct {
+    char *set;                  /* migtune, of a setting of libvirt */
+    char *kept;                 /* the same with --config */
+    char *listed;               /* by the host that receives */
+    char *received;
+    char *aborted;
+    char *downtime;
+    char *shown;
+    gint64 longest_us;
+} Beside;
+
+static void
+beside_clear(Beside *beside)
+{
+    g_clear_pointer(&beside->set, g_free);
+    g_clear_pointer(&beside->kept, g_free);
+    g_clear_pointer(&beside->listed, g_free);
+    g_clear_pointer(&beside->received, g_free);
+    g_clear_pointer(&beside->aborted, g_free);
+    g_clear_pointer(&beside->downtime, g_free);
+    g_clear_pointer(&beside->shown, g_free);
+}
+
+/* FALSE if the migration ended before it was aborted. */
+static gboolean
+run_beside(const char *name, Beside *beside)
+{
+    g_autoptr(GSubprocess) process = start_virsh(name);
+    gint64 start_us;
+    gboolean begun = wait_for_second_pass(name);
+
+    if (begun) {
+        start_us = g_get_monotonic_time();
+        beside->set = host_migtune(alpha, "migrate-setparameters", name,
+                                   "downtime=2", NULL);
+        beside->kept = host_migtune(alpha, "migrate-setparameters", name,
+                                    "downtime=44", "--config", NULL);
+        beside->listed = host_migtune(beta, "list", NULL);
+        beside->received = host_migtune(beta, "migrate-getparameters", name,
+                                        "downtime", NULL);
+        beside->longest_us = g_get_monotonic_time() - start_us;
+        beside->aborted = host_migtune(alpha, "domjobabort", name, NULL);
+    }
+    if (end_migration(process) || !begun)
+        return FALSE;
+    beside->downtime = host_virsh(alpha, "migrate-getmaxdowntime", name, NULL);
+    beside->shown = host_migtune(alpha, "migrate-getparameters", name,
+                                 "downtime", NULL);
+
+    return TRUE;
+}
+
+/* virsh sets a downtime and migrates; migtune is used on both hosts meanwhile, and
+ * aborts the migration.  Nothing waits until libvirt's limits for its locks. */
+static gboolean
+migrate_by_virsh_once(const char *name)
+{
+    virDomainPtr guest = host_add_guest(alpha, name, TRUE);
+    Beside beside = { NULL };
+    gboolean aborted;
+
+    host_wait_busy(alpha, name);
+    g_free(host_virsh(alpha, "migrate-setmaxdowntime", name, "3", NULL));
+    aborted = run_beside(name, &beside);
+    if (aborted) {
+        g_test_message("set: %s\nkept: %s\nlisted: %s\nreceived: %s\n"
+                       "aborted: %s\ndowntime: %s\nshown: %s\n%.1f s",
+                       beside.set, beside.kept, beside.listed, beside.received,
+                       beside.aborted, beside.downtime, beside.shown,
+                       beside.longest_us / 1e6);
+        assert_has(beside.set, "in-force");
+        /* Metadata is not tried while libvirt has a job. */
+        assert_has(beside.set, "cannot be changed while libvirt migrates");
+        assert_has(beside.kept, "exit 5");
+        assert_has(beside.kept, "cannot be changed while libvirt migrates");
+        /* The host that receives shows the guest.  libvirt keeps QEMU's monitor
+         * to itself there, so reading ends at the time limit. */
+        assert_has(beside.listed, name);
+        assert_has(beside.listed, "inmigrate");
+        assert_lacks(beside.aborted, "exit");
+        /* libvirt puts back the value before the migration. */
+        assert_has(beside.downtime, "3");
+        assert_has(beside.shown, "3 ms");
+    }
+    beside_clear(&beside);
+    virDomainFree(guest);
+    host_remove_guest(alpha, name);
+    host_remove_guest(beta, name);
+
+    return aborted;
+}
+
+static void
+test_beside_virsh(void)
+{
+    for (guint i = 0; !migrate_by_virsh_once("besides"); i++)
+        g_assert_cmpuint(i, <, JOBS_MAX_EARLY_ENDS);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -357,6 +521,9 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/jobs/completed", test_completed);
     g_test_add_func("/libvirt/jobs/queries-beside-a-long-call",
                     test_queries_beside_a_long_call);
+    g_test_add_func("/libvirt/jobs/virsh-migrates-after-a-reset",
+                    test_virsh_migrates_after_a_reset);
+    g_test_add_func("/libvirt/jobs/beside-virsh", test_beside_virsh);
 
     alpha = host_new("alpha", 1, NULL);
     beta = host_new("beta", 2, alpha);

@@ -11,6 +11,8 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 
+#include "migtune/migtune.h"
+
 #include "hosts.h"
 #include "rounds.h"
 
@@ -380,7 +382,11 @@ test_bad_input(void)
     run_has(read_only, "migrate-getparameters", "plain",
             "this connection is read-only");
     run_has(nowhere, "list", NULL, "the daemon does not run");
+    run_has(nowhere, "list", NULL, "exit 1");
     run_has(strange, "list", NULL, "try qemu:///system");
+    /* The guest of libvirt's own test driver. */
+    run_has("test:///default", "list", "--name", "test");
+    run_has("test:///default", "dominfo", "test", "running");
     run_has("test:///default", "migrate-getparameters", "test",
             "this URI does not lead to QEMU guests");
     run_has("test:///default", "dominfo", "nobody", "'nobody'");
@@ -394,6 +400,127 @@ test_bad_input(void)
     virDomainDestroy(domain);
     virDomainUndefine(domain);
     virDomainFree(domain);
+}
+
+/* A guest with a monitor at @path besides libvirt's. */
+static virDomainPtr
+add_guest_with_monitor(const char *name, const char *path)
+{
+    virDomainPtr plain = host_add_guest(alpha, name, FALSE);
+    char *xml = virDomainGetXMLDesc(plain, 0);
+    g_auto(GStrv) parts = g_strsplit(xml, "<domain type='qemu'>", 2);
+    g_auto(GStrv) ends = g_strsplit(parts[1], "</domain>", 2);
+    g_autofree char *all = g_strdup_printf(
+        "<domain type='qemu' "
+        "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>%s"
+        "<qemu:commandline><qemu:arg value='-qmp'/>"
+        "<qemu:arg value='unix:%s,server=on,wait=off'/></qemu:commandline>"
+        "</domain>", ends[0], path);
+    virDomainPtr domain = virDomainDefineXML(alpha->conn, all);
+
+    g_assert_nonnull(domain);
+    g_assert_cmpint(virDomainCreate(domain), ==, 0);
+    free(xml);
+    virDomainFree(plain);
+
+    return domain;
+}
+
+static MigtuneDomain *
+open_guest(const char *uri, const char *name, guint timeout_ms)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MigtuneConn) conn = migtune_conn_open(uri, 0, timeout_ms, NULL,
+                                                    &error);
+    MigtuneDomain *domain;
+
+    g_assert_no_error(error);
+    domain = migtune_conn_lookup(conn, name, NULL, &error);
+    g_assert_no_error(error);
+
+    return domain;
+}
+
+static MigtunePlan *
+plan_one(MigtuneDomain *domain, const char *wish)
+{
+    const char *const wishes[] = { wish, NULL };
+    g_autoptr(GError) error = NULL;
+    GVariant *settings = migtune_settings_parse(wishes, &error);
+    MigtunePlan *plan;
+
+    g_assert_no_error(error);
+    plan = migtune_domain_plan_settings(domain, settings, 0, NULL, &error);
+    g_assert_no_error(error);
+    g_variant_unref(settings);
+
+    return plan;
+}
+
+/* Applies a plan in a thread; returns the error. */
+static gpointer
+apply_in_thread(gpointer plan)
+{
+    GError *error = NULL;
+
+    migtune_plan_apply(plan, NULL, &error);
+
+    return error;
+}
+
+/* The same guest by libvirt and by a monitor of its own: while one program changes
+ * it through libvirt, another one is refused. */
+static void
+test_one_lock_for_both_drivers(void)
+{
+    g_autofree char *path = g_build_filename(alpha->dir, "second.sock", NULL);
+    g_autofree char *uri = g_strdup_printf("qmp://%s", path);
+    virDomainPtr guest = add_guest_with_monitor("twofold", path);
+    /* The time limit is also the time to wait for the lock. */
+    g_autoptr(MigtuneDomain) managed = open_guest(alpha->uri, "twofold",
+                                                  10 * HOST_PATIENCE_MS);
+    g_autoptr(MigtuneDomain) direct = open_guest(uri, "twofold", 5000);
+    g_autoptr(MigtunePlan) slow = plan_one(managed, "auto_converge.max=66");
+    g_autoptr(MigtunePlan) other = NULL;
+    g_autoptr(GError) error = NULL;
+    gint64 end_us = g_get_monotonic_time() +
+                    HOST_PATIENCE_MS * G_TIME_SPAN_MILLISECOND;
+    GThread *thread;
+
+    g_assert_cmpstr(migtune_domain_get_uuid(managed), ==,
+                    migtune_domain_get_uuid(direct));
+    host_hang_daemon(alpha);
+    thread = g_thread_new("apply", apply_in_thread, slow);
+    /* The thread waits for the daemon as soon as it has the lock. */
+    for (guint i = 0; !error; i++) {
+        g_autofree char *wish = g_strdup_printf("auto_converge.initial=%u",
+                                                10 + i % 50);
+
+        g_assert_cmpint(g_get_monotonic_time(), <, end_us);
+        g_clear_pointer(&other, migtune_plan_unref);
+        other = plan_one(direct, wish);
+        migtune_plan_apply(other, NULL, &error);
+    }
+    g_test_message("%s", error->message);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY);
+    g_assert_cmpstr(migtune_error_get_field(error,
+                                            MIGTUNE_ERROR_FIELD_REASON),
+                    ==, "guest-locked");
+    g_clear_error(&error);
+    host_wake_daemon(alpha);
+    error = g_thread_join(thread);
+    g_assert_no_error(error);
+    VIRSH_HAS("\"max-cpu-throttle\":66", "qemu-monitor-command", "twofold",
+              QUERY);
+
+    /* Afterwards both can change it. */
+    g_clear_pointer(&other, migtune_plan_unref);
+    other = plan_one(direct, "auto_converge.max=67");
+    migtune_plan_apply(other, NULL, &error);
+    g_assert_no_error(error);
+    virDomainDestroy(guest);
+    virDomainUndefine(guest);
+    virDomainFree(guest);
 }
 
 /* Counts the round trips of a command that connects through @rounds. */
@@ -542,6 +669,8 @@ main(int argc, char **argv)
     g_test_add_func("/libvirt/lookups", test_lookups);
     g_test_add_func("/libvirt/bad-input", test_bad_input);
     g_test_add_func("/libvirt/restart", test_restart);
+    g_test_add_func("/libvirt/one-lock-for-both-drivers",
+                    test_one_lock_for_both_drivers);
     g_test_add_func("/libvirt/round-trips", test_round_trips);
     g_test_add_func("/libvirt/many-guests", test_many_guests);
 
