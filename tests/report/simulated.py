@@ -10,13 +10,14 @@ order at a known rate.  It is migrated, and the same guest is simulated.  The
 error of each figure is printed, and the median of the errors has a bound.  The
 migrations that are compared have the policy "steady".
 
-ref: guests of the reference engine.  qemu: a QEMU that MIGTUNE_QEMU_7_2 or
-MIGTUNE_QEMU_10_0 names, whose guest is a boot sector that writes to memory; its
+ref: guests of the reference engine.  qemu: the QEMUs that MIGTUNE_QEMU_7_2 and
+MIGTUNE_QEMU_10_0 name, whose guest is a boot sector that writes to memory; its
 rate is measured during the migration.  The second form writes only this boot
 sector.  Two further tests are here: "steady" says in the first three passes which
 limit would do, and with that limit the migration ends.
 """
 
+import functools
 import json
 import os
 import re
@@ -513,17 +514,20 @@ def test_limit(peer):
 
 def main():
     if sys.argv[2] == "ref":
-        peer, cases = Ref(), REF
+        peers, cases = [Ref], REF
     else:
         releases = [r for r in ("10.0", "7.2") if os.environ.get(
             "MIGTUNE_QEMU_" + r.replace(".", "_"))]
         if not releases:
             print("1..0 # SKIP there is no QEMU")
             return
-        peer, cases = Qemu(releases[0]), QEMU
-    print("1..7", flush=True)
-    test_errors(peer, cases)
-    test_limit(peer)
+        peers = [functools.partial(Qemu, r) for r in releases]
+        cases = QEMU
+    print("1..%d" % (7 * len(peers)), flush=True)
+    for make in peers:
+        peer = make()
+        test_errors(peer, cases)
+        test_limit(peer)
 
 
 try:
