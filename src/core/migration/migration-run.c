@@ -24,14 +24,13 @@
 #include <string.h>
 
 #include "core/migration/migration-journal.h"
+#include "core/migration/migration-pace.h"
 #include "core/migration/migration-undo.h"
 #include "plan/apply.h"
 #include "util/clock.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
 
-#define RUN_FIRST_POLL_MS 2
-#define RUN_LAST_POLL_MS 100
 /* Time limits for the destination to load the last state, and for a cancelled
  * migration to end. */
 #define RUN_ARRIVE_MS 30000
@@ -63,9 +62,7 @@ typedef struct {
     gint64 end_us;              /* time limit; 0: none */
     gint64 kept_us;             /* since when the monitor of the source has
                                  * been kept */
-    double left_bytes;          /* remaining memory at the last query; 0: not
-                                 * known */
-    gint64 left_us;             /* time of that query */
+    MtPace pace;
 } Run;
 
 static void G_GNUC_PRINTF(2, 3)
@@ -120,7 +117,7 @@ static gboolean
 run_ask_long(MigtuneDomain *domain, MtJob *job, GError **error)
 {
     gint64 end_us = g_get_monotonic_time() + run_lost_us(domain);
-    guint poll_ms = RUN_FIRST_POLL_MS;
+    guint poll_ms = MT_PACE_FIRST_MS;
 
     for (;;) {
         g_autoptr(GError) cause = NULL;
@@ -133,7 +130,7 @@ run_ask_long(MigtuneDomain *domain, MtJob *job, GError **error)
             return FALSE;
         }
         mt_sleep_ms(poll_ms, NULL, NULL);
-        poll_ms = MIN(poll_ms * 2, RUN_LAST_POLL_MS);
+        poll_ms = MIN(poll_ms * 2, MT_PACE_LAST_MS);
     }
 }
 
@@ -460,60 +457,6 @@ run_start_postcopy(Run *run, const MtJob *job)
     run_start_destination(run, NULL);
 }
 
-static double
-run_get_ram(const MtJob *job, const char *member)
-{
-    JsonObject *ram = NULL;
-
-    if (JSON_NODE_HOLDS_OBJECT(job->migration))
-        ram = mt_json_peek_object(json_node_get_object(job->migration), "ram");
-
-    return ram && json_object_has_member(ram, member)
-               ? json_object_get_double_member(ram, member)
-               : 0;
-}
-
-/*
- * Estimates how long the transfer of the remaining memory takes, in milliseconds;
- * 0: not known.
- *
- * QEMU's "mbps" counts the transferred bytes, and a zero page has few of them, so
- * the estimate also uses how fast the remaining memory has fallen.
- */
-static double
-run_estimate_rest_ms(Run *run, const MtJob *job)
-{
-    double mbps = run_get_ram(job, "mbps");
-    double left = run_get_ram(job, "remaining");
-    gint64 now_us = g_get_monotonic_time();
-    double fallen = run->left_bytes - left;
-    double rest_ms = mbps > 0 ? left * 8 / (mbps * 1000) : 0;
-    double fall_ms = fallen > 0 && left > 0
-                         ? left * (now_us - run->left_us) / fallen / 1000
-                         : 0;
-
-    run->left_bytes = left;
-    run->left_us = now_us;
-
-    return rest_ms > 0 && fall_ms > 0 ? MIN(rest_ms, fall_ms)
-                                      : MAX(rest_ms, fall_ms);
-}
-
-/* Returns the time to the next query.  Near the end of the migration the
- * queries are frequent, because the guest is stopped until the next one. */
-static guint
-run_poll_ms(Run *run, const MtJob *job, guint last_ms)
-{
-    double rest_ms = run_estimate_rest_ms(run, job);
-
-    if (strcmp(job->run_state, "running") != 0)
-        return 1;
-    if (rest_ms > 0)
-        return CLAMP(rest_ms / 4, RUN_FIRST_POLL_MS, RUN_LAST_POLL_MS);
-
-    return MIN(last_ms * 2, RUN_LAST_POLL_MS / 4);
-}
-
 /*
  * Lets other clients use the monitor of the source until the next query.  A
  * QEMU monitor serves one client at a time; another one waits in the queue of
@@ -529,7 +472,7 @@ run_let_others_in(Run *run, const MtJob *job, guint poll_ms)
     gint64 now_us = g_get_monotonic_time();
 
     if (strcmp(job->run_state, "running") != 0 ||
-        (poll_ms < RUN_LAST_POLL_MS / 2 &&
+        (poll_ms < MT_PACE_LAST_MS / 2 &&
          now_us - run->kept_us < RUN_KEEP_MS * (gint64)1000))
         return poll_ms;
 
@@ -561,7 +504,7 @@ static gboolean
 run_follow(Run *run, MtJob *job, GError **ret_why, GError **error)
 {
     MigtuneMigration *migration = run->migration;
-    guint poll_ms = RUN_FIRST_POLL_MS;
+    guint poll_ms = MT_PACE_FIRST_MS;
     gint64 lost_us = 0;
     gint64 cancelled_us = 0;
 
@@ -582,7 +525,7 @@ run_follow(Run *run, MtJob *job, GError **ret_why, GError **error)
                 return FALSE;
             }
             mt_sleep_ms(poll_ms, NULL, NULL);
-            poll_ms = MIN(poll_ms * 2, RUN_LAST_POLL_MS);
+            poll_ms = MIN(poll_ms * 2, MT_PACE_LAST_MS);
             continue;
         }
         lost_us = 0;
@@ -620,7 +563,7 @@ run_follow(Run *run, MtJob *job, GError **ret_why, GError **error)
             return FALSE;
         }
         poll_ms = run_let_others_in(run, job,
-                                    run_poll_ms(run, job, poll_ms));
+                                    mt_pace_poll_ms(&run->pace, job, poll_ms));
         /* The remaining data is exact when a pass begins. */
         mt_domain_wait_pass(migration->source, poll_ms,
                             cancelled_us ? NULL : run->cancellable);
