@@ -509,9 +509,6 @@ static const CliCase cases[] = {
         "example-set qmp://$PWD/ old",
         "example-get qmp://$PWD/ nobody",
         "example-get",
-        /* With the address sanitizer its status says whether it leaks. */
-        "example-documents qmp://$PWD/ web1",
-        "example-documents qmp://$PWD/ nobody",
     } },
 };
 
