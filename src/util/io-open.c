@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -52,6 +53,22 @@ tcp_prepare(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+/* The text of an error number, with what helps against a limit of the process. */
+static char *
+open_describe_errno(int errnum)
+{
+    struct rlimit limit;
+
+    if (errnum != EMFILE || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return g_strdup(g_strerror(errnum));
+
+    return g_strdup_printf("%s: this process may have %" G_GUINT64_FORMAT
+                           " descriptors, and each connection needs one; "
+                           "'ulimit -n' raises the limit, fewer channels need "
+                           "less", g_strerror(errnum),
+                           (guint64)limit.rlim_cur);
+}
+
 /* Connects a new non-blocking socket.  Returns the descriptor, or -1. */
 static int
 connect_one(const char *name, const struct sockaddr *addr, socklen_t addr_len,
@@ -60,6 +77,7 @@ connect_one(const char *name, const struct sockaddr *addr, socklen_t addr_len,
     gint64 deadline_us = timeout_ms ? g_get_monotonic_time() +
         timeout_ms * G_TIME_SPAN_MILLISECOND : G_MAXINT64;
     MtConnectFailure failure;
+    g_autofree char *why = NULL;
     int fd = mt_connect_address(addr, addr_len, deadline_us,
                                 cancel ? mt_cancel_get_fd(cancel) : -1,
                                 &failure);
@@ -82,9 +100,9 @@ connect_one(const char *name, const struct sockaddr *addr, socklen_t addr_len,
                           g_strerror(EAGAIN));
         break;
     case MT_CONNECT_FAILED:
+        why = open_describe_errno(failure.errnum);
         migtune_error_set(error, MIGTUNE_ERROR_CONNECT,
-                          "cannot connect to %s: %s", name,
-                          g_strerror(failure.errnum));
+                          "cannot connect to %s: %s", name, why);
         break;
     }
 
@@ -263,8 +281,9 @@ mt_io_accept(int listen_fd, guint timeout_ms, MtCancel *cancel,
     memset(&addr, 0, sizeof(addr));
     fd = accept4(listen_fd, (struct sockaddr *)&addr, &len, SOCK_CLOEXEC);
     if (fd < 0) {
-        migtune_error_set(error, MIGTUNE_ERROR_IO, "cannot accept: %s",
-                          g_strerror(errno));
+        g_autofree char *why = open_describe_errno(errno);
+
+        migtune_error_set(error, MIGTUNE_ERROR_IO, "cannot accept: %s", why);
         return NULL;
     }
 

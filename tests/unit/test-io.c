@@ -4,6 +4,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "util/io.h"
@@ -278,6 +279,32 @@ test_files(void)
     g_rmdir(dir);
 }
 
+/* The limit of descriptors is named, with what helps. */
+static void
+test_too_many_files(void)
+{
+    struct rlimit before, low;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *limit = NULL;
+    int fd = dup(STDOUT_FILENO);
+    MtIo *io;
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+    low = before;
+    /* The descriptor is the first free one, and may not be used again. */
+    close(fd);
+    low.rlim_cur = fd;
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &low), ==, 0);
+    io = mt_io_connect_unix("/nothing", 0, NULL, &error);
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+    g_assert_null(io);
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_CONNECT);
+    limit = g_strdup_printf("may have %d descriptors", fd);
+    g_assert_nonnull(strstr(error->message, limit));
+    g_assert_nonnull(strstr(error->message, "ulimit -n"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -290,5 +317,6 @@ main(int argc, char **argv)
     g_test_add_func("/io/faults", test_faults);
     g_test_add_func("/io/commands", test_commands);
     g_test_add_func("/io/files", test_files);
+    g_test_add_func("/io/too-many-files", test_too_many_files);
     return g_test_run();
 }
