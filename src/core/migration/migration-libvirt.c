@@ -26,6 +26,9 @@
 
 #define LIBVIRT_FIRST_POLL_MS 10
 #define LIBVIRT_LAST_POLL_MS 100
+/* How long, and how often, libvirt is asked to resume a migration. */
+#define LIBVIRT_RESUME_US (5 * G_USEC_PER_SEC)
+#define LIBVIRT_RESUME_WAIT_US 100000
 /* Time limit for a cancelled migration to end. */
 #define LIBVIRT_CANCEL_MS 30000
 
@@ -360,16 +363,38 @@ libvirt_call_unref(LibvirtCall *call)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LibvirtCall, libvirt_call_unref)
 
+/* Whether to ask again to resume an interrupted migration.  libvirt refuses it
+ * until QEMU has noticed on both hosts that the connection is broken. */
+static gboolean
+libvirt_call_repeats(MigtuneMigration *migration, const GError *error,
+                     gint64 end_us)
+{
+    if (!(migration->lowering->flags & VIR_MIGRATE_POSTCOPY_RESUME) ||
+        !g_error_matches(error, MIGTUNE_ERROR, MIGTUNE_ERROR_UNSUPPORTED) ||
+        g_atomic_int_get(&migration->aborted) ||
+        g_get_monotonic_time() > end_us)
+        return FALSE;
+
+    g_usleep(LIBVIRT_RESUME_WAIT_US);
+    return TRUE;
+}
+
 static gpointer
 libvirt_call_run(gpointer data)
 {
     LibvirtCall *call = data;
     MigtuneMigration *migration = call->migration;
     const MtLowering *lowering = migration->lowering;
+    gint64 end_us = g_get_monotonic_time() + LIBVIRT_RESUME_US;
     GError *error = NULL;
-    gboolean ok = call->domain->conn->driver->migrate(
-        call->domain->handle, migration->to->handle, lowering->flags,
-        lowering->params->data, lowering->params->len, NULL, &error);
+    gboolean ok;
+
+    do {
+        g_clear_error(&error);
+        ok = call->domain->conn->driver->migrate(
+            call->domain->handle, migration->to->handle, lowering->flags,
+            lowering->params->data, lowering->params->len, NULL, &error);
+    } while (!ok && libvirt_call_repeats(migration, error, end_us));
 
     g_mutex_lock(&call->lock);
     call->ok = ok;
