@@ -318,6 +318,38 @@ pairing_report_changes(MtPairing *pairing, const MtSet *changes)
     }
 }
 
+/* A plan that gives the rows of @after their values, as far as they differ. */
+static MtPlan *
+pairing_make_plan(const MtPairSide *side, const MtSet *after)
+{
+    g_autoptr(MtSet) changes = pairing_changes(side->state->values, after);
+
+    return mt_plan_new_restore(NULL, "", side->caps,
+                               mt_pair_state_copy(side->state), changes);
+}
+
+static void
+pairing_make_plans(MtPairing *pairing)
+{
+    gboolean empty = !mt_pairing_is_ok(pairing) && !pairing->overridden;
+    const MtPairSide *here = pairing->source;
+    const MtPairSide *there = pairing->destination;
+
+    g_clear_pointer(&pairing->source_plan, mt_plan_unref);
+    g_clear_pointer(&pairing->destination_plan, mt_plan_unref);
+    pairing->source_plan = pairing_make_plan(
+        here, empty ? here->state->values : pairing->source_after);
+    pairing->destination_plan = pairing_make_plan(
+        there, empty ? there->state->values : pairing->destination_after);
+}
+
+void
+mt_pairing_override(MtPairing *pairing)
+{
+    pairing->overridden = TRUE;
+    pairing_make_plans(pairing);
+}
+
 MtPairing *
 mt_pairing_new(const MtPairSide *source, const MtPairSide *destination,
                const virTypedParameter *params, int n_params, MtPolicy policy,
@@ -356,18 +388,7 @@ mt_pairing_new(const MtPairSide *source, const MtPairSide *destination,
                         pairing->source_after, here);
     pairing_check_rules(pairing, destination, MT_SIDE_DESTINATION,
                         pairing->destination_after, there);
-    if (!mt_pairing_is_ok(pairing)) {
-        g_clear_pointer(&here, mt_set_free);
-        g_clear_pointer(&there, mt_set_free);
-        here = mt_set_new();
-        there = mt_set_new();
-    }
-    pairing->source_plan =
-        mt_plan_new_restore(NULL, "", source->caps,
-                            mt_pair_state_copy(source->state), here);
-    pairing->destination_plan =
-        mt_plan_new_restore(NULL, "", destination->caps,
-                            mt_pair_state_copy(destination->state), there);
+    pairing_make_plans(pairing);
 
     return pairing;
 }
@@ -469,7 +490,8 @@ mt_pairing_verdicts_to_json(const MtPairing *pairing, const MtSet *source,
         if (source && destination && mt_wish_is_alive(wish) &&
             !pairing_holds(pairing, wish, source, destination))
             verdict = MIGTUNE_VERDICT_IGNORED;
-        if (!source && mt_wish_is_alive(wish) && !mt_pairing_is_ok(pairing)) {
+        if (!source && mt_wish_is_alive(wish) && !mt_pairing_is_ok(pairing) &&
+            !pairing->overridden) {
             verdict = MIGTUNE_VERDICT_REFUSED;
             reason = _("held back because the migration is refused");
             g_clear_pointer(&here, g_free);

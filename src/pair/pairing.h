@@ -26,8 +26,9 @@ typedef struct {
     MtPlan *wishes;             /* the requests, resolved for @common */
     MtSet *source_after;        /* all values once both plans are applied */
     MtSet *destination_after;
-    MtPlan *source_plan;
+    MtPlan *source_plan;        /* empty if the migration is refused */
     MtPlan *destination_plan;
+    gboolean overridden;        /* the findings that refuse are ignored */
 
     GPtrArray *findings;        /* MtPairFinding */
     GPtrArray *unchecked;       /* const MtPairUnchecked */
@@ -44,6 +45,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtPairing, mt_pairing_free)
 
 /* Whether no finding refuses the migration. */
 gboolean mt_pairing_is_ok(const MtPairing *pairing);
+
+/* Makes the plans although a finding refuses the migration. */
+void mt_pairing_override(MtPairing *pairing);
 
 /* The finding with this id; NULL if there is none. */
 const MtPairFinding *mt_pairing_find(const MtPairing *pairing,

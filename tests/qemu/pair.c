@@ -17,6 +17,7 @@
 #include "boundaries.h"
 #include "guest.h"
 #include "lib/share.h"
+#include "lib/tls-files.h"
 #include "migtune/migtune.h"
 
 #define PAIR_RAM (64 << 20)
@@ -36,13 +37,20 @@ typedef struct {
     MigtuneMigration *migration;
 } Pair;
 
+/* How the two QEMUs are started. */
+typedef struct {
+    const char *tls_dir;        /* of X.509 credentials; NULL: without */
+    gboolean private_ram;       /* of the destination: post-copy needs it */
+} Setup;
+
 static void
 side_up(Side *side, const char *release, const char *machine, guint ram_bytes,
-        gboolean waits)
+        gboolean waits, const Setup *setup)
 {
     g_autofree char *dir = g_dir_make_tmp("migtune-pair-XXXXXX", NULL);
     g_autofree char *object = NULL;
     g_autofree char *type = NULL;
+    g_autofree char *tls = NULL;
     g_autofree char *size = g_strdup_printf("%uM", ram_bytes >> 20);
     g_autofree char *uri = NULL;
     g_auto(GStrv) keys = NULL;
@@ -51,8 +59,10 @@ side_up(Side *side, const char *release, const char *machine, guint ram_bytes,
 
     side->ram_bytes = ram_bytes;
     side->ram = g_build_filename(dir, "ram", NULL);
-    object = g_strdup_printf("memory-backend-file,id=ram,size=%u,mem-path=%s,"
-                             "share=on", ram_bytes, side->ram);
+    object = waits && setup->private_ram
+        ? g_strdup_printf("memory-backend-ram,id=ram,size=%u", ram_bytes)
+        : g_strdup_printf("memory-backend-file,id=ram,size=%u,mem-path=%s,"
+                          "share=on", ram_bytes, side->ram);
     type = g_strdup_printf("%s,memory-backend=ram", machine);
     g_ptr_array_add(more, (gpointer)"-machine");
     g_ptr_array_add(more, type);
@@ -68,6 +78,12 @@ side_up(Side *side, const char *release, const char *machine, guint ram_bytes,
     if (strcmp(machine, "none") != 0) {
         g_ptr_array_add(more, (gpointer)"-cpu");
         g_ptr_array_add(more, (gpointer)"core2duo");
+    }
+    if (setup->tls_dir) {
+        tls = g_strdup_printf("tls-creds-x509,id=tls0,dir=%s,endpoint=%s",
+                              setup->tls_dir, waits ? "server" : "client");
+        g_ptr_array_add(more, (gpointer)"-object");
+        g_ptr_array_add(more, tls);
     }
     if (waits) {
         g_ptr_array_add(more, (gpointer)"-incoming");
@@ -144,14 +160,15 @@ run_state(const Side *side)
 
 static void
 pair_up(Pair *pair, const char *from, const char *to, const char *machine,
-        guint ram_bytes, const char *const *words, unsigned int flags)
+        guint ram_bytes, const char *const *words, unsigned int flags,
+        const Setup *setup)
 {
     virTypedParameterPtr params = NULL;
     g_autoptr(GError) error = NULL;
     int n = 0;
 
-    side_up(&pair->source, from, machine, ram_bytes, FALSE);
-    side_up(&pair->destination, to, machine, ram_bytes, TRUE);
+    side_up(&pair->source, from, machine, ram_bytes, FALSE, setup);
+    side_up(&pair->destination, to, machine, ram_bytes, TRUE, setup);
     /* A processor runs in the RAM of the other machines. */
     if (strcmp(machine, "none") == 0)
         side_fill(&pair->source);
@@ -199,7 +216,12 @@ typedef struct {
     const char *machine;
     const char *words[5];
     const char *refused;        /* id of the finding; NULL: it must succeed */
+    gboolean postcopy;          /* switch to it */
+    gboolean tls;
 } Case;
+
+/* The credentials and the name that the certificate has. */
+#define TLS "tls.creds=tls0", "tls.destination=localhost"
 
 /* A machine type that all releases have. */
 #define OLD "pc-i440fx-5.2"
@@ -213,6 +235,19 @@ static const Case cases[] = {
     { "7.2", "7.2", "none", { "compression=mt" } },
     { "5.2", "7.2", "none", { "parallel=on" } },
     { "7.2", "5.2", "none", { "parallel=on" } },
+    { "5.2", "5.2", "none", { "postcopy=on", "bandwidth=8" },
+      .postcopy = TRUE },
+    { "7.2", "7.2", "none", { "postcopy=on", "bandwidth=8" },
+      .postcopy = TRUE },
+    { "7.2", "10.0", "none", { "postcopy=on", "bandwidth=8" },
+      .postcopy = TRUE },
+    { "10.0", "10.0", "none", { "postcopy=on", "postcopy.preempt=on",
+                                "bandwidth=8" }, .postcopy = TRUE },
+    { "5.2", "7.2", "none", { TLS }, .tls = TRUE },
+    { "7.2", "7.2", "none", { TLS, "compression=zlib" }, .tls = TRUE },
+    { "10.0", "10.0", "none", { TLS, "parallel=on" }, .tls = TRUE },
+    { "10.0", "10.0", "none", { TLS, "postcopy=on", "bandwidth=8" },
+      .postcopy = TRUE, .tls = TRUE },
     { "7.2", "10.0", "none" },
     { "10.0", "7.2", "none", { NULL }, "switchover-start" },
     { "7.2", "10.0", "none", { "parallel=on" }, "multifd-flush" },
@@ -236,6 +271,44 @@ case_skip(const Case *c)
     return TRUE;
 }
 
+/* Switches to post-copy as soon as this is possible. */
+static gpointer
+switch_thread(gpointer data)
+{
+    MigtuneMigration *migration = data;
+    gboolean switched = FALSE;
+
+    while (!switched && migtune_migration_get_state(migration) <=
+                        MIGTUNE_MIGRATION_MIGRATING) {
+        g_usleep(20000);
+        switched = migtune_migration_start_postcopy(migration, NULL, NULL);
+    }
+    return GINT_TO_POINTER(switched);
+}
+
+static gboolean
+case_run(const Case *c, Pair *pair, GError **error)
+{
+    GThread *thread = c->postcopy
+        ? g_thread_new("switch", switch_thread, pair->migration) : NULL;
+    gboolean ok = migtune_migration_run(pair->migration, NULL, error);
+
+    if (thread)
+        g_assert_true(GPOINTER_TO_INT(g_thread_join(thread)));
+    return ok;
+}
+
+/* Writes the RAM of the destination, which no file has, to its file. */
+static void
+case_save_ram(const Side *side)
+{
+    g_autofree char *arguments = g_strdup_printf(
+        "{\"val\": 0, \"size\": %u, \"filename\": \"%s\"}",
+        side->ram_bytes, side->ram);
+
+    guest_do(side->guest, "pmemsave", arguments);
+}
+
 static void
 test_case(gconstpointer data)
 {
@@ -244,15 +317,18 @@ test_case(gconstpointer data)
     g_auto(GStrv) dumps = g_new0(char *, 3);
     g_autofree char *here = NULL;
     g_autofree char *there = NULL;
+    g_autoptr(TlsFiles) files = c->tls ? tls_files_new() : NULL;
+    g_autofree char *tls_dir = files ? tls_files_dir(files, "good") : NULL;
+    Setup setup = { tls_dir, c->postcopy };
     Pair pair = { 0 };
     gboolean ok;
 
     if (case_skip(c))
         return;
-    pair_up(&pair, c->from, c->to, c->machine, PAIR_RAM, c->words, 0);
+    pair_up(&pair, c->from, c->to, c->machine, PAIR_RAM, c->words, 0, &setup);
     dumps[0] = guest_dump(pair.source.guest);
     dumps[1] = guest_dump(pair.destination.guest);
-    ok = migtune_migration_run(pair.migration, NULL, &error);
+    ok = case_run(c, &pair, &error);
     pair_message(&pair, error);
     here = run_state(&pair.source);
     there = run_state(&pair.destination);
@@ -268,6 +344,8 @@ test_case(gconstpointer data)
         g_assert_true(ok);
         g_assert_cmpstr(here, ==, "postmigrate");
         g_assert_cmpstr(there, ==, "running");
+        if (c->postcopy)
+            case_save_ram(&pair.destination);
         if (strcmp(c->machine, "none") == 0)
             g_assert_true(ram_is_equal(&pair));
     }
@@ -282,6 +360,8 @@ test_case(gconstpointer data)
     pair_down(&pair);
 }
 
+static const Setup plain = { NULL, FALSE };
+
 /* If a finding is overridden, the failure that it predicts must happen. */
 static void
 test_overridden(gconstpointer data)
@@ -294,7 +374,7 @@ test_overridden(gconstpointer data)
     if (case_skip(c))
         return;
     pair_up(&pair, c->from, c->to, c->machine, PAIR_RAM, c->words,
-            MIGTUNE_MIGRATION_UNSAFE);
+            MIGTUNE_MIGRATION_UNSAFE, &plain);
     migtune_migration_set_timeout(pair.migration, 20000);
     ok = migtune_migration_run(pair.migration, NULL, &error);
     pair_message(&pair, error);
@@ -308,6 +388,8 @@ test_overridden(gconstpointer data)
 
 static const Case overridden[] = {
     { "10.0", "7.2", "none", { NULL }, "switchover-start" },
+    /* T2: the migration succeeds, and the RAM is not the same. */
+    { "7.2", "10.0", "none", { "parallel=on" }, "multifd-flush" },
 };
 
 /*
@@ -381,7 +463,7 @@ cut_run(const Cut *cut, LinkCutter *(*start)(const char *path, gpointer data),
     gboolean ok;
 
     pair_up(&pair, cut->release, cut->release, cut->machine, CUT_RAM, cut_words,
-            0);
+            0, &plain);
     listen = g_strdup_printf("unix:%s/link",
                              guest_dir(pair.destination.guest));
     cutter = start(listen + strlen("unix:"), data);
@@ -492,8 +574,9 @@ main(int argc, char **argv)
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         const Case *c = &cases[i];
         g_autofree char *path = g_strdup_printf(
-            "/pair/migrate/%s-%s-%s-%s", c->from, c->to, c->machine,
-            c->words[0] ? c->words[0] : "plain");
+            "/pair/migrate/%s-%s-%s-%s%s", c->from, c->to, c->machine,
+            c->words[0] ? c->words[0] : "plain",
+            c->tls && c->postcopy ? "-postcopy" : "");
 
         g_test_add_data_func(path, c, test_case);
     }

@@ -382,6 +382,8 @@ migration_check_monitors(MigtuneMigration *migration, GCancellable *cancellable,
         migration->source_side, migration->destination_side, migration->params,
         migration->n_params, migration->policy,
         migration->connect ? migration->connect : migration->listen);
+    if (migration->unsafe)
+        mt_pairing_override(migration->pairing);
 
     return TRUE;
 }
