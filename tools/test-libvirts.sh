@@ -101,7 +101,7 @@ valgrind_tests() {
 # A leak does not depend on repetition: one migration, and one round of two
 # commands at a time.
 run_under_valgrind() {
-    supp=$source/tests/libvirt/valgrind.supp
+    supp=$source/tests/valgrind.supp
     failed=0
     if [ ! -f "$build-plain/build.ninja" ]; then
         meson setup "$build-plain" -Db_sanitize=none >/dev/null || return 1
