@@ -17,6 +17,13 @@
 
 G_BEGIN_DECLS
 
+/**
+ * MigtuneSteering: (skip)
+ *
+ * A convergence policy and those in shadow, for one migration.
+ *
+ * Since: 0.1
+ */
 typedef struct _MigtuneSteering MigtuneSteering;
 
 /**
@@ -56,6 +63,8 @@ typedef void (*MigtuneSteeringFunc)(GVariant *decision, gpointer user_data);
  * @metrics: (nullable): a file for OpenMetrics
  * @error: return location
  *
+ * Creates what steers one migration.
+ *
  * Returns: (transfer full): what steers a migration; %NULL with
  *   %MIGTUNE_ERROR_IO if @record cannot be written.
  * Since: 0.1
@@ -70,6 +79,8 @@ MigtuneSteering *migtune_steering_new(const char *domain,
  * migtune_steering_free: (skip)
  * @steering: (nullable): what steers a migration
  *
+ * Frees @steering, and ends its trace.
+ *
  * Since: 0.1
  */
 void migtune_steering_free(MigtuneSteering *steering);
@@ -80,6 +91,8 @@ void migtune_steering_free(MigtuneSteering *steering);
  * @func: (nullable): called with each decision, from inside
  *   migtune_steering_follow()
  * @user_data: for @func
+ *
+ * Sets the function that sees each decision.
  *
  * Since: 0.1
  */
@@ -159,6 +172,8 @@ void migtune_steering_follow(MigtuneSteering *steering, MigtuneDomain *source,
 /**
  * migtune_steering_get_done: (skip)
  * @steering: what steers a migration
+ *
+ * What the acting policy has done to the guest.
  *
  * Returns: a combination of #MigtuneSteeringDone.
  * Since: 0.1
