@@ -676,8 +676,8 @@ domain_look_state(MigtuneDomain *domain, GError **error)
     return state;
 }
 
-/* Returns the title of a domain; NULL if it has none or it cannot be read, which
- * is no reason to hide the rest. */
+/* Returns the title of a domain; NULL if it has none, or if it cannot be read: the
+ * other information is shown then. */
 static char *
 domain_read_title(MigtuneDomain *domain, GCancellable *cancellable)
 {

@@ -3,7 +3,7 @@
  * The texts of other libraries' errors; see foreign.h.
  *
  * GLib quotes names with typographic quotes, and its errors about files are
- * whole sentences with the name of the file and sometimes that of a function.
+ * whole sentences with the name of the file and sometimes of a function.
  * A message of this library that ends with such a text would have two styles of
  * quotes and name the file twice.
  */

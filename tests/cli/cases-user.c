@@ -148,8 +148,8 @@ static const CliCase cases[] = {
         "migtune migrate-getmaxdowntime a.sock; "
             "migtune migrate-getmaxdowntime b.sock",
     } },
-    /* Titles, and guests that are in the list of running guests and in that of
-     * the others, as one that ends meanwhile. */
+    /* Titles, and guests that are in both lists, of running and of other guests,
+     * as a guest that ends meanwhile. */
     { "user-list", { WEB1("qemu-7.2") }, {
         "touch web1.domain off.domain; printf 'the web shop' > web1.title; "
             "migtune -c keeper://$PWD/ list --title",
@@ -170,7 +170,7 @@ static const CliCase cases[] = {
             "migtune complete -- cd $PWD/su; migtune complete -- cd no/",
         "migtune --json quit; migtune --json exit",
         "migtune help shell",
-        /* The time limit of an answer, and that of a migration. */
+        /* The time limit of an answer, and of a migration. */
         "migtune --answer-timeout 5 uri; migtune --timeout=5 uri; "
             "migtune -t 5 uri",
         "migtune --answer-timeout soon uri; migtune --timeout soon uri",

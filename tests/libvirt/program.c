@@ -411,8 +411,8 @@ list_in_thread(gpointer data)
 }
 
 /* One thread opens a lost connection again, and the daemon does not answer.
- * Another thread needs the connection, too: cancelling it ends its call and not
- * that of the first thread. */
+ * Another thread needs the connection, too: cancelling it ends its own call only,
+ * and the first thread goes on. */
 static void
 test_a_thread_that_waits_can_be_cancelled(void)
 {

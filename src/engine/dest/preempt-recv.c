@@ -107,7 +107,7 @@ mt_preempt_recv_free(MtPreemptRecv *p)
     mt_cancel_fire(p->cancel);
     if (p->thread)
         g_thread_join(p->thread);
-    /* The gate is that of the main channel, which still uses it. */
+    /* The gate belongs to the main channel, which still uses it. */
     p->dest->postcopy.gate = NULL;
     mt_dest_free(p->dest);
     mt_io_free(p->io);
