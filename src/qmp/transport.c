@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -287,27 +288,101 @@ transport_start_time(int pid)
     return g_strdup(fields[19]);
 }
 
-/*
- * Whether the link @exe points to a QEMU.  The process that listens may also be a
- * relay or a supervisor, behind which there are different QEMUs.
- */
 static gboolean
-transport_is_qemu(const char *exe)
+transport_starts_with(const char *path, const char *const *starts)
 {
-    g_autofree char *path = g_file_read_link(exe, NULL);
-    g_autofree char *name = path ? g_path_get_basename(path) : NULL;
+    g_autofree char *name = g_path_get_basename(path);
 
-    return name &&
-           (g_str_has_prefix(name, "qemu") || g_str_has_prefix(name, "kvm"));
+    for (guint i = 0; starts[i]; i++) {
+        if (g_str_has_prefix(name, starts[i]))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+/*
+ * Finds the program that a dynamic linker runs: a file that the process has
+ * mapped for execution.  Lines of proc_pid_maps(5) are "ADDRESSES PERMISSIONS
+ * OFFSET DEVICE INODE PATH".  Another file may have taken the place of the
+ * mapped one since, which the inode shows.
+ */
+static char *
+transport_find_mapped(const char *proc, const char *const *starts)
+{
+    g_autofree char *maps = g_build_filename(proc, "maps", NULL);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    if (!g_file_get_contents(maps, &text, NULL, NULL))
+        return NULL;
+
+    lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; lines[i]; i++) {
+        g_autofree char *path = NULL;
+        guint64 inode;
+        struct stat st;
+        char perms[8];
+        int at = 0;
+
+        if (sscanf(lines[i], "%*s %7s %*s %*s %" G_GUINT64_FORMAT " %n", perms,
+                   &inode, &at) != 2 ||
+            !strchr(perms, 'x') || lines[i][at] != '/' ||
+            !transport_starts_with(lines[i] + at, starts))
+            continue;
+        path = g_build_filename(proc, "root", lines[i] + at, NULL);
+        return stat(path, &st) == 0 && st.st_ino == inode
+                   ? g_steal_pointer(&path)
+                   : NULL;
+    }
+
+    return NULL;
+}
+
+/*
+ * Finds the file of the QEMU that a process runs.  The process that listens may
+ * also be a relay or a supervisor, behind which there are different QEMUs: NULL.
+ */
+static char *
+transport_find_qemu(const char *proc)
+{
+    static const char *const names[] = { "qemu", "kvm", NULL };
+    static const char *const linkers[] = { "ld-", "ld.so", "ld64.", NULL };
+    g_autofree char *exe = g_build_filename(proc, "exe", NULL);
+    g_autofree char *path = g_file_read_link(exe, NULL);
+
+    if (!path)
+        return NULL;
+    if (transport_starts_with(path, names))
+        return g_steal_pointer(&exe);
+
+    return transport_starts_with(path, linkers)
+               ? transport_find_mapped(proc, names)
+               : NULL;
+}
+
+char *
+mt_qmp_identify_binary(const char *proc)
+{
+    g_autofree char *path = transport_find_qemu(proc);
+    struct stat st;
+
+    if (!path || stat(path, &st) < 0)
+        return NULL;
+
+    return g_strdup_printf("%" G_GINT64_MODIFIER "x:%" G_GUINT64_FORMAT
+                           ":%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT ".%09ld",
+                           (guint64)st.st_dev, (guint64)st.st_ino,
+                           (gint64)st.st_size, (gint64)st.st_mtim.tv_sec,
+                           (long)st.st_mtim.tv_nsec);
 }
 
 void
 mt_qmp_peer(GSocket *socket, char **ret_instance, char **ret_binary)
 {
     g_autoptr(GCredentials) credentials = NULL;
-    g_autofree char *exe = NULL;
+    g_autofree char *proc = NULL;
     g_autofree char *start = NULL;
-    struct stat st;
     int pid;
 
     *ret_instance = NULL;
@@ -322,11 +397,6 @@ mt_qmp_peer(GSocket *socket, char **ret_instance, char **ret_binary)
     start = transport_start_time(pid);
     if (start)
         *ret_instance = g_strdup_printf("%d:%s", pid, start);
-    exe = g_strdup_printf("/proc/%d/exe", pid);
-    if (transport_is_qemu(exe) && stat(exe, &st) == 0)
-        *ret_binary = g_strdup_printf(
-            "%" G_GINT64_MODIFIER "x:%" G_GUINT64_FORMAT ":%" G_GINT64_FORMAT
-            ":%" G_GINT64_FORMAT ".%09ld", (guint64)st.st_dev,
-            (guint64)st.st_ino, (gint64)st.st_size, (gint64)st.st_mtim.tv_sec,
-            (long)st.st_mtim.tv_nsec);
+    proc = g_strdup_printf("/proc/%d", pid);
+    *ret_binary = mt_qmp_identify_binary(proc);
 }

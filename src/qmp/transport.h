@@ -44,6 +44,13 @@ GSocket *mt_qmp_connect(const MtAddress *address, gint64 deadline_us,
 void mt_qmp_peer(GSocket *socket, char **ret_instance, char **ret_binary);
 
 /*
+ * Identifies the QEMU program of the process with the directory @proc, such as
+ * "/proc/17", whether it was started directly or through a dynamic linker.  NULL
+ * if the process is not a QEMU or may not be looked at.
+ */
+char *mt_qmp_identify_binary(const char *proc);
+
+/*
  * Acknowledges received data at once; call it after each read.  QEMU leaves
  * Nagle's algorithm on, so over TCP its second answer waits for the
  * acknowledgement of the first, which the kernel would delay by 40 ms.

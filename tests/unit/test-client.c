@@ -14,6 +14,8 @@
 #include "fake-server.h"
 #include "migtune/migtune-error.h"
 #include "qmp/client.h"
+#include "qmp/transport.h"
+#include "remove-tree.h"
 #include "util/json.h"
 
 #define N_COMMANDS 4
@@ -120,6 +122,79 @@ test_open_and_run(void)
         mt_commands_clear(batch, N_COMMANDS);
     }
     peer_stop(&peer);
+}
+
+/* A directory like that of a process in /proc. */
+static char *
+proc_new(const char *exe, const char *mapped, guint64 inode)
+{
+    g_autoptr(GError) error = NULL;
+    char *proc = g_dir_make_tmp("migtune-proc-XXXXXX", &error);
+    g_autofree char *link = g_build_filename(proc, "exe", NULL);
+    g_autofree char *maps = g_build_filename(proc, "maps", NULL);
+    g_autofree char *root = g_build_filename(proc, "root", NULL);
+    g_autofree char *text = g_strdup_printf(
+        "7f00-7f10 r-xp 00001000 fe:00 11        /lib/libc.so.6\n"
+        "7f10-7f20 rw-p 00000000 00:00 0 \n"
+        "7f20-7f30 r--p 00000000 fe:00 %" G_GUINT64_FORMAT "    %s\n"
+        "7f30-7f40 r-xp 00001000 fe:00 %" G_GUINT64_FORMAT "    %s\n",
+        inode, mapped, inode, mapped);
+
+    g_assert_no_error(error);
+    g_assert_cmpint(symlink(exe, link), ==, 0);
+    g_assert_cmpint(symlink("/", root), ==, 0);
+    g_assert_true(g_file_set_contents(maps, text, -1, NULL));
+
+    return proc;
+}
+
+/* A QEMU is known by its file, through whatever it was started. */
+static void
+test_binary(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *dir = g_dir_make_tmp("migtune-qemu-XXXXXX", &error);
+    g_autofree char *qemu = g_build_filename(dir, "qemu-system-a b", NULL);
+    g_autofree char *relay = g_build_filename(dir, "relay", NULL);
+    g_autofree char *direct = NULL;
+    GStatBuf st;
+
+    g_assert_no_error(error);
+    g_assert_true(g_file_set_contents(qemu, "7", -1, NULL));
+    g_assert_true(g_file_set_contents(relay, "7", -1, NULL));
+    g_assert_cmpint(g_stat(qemu, &st), ==, 0);
+    {
+        const struct {
+            const char *exe, *mapped;
+            guint64 inode;
+            gboolean known;
+        } cases[] = {
+            { qemu, "/bin/x", 1, TRUE },
+            { "/lib64/ld-linux-x86-64.so.2", qemu, st.st_ino, TRUE },
+            /* Another file is there now. */
+            { "/lib64/ld-linux-x86-64.so.2", qemu, st.st_ino + 1, FALSE },
+            { "/lib64/ld-linux-x86-64.so.2", relay, st.st_ino, FALSE },
+            /* A relay may have mapped a QEMU. */
+            { relay, qemu, st.st_ino, FALSE },
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+            g_autofree char *proc = proc_new(cases[i].exe, cases[i].mapped,
+                                             cases[i].inode);
+            g_autofree char *binary = mt_qmp_identify_binary(proc);
+
+            if (!cases[i].known)
+                g_assert_null(binary);
+            else if (!direct)
+                direct = g_strdup(binary);
+            else
+                g_assert_cmpstr(binary, ==, direct);
+            remove_tree(proc);
+        }
+    }
+    g_assert_nonnull(direct);
+    g_assert_null(mt_qmp_identify_binary("/nonexistent"));
+    remove_tree(dir);
 }
 
 /* qmp_capabilities and the first batch arrive together, and so does every
@@ -808,6 +883,7 @@ main(int argc, char **argv)
     g_test_add_func("/client/cancel", test_cancel);
     g_test_add_func("/client/events-are-skipped", test_events_are_skipped);
     g_test_add_func("/client/wait-event", test_wait_event);
+    g_test_add_func("/client/binary", test_binary);
     g_test_add_func("/client/an-idle-client-has-one-descriptor",
                     test_an_idle_client_has_one_descriptor);
     g_test_add_func("/client/messages-are-logged", test_messages_are_logged);
