@@ -353,3 +353,72 @@ ref_client_migrate(RefClient *from, RefClient *to, const char *scheme)
     }
     ref_client_run(from, "migrate", "{'uri': '%s'}", uri);
 }
+
+RefClient *
+ref_client_new_guest(MtRelease release, gboolean incoming)
+{
+    g_autoptr(MtRefGuestSpec) spec = mt_ref_guest_spec_new("guest", release);
+    RefClient *c;
+
+    spec->ram_bytes = REF_CLIENT_RAM_BYTES;
+    spec->content = MT_CONTENT_MIXED;
+    spec->content_seed = 7;
+    spec->incoming = incoming;
+    c = ref_client_new(spec);
+    ref_client_run(c, "migrate-set-capabilities", "{'capabilities': "
+                   "[{'capability': 'events', 'state': true}]}");
+    return c;
+}
+
+RefClient *
+ref_client_new_slow(MtRelease release, const char *bandwidth)
+{
+    RefClient *c = ref_client_new_guest(release, FALSE);
+
+    ref_client_run(c, "migrate-set-parameters", "{'max-bandwidth': %s}",
+                   bandwidth);
+    return c;
+}
+
+gint64
+ref_client_number(RefClient *c, const char *path)
+{
+    g_autoptr(JsonNode) info = ref_client_get(c, "query-migrate", NULL);
+    JsonObject *object = json_node_get_object(info);
+    const char *dot = strchr(path, '.');
+    gint64 number = 0;
+
+    if (dot) {
+        g_autofree char *parent = g_strndup(path, dot - path);
+
+        object = mt_json_peek_object(object, parent);
+        g_assert_nonnull(object);
+    }
+    if (!mt_json_peek_int(object, dot ? dot + 1 : path, &number))
+        g_error("query-migrate has no %s", path);
+    return number;
+}
+
+void
+ref_client_assert_run_state(RefClient *c, const char *wanted)
+{
+    g_autofree char *state = ref_client_run_state(c);
+
+    g_assert_cmpstr(state, ==, wanted);
+}
+
+void
+ref_client_wait_come_in(RefClient *c, const char *wanted)
+{
+    gint64 end = g_get_monotonic_time() + WAIT_US;
+
+    while (g_get_monotonic_time() < end) {
+        g_autofree char *state = ref_client_run_state(c);
+
+        if (strcmp(state, "inmigrate") != 0)
+            break;
+        g_usleep(1000);
+    }
+    if (wanted)
+        ref_client_assert_run_state(c, wanted);
+}

@@ -8,11 +8,21 @@
 
 #include "drivers/ref/monitor/monitor.h"
 
+#define REF_CLIENT_RAM_BYTES (4 << 20)
+
 typedef struct RefClient RefClient;
 
 /* The guest of @spec, which may be NULL: 1 MiB of release 7.2, named "test".
  * The client has negotiated. */
 RefClient *ref_client_new(const MtRefGuestSpec *spec);
+
+/* A guest with REF_CLIENT_RAM_BYTES of mixed content, or one that waits for it,
+ * with the capability 'events'. */
+RefClient *ref_client_new_guest(MtRelease release, gboolean incoming);
+
+/* The same with max-bandwidth set to @bandwidth bytes a second: its migration
+ * lasts until the test changes the limit or cancels. */
+RefClient *ref_client_new_slow(MtRelease release, const char *bandwidth);
 
 /* A client that has not negotiated yet. */
 RefClient *ref_client_new_silent(const MtRefGuestSpec *spec);
@@ -68,6 +78,15 @@ void ref_client_wait(RefClient *client, const char *status);
 
 /* The status of query-status. */
 char *ref_client_run_state(RefClient *client);
+void ref_client_assert_run_state(RefClient *client, const char *wanted);
+
+/* Waits, at most a minute, until the destination has left 'inmigrate'; with
+ * @wanted its state must then be this one. */
+void ref_client_wait_come_in(RefClient *client, const char *wanted);
+
+/* A number of query-migrate that must be there; @path is "member" or
+ * "member.member". */
+gint64 ref_client_number(RefClient *client, const char *path);
 
 /* An unused path. */
 char *ref_client_path(const char *name);
