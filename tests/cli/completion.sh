@@ -7,7 +7,8 @@ source=$1 build=$2
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/migtune"
+printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$build/run" \
+    "$build/tests/lib/checked/migtune" >"$scratch/migtune"
 chmod +x "$scratch/migtune"
 PATH=$scratch:$PATH
 MIGTUNE_DEFAULT_URI=ref:///default

@@ -18,6 +18,7 @@
 #include <gio/gunixsocketaddress.h>
 
 #include "scratch.h"
+#include "../lib/command.h"
 
 #define HOOK(command)                                        \
     "env MIGTUNE_HOOK_PAUSE=0.1 MIGTUNE_HOOK_URI=qmp://$PWD/ " \
@@ -541,8 +542,7 @@ test_interrupt(void)
             cli_launcher(scratch->directory,
                          G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
                          G_SUBPROCESS_FLAGS_STDERR_SILENCE);
-        g_autofree char *tool =
-            g_build_filename(cli_build_root(), "tools", "migtune", NULL);
+        g_autofree char *tool = command_find();
         g_autofree char *wish = g_strdup_printf("downtime=%u", 400 + i);
         g_autofree char *number = g_strdup_printf("%u", 400 + i);
         g_autofree char *before = cli_get_downtime(scratch);
@@ -583,8 +583,7 @@ test_interrupt_too_late(void)
     g_autoptr(Scratch) scratch = scratch_new(peers);
     g_autoptr(GSubprocessLauncher) launcher =
         cli_launcher(scratch->directory, G_SUBPROCESS_FLAGS_STDERR_SILENCE);
-    g_autofree char *tool =
-        g_build_filename(cli_build_root(), "tools", "migtune", NULL);
+    g_autofree char *tool = command_find();
     g_autoptr(GSubprocess) process = NULL;
     g_autoptr(GError) error = NULL;
     char text[4096] = "";

@@ -9,6 +9,7 @@
 #include <glib/gstdio.h>
 
 #include "scratch.h"
+#include "../lib/command.h"
 #include "../lib/remove-tree.h"
 
 const char *
@@ -26,9 +27,11 @@ cli_launcher(const char *directory, GSubprocessFlags flags)
 {
     GSubprocessLauncher *launcher = g_subprocess_launcher_new(flags);
     const char *root = cli_build_root();
+    g_autofree char *command = command_find();
+    g_autofree char *checked = g_path_get_dirname(command);
     g_autofree char *path = g_strdup_printf(
-        "%s/tests/lib/checked:%s/tools/libvirt:%s/docs/examples:%s", root, root,
-        root, g_getenv("PATH"));
+        "%s:%s/tools/libvirt:%s/docs/examples:%s", checked, root, root,
+        g_getenv("PATH"));
     g_autofree char *drivers = g_strdup_printf(
         "%s/src/drivers/qmp:%s/src/drivers/ref:%s/tests/drivers/modules/keeper",
         root, root, root);

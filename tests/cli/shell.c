@@ -17,6 +17,8 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 
+#include "../lib/command.h"
+
 #define PROMPT "migtune # "
 #define WAIT_MS 20000
 
@@ -61,8 +63,7 @@ static void
 terminal_run_on(const char *terminal, const char *no_colour,
                 const Step *steps, int expected_status)
 {
-    g_autofree char *tool = g_build_filename(
-        g_getenv("MIGTUNE_TEST_BUILD"), "tools", "migtune", NULL);
+    g_autofree char *tool = command_find();
     g_autofree char *drivers = g_strdup_printf(
         "%s/src/drivers/qmp:%s/src/drivers/ref",
         g_getenv("MIGTUNE_TEST_BUILD"), g_getenv("MIGTUNE_TEST_BUILD"));

@@ -18,6 +18,7 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 
+#include "command.h"
 #include "guest.h"
 #include "lib/share.h"
 #include "migtune/migtune.h"
@@ -100,10 +101,8 @@ static Pool *
 pool_new(void)
 {
     Pool *pool = g_new0(Pool, 1);
-    const char *build = g_getenv("MIGTUNE_TEST_BUILD");
     g_autofree char *text = pool_describe();
-    g_autofree char *program =
-        g_build_filename(build, "tools", "migtune", NULL);
+    g_autofree char *program = command_find();
     g_autofree char *file = NULL;
     g_autoptr(GDataInputStream) output = NULL;
     g_autoptr(GError) error = NULL;

@@ -56,7 +56,13 @@ start_qemu() {
     done
 }
 
-command_is_installed() { [ "$(command -v migtune)" = "$prefix/bin/migtune" ]; }
+# The installed command, whose JSON is compared with the installed schema.
+migtune() {
+    MIGTUNE_TEST_COMMAND=$prefix/bin/migtune \
+        MIGTUNE_TEST_SCHEMA=$prefix/share/migtune/migtune-json-1.schema.json \
+        "$build/tests/lib/checked/migtune" "$@"
+}
+command_is_installed() { [ "$(sh -c "command -v migtune")" = "$prefix/bin/migtune" ]; }
 driver_is_found() { migtune --version | grep 'qmp+tcp'; }
 driver_directory_is_told() {
     [ -f "$(pkg-config --variable=driverdir migtune)/qmp.so" ] &&
@@ -142,7 +148,7 @@ try 'a program is built with pkg-config' program_is_built "$@"
 try 'a driver is built out of tree and loaded' \
     driver_is_built_elsewhere "$@"
 try 'explain works without a guest' \
-    migtune explain --qemu 10.0 compression=mt
+    migtune explain --qemu 10.0 compression=mt --json
 try 'the schema of guests is there' schema_is_there
 try 'a guest of its own migrates' guest_migrates
 try 'the manual pages are there' pages_are_there

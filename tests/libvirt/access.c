@@ -24,19 +24,12 @@
 
 static Host *alpha;
 
-static char *
-tool_path(void)
-{
-    return g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"), "tools",
-                            "migtune", NULL);
-}
-
 /* Runs a line of shell in which $U is the URI, $M the command with a time limit
  * for busy machines, and $DEFAULT the command with the default time limits. */
 static char *
 run_line(const char *uri, const char *line)
 {
-    g_autofree char *tool = tool_path();
+    g_autofree char *tool = hosts_find_migtune();
     g_autofree char *text = g_strdup_printf(
         "DEFAULT='%s' U='%s'; M=\"$DEFAULT --timeout %u\"; %s", tool, uri,
         HOST_PATIENCE_MS / 1000, line);

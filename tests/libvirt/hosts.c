@@ -20,6 +20,7 @@
 #include <libvirt/virterror.h>
 
 #include "hosts.h"
+#include "../lib/command.h"
 #include "../lib/remove-tree.h"
 
 #define HOST_SECONDS 60
@@ -358,19 +359,19 @@ hosts_run(const char *const *words)
                   : g_steal_pointer(&out);
 }
 
-/* Runs a command, with the words of @wrapper (such as valgrind's) before it. */
+/* Runs a command.  lib/checked/migtune runs migtune under @wrapper, such as
+ * valgrind with its options. */
 static char *
 host_run_listed(const char *wrapper, const char *first, const char *uri,
                 va_list args)
 {
-    g_auto(GStrv) before = g_strsplit(wrapper ? wrapper : "", " ", -1);
+    g_autofree char *under =
+        g_strdup_printf("MIGTUNE_TEST_UNDER=%s", wrapper ? wrapper : "");
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     const char *word;
 
-    for (char **at = before; *at; at++) {
-        if (**at)
-            g_ptr_array_add(words, *at);
-    }
+    g_ptr_array_add(words, (char *)"env");
+    g_ptr_array_add(words, under);
     g_ptr_array_add(words, (char *)first);
     g_ptr_array_add(words, (char *)"-c");
     g_ptr_array_add(words, (char *)uri);
@@ -402,13 +403,7 @@ host_virsh(const Host *host, ...)
 char *
 hosts_find_migtune(void)
 {
-    const char *build = g_getenv("MIGTUNE_TEST_BUILD");
-
-    /* A wrapper such as valgrind is for the command itself. */
-    return g_getenv("MIGTUNE_TEST_WRAPPER")
-               ? g_build_filename(build, "tools", "migtune", NULL)
-               : g_build_filename(build, "tests", "lib", "checked", "migtune",
-                                  NULL);
+    return command_find();
 }
 
 char *

@@ -16,7 +16,8 @@ source=$1 build=$2
 
 prepare
 mkdir "$scratch/bin"
-printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/bin/migtune"
+printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$build/run" \
+    "$build/tests/lib/checked/migtune" >"$scratch/bin/migtune"
 chmod +x "$scratch/bin/migtune"
 
 start_host alpha 10.99.99.1

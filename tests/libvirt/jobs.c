@@ -29,8 +29,7 @@ static Host *beta;
 static GSubprocess *
 start_migration(const char *name, const char *first, const char *second)
 {
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     const char *argv[] = { tool, "-c", alpha->uri, "migrate", name,
                            beta->uri, "--p2p", first, second, NULL };
     g_autoptr(GError) error = NULL;

@@ -15,9 +15,9 @@ uri=$(uri_of kept)
 rounds=${MIGTUNE_TEST_ROUNDS:-20}
 
 # valgrind makes the command slow.
-# shellcheck disable=SC2086 # a list of words
 migtune() {
-    "$build/run" ${MIGTUNE_TEST_WRAPPER:-} "$build/tools/migtune" \
+    MIGTUNE_TEST_UNDER=${MIGTUNE_TEST_WRAPPER:-} \
+        "$build/run" "$build/tests/lib/checked/migtune" \
         ${MIGTUNE_TEST_WRAPPER:+--timeout 60} -c "$uri" "$@"
 }
 virsh() { command virsh -q -c "$uri" "$@"; }
@@ -36,7 +36,8 @@ cat >"$scratch/kept/etc/hooks/qemu" <<END
 MIGTUNE_HOOK_COMMAND="$scratch/migtune" MIGTUNE_HOOK_URI="$uri" \\
     MIGTUNE_HOOK_PAUSE=0.5 exec "$build/tools/libvirt/libvirt-hook" "\$@"
 END
-printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/migtune"
+printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$build/run" \
+    "$build/tests/lib/checked/migtune" >"$scratch/migtune"
 chmod +x "$scratch/kept/etc/hooks/qemu" "$scratch/migtune"
 
 start_host kept 10.99.99.7
@@ -210,6 +211,7 @@ transient() {
     said '^migtune: passing is transient: '
     says migrate-getparameters passing downtime --live --config
     said '^downtime +300 ms +- +default'
+    says --json migrate-getparameters passing downtime --live --config
     says migrate-setparameters passing downtime=411
     says apply-config passing --live
     said '^downtime +411 ms .* 411 ms +in-force'

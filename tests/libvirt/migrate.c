@@ -69,8 +69,7 @@ static gpointer
 move_run_migtune(gpointer data)
 {
     Move *move = data;
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     g_autofree char *text = NULL;
     const char *start[] = { tool, "-c", alpha->uri, "migrate", "mover",

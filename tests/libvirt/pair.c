@@ -48,8 +48,7 @@ run_get_log(const char *name)
 static Run
 run_start(const char *name, const char *const *words)
 {
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_autoptr(GError) error = NULL;
     g_autofree char *log = run_get_log(name);

@@ -485,8 +485,7 @@ test_a_command_ends_beside_a_connecting_thread(void)
     g_autofree char *path = g_build_filename(alpha->dir, "silent", NULL);
     g_autofree char *uri = g_strdup_printf(
         "qemu+unix:///system?socket=%s", path);
-    g_autofree char *tool = g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"),
-                                             "tools", "migtune", NULL);
+    g_autofree char *tool = hosts_find_migtune();
     const char *argv[] = { tool, "-t", "0.001", "-c", uri, "list", NULL };
     g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
     g_autoptr(GSocket) silent = g_socket_new(G_SOCKET_FAMILY_UNIX,

@@ -5,6 +5,7 @@
 #     record.sh SOURCE-ROOT BUILD-ROOT
 set -eu
 source=$1 build=$2
+migtune=$build/tests/lib/checked/migtune
 
 # shellcheck source=tests/libvirt/lib.sh
 . "$source/tests/libvirt/lib.sh"
@@ -64,7 +65,7 @@ has_lines() {
 }
 
 echo 1..11
-"$build/run" "$build/tools/migtune" -q -c "$(uri_of alpha)" record web1 --wait \
+"$build/run" "$migtune" -q -c "$(uri_of alpha)" record web1 --wait \
     --record "$scratch/web1.jsonl" --metrics "$scratch/web1.prom" \
     --shadow steady --shadow nova --shadow vdsm --shadow kubevirt \
     --shadow kubevirt-stall --shadow proxmox >"$scratch/recorder" 2>&1 &
@@ -120,9 +121,11 @@ check 'passes are recorded' has_lines pass 2
 check 'policies decide in shadow' has_lines decision 1
 completed() { grep '"outcome"' "$scratch/web1.jsonl" | grep -w completed; }
 check 'the outcome is recorded' completed
-check 'the trace has a report' sh -c \
-    "'$build/run' '$build/tools/migtune' report '$scratch/web1.jsonl' |
-        grep web1"
+has_report() {
+    "$build/run" "$migtune" --json report "$scratch/web1.jsonl" \
+        >"$scratch/report" && grep web1 "$scratch/report"
+}
+check 'the trace has a report' has_report
 untainted() {
     cat "$scratch/alpha/log/qemu/web1.log"
     ! grep -q 'custom-monitor' "$scratch/alpha/log/qemu/web1.log"
@@ -138,7 +141,7 @@ check 'recording takes little processor time' cheap
 # Only its end tells beta's libvirt what became of a guest that is not defined
 # there.
 moved=0 recorded=0
-"$build/run" "$build/tools/migtune" -q -c "$(uri_of beta)" record web1 --wait \
+"$build/run" "$migtune" -q -c "$(uri_of beta)" record web1 --wait \
     --record "$scratch/back.jsonl" >"$scratch/recorder" 2>&1 &
 recorder=$!
 processes="$recorder $processes"

@@ -12,7 +12,7 @@ source=$1 build=$2
 prepare
 uri=$(uri_of saver)
 
-migtune() { "$build/run" "$build/tools/migtune" -c "$uri" "$@"; }
+migtune() { "$build/run" "$build/tests/lib/checked/migtune" -c "$uri" "$@"; }
 virsh() { command virsh -q -c "$uri" "$@"; }
 
 start_host saver 10.99.99.8
@@ -62,7 +62,7 @@ running() {
     state_is running
     migtune save web1 "$scratch/a.mts"
     state_is 'shut off'
-    migtune image-verify "$scratch/a.mts"
+    migtune image-verify --json "$scratch/a.mts"
     migtune image-info "$scratch/a.mts" | grep -Ei 'format +libvirt-zstd'
     # No temporary files are left behind.
     [ "$(echo "$scratch"/a.mts*)" = "$scratch/a.mts" ]

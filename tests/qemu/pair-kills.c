@@ -19,6 +19,7 @@
 
 #include <glib/gstdio.h>
 
+#include "command.h"
 #include "guest.h"
 #include "link-cutter.h"
 #include "qmp/client.h"
@@ -62,13 +63,6 @@ typedef struct {
 
 static char *scratch;
 
-static char *
-migtune_path(void)
-{
-    return g_build_filename(g_getenv("MIGTUNE_TEST_BUILD"), "tools", "migtune",
-                            NULL);
-}
-
 /*
  * Guests
  */
@@ -76,7 +70,7 @@ migtune_path(void)
 static void
 side_start_ref(Side *side, const char *dir, gboolean source)
 {
-    g_autofree char *program = migtune_path();
+    g_autofree char *program = command_find();
     g_autofree char *file =
         g_build_filename(dir, source ? "s.xml" : "d.xml", NULL);
     g_autofree char *text = g_strdup_printf(
@@ -243,7 +237,7 @@ migtune_start(const Trial *trial, const char *const *argv)
 static char *
 recover(const Trial *trial, char **ret_text)
 {
-    g_autofree char *program = migtune_path();
+    g_autofree char *program = command_find();
     const char *const argv[] = { program, "--json", "recover", NULL };
     gint64 end_us = g_get_monotonic_time() + KILLS_END_US;
 
@@ -290,7 +284,7 @@ take_outcome(JsonNode *node, char **ret_text)
 static void
 trial_migrate(Trial *trial, gboolean forward, guint64 limit)
 {
-    g_autofree char *program = migtune_path();
+    g_autofree char *program = command_find();
     g_autofree char *source =
         g_strdup_printf("qmp://%s", trial->source.monitor);
     g_autofree char *destination =

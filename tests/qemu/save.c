@@ -15,6 +15,7 @@
 
 #include <glib/gstdio.h>
 
+#include "command.h"
 #include "guest.h"
 #include "migtune/migtune.h"
 
@@ -483,8 +484,7 @@ static void
 test_killed(gconstpointer data)
 {
     const Case *test = data;
-    const char *build = g_getenv("MIGTUNE_TEST_BUILD");
-    g_autofree char *tool = g_build_filename(build, "tools", "migtune", NULL);
+    g_autofree char *tool = command_find();
     g_autofree char *ram = make_ram(test, "ram", TRUE);
     g_autofree char *file = g_build_filename(test->dir, "save", NULL);
     g_autoptr(Guest) guest = start(test, ram, NULL);
@@ -500,7 +500,9 @@ test_killed(gconstpointer data)
     Kills kills = { 0 };
 
     remove_saves(test);
-    whole = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE, &error);
+    whole = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE, &error, tool,
+                             "--json", "-c", uri, "save", "saved", file,
+                             "--chunk-size", "1", NULL);
     g_assert_no_error(error);
     g_assert_true(g_subprocess_wait_check(whole, NULL, &error));
     take_size(file, &file_bytes);

@@ -22,7 +22,8 @@ export XDG_CACHE_HOME="$scratch/home" XDG_CONFIG_HOME="$scratch/home" \
     ANSIBLE_NOCOLOR=1 ANSIBLE_LOCALHOST_WARNING=false \
     ANSIBLE_CONFIG="$scratch/ansible.cfg"
 mkdir "$scratch/home" "$scratch/bin" "$scratch/guests"
-printf '#!/bin/sh\nexec "%s" migtune "$@"\n' "$build/run" >"$scratch/bin/migtune"
+printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$build/run" \
+    "$build/tests/lib/checked/migtune" >"$scratch/bin/migtune"
 chmod +x "$scratch/bin/migtune"
 PATH="$scratch/bin:$PATH"
 cd "$scratch"

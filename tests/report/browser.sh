@@ -40,7 +40,8 @@ check() {
 n=0
 trace=$source/tests/data/converge/recorded.jsonl
 busy=$source/tests/data/converge/busy.jsonl
-"$build/run" migtune report "$trace" "$busy" -o "$scratch/report.html"
+"$build/run" "$build/tests/lib/checked/migtune" report "$trace" "$busy" \
+    -o "$scratch/report.html"
 : >"$scratch/log"
 show --dump-dom "file://$scratch/report.html" >"$scratch/dom"
 check "nothing on the console" "$(grep -c CONSOLE "$scratch/log")" 0

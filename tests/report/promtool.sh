@@ -11,7 +11,8 @@ if ! command -v promtool >/dev/null; then
 fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-"$build/run" migtune report "$source/tests/data/converge/recorded.jsonl" \
+"$build/run" "$build/tests/lib/checked/migtune" report \
+    "$source/tests/data/converge/recorded.jsonl" \
     "$source/tests/data/converge/busy.jsonl" -o "$scratch/m.prom"
 if promtool check metrics <"$scratch/m.prom" >"$scratch/out" 2>&1 &&
     [ ! -s "$scratch/out" ]; then

@@ -103,6 +103,7 @@ if sys.argv[1] == "--boot-sector":
     sys.exit(0)
 
 build = sys.argv[1]
+command = [build + "/run", build + "/tests/lib/checked/migtune"]
 work = tempfile.mkdtemp(prefix="migtune-simulated-")
 number = 0
 
@@ -145,7 +146,7 @@ def follow(migration, until, check, look=lambda: None):
 
 
 def migtune(*words, check=True):
-    done = subprocess.run([build + "/run", "migtune", *words], cwd=work,
+    done = subprocess.run([*command, *words], cwd=work,
                           capture_output=True, text=True)
     if check and done.returncode:
         raise RuntimeError("migtune %s: exit status %d\n%s%s" % (
@@ -194,7 +195,7 @@ class Ref:
                  RAM / MIB))
         remove_trace()
         follow(subprocess.Popen(
-            [build + "/run", "migtune", "-q", "-c",
+            [*command, "-q", "-c",
              "ref://%s/guests.xml" % work,
              "migrate-setparameters a bandwidth=%dMiB/s downtime=%d; "
              "migrate a unix:%s/link --incoming-domain b %s "
@@ -279,7 +280,7 @@ class Qemu:
                 guest.ask("stop")
             remove_trace()
             follow(subprocess.Popen(
-                [build + "/run", "migtune", "-q", "-c", uri, "migrate", "a",
+                [*command, "-q", "-c", uri, "migrate", "a",
                  "unix:%s/link" % work, *options, "--record",
                  "trace.jsonl"], cwd=work, stdout=subprocess.DEVNULL),
                 until, check, look)

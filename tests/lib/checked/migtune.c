@@ -5,7 +5,9 @@
  * schema that is installed.  An error is printed to stderr, and then the exit
  * status is 99, so that the test which ran the command fails.
  *
- *     MIGTUNE_TEST_BUILD, MIGTUNE_TEST_DATA: as for all tests
+ *     MIGTUNE_TEST_COMMAND  the command, if it is not the one in the build tree
+ *     MIGTUNE_TEST_SCHEMA   the schema, if it is not the one in the source tree
+ *     MIGTUNE_TEST_UNDER    a command with options that runs it, such as valgrind
  */
 #include "config.h"
 
@@ -146,7 +148,7 @@ checked_compare(JsonObject *root, const char *command, const char *text,
 
 /* Runs the command and copies its output as it comes; returns all of it. */
 static char *
-checked_run(const char *program, char **argv, int *ret_status)
+checked_run(char **argv, int *ret_status)
 {
     static const int forwarded[] = { SIGHUP, SIGINT, SIGTERM, SIGQUIT };
     GString *text = g_string_new(NULL);
@@ -163,7 +165,7 @@ checked_run(const char *program, char **argv, int *ret_status)
         dup2(fds[1], STDOUT_FILENO);
         close(fds[0]);
         close(fds[1]);
-        execv(program, argv);
+        execvp(argv[0], argv);
         _exit(CHECKED_STATUS);
     }
     close(fds[1]);
@@ -198,30 +200,46 @@ checked_run(const char *program, char **argv, int *ret_status)
     return g_string_free(text, FALSE);
 }
 
+/* The words of what runs: those of MIGTUNE_TEST_UNDER, the command, arguments. */
+static char **
+checked_list_words(char **argv)
+{
+    const char *command = g_getenv("MIGTUNE_TEST_COMMAND");
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_auto(GStrv) under = g_strsplit(
+        g_getenv("MIGTUNE_TEST_UNDER") ? g_getenv("MIGTUNE_TEST_UNDER") : "",
+        " ", -1);
+
+    for (char **at = under; *at; at++)
+        if (**at)
+            g_ptr_array_add(words, g_strdup(*at));
+    g_ptr_array_add(words, g_strdup(command ? command : CHECKED_COMMAND));
+    for (char **at = argv + 1; *at; at++)
+        g_ptr_array_add(words, g_strdup(*at));
+    g_ptr_array_add(words, NULL);
+
+    return (char **)g_ptr_array_free(g_steal_pointer(&words), FALSE);
+}
+
 int
 main(int argc, char **argv)
 {
-    const char *build = g_getenv("MIGTUNE_TEST_BUILD");
-    g_autofree char *program = NULL;
+    g_auto(GStrv) words = checked_list_words(argv);
     g_autofree char *text = NULL;
     g_autoptr(JsonNode) schema = NULL;
     JsonObject *root;
     gboolean json = FALSE;
     int status = 0;
 
-    if (!build || !g_getenv("MIGTUNE_TEST_DATA")) {
-        fputs("MIGTUNE_TEST_BUILD or MIGTUNE_TEST_DATA is not set\n", stderr);
-        return CHECKED_STATUS;
-    }
-    program = g_build_filename(build, "tools", "migtune", NULL);
     for (int i = 1; i < argc; i++)
         json = json || strstr(argv[i], "--json") != NULL;
     if (!json) {
-        execv(program, argv);
+        execvp(words[0], words);
         return CHECKED_STATUS;
     }
 
-    text = checked_run(program, argv, &status);
+    text = checked_run(words, &status);
+    g_setenv("MIGTUNE_TEST_DATA", CHECKED_DATA, FALSE);
     schema = json_schema_load();
     root = json_node_get_object(schema);
     if (!checked_compare(
