@@ -22,6 +22,7 @@ from ._convergence import Convergence, Policy, policies
 from ._data import (Check, Decision, Finding, Job, Outcome, Parameter, Step,
                     Support, Verdict, VerdictKind)
 from ._domain import Domain
+from . import _end  # noqa: F401
 from ._errors import Error, ErrorCode
 from ._glib import Cancellable, Migtune as _Migtune
 from ._migration import Migration, recover
