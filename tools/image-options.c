@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <glib/gi18n.h>
@@ -14,6 +15,9 @@
 
 #define PROGRESS_IN_PLACE_US 100000
 #define PROGRESS_LINE_US 1000000
+
+#define OPTIONS_MIN_CHUNK (1 << 20)
+#define OPTIONS_MAX_CHUNK (16 << 20)
 
 /* Reads an option with a whole number; FALSE with an error. */
 static gboolean
@@ -30,10 +34,53 @@ options_number(const CmdLine *line, const char *name, gint64 min, gint64 max,
     return FALSE;
 }
 
+/* The units of a size, as in values of parameters.  Case is ignored. */
+static const struct {
+    const char *suffix;
+    guint64 bytes;
+} options_units[] = {
+    { "", 1ull << 20 },
+    { "b", 1 },
+    { "k", 1ull << 10 }, { "kib", 1ull << 10 }, { "kb", 1000 },
+    { "m", 1ull << 20 }, { "mib", 1ull << 20 }, { "mb", 1000000 },
+    { "g", 1ull << 30 }, { "gib", 1ull << 30 }, { "gb", 1000000000 },
+};
+
+/* Reads the option --chunk-size; FALSE with an error. */
+static gboolean
+options_chunk_bytes(const char *text, guint32 *ret_bytes, GError **error)
+{
+    g_autofree char *suffix = NULL;
+    gsize n_digits = strspn(text, "0123456789.");
+    char *end = NULL;
+    double number = g_ascii_strtod(text, &end);
+
+    suffix = g_strstrip(g_ascii_strdown(text + n_digits, -1));
+    for (guint i = 0; i < G_N_ELEMENTS(options_units); i++) {
+        double bytes = number * options_units[i].bytes;
+
+        /* Not for "inf", "0x10" and "1.2.3". */
+        if (!g_ascii_isdigit(*text) || end != text + n_digits ||
+            strcmp(suffix, options_units[i].suffix) != 0)
+            continue;
+        if (bytes < OPTIONS_MIN_CHUNK || bytes > OPTIONS_MAX_CHUNK ||
+            bytes != (guint32)bytes)
+            break;
+        *ret_bytes = bytes;
+        return TRUE;
+    }
+    tool_usage_error(error,
+                     _("--chunk-size is a size from 1MiB to 16MiB such as 8MiB "
+                       "or 2048KiB, or a number of MiB, not '%s'"), text);
+
+    return FALSE;
+}
+
 GVariant *
 image_options_take(const CmdLine *line, GError **error)
 {
     g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
+    guint32 bytes;
     gint64 n;
 
     if (cmd_line_has(line, "level")) {
@@ -47,10 +94,10 @@ image_options_take(const CmdLine *line, GError **error)
         g_variant_dict_insert(&dict, "threads", "u", (guint32)n);
     }
     if (cmd_line_has(line, "chunk-size")) {
-        if (!options_number(line, "chunk-size", 1, 16, &n, error))
+        if (!options_chunk_bytes(cmd_line_get(line, "chunk-size"), &bytes,
+                                 error))
             return NULL;
-        g_variant_dict_insert(&dict, "chunk-size", "u",
-                              (guint32)n * 1024 * 1024);
+        g_variant_dict_insert(&dict, "chunk-size", "u", bytes);
     }
     if (cmd_line_has(line, "direct-io"))
         g_variant_dict_insert(&dict, "direct-io", "b", TRUE);

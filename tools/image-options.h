@@ -16,8 +16,9 @@
       .help = N_("number of threads, from 1 to 64; default: the number of " \
                  "processors") }
 #define IMAGE_OPTION_CHUNK_SIZE                                         \
-    { "chunk-size", 0, CMD_OPT_NUMBER, .metavar = "MIB",                \
-      .help = N_("MiB of the stream in one chunk, from 1 to 16; default 8") }
+    { "chunk-size", 0, CMD_OPT_TEXT, .metavar = "SIZE",                 \
+      .help = N_("size of the stream in one chunk, from 1MiB to 16MiB; a " \
+                 "number without a unit is in MiB; default 8MiB") }
 #define IMAGE_OPTION_DIRECT_IO                                          \
     { "direct-io", 0, CMD_OPT_FLAG,                                     \
       .help = N_("write without the page cache of the host") }

@@ -294,6 +294,23 @@ static const CliCase cases[] = {
         "head -c 20000 s.mts > cut.mts; " SAVE_REF "restore cut.mts y 2>&1 | "
             "sed 's/[0-9]* more/N more/'",
     } },
+    { "ref-chunk-size", { NULL }, {
+        "printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"
+            "<ram size=\"4MiB\" content=\"random\"/></guest></guests>' > save.xml",
+        /* The chunks of a file of 4 MiB show the size. */
+        "for size in 1 1MiB 1048576b 1.5MiB 2048KiB 2M 3000kB 8 16777216B; do "
+            "echo $size; " SAVE_REF "\"save x s.mts --live --chunk-size $size\" "
+            "&& migtune -q image-verify s.mts >v && migtune image-info s.mts | "
+            "grep '^Chunk size'; done",
+        "for size in 0 0.5 512KiB 17 16.5MiB 1GiB 1MiB/s 8XiB 0x2MiB inf 1.2.3 "
+            "1.0000001MiB -1 \"''\"; do "
+            SAVE_REF "\"save x t.mts --live --chunk-size=$size\"; echo $?; done; "
+            "ls t.mts",
+        "migtune -q image-convert s.mts s.mig >v; "
+            "migtune -q image-convert s.mig u.mts --chunk-size 2MiB >v && "
+            "migtune image-info u.mts | grep '^Chunk size'; "
+            "migtune image-convert s.mig w.mts --chunk-size 32MiB",
+    } },
     { "ref-sockets", { NULL }, {
         REF_HOLD("--qemu 7.2 --name x --ram 1MiB --incoming")
             "migtune list; stat -c '%a %n' s/*; ls s; " REF_END,
