@@ -293,6 +293,16 @@ host_get_note(JsonObject *object)
     return g_strjoinv(", ", (char **)notes->pdata);
 }
 
+/* The type of a value for people: JSON has the types of the catalogue. */
+static const char *
+host_get_type(JsonObject *object)
+{
+    const char *type = out_get_string(object, "type");
+
+    return g_strcmp0(type, "int") == 0 || g_strcmp0(type, "ullong") == 0
+               ? _("number") : type;
+}
+
 static void
 host_print_present(Tool *tool, JsonArray *rows)
 {
@@ -310,7 +320,7 @@ host_print_present(Tool *tool, JsonArray *rows)
         out_table_cell(table, OUT_PLAIN, out_get_string(row, "qmp"));
         out_table_cell(table, OUT_PLAIN, out_get_string(row, "kind"));
         out_table_cell(table, OUT_PLAIN,
-                       *values ? values : out_get_string(row, "type"));
+                       *values ? values : host_get_type(row));
         out_table_cell(table, OUT_FAIR, note);
     }
     out_table_print(table, !tool->quiet, tool->colour);
@@ -320,7 +330,8 @@ static void
 host_print_absent(Tool *tool, JsonArray *rows)
 {
     const char *titles[] = {
-        _("Not in this QEMU"), _("In QEMU"), _("Since"), _("Removed"), NULL
+        _("Not in this QEMU"), _("Name in QEMU"), _("Since"), _("Removed"),
+        NULL
     };
     g_autoptr(OutTable) table = out_table_new(titles);
 
