@@ -279,7 +279,8 @@ mt_source_run(MtInput *in, const char *path, const MtFileKind *kind,
               const MtSourceSettings *s, MtImage **ret_image, GError **error)
 {
     const MtImageReadSettings read = {
-        s->n_threads, s->sink, s->user_data, s->failed, s->failed_data
+        s->n_threads, s->sink, s->user_data, s->failed, s->failed_data,
+        s->chunk
     };
     g_autoptr(MtImage) image = NULL;
 

@@ -50,6 +50,7 @@ typedef struct {
     gpointer user_data;
     void (*failed)(gpointer data);
     gpointer failed_data;
+    MtImageChunkFunc chunk;     /* of a save file; may be NULL */
 } MtSourceSettings;
 
 /*

@@ -108,6 +108,10 @@ reader_drain(gpointer data, gpointer user_data, GError **error)
     Reader *r = user_data;
     Slot *slot = data;
 
+    if (r->settings->chunk &&
+        !r->settings->chunk(&slot->chunk, r->settings->user_data, error))
+        return FALSE;
+
     return !r->settings->sink ||
            r->settings->sink(slot->out, slot->chunk.stream_bytes,
                              r->settings->user_data, error);

@@ -17,12 +17,17 @@ G_BEGIN_DECLS
 typedef gboolean (*MtImageSink)(const guint8 *data, gsize len,
                                 gpointer user_data, GError **error);
 
+/* The header of the chunk whose bytes come next.  As MtImageSink. */
+typedef gboolean (*MtImageChunkFunc)(const MtImageChunk *chunk,
+                                     gpointer user_data, GError **error);
+
 typedef struct {
     guint n_threads;
     MtImageSink sink;           /* may be NULL */
     gpointer user_data;
     void (*failed)(gpointer data);  /* a thread failed; may be NULL */
     gpointer failed_data;
+    MtImageChunkFunc chunk;     /* before the bytes of a chunk; may be NULL */
 } MtImageReadSettings;
 
 /* What a file has beside its stream. */

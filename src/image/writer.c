@@ -12,6 +12,7 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "image/extents.h"
 #include "image/pipeline.h"
 #include "image/writer.h"
 #include "migtune/migtune-error.h"
@@ -110,32 +111,6 @@ writer_failed(gpointer user_data)
         w->settings.failed(w->settings.failed_data);
 }
 
-/* Pages that a chunk holds: one extent a block. */
-static void
-chunk_add_pages(MtImageChunk *chunk, guint block, guint64 page, guint64 n)
-{
-    MtImageExtent *e = chunk->extents + chunk->n_extents;
-    guint64 end;
-
-    while (e > chunk->extents && (e - 1)->block != block)
-        e--;
-    if (e == chunk->extents) {
-        if (chunk->n_extents == MT_IMAGE_MAX_EXTENTS) {
-            chunk->flags |= MT_IMAGE_CHUNK_MORE;
-            return;
-        }
-        e = &chunk->extents[chunk->n_extents++];
-        *e = (MtImageExtent) { block, 1, page, n };
-        return;
-    }
-
-    e--;
-    end = MAX(e->first + e->n_pages, page + n);
-    e->first = MIN(e->first, page);
-    e->n_pages = end - e->first;
-    e->n_records++;
-}
-
 static gboolean
 writer_event(const MtWalkEvent *event, gpointer user_data, GError **error)
 {
@@ -152,22 +127,11 @@ writer_event(const MtWalkEvent *event, gpointer user_data, GError **error)
         }
         g_array_append_vals(w->contents->blocks, block, 1);
         w->totals.ram_bytes += block->used_bytes;
-    } else if (event->kind == MT_WALK_RECORD) {
-        switch (event->record) {
-        case MT_RECORD_ZERO:
+    } else if (mt_image_chunk_add_page(&w->slot->chunk, w->walk, event)) {
+        if (event->record == MT_RECORD_ZERO)
             w->totals.n_zero++;
-            break;
-        case MT_RECORD_PAGE:
-        case MT_RECORD_XBZRLE:
-        case MT_RECORD_COMPRESS:
+        else
             w->totals.n_pages++;
-            break;
-        default:
-            return TRUE;
-        }
-        chunk_add_pages(&w->slot->chunk, event->block,
-                        event->page_offset >> MT_PAGE_SHIFT,
-                        mt_walk_get_page_bytes(w->walk) >> MT_PAGE_SHIFT);
     }
 
     return TRUE;

@@ -8,6 +8,7 @@
 
 #include "core/save/image.h"
 #include "image/convert.h"
+#include "image/extents.h"
 #include "image/extract.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
@@ -345,6 +346,7 @@ typedef struct {
     guint64 n_bytes;
     guint64 n_pages;
     guint64 n_zero;
+    MtImageCheck check;
     MtImageProgress progress;
 } Verify;
 
@@ -357,8 +359,17 @@ verify_event(const MtWalkEvent *event, gpointer user_data, GError **error)
         v->n_zero++;
     else if (event->kind == MT_WALK_RECORD && event->body)
         v->n_pages++;
+    mt_image_check_event(&v->check, event);
 
     return TRUE;
+}
+
+static gboolean
+verify_chunk(const MtImageChunk *chunk, gpointer user_data, GError **error)
+{
+    Verify *v = user_data;
+
+    return mt_image_check_begin(&v->check, chunk, error);
 }
 
 static gboolean
@@ -372,25 +383,50 @@ verify_feed(const guint8 *data, gsize len, gpointer user_data, GError **error)
 }
 
 static gboolean
-verify_blocks(const Verify *v, const MtImage *image, GError **error)
+verify_blocks(const MtWalk *walk, const GArray *blocks)
 {
-    const GArray *blocks = image ? image->contents->blocks : NULL;
+    if (blocks->len != mt_walk_get_n_blocks(walk))
+        return FALSE;
+    for (guint i = 0; i < blocks->len; i++) {
+        const MtWalkBlock *a = &g_array_index(blocks, MtWalkBlock, i);
+        const MtWalkBlock *b = mt_walk_get_block(walk, i);
+
+        if (strcmp(a->name, b->name) != 0 || a->used_bytes != b->used_bytes)
+            return FALSE;
+    }
+
+    return TRUE;
+}
+
+/* The reader has compared the chunks in the table with their headers. */
+static gboolean
+verify_table(const Verify *v, const MtImage *image, GError **error)
+{
+    const MtImageContents *table;
 
     if (!image || !image->has_table)
         return TRUE;
 
-    for (guint i = 0; i < MAX(blocks->len, mt_walk_get_n_blocks(v->walk));
-         i++) {
-        const MtWalkBlock *a = &g_array_index(blocks, MtWalkBlock, i);
-
-        if (i >= blocks->len || i >= mt_walk_get_n_blocks(v->walk) ||
-            strcmp(a->name, mt_walk_get_block(v->walk, i)->name) != 0 ||
-            a->used_bytes != mt_walk_get_block(v->walk, i)->used_bytes) {
-            migtune_error_set(error, MIGTUNE_ERROR_STREAM,
-                              _("the RAM blocks in the contents table are "
-                                "not those of the stream"));
-            return FALSE;
-        }
+    table = image->contents;
+    if (!verify_blocks(v->walk, table->blocks)) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          _("the RAM blocks in the contents table are "
+                            "not those of the stream"));
+        return FALSE;
+    }
+    if (strcmp(table->machine, mt_walk_get_machine(v->walk)) != 0) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          _("the machine type in the contents table is '%s', "
+                            "and in the stream '%s'"), table->machine,
+                          mt_walk_get_machine(v->walk));
+        return FALSE;
+    }
+    if (table->devices_offset != mt_walk_get_devices_offset(v->walk) ||
+        table->devices_bytes != mt_walk_get_devices_bytes(v->walk)) {
+        migtune_error_set(error, MIGTUNE_ERROR_STREAM,
+                          _("the device state has another offset or length "
+                            "in the contents table than in the stream"));
+        return FALSE;
     }
 
     return TRUE;
@@ -412,7 +448,10 @@ migtune_image_verify(const char *path, GVariant *options,
         .func = verify_event, .user_data = &v,
         .max_device_bytes = 64 * 1024 * 1024,
     };
-    MtSourceSettings source = { 1, verify_feed, &v, fire_cancel };
+    MtSourceSettings source = {
+        .sink = verify_feed, .chunk = verify_chunk, .user_data = &v,
+        .failed = fire_cancel,
+    };
     g_auto(MtImageOptions) o = { 0 };
     g_auto(MtImageCancel) c = { NULL };
     g_autoptr(MtInput) in = NULL;
@@ -435,8 +474,10 @@ migtune_image_verify(const char *path, GVariant *options,
     source.n_threads = o.threads;
     source.failed_data = c.cancel;
     v.walk = mt_walk_new(&walk);
+    v.check.walk = v.walk;
     ok = mt_source_run(in, path, &kind, &source, &image, error) &&
-         mt_walk_finish(v.walk, error) && verify_blocks(&v, image, error);
+         mt_walk_finish(v.walk, error) && mt_image_check_end(&v.check, error) &&
+         verify_table(&v, image, error);
     mt_file_kind_clear(&kind);
     if (!ok) {
         mt_walk_free(v.walk);
