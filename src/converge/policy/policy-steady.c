@@ -11,14 +11,16 @@
  * one that ends the migration before the deadline.  The migration begins with a
  * short downtime, which is raised only to the value that the prediction needs:
  * with a longer one QEMU would stop the guest as soon as the remaining data fits,
- * although a few more passes would leave much less.
+ * although a few more passes would leave much less.  For the same reason the
+ * downtime is shortened again if the guest becomes less busy, and is not raised to
+ * the longest allowed one for a guest that is far too busy for it.
  *
  * If no step within the limits can end the migration, the policy reports this
  * immediately, with the limit that would suffice, and aborts at the deadline.
  *
  * The predictions assume that the guest continues to behave as in the last
- * passes. If its behaviour changes, the next pass shows this, and a new
- * decision is made.
+ * passes.  If its behaviour changes, the next pass shows this: the passes before
+ * are forgotten, and a new decision is made.
  */
 #include "config.h"
 
@@ -90,9 +92,23 @@
  * duration of the last pass. */
 #define STEADY_PATIENCE 4
 
-/* A longer downtime, if it is allowed, is preferred to waiting for more than this
- * share of the time that the migration has taken so far. */
-#define STEADY_WORTH 0.3
+/* Enough for the precision of a millisecond. */
+#define STEADY_BISECTIONS 40
+
+/* Passes that differ by this factor from what an unchanged guest can write show
+ * that its behaviour has changed. */
+#define STEADY_CHANGED 2
+
+/* The longest downtime is set although the prediction needs more, up to this
+ * factor: passes vary. */
+#define STEADY_NEARLY 1.5
+
+/* The downtime is shortened if less than this share of it is needed. */
+#define STEADY_SHORTER 0.5
+
+/* A longer downtime, if it is allowed, is preferred to a wait that delays the end
+ * by more than this share of the time that the migration has taken so far. */
+#define STEADY_WORTH 0.1
 
 #define STEADY_THROTTLE_FIRST 20
 #define STEADY_THROTTLE_STEP 10
@@ -194,6 +210,40 @@ steady_are_apart(const SteadyPoint *a, const SteadyPoint *b)
 {
     return MAX(a->seconds, b->seconds) >=
            MIN(a->seconds, b->seconds) * STEADY_APART;
+}
+
+/*
+ * Whether the guest behaved differently in the two passes: it cannot write less
+ * in a longer time, nor more than in proportion to the time.  @total: the RAM.
+ */
+static gboolean
+steady_differ(const SteadyPoint *a, const SteadyPoint *b, double total)
+{
+    const SteadyPoint *shorter = a->seconds < b->seconds ? a : b;
+    const SteadyPoint *longer = shorter == a ? b : a;
+    double less = steady_written(shorter, total);
+    double more = steady_written(longer, total);
+
+    return less > more * STEADY_CHANGED ||
+           less * longer->seconds * STEADY_CHANGED < more * shorter->seconds;
+}
+
+/* Stores the newest point.  Passes before a change of the guest's behaviour do
+ * not predict the next ones. */
+static void
+steady_add_point(SteadyState *state, const SteadyPoint *point, double total)
+{
+    if (state->n_points && total > 0 &&
+        (steady_differ(&state->longest, point, total) ||
+         steady_differ(&state->points[(state->n_points - 1) % STEADY_POINTS],
+                       point, total))) {
+        state->n_points = 0;
+        state->longest = *point;
+    }
+    state->points[state->n_points % STEADY_POINTS] = *point;
+    state->n_points++;
+    if (point->seconds > state->longest.seconds)
+        state->longest = *point;
 }
 
 /* The point to compare the last one with: the longest pass shows the working
@@ -305,7 +355,7 @@ steady_enough_bandwidth(const MtModel *model, double bandwidth,
     while (steady_downtime_ms(mt_model_balance(model, high), high, INFINITY) >
            downtime_ms && high < model->parts[0].rate)
         high *= 2;
-    for (guint i = 0; i < 40; i++) {
+    for (guint i = 0; i < STEADY_BISECTIONS; i++) {
         double middle = (low + high) / 2;
 
         if (steady_downtime_ms(mt_model_balance(model, middle), middle,
@@ -469,6 +519,52 @@ steady_least(const SteadyState *state, const MtModel *model, double remaining,
     return steady_rises(state) ? least : MIN(least, remaining);
 }
 
+/*
+ * The longest wait, up to @seconds, that delays the end of the migration by no
+ * more than @delay seconds.  Data that is sent while the guest runs need not be
+ * sent while it is stopped, so that only what the guest writes meanwhile delays
+ * the end.
+ */
+static double
+steady_worth(const SteadyState *state, const MtModel *model, double remaining,
+             double bandwidth, double seconds, double delay)
+{
+    double latest = remaining / bandwidth + delay;
+    double low = 0, high = seconds;
+
+    for (guint i = 0; i < STEADY_BISECTIONS; i++) {
+        double middle = (low + high) / 2;
+        double left = steady_least(state, model, remaining, bandwidth, middle);
+
+        if (middle + left / bandwidth <= latest)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Sets a shorter downtime if much less than the present one will be needed. */
+static void
+steady_shorten(MtPolicyRun *run, SteadyState *state, const MtModel *model,
+               double needed_ms, double least, double bandwidth,
+               double seconds)
+{
+    const MtSteadyConfig *config = &mt_policy_run_config(run)->steady;
+    guint64 first_ms = MIN(STEADY_FIRST_MS, config->max_downtime_ms);
+    guint64 shorter_ms = MAX((guint64)needed_ms, first_ms);
+
+    if (shorter_ms < state->downtime_ms * STEADY_SHORTER &&
+        mt_policy_decide(
+            run, MT_ACT_SET_DOWNTIME, shorter_ms, "downtime-shorter",
+            _("pass %" PRIu64 ": written at %.0f MiB/s, sent at %.0f MiB/s: no "
+              "more than %.0f MiB will remain within %.0f s, and a shorter "
+              "downtime is enough"), state->pass,
+            model->parts[0].rate / 1048576, bandwidth / 1048576,
+            least / 1048576, seconds))
+        state->downtime_ms = shorter_ms;
+}
+
 /* @remaining: bytes that were dirty when the current pass began. */
 static void
 steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
@@ -480,9 +576,8 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     double seconds = config->deadline_ms ?
         MAX(config->deadline_ms - now_ms, 0) / 1000.0 :
         STEADY_PATIENCE * MAX(last->seconds, remaining / bandwidth);
-    double worth = MIN(seconds, STEADY_WORTH * now_ms / 1000);
-    double least, soon, needed_ms, soon_ms, working_mib, rate_mib;
-    gboolean saturated;
+    double worth, least, soon, needed_ms, soon_ms, working_mib, rate_mib;
+    gboolean saturated, late;
     MtModel model;
     guint throttle;
 
@@ -495,6 +590,8 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     rate_mib = model.parts[0].rate / 1048576;
     least = steady_least(state, &model, remaining, bandwidth, seconds);
     needed_ms = steady_downtime_ms(least, bandwidth, model.parts[0].rate);
+    worth = steady_worth(state, &model, remaining, bandwidth, seconds,
+                         STEADY_WORTH * now_ms / 1000);
     soon = steady_least(state, &model, remaining, bandwidth, worth);
     soon_ms = steady_downtime_ms(soon, bandwidth, model.parts[0].rate);
     if (soon_ms <= config->max_downtime_ms && soon_ms > needed_ms) {
@@ -517,9 +614,13 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
                             steady_downtime_ms(model.parts[0].bytes,
                                                bandwidth, INFINITY)));
 
-    /* 1. Wait: the remaining data will fit into the downtime. */
-    if (needed_ms <= state->downtime_ms)
+    /* 1. Wait: the remaining data will fit into the downtime.  A longer downtime
+     * than needed would stop the guest earlier, and for longer. */
+    if (needed_ms <= state->downtime_ms) {
+        steady_shorten(run, state, &model, needed_ms, least, bandwidth,
+                       seconds);
         return;
+    }
 
     /* 2. A longer downtime. */
     if (needed_ms <= config->max_downtime_ms) {
@@ -538,9 +639,20 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     if (state->n_points < 2)
         return;
 
-    /* The longest allowed downtime supports each further step, and the guest
-     * may become less busy than predicted. */
+    throttle = config->allow_throttle && !state->no_throttle ?
+        steady_throttle(&model, state->throttle, remaining, bandwidth,
+                        config->max_downtime_ms, seconds) : 0;
+
+    /* The longest allowed downtime is set if it may suffice or if a throttled
+     * guest needs it, and as the last attempt before the deadline.  Otherwise
+     * only a less busy guest lets the migration end, and it may then need much
+     * less. */
+    late = config->deadline_ms &&
+           (seconds < STEADY_PATIENCE * last->seconds ||
+            seconds < STEADY_PATIENCE * remaining / bandwidth);
     if (state->downtime_ms < config->max_downtime_ms &&
+        (throttle || late ||
+         needed_ms <= config->max_downtime_ms * STEADY_NEARLY) &&
         mt_policy_decide(run, MT_ACT_SET_DOWNTIME, config->max_downtime_ms,
                          "downtime-largest",
                          _("pass %" PRIu64 ": %.0f ms would be "
@@ -549,9 +661,6 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
         state->downtime_ms = config->max_downtime_ms;
 
     /* 3. Throttle the guest. */
-    throttle = config->allow_throttle && !state->no_throttle ?
-        steady_throttle(&model, state->throttle, remaining, bandwidth,
-                        config->max_downtime_ms, seconds) : 0;
     if (throttle) {
         if (mt_policy_decide(
                 run, MT_ACT_THROTTLE, throttle, "throttle-needed",
@@ -588,10 +697,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
     }
 
     /* Shortly before the deadline no more is learnt. */
-    steady_report(run, state, &model, saturated,
-                  seconds < STEADY_PATIENCE * last->seconds ||
-                  seconds < STEADY_PATIENCE * remaining / bandwidth,
-                  needed_ms, remaining, bandwidth, seconds);
+    steady_report(run, state, &model, saturated, late, needed_ms, remaining, bandwidth, seconds);
 }
 
 static double
@@ -708,10 +814,7 @@ steady_new_pass(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
 
     steady_measure(run, state, &begin, n, bandwidth, &point);
     steady_begin_window(state, begin_ms, &begin);
-    state->points[state->n_points % STEADY_POINTS] = point;
-    state->n_points++;
-    if (point.seconds > state->longest.seconds)
-        state->longest = point;
+    steady_add_point(state, &point, begin.total);
     steady_decide(run, state, now_ms, begin.remaining, begin.total, bandwidth);
 }
 
