@@ -72,7 +72,7 @@ prepare_root() {
         ninja tools/migtune tests/lib/checked/migtune tests/libvirt/libvirt-access \
             tests/libvirt/libvirt-events tests/libvirt/libvirt-migrate \
             tests/libvirt/libvirt-jobs tests/libvirt/libvirt-pair \
-            tests/libvirt/libvirt-program \
+            tests/libvirt/libvirt-policies tests/libvirt/libvirt-program \
             tests/libvirt/libvirt-takes tests/libvirt/libvirt-tls \
             tests/libvirt/libvirt-tuning tests/libvirt/libvirt-conformance \
             src/drivers/libvirt/libvirt.so src/drivers/qmp/qmp.so \

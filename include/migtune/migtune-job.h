@@ -258,8 +258,11 @@ gboolean migtune_domain_continue_job(MigtuneDomain *domain,
  * Waits until QEMU reports that a pass over the guest's memory has begun: it
  * sends such events if the capability `events` is on, and the driver must be
  * able to receive them (`qmp:`).  The driver `ref:` reports passes always.
- * Otherwise this call only waits until the time has passed.  A pass that begins while no call has the connection is not
- * reported.
+ * libvirt turns the capability on itself, and its events are received from the
+ * first call on if an event loop is registered with it, as
+ * %MIGTUNE_CONN_MANAGE_LIBVIRT does.  Otherwise this call only waits until the
+ * time has passed.  With `qmp:` a pass that begins while no call has the
+ * connection is not reported.
  *
  * What migtune_domain_get_job_info() returns right after this call is exact about
  * the memory that the guest has written during the pass before.

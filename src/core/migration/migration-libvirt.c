@@ -93,7 +93,9 @@ libvirt_new_side(MigtuneMigration *migration, const char *which,
     }
     side->caps = mt_caps_new_for_release(release);
     side->state = mt_state_new_default(side->caps);
+    g_free(side->state->run_state);
     side->state->run_state = g_strdup(job ? job->run_state : "inmigrate");
+    g_free(side->state->migration);
     side->state->migration = g_strdup(job ? job->status : "none");
     side->version = mt_version_parse(qemu);
     side->libvirt = libvirt ? mt_version_parse(libvirt) : MT_VERSION_NONE;
@@ -334,6 +336,7 @@ mt_migration_check_libvirt(MigtuneMigration *migration,
 typedef struct {
     MigtuneMigration *migration;
     MigtuneDomain *domain;      /* used by the thread only */
+    GCancellable *stop;         /* cancelled when the call has ended */
 
     GMutex lock;
     GCond ended;
@@ -350,6 +353,7 @@ libvirt_call_clear(gpointer data)
 
     g_object_unref(call->migration);
     g_object_unref(call->domain);
+    g_object_unref(call->stop);
     g_clear_error(&call->error);
     g_mutex_clear(&call->lock);
     g_cond_clear(&call->ended);
@@ -402,6 +406,7 @@ libvirt_call_run(gpointer data)
     call->done = TRUE;
     g_cond_signal(&call->ended);
     g_mutex_unlock(&call->lock);
+    g_cancellable_cancel(call->stop);
     libvirt_call_unref(call);
 
     return NULL;
@@ -419,9 +424,13 @@ libvirt_call_start(MigtuneMigration *migration, GCancellable *cancellable,
 
     if (!domain)
         return NULL;
+    /* The driver begins to receive the events before the first one is sent. */
+    if (migration->follower)
+        mt_domain_wait_pass(migration->source, 0, cancellable);
     call = g_atomic_rc_box_new0(LibvirtCall);
     call->migration = g_object_ref(migration);
     call->domain = domain;
+    call->stop = g_cancellable_new();
     g_mutex_init(&call->lock);
     g_cond_init(&call->ended);
     g_thread_unref(g_thread_new("migtune-migrate", libvirt_call_run,
@@ -430,13 +439,19 @@ libvirt_call_start(MigtuneMigration *migration, GCancellable *cancellable,
     return call;
 }
 
-/* Waits until the call has ended, but not longer than @ms. */
+/* Waits until the call has ended, but not longer than @ms.  For a convergence
+ * policy or a record it also returns when a pass begins, because the remaining
+ * data is exact then. */
 static gboolean
 libvirt_call_wait(LibvirtCall *call, guint ms)
 {
     gint64 end_us = g_get_monotonic_time() + ms * (gint64)1000;
     gboolean done;
 
+    if (call->migration->follower) {
+        mt_domain_wait_pass(call->migration->source, ms, call->stop);
+        end_us = 0;
+    }
     g_mutex_lock(&call->lock);
     while (!call->done && g_cond_wait_until(&call->ended, &call->lock, end_us))
         ;
@@ -826,77 +841,4 @@ mt_migration_carry_out_libvirt(MigtuneMigration *migration,
     migration->outcome->total_us = g_get_monotonic_time() - begin_us;
 
     return done;
-}
-
-/*
- * The report
- */
-
-JsonArray *
-mt_migration_libvirt_to_virsh(MigtuneMigration *migration)
-{
-    g_auto(GStrv) lines = mt_lowering_to_virsh(
-        migration->lowering, migration->source->name, migration->to->uri);
-    JsonArray *array = json_array_new();
-
-    for (char **line = lines; *line; line++)
-        json_array_add_string_element(array, *line);
-
-    return array;
-}
-
-static JsonObject *
-libvirt_new_step(MigtuneMigration *migration, const char *function)
-{
-    JsonObject *step = json_object_new();
-
-    json_object_set_string_member(step, "side", "source");
-    json_object_set_string_member(step, "domain", migration->source->name);
-    json_object_set_string_member(step, "execute", function);
-
-    return step;
-}
-
-JsonArray *
-mt_migration_libvirt_to_steps(MigtuneMigration *migration)
-{
-    const MtLowering *lowering = migration->lowering;
-    g_autoptr(JsonNode) node = mt_lowering_to_json(lowering);
-    JsonObject *document = json_node_get_object(node);
-    JsonArray *before = json_object_get_array_member(document, "before");
-    JsonArray *steps = json_array_new();
-    JsonObject *arguments;
-    JsonObject *step;
-
-    if (!mt_pairing_is_ok(migration->pairing) && !migration->unsafe)
-        return steps;
-    for (guint i = 0; i < json_array_get_length(before); i++) {
-        JsonObject *one = json_array_get_object_element(before, i);
-
-        if (!json_object_has_member(one, "function"))
-            continue;
-        step = libvirt_new_step(
-            migration, json_object_get_string_member(one, "function"));
-        arguments = json_object_new();
-        json_object_set_member(
-            arguments, "value",
-            json_node_copy(json_object_get_member(one, "value")));
-        json_object_set_object_member(step, "arguments", arguments);
-        json_array_add_object_element(steps, step);
-    }
-    step = libvirt_new_step(migration, lowering->flags & VIR_MIGRATE_PEER2PEER
-                                           ? "virDomainMigrateToURI3"
-                                           : "virDomainMigrate3");
-    arguments = json_object_new();
-    json_object_set_string_member(arguments, "destination", migration->to->uri);
-    json_object_set_member(
-        arguments, "flags",
-        json_node_copy(json_object_get_member(document, "flags")));
-    json_object_set_member(
-        arguments, "parameters",
-        json_node_copy(json_object_get_member(document, "parameters")));
-    json_object_set_object_member(step, "arguments", arguments);
-    json_array_add_object_element(steps, step);
-
-    return steps;
 }

@@ -147,6 +147,7 @@ lv_domain_check(LvDomain *domain, GError **error)
 void
 lv_domain_lose(LvDomain *domain)
 {
+    lv_passes_end(domain);
     lv_conn_lost(domain->conn, virDomainGetConnect(domain->domain));
     g_clear_pointer(&domain->domain, virDomainFree);
 }
@@ -395,6 +396,7 @@ lv_domain_close(gpointer data)
 {
     LvDomain *domain = data;
 
+    lv_passes_end(domain);
     if (domain->domain)
         virDomainFree(domain->domain);
     g_free(domain->name);

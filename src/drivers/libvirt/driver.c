@@ -47,6 +47,7 @@ static const MigtuneDriver lv_driver = {
     .migrate = lv_migrate,
     .title = lv_title,
     .wait_idle = lv_wait_idle,
+    .wait_pass = lv_wait_pass,
     .features = MIGTUNE_DRIVER_READ_ONLY | MIGTUNE_DRIVER_NO_MONITOR |
                 MIGTUNE_DRIVER_LIBVIRT,
 };

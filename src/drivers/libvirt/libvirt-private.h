@@ -4,7 +4,7 @@
 /*
  * What the files of this driver share.  A file uses those above it in this
  * order: error, call, auth, loop, watch, conn, native, job, bare, batch,
- * domain, execute, metadata, migrate, save, takes.
+ * passes, domain, execute, metadata, migrate, save, takes.
  */
 
 #include <libvirt/libvirt.h>
@@ -250,6 +250,9 @@ gboolean lv_batch_run(const LvTarget *target, MigtuneDriverCommand *commands,
 /* Whether @command would use the monitor. */
 gboolean lv_batch_uses_monitor(const char *command, JsonObject *arguments);
 
+/* passes.c: what receives the events of a guest about passes. */
+typedef struct _LvPasses LvPasses;
+
 /* domain.c */
 typedef struct {
     LvConn *conn;
@@ -262,7 +265,15 @@ typedef struct {
     gint64 seen_us;             /* when the guest was last seen with that */
     char *gone;                 /* how the process ended; NULL: it runs */
     LvMigration migration;
+    LvPasses *passes;           /* NULL: no pass was waited for yet */
 } LvDomain;
+
+/* passes.c: as MigtuneDriver.wait_pass. */
+gboolean lv_wait_pass(gpointer domain, guint timeout_ms,
+                      GCancellable *cancellable);
+
+/* Ends the events about passes; does not wait for libvirt. */
+void lv_passes_end(LvDomain *domain);
 
 gpointer lv_domain_open(gpointer conn, const char *key,
                         MigtuneDriverIdentity *identity,
