@@ -5,7 +5,9 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -397,6 +399,60 @@ test_threads(void)
         threads[i] = g_thread_new("set", set_often, domain);
     for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
         g_thread_join(threads[i]);
+}
+
+/* Whether any file of the locks of guests is locked. */
+static gboolean
+guest_is_locked(void)
+{
+    g_autofree char *path = g_build_filename(scratch, "migtune", NULL);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    gboolean locked = FALSE;
+    const char *name;
+
+    while (dir && !locked && (name = g_dir_read_name(dir))) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+        int fd = g_str_has_suffix(name, ".lock")
+            ? g_open(file, O_RDWR | O_CLOEXEC, 0) : -1;
+
+        locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+        if (fd >= 0)
+            close(fd);
+    }
+
+    return locked;
+}
+
+/* Another migtune, which respects the lock, changes the downtime after each time
+ * that it was read. */
+static void
+overtake(FakeQmp *qmp, const char *command)
+{
+    static gint downtime = 5000; /* atomic */
+
+    if (strcmp(command, "query-migrate-parameters") == 0 && !guest_is_locked())
+        fake_qmp_set_parameter(
+            qmp, "downtime-limit",
+            json_node_init_int(json_node_alloc(),
+                               g_atomic_int_add(&downtime, 1)));
+}
+
+/* A set that others overtake all the time keeps them out in the end. */
+static void
+test_overtaken(void)
+{
+    g_auto(Guest) guest = { NULL };
+    g_autoptr(MigtuneConn) conn = NULL;
+    g_autoptr(MigtuneDomain) domain = NULL;
+    g_autoptr(GError) error = NULL;
+
+    guest_start(&guest);
+    domain = open_qmp(&guest, &conn);
+    fake_qmp_set_hook(guest.qmp, overtake);
+    set(domain, "downtime=77", 0, &error);
+    g_assert_no_error(error);
+    fake_qmp_set_hook(guest.qmp, NULL);
+    g_assert_false(guest_is_locked());
 }
 
 /* A value has the type of the catalogue, whatever type the caller used. */
@@ -799,6 +855,7 @@ main(int argc, char **argv)
     g_test_add_func("/core/busy-neighbour", test_busy_neighbour);
     g_test_add_func("/core/cancel-one-call", test_cancel_one_call);
     g_test_add_func("/core/threads", test_threads);
+    g_test_add_func("/core/overtaken", test_overtaken);
     g_test_add_func("/core/settings", test_settings);
     g_test_add_func("/core/kept-rolled-back", test_kept_rolled_back);
     g_test_add_func("/core/reset-keeps", test_reset_keeps);

@@ -44,6 +44,7 @@ struct _FakeQmp {
     gboolean busy;
     GHashTable *ignored;
     GHashTable *refused;
+    FakeQmpFunc hook;           /* called without the lock */
 };
 
 /* Exclusions and requirements, with the first release that has the rule and
@@ -517,10 +518,12 @@ fake_qmp_answer(FakeQmp *qmp, JsonObject *command, JsonObject **ret_reply)
     JsonObject *arguments = NULL;
     const char *name = NULL;
     FakeOutcome outcome = FAKE_ANSWER;
+    FakeQmpFunc hook;
     guint delay_ms;
 
     g_mutex_lock(&qmp->lock);
     delay_ms = qmp->delay_ms;
+    hook = qmp->hook;
     g_mutex_unlock(&qmp->lock);
     if (delay_ms)
         g_usleep(delay_ms * 1000UL);
@@ -535,6 +538,8 @@ fake_qmp_answer(FakeQmp *qmp, JsonObject *command, JsonObject **ret_reply)
         g_mutex_lock(&qmp->lock);
         outcome = fake_answer(qmp, name, arguments, ret_reply);
         g_mutex_unlock(&qmp->lock);
+        if (hook)
+            hook(qmp, name);
     }
     if (outcome == FAKE_ANSWER && id)
         json_object_set_member(*ret_reply, "id", json_node_copy(id));
@@ -853,6 +858,14 @@ fake_qmp_set_delay(FakeQmp *qmp, guint ms)
 {
     g_mutex_lock(&qmp->lock);
     qmp->delay_ms = ms;
+    g_mutex_unlock(&qmp->lock);
+}
+
+void
+fake_qmp_set_hook(FakeQmp *qmp, FakeQmpFunc func)
+{
+    g_mutex_lock(&qmp->lock);
+    qmp->hook = func;
     g_mutex_unlock(&qmp->lock);
 }
 

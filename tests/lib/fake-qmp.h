@@ -70,6 +70,10 @@ void fake_qmp_set_keeps_refused(FakeQmp *qmp, gboolean keeps);
 /* A migration is running: capabilities cannot be changed. */
 void fake_qmp_set_busy(FakeQmp *qmp, gboolean busy);
 
+/* Calls @func after each command, which may change settings; NULL: none. */
+typedef void (*FakeQmpFunc)(FakeQmp *qmp, const char *command);
+void fake_qmp_set_hook(FakeQmp *qmp, FakeQmpFunc func);
+
 /* For the server: the greeting, as one line. */
 char *fake_qmp_greeting(FakeQmp *qmp);
 

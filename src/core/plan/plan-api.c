@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The public plan: a plan with the domain that it is for.
- *
- * A plan holds no lock.  Applying it takes the lock of the guest, and fails if
- * what it was made from has changed meanwhile.
+ * The public plan: a plan with the domain that it is for.  A plan holds no lock;
+ * plan-apply.c applies it.
  */
 #undef G_LOG_DOMAIN
 #define G_LOG_DOMAIN "migtune-plan"
@@ -12,34 +10,15 @@
 
 #include <string.h>
 
-#include "core/kept/plan-kept.h"
-#include "core/plan/journal.h"
-#include "plan/apply.h"
+#include "core/plan/plan-private.h"
 #include "plan/wish.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
-
-struct _MigtunePlan {
-    GObject parent_instance;
-    MtPlan *plan;
-    MigtuneDomain *domain; /* NULL: made without a guest */
-    MtTargets targets;
-    gboolean defaults; /* a reset to the defaults */
-    gboolean reset;
-    gboolean tried;       /* apply has begun, whatever came of it */
-    MtKeptChange *change; /* of kept settings; NULL: none */
-    gboolean keeps_new;   /* @change differs from the kept settings */
-    GPtrArray *texts;     /* owned; returned by get_verdict() */
-};
 
 G_DEFINE_TYPE(MigtunePlan, migtune_plan, G_TYPE_OBJECT)
 
 #define PLAN_POLICIES                                                          \
     (MIGTUNE_SET_STRICT | MIGTUNE_SET_BEST_EFFORT | MIGTUNE_SET_SUBSTITUTE)
-/* Maximum of new plans for one set if other programs change the guest
- * meanwhile. */
-#define SET_ATTEMPTS 10
-
 #define PLAN_TARGETS (MIGTUNE_SET_LIVE | MIGTUNE_SET_CONFIG)
 
 static gboolean
@@ -177,10 +156,8 @@ plan_ask_threads(MigtuneDomain *domain)
     return TRUE;
 }
 
-/* The journal of the guest's process and the lock of the guest; neither is
- * opened yet. */
-static MtJournal *
-plan_new_journal(MigtuneDomain *domain)
+MtJournal *
+mt_plan_new_journal(MigtuneDomain *domain)
 {
     const MigtuneDriverIdentity *identity = &domain->identity;
     g_autofree char *guest = mt_domain_dup_identity(domain);
@@ -239,7 +216,7 @@ plan_new_live(MigtuneDomain *domain, const virTypedParameter *params,
         return NULL;
 
     /* Only now the driver has identified the process. */
-    journal = plan_new_journal(domain);
+    journal = mt_plan_new_journal(domain);
     plan = mt_plan_new(domain->name, domain->qemu, domain->caps, state, params,
                        n_params, policy);
     if (plan->doubts_caps && mt_domain_get_caps(domain, TRUE, NULL)) {
@@ -373,7 +350,7 @@ migtune_domain_plan_kept(MigtuneDomain *domain, unsigned int flags,
     state = mt_domain_read_state(domain, MT_STATE_MIGRATION, error);
     if (!state)
         return NULL;
-    journal = plan_new_journal(domain);
+    journal = mt_plan_new_journal(domain);
 
     plan =
         plan_wrap(mt_plan_new_from_kept(domain, kept, state,
@@ -464,7 +441,7 @@ plan_new_reset(MigtuneDomain *domain, gboolean defaults, GError **error)
         values = plan_defaults(domain);
         plan_find_without_default(domain->caps, state, values, unknown);
     } else {
-        journal = plan_new_journal(domain);
+        journal = mt_plan_new_journal(domain);
         values = mt_journal_load(journal, domain->caps, NULL, unknown);
     }
     if (!values) {
@@ -668,149 +645,6 @@ migtune_plan_check(MigtunePlan *plan, GError **error)
     return mt_plan_check(plan->plan, error);
 }
 
-/* The former values of everything that the steps change.  Rows whose former
- * value QEMU did not report are added to @unknown. */
-static MtSet *
-plan_former_values(const MtPlan *plan, GPtrArray *unknown)
-{
-    MtSet *former = mt_set_new();
-
-    for (guint i = 0; i < plan->steps->len; i++) {
-        const MtStep *step = g_ptr_array_index(plan->steps, i);
-
-        for (guint j = 0; j < step->rows->len; j++) {
-            const MtRow *row = g_ptr_array_index(step->rows, j);
-            const MtValue *value = mt_set_get(plan->before->values, row);
-
-            if (value)
-                mt_set_put(former, row, mt_value_copy(value));
-            else
-                g_ptr_array_add(unknown, (gpointer)row);
-        }
-    }
-
-    return former;
-}
-
-/* Changes the guest that runs; @journal is locked. */
-static gboolean
-plan_apply_live(MigtunePlan *plan, MtJournal *journal, GError **error)
-{
-    g_autoptr(GPtrArray) unknown = g_ptr_array_new();
-    g_autoptr(MtSet) former = NULL;
-    g_autoptr(GError) cause = NULL;
-    gboolean ok;
-
-    if (plan->plan->steps->len > 0) {
-        former = plan_former_values(plan->plan, unknown);
-        mt_journal_begin(journal, plan->plan->caps, former, unknown);
-    }
-    ok = mt_plan_apply(plan->plan, &plan->domain->exec,
-                       plan->domain->cancellable, &cause);
-    /* If the outcome is not known the journal stays "interrupted". */
-    if (ok)
-        mt_journal_end(journal);
-    else if (!g_error_matches(cause, MIGTUNE_ERROR,
-                              MIGTUNE_ERROR_STATE_UNKNOWN))
-        mt_journal_abort(journal);
-    if (!ok) {
-        g_propagate_error(error, g_steal_pointer(&cause));
-        return FALSE;
-    }
-
-    if (plan->reset)
-        mt_domain_record_reset(plan->domain, plan->plan, plan->defaults);
-    else
-        mt_domain_record_set(plan->domain, plan->plan);
-    return TRUE;
-}
-
-/* Locks the guest.  Without a place for the lock file there is no lock, which
- * is a warning. */
-static gboolean
-plan_lock(MigtunePlan *plan, MtJournal *journal, GError **error)
-{
-    g_autofree char *warning = NULL;
-
-    if (!mt_journal_lock(journal,
-                         plan->domain->conn->options.connect_timeout_ms,
-                         plan->domain->cancellable, &warning, error))
-        return FALSE;
-    if (warning)
-        mt_plan_warn(plan->plan, "no-lock", g_steal_pointer(&warning));
-
-    return TRUE;
-}
-
-/* Puts back the former kept settings after the live part failed. */
-static void
-plan_restore_kept(MigtunePlan *plan, const MtKeptChange *inverse,
-                  GError **error)
-{
-    g_autoptr(GError) cause = NULL;
-    g_autofree char *first = NULL;
-
-    if (mt_domain_kept_change(plan->domain, MIGTUNE_DRIVER_KEPT_CONFIG, inverse,
-                              NULL, &cause))
-        return;
-
-    first = g_strdup(error && *error ? (*error)->message : "");
-    g_clear_error(error);
-    migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
-                      _("%s; the former kept settings could not be restored: "
-                        "%s"),
-                      first, cause->message);
-}
-
-gboolean
-migtune_plan_apply(MigtunePlan *plan, GCancellable *cancellable, GError **error)
-{
-    g_autoptr(MtDomainHold) hold = NULL;
-    g_autoptr(MtJournal) journal = NULL;
-    g_autoptr(MtKeptChange) inverse = NULL;
-
-    MT_REQUIRE(plan != NULL, FALSE);
-
-    if (!plan->domain) {
-        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          _("a plan that was made without a guest cannot be "
-                            "applied"));
-        return FALSE;
-    }
-    if (plan->tried) {
-        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                          _("a plan can be applied once; make a new one"));
-        return FALSE;
-    }
-    if (!mt_plan_check(plan->plan, error))
-        return FALSE;
-    hold = mt_domain_hold(plan->domain, cancellable, error);
-    if (!hold)
-        return FALSE;
-    if (plan->targets & MT_TARGET_LIVE) {
-        journal = plan_new_journal(plan->domain);
-        if (!plan_lock(plan, journal, error))
-            return FALSE;
-    }
-
-    plan->tried = TRUE;
-    /* Kept settings go first: they can be put back whatever happens to the
-     * guest. */
-    if (plan->change &&
-        !mt_domain_kept_change(plan->domain, MIGTUNE_DRIVER_KEPT_CONFIG,
-                               plan->change, &inverse, error))
-        return FALSE;
-    if (plan->targets & MT_TARGET_LIVE &&
-        !plan_apply_live(plan, journal, error)) {
-        if (inverse)
-            plan_restore_kept(plan, inverse, error);
-        return FALSE;
-    }
-
-    plan->plan->applied = TRUE;
-    return TRUE;
-}
-
 JsonNode *
 migtune_plan_to_json(MigtunePlan *plan)
 {
@@ -885,30 +719,4 @@ migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth, const char **name,
         *reason = wish->reason->len ? wish->reason->str : NULL;
 
     return wish->verdict;
-}
-
-gboolean
-migtune_domain_set_parameters(MigtuneDomain *domain,
-                              virTypedParameterPtr params, int nparams,
-                              unsigned int flags, GCancellable *cancellable,
-                              GError **error)
-{
-    /* Another thread or program may change the guest in between. */
-    for (guint n_left = SET_ATTEMPTS;; n_left--) {
-        g_autoptr(GError) cause = NULL;
-        g_autoptr(MigtunePlan) plan = migtune_domain_plan(
-            domain, params, nparams, flags, cancellable, error);
-
-        if (!plan)
-            return FALSE;
-        if (migtune_plan_apply(plan, cancellable, &cause))
-            return TRUE;
-        if (n_left == 1 ||
-            g_strcmp0(migtune_error_get_field(cause,
-                                              MIGTUNE_ERROR_FIELD_REASON),
-                      MT_APPLY_OVERTAKEN) != 0) {
-            g_propagate_error(error, g_steal_pointer(&cause));
-            return FALSE;
-        }
-    }
 }
