@@ -135,14 +135,26 @@ bare_parameters(virDomainPtr domain, GError **error)
 static const struct {
     const char *command;
     JsonNode *(*answer)(virDomainPtr domain, GError **error);
+    gboolean waits;             /* for the end of an incoming migration */
 } bare_answers[] = {
-    { "query-commands", bare_list_commands },
-    { "query-version", bare_version },
-    { "query-status", bare_status },
-    { "query-migrate", lv_job_to_migration },
-    { "query-migrate-capabilities", bare_capabilities },
-    { "query-migrate-parameters", bare_parameters },
+    { "query-commands", bare_list_commands, FALSE },
+    { "query-version", bare_version, FALSE },
+    { "query-status", bare_status, FALSE },
+    { "query-migrate", lv_job_to_migration, FALSE },
+    { "query-migrate-capabilities", bare_capabilities, FALSE },
+    { "query-migrate-parameters", bare_parameters, TRUE },
 };
+
+gboolean
+lv_bare_waits(const char *command)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(bare_answers); i++) {
+        if (g_strcmp0(bare_answers[i].command, command) == 0)
+            return bare_answers[i].waits;
+    }
+
+    return FALSE;
+}
 
 JsonNode *
 lv_bare_answer(virDomainPtr domain, const char *command, GError **error)

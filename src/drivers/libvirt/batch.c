@@ -109,11 +109,13 @@ typedef struct {
     gboolean parallel;
     gboolean only_queries;
     gboolean check_job;
+    gboolean check_arrival;
     LvItem *items;
     guint n_items;
     GError *check_failure;
     GError *job_failure;
     gint checked;               /* atomic */
+    gint arrived;               /* atomic */
     const char *gone;           /* atomic */
     gint n_done;                /* atomic: items that are answered */
     gint abandoned;             /* atomic */
@@ -277,7 +279,7 @@ batch_check_id(LvBatch *batch, GError **error)
 static gboolean
 batch_check_job(LvBatch *batch, GError **error)
 {
-    if (!lv_job_blocks_monitor(batch->domain))
+    if (!lv_job_blocks_changes(batch->domain))
         return TRUE;
 
     migtune_error_set(error, MIGTUNE_ERROR_BUSY,
@@ -286,6 +288,29 @@ batch_check_job(LvBatch *batch, GError **error)
                         "until it ends; without the monitor ('--no-monitor') the "
                         "settings that libvirt has functions for can be read "
                         "and changed now"), batch->name);
+    if (error)
+        migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON,
+                                "libvirt-job");
+    return FALSE;
+}
+
+/* Checks that no migration brings the guest to this host.  libvirt would let
+ * also queries wait for half a minute. */
+static gboolean
+batch_check_arrival(LvBatch *batch, GError **error)
+{
+    gboolean incoming = FALSE;
+
+    if (lv_job_find_incoming(batch->domain, &incoming) && !incoming)
+        g_atomic_int_set(&batch->arrived, TRUE);
+    if (!incoming)
+        return TRUE;
+
+    migtune_error_set(error, MIGTUNE_ERROR_BUSY,
+                      _("%s: this host receives the guest by a migration of "
+                        "libvirt, and until the migration ends libvirt reports "
+                        "only the state of the guest ('migtune list')"),
+                      batch->name);
     if (error)
         migtune_error_set_field(*error, MIGTUNE_ERROR_FIELD_REASON,
                                 "libvirt-job");
@@ -310,6 +335,9 @@ batch_check(LvBatch *batch, GError **error)
 {
     guint n = (batch->check_job ? 1 : 0) +
               (batch->check_id && !batch->only_queries ? 1 : 0);
+
+    if (batch->check_arrival && !batch_check_arrival(batch, error))
+        return FALSE;
 
     lv_call_each(n, batch_check_nth, batch);
     if (batch->check_failure)
@@ -580,6 +608,18 @@ batch_only_queries(const MigtuneDriverCommand *commands, guint n_commands)
     return TRUE;
 }
 
+/* Whether libvirt lets the command wait during an incoming migration. */
+static gboolean
+batch_waits(const LvBatch *batch, const LvItem *item)
+{
+    if (item->refusal)
+        return FALSE;
+    if (batch->no_monitor && item->line)
+        return lv_bare_waits(item->command);
+
+    return TRUE;
+}
+
 static LvBatch *
 batch_new(const LvTarget *target, const MigtuneDriverCommand *commands,
           guint n_commands)
@@ -603,6 +643,8 @@ batch_new(const LvTarget *target, const MigtuneDriverCommand *commands,
         if (batch->items[i].line && !batch->no_monitor &&
             !g_str_has_prefix(commands[i].name, "query-"))
             batch->check_job = TRUE;
+        if (target->check_arrival && batch_waits(batch, &batch->items[i]))
+            batch->check_arrival = TRUE;
     }
 
     return batch;
@@ -628,6 +670,7 @@ lv_batch_run(const LvTarget *target, MigtuneDriverCommand *commands,
     n_done = g_atomic_int_get(&batch->n_done);
     ret_outcome->checked = batch->check_id &&
                            g_atomic_int_get(&batch->checked);
+    ret_outcome->arrived = g_atomic_int_get(&batch->arrived);
     ret_outcome->gone = g_atomic_pointer_get(&batch->gone);
     ret_outcome->repeatable =
         g_error_matches(failure, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED) &&

@@ -164,6 +164,7 @@ lv_domain_run(LvDomain *domain, gboolean no_monitor,
         .uuid = domain->uuid,
         .id = domain->id,
         .check_id = g_get_monotonic_time() - domain->seen_us > LV_SEEN_US,
+        .check_arrival = !domain->arrived,
         .no_monitor = no_monitor,
         .n_querying = &domain->conn->n_querying,
         .timeout_ms = domain->conn->command_timeout_ms,
@@ -175,6 +176,8 @@ lv_domain_run(LvDomain *domain, gboolean no_monitor,
 
     if (outcome.checked)
         domain->seen_us = g_get_monotonic_time();
+    if (outcome.arrived)
+        domain->arrived = TRUE;
     if (outcome.gone)
         domain->gone = g_strdup(_(outcome.gone));
     *ret_repeatable = outcome.repeatable;

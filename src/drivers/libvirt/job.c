@@ -4,6 +4,9 @@
  */
 #include "config.h"
 
+#undef G_LOG_DOMAIN
+#define G_LOG_DOMAIN "migtune-libvirt"
+
 #include <string.h>
 
 #include "drivers/libvirt/libvirt-private.h"
@@ -101,6 +104,46 @@ job_is_migration(const LvJob *job)
             job->operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT);
 }
 
+/* The states of a guest during an incoming migration.  The first one is also that
+ * of a guest that leaves, for a moment. */
+static const struct {
+    int state;
+    int reason;
+} job_incoming[] = {
+    { VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION },
+    { VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_POSTCOPY },
+    { VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_POSTCOPY_FAILED },
+};
+
+/* Only the host that the guest leaves has a job with statistics.  On the other
+ * one, libvirt reports none or refuses to report it. */
+gboolean
+lv_job_find_incoming(virDomainPtr domain, gboolean *ret_incoming)
+{
+    gboolean incoming = FALSE;
+    int state = 0;
+    int reason = 0;
+    LvJob job;
+
+    if (virDomainGetState(domain, &state, &reason, 0) < 0)
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(job_incoming) && !incoming; i++)
+        incoming = job_incoming[i].state == state &&
+                   job_incoming[i].reason == reason;
+    if (incoming && job_read(domain, 0, &job)) {
+        incoming = job.type == VIR_DOMAIN_JOB_NONE;
+        job_clear(&job);
+    } else if (incoming && (lv_error_is_loss() ||
+                            virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)) {
+        return FALSE;
+    }
+    g_debug("state %d, reason %d: %s", state, reason,
+            incoming ? "an incoming migration" : "no incoming migration");
+    *ret_incoming = incoming;
+
+    return TRUE;
+}
+
 gboolean
 lv_job_is_migrating(virDomainPtr domain)
 {
@@ -112,40 +155,21 @@ lv_job_is_migrating(virDomainPtr domain)
         job_clear(&job);
     }
 
-    return migrates;
+    return migrates ||
+           (lv_job_find_incoming(domain, &migrates) && migrates);
 }
 
-/* The states of a guest during an incoming migration, for which libvirt reports
- * no job. */
-static const struct {
-    int state;
-    int reason;
-} job_incoming[] = {
-    { VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION },
-    { VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY },
-    { VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_POSTCOPY },
-};
-
 gboolean
-lv_job_blocks_monitor(virDomainPtr domain)
+lv_job_blocks_changes(virDomainPtr domain)
 {
-    gboolean blocks = FALSE;
-    int state = 0;
-    int reason = 0;
+    gboolean blocks;
     LvJob job;
 
-    if (job_read(domain, 0, &job)) {
-        blocks = job.type != VIR_DOMAIN_JOB_NONE &&
-                 job.operation != VIR_DOMAIN_JOB_OPERATION_BACKUP;
-        job_clear(&job);
-        return blocks;
-    }
-    if (lv_error_is_loss() ||
-        virDomainGetState(domain, &state, &reason, 0) < 0)
+    if (!job_read(domain, 0, &job))
         return FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(job_incoming) && !blocks; i++)
-        blocks = job_incoming[i].state == state &&
-                 job_incoming[i].reason == reason;
+    blocks = job.type != VIR_DOMAIN_JOB_NONE &&
+             job.operation != VIR_DOMAIN_JOB_OPERATION_BACKUP;
+    job_clear(&job);
 
     return blocks;
 }

@@ -188,9 +188,15 @@ gboolean lv_conn_has_ended(LvConn *conn, const char *uuid, guint id,
 /* Whether libvirt migrates the domain now, in either direction. */
 gboolean lv_job_is_migrating(virDomainPtr domain);
 
-/* Whether libvirt runs a job on the domain, such as a migration, that keeps
- * other commands than queries from QEMU's monitor until the job ends. */
-gboolean lv_job_blocks_monitor(virDomainPtr domain);
+/* Finds out whether this host receives the domain from another one; FALSE if
+ * libvirt does not say.  Until the domain has arrived, libvirt lets all requests
+ * wait that need QEMU, also queries. */
+gboolean lv_job_find_incoming(virDomainPtr domain, gboolean *ret_incoming);
+
+/* Whether libvirt runs a job on the domain, such as a migration to another host,
+ * that keeps other commands than queries from QEMU's monitor until the job
+ * ends. */
+gboolean lv_job_blocks_changes(virDomainPtr domain);
 
 /* libvirt's job as the answer to query-migrate; NULL with an error if the
  * connection is lost, if libvirt does not know the domain any more, or if the
@@ -223,6 +229,10 @@ JsonNode *lv_bare_version(unsigned long version);
 JsonNode *lv_bare_answer(virDomainPtr domain, const char *command,
                          GError **error);
 
+/* Whether the answer needs a function of libvirt that waits until an incoming
+ * migration has ended. */
+gboolean lv_bare_waits(const char *command);
+
 /* batch.c: runs commands, without knowing the domain object. */
 typedef struct {
     virDomainPtr domain;        /* borrowed */
@@ -230,6 +240,7 @@ typedef struct {
     const char *uuid;
     guint id;                   /* the start that the commands are for */
     gboolean check_id;          /* before the first command */
+    gboolean check_arrival;     /* before the first command */
     gboolean no_monitor;
     gint *n_querying;           /* atomic: batches of the connection */
     guint timeout_ms;
@@ -239,6 +250,7 @@ typedef struct {
 typedef struct {
     gboolean repeatable;        /* failed, and had no effect */
     gboolean checked;           /* the target has its id */
+    gboolean arrived;           /* no incoming migration, or it has ended */
     const char *gone;           /* how that start ended; NULL: it runs */
 } LvOutcome;
 
@@ -263,6 +275,7 @@ typedef struct {
     gboolean runs;              /* as of opening */
     guint id;                   /* libvirt's number of this start */
     gint64 seen_us;             /* when the guest was last seen with that */
+    gboolean arrived;           /* no migration brings that start any more */
     char *gone;                 /* how the process ended; NULL: it runs */
     LvMigration migration;
     LvPasses *passes;           /* NULL: no pass was waited for yet */
