@@ -499,14 +499,22 @@ migrate_by_virsh_once(const char *name)
         assert_has(beside.set, "cannot be changed while libvirt migrates");
         assert_has(beside.kept, "exit 5");
         assert_has(beside.kept, "cannot be changed while libvirt migrates");
-        /* The host that receives shows the guest.  libvirt keeps QEMU's monitor
-         * to itself there, so reading ends at the time limit. */
+        /* The host that receives shows the guest.  libvirt keeps the guest to
+         * itself there; migtune says so and does not wait. */
         assert_has(beside.listed, name);
         assert_has(beside.listed, "inmigrate");
+        for (guint i = 0; i < JOBS_N_RECEIVER; i++) {
+            g_test_message("received: %s", beside.received[i]);
+            assert_has(beside.received[i], "exit 5");
+            assert_has(beside.received[i], "this host receives the guest");
+        }
         assert_lacks(beside.aborted, "exit");
         /* libvirt puts back the value before the migration. */
         assert_has(beside.downtime, "3");
         assert_has(beside.shown, "3 ms");
+        /* Only virsh has set it: libvirt does not set it for a migration. */
+        assert_has(beside.shown, "set through libvirt");
+        assert_lacks(beside.shown, "at the start of a migration");
     }
     beside_clear(&beside);
     virDomainFree(guest);

@@ -336,6 +336,11 @@ report_set_why(JsonObject *object, const MtLowerRow *lower, const MtRow *row,
     if (lower->kind == MT_LOWER_ITSELF) {
         code = "set-by-manager";
         why = _(lower->why);
+    } else if (lower->kind == MT_LOWER_BEFORE) {
+        code = "set-through-manager";
+        why = _("set through libvirt, for example with 'virsh "
+                "migrate-setmaxdowntime'; if a migration fails, libvirt "
+                "restores the value from before the migration");
     } else if (row->kind == MT_KIND_CAPABILITY && row->def &&
                mt_value_is(row, value, row->def)) {
         code = "only-during-migration";
