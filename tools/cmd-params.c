@@ -333,7 +333,8 @@ const Cmd cmd_params_commands[] = {
          "one. dropped: the setting is not supported and was left out, which "
          "does no harm. refused: the setting is not supported, and nothing "
          "was changed. kept: the setting is kept for later starts, and "
-         "nothing was sent. forgotten: the setting is no longer kept.\n\n"
+         "nothing was sent. forgotten: the setting is no longer kept. "
+         "planned, with --dry-run: the value would be in force.\n\n"
          "With --config the settings are added to the kept settings. "
          "apply-config applies them after the guest has been started again; "
          "reset --config forgets them.") },

@@ -168,8 +168,8 @@ static const CmdOption plan_explain_options[] = {
                  "NAME (with this VALUE), 1 if it does not, 4 if this is "
                  "not known") },
     { "strict-exit", 0, CMD_OPT_FLAG,
-      .help = N_("exit with status 3 if a verdict would be neither in-force, "
-                 "kept nor forgotten") },
+      .help = N_("exit with status 3 if a verdict is neither planned, kept "
+                 "nor forgotten") },
     { "for-libvirt", 0, CMD_OPT_FLAG,
       .help = N_("print the flags, typed parameters and virsh command of a "
                  "migration that libvirt runs") },

@@ -100,7 +100,7 @@ params_count_verdicts(JsonObject *document)
     guint n = verdicts ? json_array_get_length(verdicts) : 0;
     GString *text = g_string_new(NULL);
 
-    for (int v = 0; v <= MIGTUNE_VERDICT_KEPT; v++) {
+    for (int v = 0; v <= MIGTUNE_VERDICT_PLANNED; v++) {
         const char *name = migtune_verdict_to_string(v);
         guint count = 0;
 

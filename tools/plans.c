@@ -304,6 +304,7 @@ static const OutStyle plans_styles[] = {
     [MIGTUNE_VERDICT_NO_EFFECT] = OUT_FAIR,
     [MIGTUNE_VERDICT_UNVERIFIED] = OUT_FAIR,
     [MIGTUNE_VERDICT_FORGOTTEN] = OUT_GOOD,
+    [MIGTUNE_VERDICT_PLANNED] = OUT_GOOD,
 };
 
 static void
@@ -413,6 +414,7 @@ plans_is_exact(MigtunePlan *plan)
             migtune_plan_get_verdict(plan, i, NULL, NULL, NULL, NULL);
 
         if (verdict != MIGTUNE_VERDICT_IN_FORCE &&
+            verdict != MIGTUNE_VERDICT_PLANNED &&
             verdict != MIGTUNE_VERDICT_KEPT &&
             verdict != MIGTUNE_VERDICT_FORGOTTEN)
             return FALSE;

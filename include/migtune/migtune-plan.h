@@ -39,9 +39,12 @@ G_DECLARE_FINAL_TYPE(MigtunePlan, migtune_plan, MIGTUNE, PLAN, GObject)
  *   ineffective, which the reason names
  * @MIGTUNE_VERDICT_UNVERIFIED: it was sent, and this QEMU cannot read it back
  * @MIGTUNE_VERDICT_FORGOTTEN: it is no longer kept for later starts
+ * @MIGTUNE_VERDICT_PLANNED: the requested value will be in force once the plan has
+ *   been applied; it may be in force already
  *
  * The result for a requested setting: before a plan is applied the expected
- * result, and afterwards the result that was read back.
+ * result, and afterwards the result that was read back.  A plan that was not
+ * applied has %MIGTUNE_VERDICT_PLANNED and never %MIGTUNE_VERDICT_IN_FORCE.
  *
  * Since: 0.1
  */
@@ -55,6 +58,7 @@ typedef enum {
     MIGTUNE_VERDICT_NO_EFFECT,
     MIGTUNE_VERDICT_UNVERIFIED,
     MIGTUNE_VERDICT_FORGOTTEN,
+    MIGTUNE_VERDICT_PLANNED,
 } MigtuneVerdict;
 
 /**
@@ -64,7 +68,7 @@ typedef enum {
  * Converts a verdict to its name in JSON output.
  *
  * Returns: its stable name: "in-force", "substituted", "ignored", "dropped",
- *   "refused", "kept", "no-effect", "unverified" or "forgotten".
+ *   "refused", "kept", "no-effect", "unverified", "forgotten" or "planned".
  * Since: 0.1
  */
 const char *migtune_verdict_to_string(MigtuneVerdict verdict);

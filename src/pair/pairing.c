@@ -467,6 +467,7 @@ mt_pairing_verdicts_to_json(const MtPairing *pairing, const MtSet *source,
                             const MtSet *destination)
 {
     const GPtrArray *wishes = pairing->wishes->wishes;
+    gboolean applied = pairing->wishes->applied || (source && destination);
     JsonArray *array = json_array_new();
 
     for (guint i = 0; i < wishes->len; i++) {
@@ -501,8 +502,9 @@ mt_pairing_verdicts_to_json(const MtPairing *pairing, const MtSet *source,
         json_object_set_string_member(object, "asked", wish->asked);
         mt_json_set_text(object, "source", here);
         mt_json_set_text(object, "destination", there);
-        json_object_set_string_member(object, "verdict",
-                                      migtune_verdict_to_string(verdict));
+        json_object_set_string_member(
+            object, "verdict",
+            migtune_verdict_to_string(mt_verdict_show(verdict, applied)));
         mt_json_set_text(object, "reason", reason);
         json_array_add_object_element(array, object);
     }

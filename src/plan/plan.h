@@ -160,6 +160,9 @@ char *mt_plan_to_text(const MtPlan *plan);
 char **mt_plan_dup_row(const MtPlan *plan, int nth);
 const char *mt_policy_to_string(MtPolicy policy);
 
+/* @verdict as it is shown: without an application nothing is "in-force". */
+MigtuneVerdict mt_verdict_show(MigtuneVerdict verdict, gboolean applied);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtPlan, mt_plan_unref)
 
 G_END_DECLS

@@ -20,6 +20,13 @@ mt_policy_to_string(MtPolicy policy)
     return names[policy];
 }
 
+MigtuneVerdict
+mt_verdict_show(MigtuneVerdict verdict, gboolean applied)
+{
+    return verdict == MIGTUNE_VERDICT_IN_FORCE && !applied
+               ? MIGTUNE_VERDICT_PLANNED : verdict;
+}
+
 static JsonArray *
 report_steps(const MtPlan *plan)
 {
@@ -123,8 +130,10 @@ report_verdict(const MtPlan *plan, const MtWish *wish)
     report_set_value(object, "before", wish, wish->before);
     report_set_value(object, "after", wish, wish->after);
     report_set_value(object, "now", wish, read);
-    json_object_set_string_member(object, "verdict",
-                                  migtune_verdict_to_string(wish->verdict));
+    json_object_set_string_member(
+        object, "verdict",
+        migtune_verdict_to_string(
+            mt_verdict_show(wish->verdict, plan->applied)));
     json_object_set_array_member(object, "becomes",
                                  report_becomes(plan, wish));
     json_object_set_array_member(object, "codes", report_codes(wish));
@@ -182,6 +191,7 @@ migtune_verdict_to_string(MigtuneVerdict verdict)
         [MIGTUNE_VERDICT_NO_EFFECT] = "no-effect",
         [MIGTUNE_VERDICT_UNVERIFIED] = "unverified",
         [MIGTUNE_VERDICT_FORGOTTEN] = "forgotten",
+        [MIGTUNE_VERDICT_PLANNED] = "planned",
     };
 
     if ((guint)verdict >= G_N_ELEMENTS(names))
@@ -250,7 +260,8 @@ mt_plan_dup_row(const MtPlan *plan, int nth)
         row[1] = g_strdup(wish->asked);
         row[2] = report_format(wish, wish->before);
         row[3] = report_format(wish, wish->after);
-        row[4] = g_strdup(migtune_verdict_to_string(wish->verdict));
+        row[4] = g_strdup(migtune_verdict_to_string(
+            mt_verdict_show(wish->verdict, plan->applied)));
         row[5] = g_strdup(report_reason(wish));
     }
 

@@ -76,6 +76,8 @@ static const CliCase cases[] = {
         "migtune migrate-setparameters --all compression=mt --level 3",
         "migtune migrate-setparameters --all compression=mt --policy strict",
         "migtune migrate-setparameters --all bandwith=3",
+        "migtune migrate-setparameters --all auto_converge.max=80 downtime=200 "
+            "--dry-run",
         "migtune reset --all --defaults > out; echo $?",
     } },
     { "user-values", { WEB1("qemu-7.2") }, {

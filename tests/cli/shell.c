@@ -151,7 +151,7 @@ test_completes(void)
         { "", PROMPT },
         { "explain --qemu 10.0 zero_page_det\t", "zero_page_detection=" },
         { "leg\t", "legacy" },
-        { "\n", "in-force" },
+        { "\n", "planned" },
         { "", PROMPT },
         { "params bandwidth; params xbz\t\n", "as the difference" },
         { "", PROMPT },
@@ -229,12 +229,12 @@ static void
 test_colours(void)
 {
     static const Step coloured[] = {
-        { "explain --qemu 10.0 events=on\n", "on     \033[32min-force\033[0m" },
+        { "explain --qemu 10.0 events=on\n", "on     \033[32mplanned\033[0m" },
         { "quit\n", NULL },
         { NULL }
     };
     static const Step plain[] = {
-        { "explain --qemu 10.0 events=on\n", "on     in-force" },
+        { "explain --qemu 10.0 events=on\n", "on     planned" },
         { "quit\n", NULL },
         { NULL }
     };

@@ -823,7 +823,7 @@ test_two_builds(void)
             plan = plan_one(domain, "compression=zstd");
             g_assert_cmpint(
                 migtune_plan_get_verdict(plan, 0, NULL, NULL, NULL, NULL), ==,
-                lacks ? MIGTUNE_VERDICT_SUBSTITUTED : MIGTUNE_VERDICT_IN_FORCE);
+                lacks ? MIGTUNE_VERDICT_SUBSTITUTED : MIGTUNE_VERDICT_PLANNED);
         }
         fake_server_free(server);
         remove_tree(dir);

@@ -164,6 +164,7 @@ void
 mt_evidence_judge(const MtEvidence *evidence, gboolean completed, MtPlan *plan,
                   const MtSet *planned)
 {
+    plan->applied = TRUE;
     for (guint i = 0; i < plan->wishes->len; i++) {
         MtWish *wish = g_ptr_array_index(plan->wishes, i);
         EvidenceResult result;

@@ -718,5 +718,5 @@ migtune_plan_get_verdict(MigtunePlan *plan, unsigned int nth, const char **name,
     if (reason)
         *reason = wish->reason->len ? wish->reason->str : NULL;
 
-    return wish->verdict;
+    return mt_verdict_show(wish->verdict, plan->plan->applied);
 }

@@ -150,7 +150,9 @@ report_notes(const MtLowering *lowering)
         object = json_object_new();
         json_object_set_string_member(object, "name", wish->name);
         json_object_set_string_member(
-            object, "verdict", migtune_verdict_to_string(wish->verdict));
+            object, "verdict",
+            migtune_verdict_to_string(
+                mt_verdict_show(wish->verdict, FALSE)));
         json_object_set_string_member(object, "text", wish->reason->str);
         json_array_add_object_element(array, object);
     }

@@ -22,6 +22,7 @@ class VerdictKind(str, enum.Enum):
     NO_EFFECT = "no-effect"
     UNVERIFIED = "unverified"
     FORGOTTEN = "forgotten"
+    PLANNED = "planned"
 
     def __str__(self) -> str:
         return self.value
