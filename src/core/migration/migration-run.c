@@ -617,13 +617,34 @@ run_resume_source(Run *run, const MtJob *here, GError **error)
            strcmp(now.run_state, "running") == 0;
 }
 
-/* The source has finished, and the destination cannot take over. */
+/* The source does not answer any more, and the destination cannot take over. */
+static gboolean
+run_lose_both(Run *run, const char *why, GError **error)
+{
+    MigtuneMigration *migration = run->migration;
+    gboolean ended = mt_migration_has_ended(migration->source) &&
+                     mt_migration_has_ended(migration->destination);
+
+    migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
+                      ended ? _("the QEMUs of the source and of the destination "
+                                "%s have ended (%s): the guest runs nowhere")
+                            : _("the source does not answer any more, and %s: "
+                                "%s. It is not known where the guest runs"),
+                      migration->destination->name, why);
+    return run_place(run, ended ? MT_PLACE_STOPPED : MT_PLACE_UNKNOWN,
+                     MIGTUNE_MIGRATION_UNKNOWN);
+}
+
+/* The source has finished, and the destination cannot take over.  @here is as in
+ * run_arrive(). */
 static gboolean
 run_go_back(Run *run, const MtJob *here, const char *why, GError **error)
 {
     const char *name = run->migration->destination->name;
     g_autoptr(GError) cause = NULL;
 
+    if (!here)
+        return run_lose_both(run, why, error);
     /* The destination would run by itself, or may have begun to. */
     if (!run->holds && !mt_migration_has_ended(run->migration->destination)) {
         migtune_error_set(error, MIGTUNE_ERROR_STATE_UNKNOWN,
@@ -662,8 +683,8 @@ run_clean_up(Run *run)
     run_restore(run, migration->source, migration->pairing->source_plan);
 }
 
-/* The source is known to have finished: @here, or NULL if its QEMU has ended
- * and the destination has the guest. */
+/* The source is known to have finished: @here, or NULL if it does not answer any
+ * more and the destination has the guest. */
 static gboolean
 run_arrive(Run *run, const MtJob *here, GError **error)
 {
