@@ -3,7 +3,7 @@
 
 /*
  * What the files of this driver share.  A file uses those above it in this
- * order: error, call, auth, loop, watch, conn, native, job, bare, batch,
+ * order: error, call, auth, loop, watch, conn, find, native, job, bare, batch,
  * passes, domain, execute, metadata, migrate, save, takes.
  */
 
@@ -149,30 +149,15 @@ gpointer lv_adopt(gpointer native, char **ret_uri,
                   const MigtuneDriverOptions *options,
                   GCancellable *cancellable, GError **error);
 void lv_close(gpointer conn);
-char **lv_list(gpointer conn, GCancellable *cancellable, GError **error);
-char **lv_list_inactive(gpointer conn, GCancellable *cancellable,
-                        GError **error);
-char *lv_lookup(gpointer conn, const char *name, GCancellable *cancellable,
-                GError **error);
 gboolean lv_watch(gpointer conn, MigtuneDriverEventFunc func,
                   gpointer user_data, GError **error);
-char *lv_version(gpointer conn, GCancellable *cancellable, GError **error);
 
 /* A reference to the connection, which is opened again if it was lost. */
 virConnectPtr lv_conn_get(LvConn *conn, GCancellable *cancellable,
                           GError **error);
 
-/* Removes and returns the domain of that name if it was listed or looked up
- * recently, and when; else NULL. */
-virDomainPtr lv_conn_take_found(LvConn *conn, const char *name,
-                                gint64 *ret_found_us);
-
 /* Whether @domain belongs to the present connection. */
 gboolean lv_conn_is_current(LvConn *conn, virDomainPtr domain);
-
-/* The version of the host's QEMU, in libvirt's form, if a list or a lookup over
- * the present connection has asked for it; else 0. */
-unsigned long lv_conn_get_qemu_version(LvConn *conn);
 
 /* @old is lost: the next lv_conn_get() opens another connection.  The program's
  * connection is kept as long as libvirt says that it is open, because only the
@@ -182,6 +167,23 @@ void lv_conn_lost(LvConn *conn, virConnectPtr old);
 /* As lv_watch_has_ended(); FALSE also without a watch. */
 gboolean lv_conn_has_ended(LvConn *conn, const char *uuid, guint id,
                            char **ret_how, gboolean *ret_migrated);
+
+/* find.c */
+char **lv_list(gpointer conn, GCancellable *cancellable, GError **error);
+char **lv_list_inactive(gpointer conn, GCancellable *cancellable,
+                        GError **error);
+char *lv_lookup(gpointer conn, const char *name, GCancellable *cancellable,
+                GError **error);
+char *lv_version(gpointer conn, GCancellable *cancellable, GError **error);
+
+/* Removes and returns the domain of that name if it was listed or looked up
+ * recently, and when; else NULL. */
+virDomainPtr lv_conn_take_found(LvConn *conn, const char *name,
+                                gint64 *ret_found_us);
+
+/* The version of the host's QEMU, in libvirt's form, if a list or a lookup over
+ * the present connection has asked for it; else 0. */
+unsigned long lv_conn_get_qemu_version(LvConn *conn);
 
 /* job.c */
 
