@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "record/report.h"
@@ -60,6 +61,30 @@ mt_report_number(GString *out, double value, guint digits)
     g_string_append(out, text);
 }
 
+char *
+mt_report_size(guint64 bytes)
+{
+    return g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
+}
+
+void
+mt_report_value(GString *out, const MtTraceDecision *decision)
+{
+    if (!decision->has_value)
+        return;
+
+    if (strcmp(decision->action, "set-bandwidth") == 0) {
+        g_autofree char *size = mt_report_size(decision->value);
+
+        g_string_append_printf(out, "%s/s", size);
+    } else {
+        g_string_append_printf(out, "%" PRIu64 "%s",
+                               decision->value,
+                               strcmp(decision->action, "throttle") == 0 ?
+                               " %" : " ms");
+    }
+}
+
 static double
 report_outcome_number(const MtTrace *trace, const char *name, double missing)
 {
@@ -85,7 +110,7 @@ mt_report_run_init(MtReportRun *ret_run, const MtTrace *trace, guint i)
     *ret_run = (MtReportRun){
         .label = g_strdup_printf("%u: %s", i + 1, name),
         .domain = domain ? domain : "",
-        .status = status ? status : _("not recorded"),
+        .status = status ? status : _("its end is not recorded"),
         .seconds = report_outcome_number(trace, "total_ms", last.time_ms) /
             1000,
         .downtime_s = downtime_ms < 0 ? -1 : downtime_ms / 1000,

@@ -27,6 +27,9 @@
 #define SVG_GAP 44
 #define SVG_TOP 34
 #define SVG_TICKS 4
+/* Between a label and the axis: the mark of a decision at 0 s needs half its
+ * width. */
+#define SVG_LABEL_GAP 10
 
 /* Maximum of marks of one kind for a run; more cannot be distinguished. */
 #define SVG_MAX_MARKS 400
@@ -245,7 +248,7 @@ svg_axes(const SvgPanel *panel, const char *title, Unit unit, gboolean last)
         g_string_append_printf(out, "<path class=\"axis\" d=\"M%d %uH%d\"/>"
                                "<text x=\"%d\" y=\"%u\" "
                                "text-anchor=\"end\">", SVG_LEFT, y,
-                               SVG_WIDTH - SVG_RIGHT, SVG_LEFT - 6, y + 4);
+                               SVG_WIDTH - SVG_RIGHT, SVG_LEFT - SVG_LABEL_GAP, y + 4);
         svg_value(out, value, unit);
         g_string_append(out, "</text>\n");
         if (!last)
@@ -298,10 +301,14 @@ svg_decisions(const SvgPanel *panel, const MtTrace *trace, guint run)
                                panel->top + 9);
         mt_report_number(panel->out, decision->time_ms / 1000.0, 3);
         g_string_append(panel->out, " s: ");
+        if (decision->policy) {
+            mt_report_escape(panel->out, decision->policy);
+            g_string_append(panel->out, ": ");
+        }
         mt_report_escape(panel->out, decision->action);
         if (decision->has_value)
-            g_string_append_printf(panel->out, " %" PRIu64,
-                                   decision->value);
+            g_string_append_c(panel->out, ' ');
+        mt_report_value(panel->out, decision);
         g_string_append(panel->out, ": ");
         mt_report_escape(panel->out, decision->reason);
         g_string_append(panel->out, "</title></path>\n");

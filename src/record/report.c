@@ -8,38 +8,19 @@
 #include "config.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "record/report.h"
 #include "util/i18n.h"
 #include "util/json.h"
 
+/* A column of a table. */
+typedef struct {
+    const char *title;          /* N_() */
+    gboolean number;
+} HtmlColumn;
+
 /* Maximum of rows in the table of decisions of a run. */
 #define REPORT_MAX_ROWS 500
-
-static char *
-report_size(guint64 bytes)
-{
-    return g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
-}
-
-static void
-report_value(GString *out, const MtTraceDecision *decision)
-{
-    if (!decision->has_value)
-        return;
-
-    if (strcmp(decision->action, "set-bandwidth") == 0) {
-        g_autofree char *size = report_size(decision->value);
-
-        g_string_append_printf(out, "%s/s", size);
-    } else {
-        g_string_append_printf(out, "%" PRIu64 "%s",
-                               decision->value,
-                               strcmp(decision->action, "throttle") == 0 ?
-                               " %" : " ms");
-    }
-}
 
 char *
 mt_report_text(MtTrace *const *traces, guint n)
@@ -52,7 +33,7 @@ mt_report_text(MtTrace *const *traces, guint n)
         g_autofree char *sent = NULL;
 
         mt_report_run_init(&run, trace, i);
-        sent = report_size(run.transferred);
+        sent = mt_report_size(run.transferred);
         g_string_append_printf(out, "%s%s: %s%s%s\n", i ? "\n" : "",
                                trace->name, run.domain,
                                *run.domain ? ": " : "", run.status);
@@ -69,7 +50,7 @@ mt_report_text(MtTrace *const *traces, guint n)
                 &g_array_index(trace->decisions, MtTraceDecision, j);
             g_autoptr(GString) value = g_string_new(NULL);
 
-            report_value(value, decision);
+            mt_report_value(value, decision);
             g_string_append_printf(
                 out, "  %.3f s  %s  %s%s%s  %s  %s\n",
                 decision->time_ms / 1000.0,
@@ -103,27 +84,28 @@ html_number_cell(GString *out, double value, guint digits, const char *unit)
 }
 
 static void
-html_head_row(GString *out, const char *caption, const char *const *titles)
+html_head_row(GString *out, const char *caption, const HtmlColumn *columns)
 {
     g_string_append(out, "<table>\n<caption>");
     mt_report_escape(out, caption);
     g_string_append(out, "</caption>\n<thead><tr>");
-    for (; *titles; titles++) {
-        g_string_append(out, "<th scope=\"col\">");
-        mt_report_escape(out, _(*titles));
+    for (; columns->title; columns++) {
+        g_string_append_printf(out, "<th scope=\"col\"%s>",
+                               columns->number ? " class=\"n\"" : "");
+        mt_report_escape(out, _(columns->title));
         g_string_append(out, "</th>");
     }
     g_string_append(out, "</tr></thead>\n<tbody>\n");
 }
 
 static void
-html_label(GString *out, const MtReportRun *run, guint i)
+html_label(GString *out, const char *label, guint i)
 {
     g_string_append_printf(out, "<th scope=\"row\"><svg class=\"key\" "
                            "viewBox=\"0 0 24 8\" aria-hidden=\"true\">"
                            "<path class=\"line r%u\" d=\"M0 4h24\"/></svg> ",
                            i % MT_REPORT_COLOURS);
-    mt_report_escape(out, run->label);
+    mt_report_escape(out, label);
     g_string_append(out, "</th>");
 }
 
@@ -131,17 +113,18 @@ static void
 html_runs(GString *out, const MtReportRun *runs, MtTrace *const *traces,
           guint n)
 {
-    static const char *const titles[] = {
-        N_("Run"), N_("Guest"), N_("Outcome"), N_("Time"), N_("Downtime"),
-        N_("Sent"), N_("Passes"), N_("Samples"), NULL
+    static const HtmlColumn columns[] = {
+        { N_("Run") }, { N_("Guest") }, { N_("Outcome") },
+        { N_("Time"), TRUE }, { N_("Downtime"), TRUE }, { N_("Sent"), TRUE },
+        { N_("Passes"), TRUE }, { N_("Samples"), TRUE }, { NULL }
     };
 
-    html_head_row(out, _("Runs"), titles);
+    html_head_row(out, _("Runs"), columns);
     for (guint i = 0; i < n; i++) {
-        g_autofree char *sent = report_size(runs[i].transferred);
+        g_autofree char *sent = mt_report_size(runs[i].transferred);
 
         g_string_append(out, "<tr>");
-        html_label(out, &runs[i], i);
+        html_label(out, runs[i].label, i);
         html_cell(out, runs[i].domain);
         html_cell(out, runs[i].status);
         html_number_cell(out, runs[i].seconds, 3, " s");
@@ -155,17 +138,19 @@ html_runs(GString *out, const MtReportRun *runs, MtTrace *const *traces,
 }
 
 static void
-html_decisions(GString *out, const MtReportRun *runs, MtTrace *const *traces,
-               guint n)
+html_decisions(GString *out, MtTrace *const *traces, guint n)
 {
-    static const char *const titles[] = {
-        N_("Run"), N_("Time"), N_("Policy"), N_("Action"), N_("Value"),
-        N_("Result"), N_("Reason"), NULL
+    static const HtmlColumn columns[] = {
+        { N_("Run") }, { N_("Time"), TRUE }, { N_("Policy") },
+        { N_("Action") }, { N_("Value") }, { N_("Result") }, { N_("Reason") },
+        { NULL }
     };
     guint more = 0;
 
-    html_head_row(out, _("Decisions"), titles);
+    html_head_row(out, _("Decisions"), columns);
     for (guint i = 0; i < n; i++) {
+        g_autofree char *number = g_strdup_printf("%u", i + 1);
+
         for (guint j = 0; j < traces[i]->decisions->len; j++) {
             const MtTraceDecision *decision =
                 &g_array_index(traces[i]->decisions, MtTraceDecision, j);
@@ -175,9 +160,9 @@ html_decisions(GString *out, const MtReportRun *runs, MtTrace *const *traces,
                 more += traces[i]->decisions->len - j;
                 break;
             }
-            report_value(value, decision);
+            mt_report_value(value, decision);
             g_string_append(out, "<tr>");
-            html_label(out, &runs[i], i);
+            html_label(out, number, i);
             html_number_cell(out, decision->time_ms / 1000.0, 3, " s");
             html_cell(out, decision->policy ? decision->policy : "");
             html_cell(out, decision->action);
@@ -221,7 +206,7 @@ mt_report_html(MtTrace *const *traces, guint n)
         "caption{text-align:left;font-weight:600;padding:.3rem 0}"
         "th,td{border-bottom:1px solid var(--line);padding:.3rem .6rem;"
         "text-align:left;vertical-align:top;overflow-wrap:break-word}"
-        "td.n{text-align:right}td{white-space:nowrap}"
+        ".n{text-align:right}th,td{white-space:nowrap}"
         "td:last-child{white-space:normal}"
         "figure{margin:0}figcaption{color:var(--dim)}"
         ".key{width:24px;height:8px;background:none}"
@@ -234,11 +219,12 @@ mt_report_html(MtTrace *const *traces, guint n)
     g_string_append(out, "<figure>\n");
     mt_report_svg(out, traces, n, FALSE);
     g_string_append(out, "<figcaption>");
-    mt_report_escape(out, _("Triangles are decisions, dotted ones those of "
-                            "policies in shadow; ticks are passes. Pointing "
-                            "at one shows its text."));
+    mt_report_escape(out, _("A triangle is a decision; a dotted one was "
+                            "made by a policy in shadow and not carried out. "
+                            "A tick is the start of a pass. Point at a mark "
+                            "to read its text."));
     g_string_append(out, "</figcaption>\n</figure>\n");
-    html_decisions(out, runs, traces, n);
+    html_decisions(out, traces, n);
     g_string_append(out, "</main>\n</body>\n</html>\n");
 
     for (guint i = 0; i < n; i++)

@@ -34,6 +34,12 @@ void mt_report_escape(GString *out, const char *text);
 /* Appends a number with at most @digits decimals and a decimal point. */
 void mt_report_number(GString *out, double value, guint digits);
 
+/* Returns a number of bytes with a unit; for g_free(). */
+char *mt_report_size(guint64 bytes);
+
+/* Appends the value of a decision with its unit, if it has one. */
+void mt_report_value(GString *out, const MtTraceDecision *decision);
+
 /* Appends an <svg> element with the plots of all traces in the same panels.
  * @alone: as a complete SVG file. */
 void mt_report_svg(GString *out, MtTrace *const *traces, guint n,

@@ -476,7 +476,11 @@ mt_trace_parse(const char *text, gsize length, const char *name,
     if (!trace->samples->len)
         mt_findings_add(findings,
                         trace->outcome ? MT_FINDING_WARNING : MT_FINDING_ERROR,
-                        "no-sample", name, 0, _("the trace has no sample"));
+                        "no-sample", name, 0,
+                        reader.number ? _("the trace has no sample: no line "
+                                          "is a JSON object with the type "
+                                          "'sample'")
+                                      : _("the trace is empty"));
     if (!trace->samples->len && !trace->outcome)
         return NULL;
 

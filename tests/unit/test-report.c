@@ -88,6 +88,8 @@ test_escaped(void)
     g_assert_cmpuint(count(html, "class=\"decision"), ==, 4);
     g_assert_cmpuint(count(html, "class=\"pass"), ==, 2);
     g_assert_cmpuint(count(html, "shadow\""), ==, 2);
+    g_assert_cmpuint(count(html, ">0.06 s: a&amp;b: set-downtime 500 ms: "),
+                     ==, 2);
     /* Four panels, two rows of runs, four decisions. */
     g_assert_cmpuint(count(html, "class=\"title\""), ==, 4);
     g_assert_cmpuint(count(html, "<tr>"), ==, 2 + 2 + 4);
@@ -113,6 +115,7 @@ test_panels(void)
     g_assert_null(strstr(svg->str, "nan"));
     g_assert_null(strstr(svg->str, "inf"));
     g_assert_nonnull(strstr(text, "1 samples"));
+    g_assert_nonnull(strstr(text, "a: its end is not recorded\n"));
 }
 
 /* The size of a page does not depend on the length of the trace, and no peak
