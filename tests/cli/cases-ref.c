@@ -294,6 +294,15 @@ static const CliCase cases[] = {
         "head -c 20000 s.mts > cut.mts; " SAVE_REF "restore cut.mts y 2>&1 | "
             "sed 's/[0-9]* more/N more/'",
     } },
+    /* The socket for the stream has no name any more when QEMU has connected, so
+     * that a save which is killed then leaves nothing. */
+    { "ref-save-socket", { NULL }, {
+        "mkdir t; printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"
+            "<ram size=\"64MiB\" content=\"random\"/></guest></guests>' > save.xml",
+        "TMPDIR=$PWD/t " SAVE_REF "'save x -' | "
+            "{ head -c 9M | wc -c; ls t; cat > rest; }; ls t",
+        "TMPDIR=$PWD/t " SAVE_REF "'save x /dev/full'; ls t",
+    } },
     { "ref-chunk-size", { NULL }, {
         "printf '<guests><guest name=\"x\"><qemu release=\"7.2\"/>"
             "<ram size=\"4MiB\" content=\"random\"/></guest></guests>' > save.xml",

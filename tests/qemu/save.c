@@ -441,10 +441,14 @@ kill_save(const Case *test, const char *const *argv, const char *file,
     guint64 enough = nth % 5 == 0 ? 0 : nth % 5 == 4 ? G_MAXUINT64 :
         g_test_rand_double_range(0, 1) * file_bytes + 1;
     g_autoptr(GError) error = NULL;
-    g_autoptr(GSubprocess) process = g_subprocess_newv(
-        argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
-        G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error);
+    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(
+        G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE);
+    g_autoptr(GSubprocess) process = NULL;
 
+    /* It is removed with the socket of a save that is killed before QEMU has
+     * connected. */
+    g_subprocess_launcher_setenv(launcher, "TMPDIR", test->dir, TRUE);
+    process = g_subprocess_launcher_spawnv(launcher, argv, &error);
     g_assert_no_error(error);
     for (;;) {
         guint64 bytes = 0;

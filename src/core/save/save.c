@@ -251,17 +251,26 @@ meeting_init(Meeting *m, GError **error)
     return TRUE;
 }
 
+/* Removes the socket and its directory.  A connection that exists goes on: it is
+ * removed when there is one, so that a process that is killed leaves nothing. */
 static void
-meeting_clear(Meeting *m)
+meeting_remove(Meeting *m)
 {
     if (m->fd >= 0)
         close(m->fd);
+    m->fd = -1;
     if (m->path)
         g_unlink(m->path);
     if (m->dir)
         g_rmdir(m->dir);
-    g_free(m->path);
-    g_free(m->dir);
+    g_clear_pointer(&m->path, g_free);
+    g_clear_pointer(&m->dir, g_free);
+}
+
+static void
+meeting_clear(Meeting *m)
+{
+    meeting_remove(m);
     g_free(m->uri);
 }
 
@@ -328,8 +337,10 @@ save_accept(Save *s, GError **error)
         MtIo *io = mt_io_accept(s->meeting.fd, 100, s->cancel->cancel,
                                 &local);
 
-        if (io)
+        if (io) {
+            meeting_remove(&s->meeting);
             return io;
+        }
         if (local) {
             g_propagate_error(error, local);
             return NULL;
@@ -822,8 +833,10 @@ migtune_domain_restore(MigtuneDomain *domain, const char *path,
     json_object_set_string_member(arguments, "uri", meeting.uri);
     if (save_command(domain, "migrate-incoming", arguments, error))
         r.io = restore_connect(&meeting, c.cancel, error);
-    if (r.io)
+    if (r.io) {
+        meeting_remove(&meeting);
         after = restore_run(&r, in, path, &kind, &o, c.cancel, error);
+    }
     mt_io_free(r.io);
     if (!put_back(domain, &former, &undo)) {
         if (after) {
