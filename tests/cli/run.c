@@ -81,6 +81,13 @@ static const CliCase cases[] = {
         "migtune lsit --json",
         "migtune list --json --nothing",
     } },
+    /* The examples of the manual that need no guest do what the manual says. */
+    { "explain-manual", { NULL }, {
+        "awk '/^EXAMPLES/ { e = 1 } "
+            "e && (go || /^    migtune \"?explain/) { print; go = /\\\\$/ }' "
+            "$MIGTUNE_TEST_DATA/../../docs/man/migtune.rst >s; cat s; "
+            "sh -e s",
+    } },
     { "explain-libvirt", { NULL }, {
         "migtune explain --qemu 7.2 --libvirt 9.0 compression=mt --level 3 "
             "--threads 4 downtime=500 bandwidth=100MiB/s",

@@ -18,6 +18,7 @@ find_paths() {
         -path tests/lib/command.h -prune -o -type f \( -name '*.[ch]' -o \
         -name '*.py' -o -name '*.sh' -o -name meson.build \) -print |
         sort | while IFS= read -r file; do
+        # shellcheck disable=SC1003 # the last character is a backslash
         tr -d ' \n\t\\' <"$file" | grep -oE \
             -e '"tools","migtune"' -e '[^.]tools/migtune["'\'']' \
             -e 'run["'\'']?,?["'\'']?migtune["'\'' ]' -e '"%s"migtune' \

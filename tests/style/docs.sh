@@ -10,8 +10,8 @@ cd "$1"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-find src tools -path tools/bench -prune -o -name '*.[ch]' -print |
-    xargs cat >"$scratch/sources"
+find src tools -path tools/bench -prune -o -name '*.[ch]' \
+    -exec cat {} + >"$scratch/sources"
 {
     grep -oE '"(MIGTUNE|LIBVIRT|XDG|NO)_[A-Z_]+"' "$scratch/sources"
     grep -oE 'getenv\("[A-Z_]+"' "$scratch/sources" | sed 's/.*(//'
