@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include <glib.h>
-#include <glib/gstdio.h>
 
 #include "../lib/command.h"
+#include "../lib/remove-tree.h"
 
 #define PROMPT "migtune # "
 #define WAIT_MS 20000
@@ -68,8 +68,6 @@ terminal_run_on(const char *terminal, const char *no_colour,
         "%s/src/drivers/qmp:%s/src/drivers/ref",
         g_getenv("MIGTUNE_TEST_BUILD"), g_getenv("MIGTUNE_TEST_BUILD"));
     g_autofree char *home = g_dir_make_tmp("migtune-shell-XXXXXX", NULL);
-    g_autofree char *cache = g_build_filename(home, "migtune", NULL);
-    g_autofree char *history = g_build_filename(cache, "history", NULL);
     g_autoptr(GString) shown = g_string_new(NULL);
     int status;
     int fd;
@@ -104,9 +102,7 @@ terminal_run_on(const char *terminal, const char *no_colour,
     g_assert_true(WIFEXITED(status));
     g_assert_cmpint(WEXITSTATUS(status), ==, expected_status);
 
-    g_remove(history);
-    g_rmdir(cache);
-    g_rmdir(home);
+    remove_tree(home);
 }
 
 static void
