@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "image/extents.h"
 #include "migtune/migtune-error.h"
 
@@ -132,7 +134,8 @@ mt_image_check_begin(MtImageCheck *check, const MtImageChunk *chunk,
         return FALSE;
 
     check->has_chunk = TRUE;
-    check->header = *chunk;
+    /* A chunk of the contents table has no room for extents it does not use. */
+    memcpy(&check->header, chunk, mt_image_chunk_bytes(chunk));
     check->seen.n_extents = 0;
     check->seen.flags = 0;
     return check_state(check, error);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "image/extents.h"
 #include "image/extract.h"
 #include "stream/xbzrle.h"
 #include "migtune/migtune-error.h"
@@ -25,6 +26,7 @@ typedef struct {
     guint8 *window;
     gboolean found;
     guint64 block_bytes;
+    MtImageCheck check;     /* of the chunk that is walked */
 } Extract;
 
 static gboolean
@@ -76,6 +78,8 @@ extract_event(const MtWalkEvent *event, gpointer user_data, GError **error)
             x->block_bytes = block->used_bytes;
         }
     }
+
+    mt_image_check_event(&x->check, event);
 
     return event->kind != MT_WALK_RECORD || extract_page(x, event, error);
 }
@@ -150,7 +154,10 @@ extract_chunks(Extract *x, MtInput *in, MtImage *image, guint *n_read,
                                  chunk->stream_offset,
                                  (const MtWalkBlock *)contents->blocks->data,
                                  i ? contents->blocks->len : 0);
-        ok = mt_walk_feed(x->walk, buf, chunk->stream_bytes, error);
+        x->check = (MtImageCheck) { .walk = x->walk };
+        ok = mt_image_check_begin(&x->check, chunk, error) &&
+             mt_walk_feed(x->walk, buf, chunk->stream_bytes, error) &&
+             mt_image_check_end(&x->check, error);
         g_clear_pointer(&x->walk, mt_walk_free);
         if (!ok)
             return FALSE;
@@ -174,6 +181,7 @@ extract_stream(Extract *x, const char *path, MtCancel *cancel, GError **error)
         return FALSE;
 
     x->walk = mt_walk_new(&settings);
+    x->check = (MtImageCheck) { .walk = x->walk };
     ok = mt_source_run(in, path, &kind, &source, NULL, error) &&
          mt_walk_finish(x->walk, error);
     g_clear_pointer(&x->walk, mt_walk_free);

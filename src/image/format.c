@@ -332,6 +332,23 @@ mt_image_get_chunk(const guint8 *data, gsize len, guint64 offset,
 }
 
 gboolean
+mt_image_check_blocks(const MtImageChunk *chunk, guint n_blocks,
+                      guint64 offset, GError **error)
+{
+    guint needed = 0;
+
+    if (chunk->state.block != MT_WALK_NO_BLOCK)
+        needed = chunk->state.block + 1;
+    for (guint i = 0; i < chunk->n_extents; i++)
+        needed = MAX(needed, chunk->extents[i].block + 1u);
+    if (needed > n_blocks)
+        return mt_image_bad(offset, error, "chunk %u names block %u of %u",
+                            chunk->sequence, needed - 1, n_blocks);
+
+    return TRUE;
+}
+
+gboolean
 mt_image_chunk_equal(const MtImageChunk *a, const MtImageChunk *b)
 {
     g_autoptr(GByteArray) x = mt_image_put_chunk(a);
@@ -376,8 +393,7 @@ mt_image_contents_add(MtImageContents *contents, guint64 file_offset,
                       guint32 header_bytes, const MtImageChunk *chunk)
 {
     MtImageEntry *entry = g_new0(MtImageEntry, 1);
-    gsize used = G_STRUCT_OFFSET(MtImageChunk, extents) +
-                 chunk->n_extents * sizeof(MtImageExtent);
+    gsize used = mt_image_chunk_bytes(chunk);
 
     entry->file_offset = file_offset;
     entry->header_bytes = header_bytes;
@@ -456,13 +472,9 @@ take_entries(Cursor *c, MtImageContents *contents, guint32 n, guint64 offset,
             !!(chunk->flags & MT_IMAGE_CHUNK_LAST) != (i + 1 == n))
             return mt_image_bad(offset, error, "entry %u of the contents "
                                 "table does not follow the one before it", i);
-        for (guint j = 0; j < chunk->n_extents; j++) {
-            if (chunk->extents[j].block >= contents->blocks->len)
-                return mt_image_bad(offset, error, "entry %u of the contents "
-                                    "table names block %u of %u", i,
-                                    chunk->extents[j].block,
-                                    contents->blocks->len);
-        }
+        if (!mt_image_check_blocks(chunk, contents->blocks->len, offset,
+                                   error))
+            return FALSE;
         header_bytes = MT_IMAGE_FRAME_HEAD + CHUNK_FIXED +
                        CHUNK_EXTENT * chunk->n_extents + FRAME_CRC;
         mt_image_contents_add(contents, at, header_bytes, chunk);

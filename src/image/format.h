@@ -76,6 +76,14 @@ typedef struct {
     char *properties;           /* a JSON object */
 } MtImageFileHeader;
 
+/* What is used of the structure. */
+static inline gsize
+mt_image_chunk_bytes(const MtImageChunk *chunk)
+{
+    return G_STRUCT_OFFSET(MtImageChunk, extents) +
+           chunk->n_extents * sizeof(MtImageExtent);
+}
+
 void mt_image_file_header_clear(MtImageFileHeader *header);
 
 /* One chunk in the contents table. */
@@ -140,6 +148,11 @@ gboolean mt_image_check_seek_table(const guint8 *data, gsize len,
                                    const MtImageContents *contents,
                                    gsize header_bytes, gsize libvirt_bytes,
                                    gsize contents_bytes, GError **error);
+
+/* Whether all blocks that a chunk header names are among @n_blocks.  @offset is
+ * the header's, for the error text. */
+gboolean mt_image_check_blocks(const MtImageChunk *chunk, guint n_blocks,
+                               guint64 offset, GError **error);
 
 gboolean mt_image_chunk_equal(const MtImageChunk *a, const MtImageChunk *b);
 

@@ -489,13 +489,9 @@ image_derive(MtImage *image, MtInput *in, GError **error)
     for (guint i = 0; i < contents->entries->len; i++) {
         const MtImageEntry *entry = contents->entries->pdata[i];
 
-        for (guint j = 0; j < entry->chunk->n_extents; j++) {
-            if (entry->chunk->extents[j].block >= contents->blocks->len)
-                return mt_image_bad(image->base + entry->file_offset, error,
-                                    "a chunk names block %u of %u",
-                                    entry->chunk->extents[j].block,
-                                    contents->blocks->len);
-        }
+        if (!mt_image_check_blocks(entry->chunk, contents->blocks->len,
+                                   image->base + entry->file_offset, error))
+            return FALSE;
     }
 
     return TRUE;

@@ -32,6 +32,8 @@ mt_walk_new_at(const MtWalkSettings *settings, const MtWalkState *state,
 
     w->state = *state;
     w->offset = offset;
+    if (state->block >= n_blocks)
+        w->state.block = MT_WALK_NO_BLOCK;
     if (n_blocks)
         g_array_append_vals(w->blocks, blocks, n_blocks);
     if (state->place == MT_WALK_AT_DEVICES)

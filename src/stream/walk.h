@@ -131,7 +131,8 @@ typedef struct MtWalk MtWalk;
 
 MtWalk *mt_walk_new(const MtWalkSettings *settings);
 
-/* A walker that continues at stream offset @offset.  @blocks are copied. */
+/* A walker that continues at stream offset @offset.  @blocks are copied.  A
+ * state->block that is not one of them is as MT_WALK_NO_BLOCK. */
 MtWalk *mt_walk_new_at(const MtWalkSettings *settings,
                        const MtWalkState *state, guint64 offset,
                        const MtWalkBlock *blocks, guint n_blocks);

@@ -13,11 +13,54 @@
 
 #include "fuzz.h"
 #include "image/convert.h"
+#include "image/extents.h"
+
+static gboolean
+event(const MtWalkEvent *event, gpointer user_data, GError **error)
+{
+    mt_image_check_event(user_data, event);
+    return TRUE;
+}
+
+static gboolean
+begin(const MtImageChunk *chunk, gpointer user_data, GError **error)
+{
+    return mt_image_check_begin(user_data, chunk, error);
+}
 
 static gboolean
 feed(const guint8 *data, gsize len, gpointer user_data, GError **error)
 {
-    return mt_walk_feed(user_data, data, len, error);
+    const MtImageCheck *check = user_data;
+
+    return mt_walk_feed((MtWalk *)check->walk, data, len, error);
+}
+
+/* Each chunk by itself, as image-extract reads it. */
+static void
+read_chunks(MtImage *image, MtInput *in)
+{
+    const MtImageContents *contents = image->contents;
+    const GArray *blocks = contents->blocks;
+    g_autofree guint8 *buf = g_malloc(image->header.chunk_bytes);
+
+    for (guint i = 0; i < contents->entries->len; i++) {
+        const MtImageEntry *entry = contents->entries->pdata[i];
+        const MtImageChunk *chunk = entry->chunk;
+        MtImageCheck check = { NULL };
+        const MtWalkSettings settings = {
+            .func = event, .user_data = &check,
+        };
+        g_autoptr(MtWalk) walk = mt_walk_new_at(
+            &settings, &chunk->state, chunk->stream_offset,
+            (const MtWalkBlock *)blocks->data, i ? blocks->len : 0);
+
+        check.walk = walk;
+        if (mt_image_read_chunk(image, in, i, buf, NULL) &&
+            mt_image_check_begin(&check, chunk, NULL) &&
+            mt_walk_feed(walk, buf, chunk->stream_bytes, NULL))
+            mt_image_check_end(&check, NULL);
+    }
 }
 
 static void
@@ -41,9 +84,14 @@ sign(guint8 *data, gsize size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const MtWalkSettings walk_settings = { .max_device_bytes = 65536 };
+    MtImageCheck check = { NULL };
+    const MtWalkSettings walk_settings = {
+        .func = event, .user_data = &check, .max_device_bytes = 65536,
+    };
     g_autoptr(MtWalk) walk = mt_walk_new(&walk_settings);
-    const MtSourceSettings source = { 1, feed, walk };
+    const MtSourceSettings source = {
+        .n_threads = 1, .sink = feed, .chunk = begin, .user_data = &check,
+    };
     g_autofree guint8 *bytes = g_memdup2(data, size);
     g_autofree char *path = NULL;
     g_autoptr(MtInput) in = NULL;
@@ -53,6 +101,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MtFileKind kind;
     int fd = memfd_create("image", MFD_CLOEXEC);
 
+    check.walk = walk;
     if (size)
         sign(bytes, size);
     g_assert(fd >= 0);
@@ -70,6 +119,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             g_assert(mt_input_seek(in, kind.base, NULL));
             opened = mt_image_open(in, &error);
             g_assert(opened || error);
+            if (opened)
+                read_chunks(opened, in);
         }
         mt_file_kind_clear(&kind);
     } else {
