@@ -277,9 +277,9 @@ phase_scene(guint nth, MtSimScene *scene)
 }
 
 /* Returns whether the migration of the scenario @nth ends within the limits, and
- * its time as a multiple of the first pass. */
+ * its time.  The deadline and the time are multiples of the first pass. */
 static gboolean
-phase_run(guint nth, const char *policy, double *ret_time,
+phase_run(guint nth, const char *policy, double deadline, double *ret_time,
           double *ret_downtime_ms)
 {
     const double *size = phase_sizes[nth % G_N_ELEMENTS(phase_sizes)];
@@ -288,11 +288,14 @@ phase_run(guint nth, const char *policy, double *ret_time,
     MtSimScene scene;
     guint64 limit_ms = phase_guests[phase_scene(nth, &scene)].limit_ms;
 
+    scene.limit_s = MIN(scene.limit_s, deadline * size[0] / size[1]);
     suite_configure(&config, policy, FALSE);
-    if (g_str_has_prefix(policy, "kubevirt"))
+    if (g_str_has_prefix(policy, "kubevirt")) {
         config.kubevirt.max_downtime_ms = limit_ms;
-    else if (g_str_equal(policy, "steady"))
+    } else if (g_str_equal(policy, "steady")) {
         config.steady.max_downtime_ms = limit_ms;
+        config.steady.deadline_ms = scene.limit_s * 1000;
+    }
     mt_simulate(&scene, &config, NULL, NULL, &result);
     *ret_time = result.seconds * size[1] / size[0];
     *ret_downtime_ms = result.downtime * 1000;
@@ -313,9 +316,9 @@ test_steady_phases(void)
         guint n = 0, n_steady = 0, n_other = 0;
 
         for (guint nth = 0; nth < PHASE_SCENES; nth++) {
-            gboolean steady = phase_run(nth, "steady", &times[0][n],
-                                        &downtimes[0][n]);
-            gboolean other = phase_run(nth, policy, &times[1][n],
+            gboolean steady = phase_run(nth, "steady", INFINITY,
+                                        &times[0][n], &downtimes[0][n]);
+            gboolean other = phase_run(nth, policy, INFINITY, &times[1][n],
                                        &downtimes[1][n]);
             MtSimScene scene;
 
@@ -335,6 +338,33 @@ test_steady_phases(void)
                           median(downtimes[1], n) + 0.01);
         g_assert_cmpfloat(median(times[0], n), <=,
                           median(times[1], n) * 1.05);
+    }
+}
+
+/* Near a deadline, "steady" ends at least as many of these migrations as any
+ * other policy. */
+static void
+test_steady_deadlines(void)
+{
+    static const double deadlines[] = { 1.1, 1.2, 1.4, 1.6, 2, 3 };
+
+    for (guint i = 0; i < G_N_ELEMENTS(deadlines); i++) {
+        guint n_steady = 0;
+        double unused;
+
+        for (guint nth = 0; nth < PHASE_SCENES; nth++)
+            n_steady += phase_run(nth, "steady", deadlines[i], &unused,
+                                  &unused);
+        for (guint p = 0; p < mt_policy_n(); p++) {
+            const char *policy = mt_policy_get(p)->name;
+            guint n = 0;
+
+            for (guint nth = 0; nth < PHASE_SCENES; nth++)
+                n += phase_run(nth, policy, deadlines[i], &unused, &unused);
+            g_test_message("deadline %.1f: %s %u, steady %u", deadlines[i],
+                           policy, n, n_steady);
+            g_assert_cmpuint(n_steady, >=, n);
+        }
     }
 }
 
@@ -367,6 +397,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/steady/suite", test_steady_suite);
     g_test_add_func("/steady/phases", test_steady_phases);
+    g_test_add_func("/steady/deadlines", test_steady_deadlines);
     g_test_add_func("/steady/waits", test_steady_waits);
 
     return g_test_run();
