@@ -31,7 +31,7 @@ proxmox_read_downtime(const MtImport *import, guint line, const char *value)
     if (seconds * 1000 > MT_DOWNTIME_MAX_MS)
         mt_findings_add(import->findings, MT_FINDING_WARNING, "trap",
                         import->file, line,
-                        _("Proxmox uses %d s instead of more"),
+                        _("Proxmox uses at most %d s"),
                         MT_DOWNTIME_MAX_MS / 1000);
     import->config->proxmox.downtime_ms =
         MIN(seconds * 1000, MT_DOWNTIME_MAX_MS);

@@ -301,7 +301,7 @@ stall_poll(MtPolicyRun *run, gpointer data, gint64 now_ms,
         state->downtime_set = mt_policy_decide(
             run, MT_ACT_SET_DOWNTIME,
             MIN(config->max_downtime_ms, STALL_FIRST_MS), "downtime-initial",
-            _("the stall detector starts with it"));
+            _("the first downtime of the stall detector"));
     if (sample->bandwidth)
         state->ewma = state->ewma > 0 ?
             config->alpha * sample->bandwidth +

@@ -55,7 +55,7 @@ kubevirt_tune(MtPolicyRun *run, KubevirtState *state, gint64 now_ms,
         state->changed_ms = now_ms;
         if (mt_policy_decide(run, MT_ACT_SET_DOWNTIME, new_ms,
                              "downtime-initial",
-                             _("downtimeTuning starts with it")))
+                             _("the first downtime of downtimeTuning")))
             state->current_ms = new_ms;
         return;
     }

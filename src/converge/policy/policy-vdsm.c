@@ -150,7 +150,7 @@ vdsm_act(MtPolicyRun *run, const MtVdsmItem *item, gint64 n_passes)
 {
     if (n_passes < 0)
         return mt_policy_decide(run, item->act, item->value, "schedule-start",
-                                _("the schedule starts with it"));
+                                _("the schedule starts with this action"));
     if (item->limit == MT_VDSM_LAST)
         return mt_policy_decide(run, item->act, item->value, "schedule-last",
                                 _("%" PRId64 " passes have been made "
