@@ -245,7 +245,8 @@ static const CliCase cases[] = {
             "pause_before_switchover=on; migtune -q migrate x unix:link "
             "--incoming-domain y > /dev/null & job=$!; "
             "until migtune -q dominfo x | grep -q pre-switchover; do "
-            "sleep 0.1; done; migtune migrate-continue x; wait $job; "
+            "sleep 0.1; done; migtune migrate-continue x || kill $job; "
+            "wait $job; "
             "echo $?; migtune dominfo y | grep State; " REF_END,
         /* A signal never cancels a migration in post-copy. */
         REF_HOLD("small.xml") "migtune -q migrate-setparameters x "
