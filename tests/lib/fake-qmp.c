@@ -392,6 +392,8 @@ fake_query_cpus(FakeCall *call)
     JsonObject *cpu = json_object_new();
 
     json_object_set_int_member(cpu, "cpu-index", 0);
+    json_object_set_string_member(cpu, "qom-path",
+                                  "/machine/unattached/device[0]");
     json_object_set_int_member(cpu, "thread-id", call->qmp->thread);
     json_array_add_object_element(cpus, cpu);
     json_node_take_array(result, cpus);
