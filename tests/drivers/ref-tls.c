@@ -85,6 +85,64 @@ test_case(gconstpointer data)
     ref_client_assert_same_ram(from, to);
 }
 
+/*
+ * Post-copy over TLS.  The channel for requested pages of postcopy-preempt is
+ * encrypted as well, in both of its dialects.
+ */
+typedef struct {
+    const char *path;
+    MtRelease release;
+    gboolean preempt, interrupted;
+} PostcopyCase;
+
+static const PostcopyCase postcopy_cases[] = {
+    { "/ref-tls/postcopy-5.2", MT_RELEASE(5, 2) },
+    { "/ref-tls/postcopy-10.0", MT_RELEASE(10, 0) },
+    { "/ref-tls/postcopy-preempt-7.1", MT_RELEASE(7, 1), TRUE },
+    { "/ref-tls/postcopy-preempt-7.2", MT_RELEASE(7, 2), TRUE },
+    { "/ref-tls/postcopy-preempt-11.1", MT_RELEASE(11, 1), TRUE },
+    { "/ref-tls/postcopy-preempt-recover-7.2", MT_RELEASE(7, 2), TRUE, TRUE },
+    { "/ref-tls/postcopy-preempt-recover-11.1", MT_RELEASE(11, 1), TRUE, TRUE },
+};
+
+static void
+test_postcopy(gconstpointer data)
+{
+    static const char slow[] =
+        "{'max-bandwidth': 524288, 'max-postcopy-bandwidth': 1048576}";
+    const PostcopyCase *c = data;
+    g_autoptr(RefClient) from = make_guest(c->release, FALSE);
+    g_autoptr(RefClient) to = make_guest(c->release, TRUE);
+    g_autofree char *path = ref_client_path("again");
+    RefClient *both[] = { from, to };
+
+    for (guint i = 0; i < G_N_ELEMENTS(both); i++) {
+        add_creds(both[i], "x509", both[i] == to,
+                  c->release < MT_RELEASE(6, 0));
+        ref_client_run(both[i], "migrate-set-capabilities",
+                       "{'capabilities': [{'capability': 'postcopy-ram', "
+                       "'state': true}%s]}",
+                       c->preempt ? ", {'capability': 'postcopy-preempt', "
+                                    "'state': true}" : "");
+        ref_client_run(both[i], "migrate-set-parameters", slow);
+    }
+    ref_client_migrate(from, to, "tcp");
+    ref_client_wait(from, "active");
+    ref_client_run(from, "migrate-start-postcopy", NULL);
+    ref_client_wait(to, "postcopy-active");
+    if (c->interrupted) {
+        ref_client_run(from, "migrate-pause", NULL);
+        ref_client_wait(from, "postcopy-paused");
+        ref_client_wait(to, "postcopy-paused");
+        ref_client_run(to, "migrate-recover", "{'uri': 'unix:%s'}", path);
+        ref_client_run(from, "migrate", "{'uri': 'unix:%s', 'resume': true}",
+                       path);
+    }
+    ref_client_wait(from, "completed");
+    ref_client_wait(to, "completed");
+    ref_client_assert_same_ram(from, to);
+}
+
 /* The text of error-desc after the migration of @from has failed. */
 static char *
 failed_because(RefClient *from)
@@ -234,6 +292,9 @@ main(int argc, char **argv)
     files = tls_files_new();
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
         g_test_add_data_func(cases[i].path, &cases[i], test_case);
+    for (guint i = 0; i < G_N_ELEMENTS(postcopy_cases); i++)
+        g_test_add_data_func(postcopy_cases[i].path, &postcopy_cases[i],
+                             test_postcopy);
     g_test_add_func("/ref-tls/authorization", test_authorization);
     g_test_add_func("/ref-tls/objects", test_objects);
     g_test_add_func("/ref-tls/refused", test_refused);

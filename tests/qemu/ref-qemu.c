@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A reference guest at one end, a real QEMU of the same release at the other,
- * both directions, with QMP only: a client sends the same commands to both. RAM
- * must be identical.
+ * both directions, with QMP only: a client sends the same commands to both, apart
+ * from the end of a TLS connection that each of them is.  RAM must be identical.
  */
 #include "config.h"
 
@@ -11,14 +11,18 @@
 
 #include "lib/qemu-guest.h"
 #include "lib/ref-client.h"
+#include "lib/tls-files.h"
 #include "util/json-peek.h"
 
 #define RAM_BYTES (16 * 1024 * 1024)
 #define TIMEOUT_MS 30000
 
-static const char *const releases[] = { "5.2", "7.2", "10.0" };
+static const char *const releases[] = { "5.2", "7.2", "10.0", "11.1" };
 
-enum { V5_2 = 1, V7_2 = 2, V10_0 = 4, OLD = V5_2 | V7_2, ALL = OLD | V10_0 };
+enum { V5_2 = 1, V7_2 = 2, V10_0 = 4, V11_1 = 8, OLD = V5_2 | V7_2,
+       ALL = OLD | V10_0, NEW = V7_2 | V10_0 | V11_1 };
+
+static TlsFiles *tls_files;
 
 /* Slow enough to switch to post-copy, and to observe or interrupt it. */
 #define SLOW "{'max-bandwidth': 4194304, 'max-postcopy-bandwidth': 33554432}"
@@ -31,6 +35,7 @@ static const struct {
     const char *parameters;
     gboolean by_file;
     enum { NEVER, ONCE, INTERRUPTED } postcopy;
+    gboolean tls;
 } methods[] = {
     { "plain", ALL },
     { "return-path", ALL, { "return-path" } },
@@ -53,6 +58,13 @@ static const struct {
       SLOW, .postcopy = ONCE },
     { "postcopy-preempt-recover", V7_2 | V10_0,
       { "postcopy-ram", "postcopy-preempt" }, SLOWER, .postcopy = INTERRUPTED },
+    { "tls-postcopy", NEW, { "postcopy-ram" }, SLOW, .postcopy = ONCE,
+      .tls = TRUE },
+    { "tls-postcopy-preempt", NEW, { "postcopy-ram", "postcopy-preempt" }, SLOW,
+      .postcopy = ONCE, .tls = TRUE },
+    { "tls-postcopy-preempt-recover", NEW,
+      { "postcopy-ram", "postcopy-preempt" }, SLOWER, .postcopy = INTERRUPTED,
+      .tls = TRUE },
     { "mapped-ram", V10_0, { "mapped-ram", "multifd" }, NULL, TRUE },
 };
 
@@ -104,12 +116,47 @@ run_check(Run *run, GError *error)
     g_assert_no_error(error);
 }
 
+/* Sends a command to the source or to the destination. */
+static void
+run_say(Run *run, gboolean source, const char *command, const char *arguments)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (source == run->c->to_qemu) {
+        ref_client_run(run->ref, command, "%s", arguments);
+        return;
+    }
+    qemu_guest_run(run->qemu, &error, command, "%s", arguments);
+    run_check(run, error);
+}
+
+/* Adds TLS credentials, and makes migrations use them. */
+static void
+run_set_tls(Run *run)
+{
+    static const char parameters[] =
+        "{'tls-creds': 'tls0', 'tls-hostname': 'localhost'}";
+    g_autofree char *dir = tls_files_dir(tls_files, "good");
+
+    for (guint source = 0; source < 2; source++) {
+        g_autofree char *object = g_strdup_printf(
+            "{'qom-type': 'tls-creds-x509', 'id': 'tls0', 'dir': '%s', "
+            "'endpoint': '%s'}",
+            dir, source ? "client" : "server");
+
+        run_say(run, source, "object-add", object);
+        run_say(run, source, "migrate-set-parameters", parameters);
+    }
+}
+
 /* Both get the same settings. */
 static void
 run_set_up(Run *run)
 {
     g_autoptr(GError) error = NULL;
 
+    if (methods[run->c->method].tls)
+        run_set_tls(run);
     for (guint i = 0; i < 3 && methods[run->c->method].capabilities[i]; i++) {
         g_autofree char *arguments = g_strdup_printf(
             "{'capabilities': [{'capability': '%s', 'state': true}]}",
@@ -171,20 +218,6 @@ run_compare(const guint8 *a, const char *b, gsize n)
         if (memcmp(a + at, b + at, MT_PAGE_SIZE) != 0)
             g_error("page at 0x%zx differs", at);
     }
-}
-
-/* Sends a command to the source or to the destination. */
-static void
-run_say(Run *run, gboolean source, const char *command, const char *arguments)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (source == run->c->to_qemu) {
-        ref_client_run(run->ref, command, "%s", arguments);
-        return;
-    }
-    qemu_guest_run(run->qemu, &error, command, "%s", arguments);
-    run_check(run, error);
 }
 
 static void
@@ -344,7 +377,10 @@ test_case(gconstpointer data)
 int
 main(int argc, char **argv)
 {
+    int status;
+
     g_test_init(&argc, &argv, NULL);
+    tls_files = tls_files_new();
     for (guint m = 0; m < G_N_ELEMENTS(methods); m++) {
         for (guint r = 0; r < G_N_ELEMENTS(releases); r++) {
             for (guint to = 0; to < 2; to++) {
@@ -363,5 +399,8 @@ main(int argc, char **argv)
             }
         }
     }
-    return g_test_run();
+    status = g_test_run();
+    tls_files_free(tls_files);
+
+    return status;
 }
