@@ -2,11 +2,12 @@
 /*
  * kill -9 during a migration: of the QEMU of the source, the QEMU of the
  * destination, or the command `migtune migrate`, when a random number of bytes
- * has passed over the link in one of its directions.
+ * has passed over the link in one of its directions.  The command is also killed
+ * after a random time, which may be before the link exists.
  *
  * In the end `migtune migrate`, or `migtune recover` if that was killed, must
  * tell the truth about the guest, and at most one side may run it.  The test
- * prints a table of the outcomes and its seed.
+ * prints a table of what was said and what was true, and its seed.
  *
  *     MIGTUNE_TEST_KILLS=100   number of kills for each kind of guest
  *     MIGTUNE_TEST_SEED=17     the seed
@@ -32,12 +33,17 @@
 #define KILLS_UUID "77777777-2222-3333-4444-000000000013"
 /* Time limit for a migration without migtune to end. */
 #define KILLS_END_US (30 * G_TIME_SPAN_SECOND)
+/* How long the last bytes are held at most. */
+#define KILLS_DELAY_US (500 * G_TIME_SPAN_MILLISECOND)
 
 typedef enum { VICTIM_SOURCE, VICTIM_DESTINATION, VICTIM_MIGTUNE, N_VICTIMS,
                VICTIM_NONE } Victim;
 
 typedef enum { PLACE_SOURCE, PLACE_DESTINATION, PLACE_STOPPED, PLACE_UNKNOWN,
                N_PLACES } Place;
+
+typedef enum { TRUTH_SOURCE, TRUTH_DESTINATION, TRUTH_NEITHER,
+               N_TRUTHS } Truth;
 
 static const char *const victim_names[] = { "source", "destination",
                                             "migtune" };
@@ -59,7 +65,21 @@ typedef struct {
     GSubprocess *migtune;
     Victim victim;
     LinkCutter *cutter;
+    guint kill_us;              /* 0: when bytes have passed */
+    guint64 hold_at;            /* if not 0: bytes after which the source is
+                                 * killed before the last of them pass */
+    guint64 n_seen;             /* of the link's thread */
+    gint ended;                 /* migtune has; atomic */
 } Trial;
+
+/* What came out of a trial. */
+typedef struct {
+    Place said;
+    Truth truth;
+    gboolean source_ended;
+    guint64 n_passed;
+    guint took_us;
+} Result;
 
 static char *scratch;
 
@@ -199,6 +219,35 @@ trial_kill(gpointer data)
         g_subprocess_send_signal(trial->migtune, SIGKILL);
 }
 
+/* Called by the link when bytes have been read and not yet been passed on: keeps
+ * the last ones until migtune has ended, or for a while. */
+static guint64
+trial_hold(gpointer data, const guint8 *bytes G_GNUC_UNUSED, gsize n)
+{
+    Trial *trial = data;
+    gint64 end_us = g_get_monotonic_time() + KILLS_DELAY_US;
+
+    trial->n_seen += n;
+    if (trial->n_seen < trial->hold_at)
+        return G_MAXUINT64;
+    side_kill(&trial->source);
+    while (!g_atomic_int_get(&trial->ended) && g_get_monotonic_time() < end_us)
+        g_usleep(10000);
+
+    return G_MAXUINT64;
+}
+
+static gpointer
+trial_kill_later(gpointer data)
+{
+    Trial *trial = data;
+
+    g_usleep(trial->kill_us);
+    trial_kill(trial);
+
+    return NULL;
+}
+
 /* Runs a migtune command with JSON output.  NULL if it was killed or printed
  * none. */
 static JsonNode *
@@ -295,8 +344,10 @@ trial_migrate(Trial *trial, gboolean forward, guint64 limit)
     g_autofree char *key = g_path_get_basename(trial->source.monitor);
     g_autofree char *target = g_path_get_basename(trial->destination.monitor);
 
-    trial->cutter = link_cutter_new_full(link, forward, limit, trial_kill,
-                                         trial);
+    trial->cutter =
+        trial->hold_at
+            ? link_cutter_new_looking(link, forward, trial_hold, trial)
+            : link_cutter_new_full(link, forward, limit, trial_kill, trial);
     address = g_strdup_printf("tcp:127.0.0.1:%u",
                               link_cutter_port(trial->cutter));
     {
@@ -320,49 +371,75 @@ place_parse(const char *name)
     g_error("'%s' is not a place", name);
 }
 
-/* Kills @victim when @limit bytes have passed, and checks what is said.  Returns
- * how many bytes passed in that direction. */
-static guint64
-trial_run(const char *release, Victim victim, gboolean forward, guint64 limit,
-          Place *ret_place)
+static void
+trial_describe(const Trial *trial, gboolean forward, guint64 limit)
 {
-    Trial trial = { .release = release, .victim = victim };
+    if (trial->victim == VICTIM_NONE)
+        g_test_message("kill nothing");
+    else if (trial->kill_us)
+        g_test_message("kill %s after %u us", victim_names[trial->victim],
+                       trial->kill_us);
+    else
+        g_test_message("kill %s after %" G_GUINT64_FORMAT " bytes %s",
+                       victim_names[trial->victim], limit,
+                       forward ? "forward" : "back");
+}
+
+/* Kills @victim when @limit bytes have passed, or after @kill_us, and checks what
+ * is said. */
+static Result
+trial_run(const char *release, Victim victim, gboolean forward, guint64 limit,
+          guint kill_us, gboolean hold)
+{
+    Trial trial = { .release = release, .victim = victim, .kill_us = kill_us,
+                    .hold_at = hold ? limit : 0 };
+    Result result = { 0 };
+    gint64 start_us;
+    GThread *killer = NULL;
     g_autofree char *said = NULL;
     g_autofree char *text = NULL;
     g_autofree char *here = NULL;
     g_autofree char *there = NULL;
     g_autoptr(JsonNode) node = NULL;
     gboolean runs_here, runs_there;
-    guint64 passed;
 
     trial.dir = g_build_filename(scratch, "trial-XXXXXX", NULL);
     g_assert_nonnull(g_mkdtemp(trial.dir));
     side_start(&trial.source, &trial, TRUE);
     side_start(&trial.destination, &trial, FALSE);
+    trial_describe(&trial, forward, limit);
+    start_us = g_get_monotonic_time();
     trial_migrate(&trial, forward, limit);
+    if (kill_us)
+        killer = g_thread_new("killer", trial_kill_later, &trial);
     node = migtune_finish(trial.migtune);
+    g_atomic_int_set(&trial.ended, TRUE);
+    result.took_us = g_get_monotonic_time() - start_us;
+    if (killer)
+        g_thread_join(killer);
     said = node ? take_outcome(node, &text) : recover(&trial, &text);
-    passed = link_cutter_free(trial.cutter);
+    result.n_passed = link_cutter_free(trial.cutter);
     here = side_state(&trial.source);
     there = side_state(&trial.destination);
     runs_here = strcmp(here, "running") == 0;
     runs_there = strcmp(there, "running") == 0;
     if (!said)
         said = g_strdup(runs_there ? "destination" : "source");
-    g_test_message("kill %s after %" G_GUINT64_FORMAT " bytes %s: source %s, "
-                   "destination %s, said: %s%s%s",
-                   victim == VICTIM_NONE ? "nothing" : victim_names[victim],
-                   limit, forward ? "forward" : "back", here, there, said,
+    g_test_message("source %s, destination %s, said: %s%s%s", here, there, said,
                    text ? ", " : "", text ? text : "");
 
     g_assert_false(runs_here && runs_there);
-    *ret_place = place_parse(said);
-    if (*ret_place == PLACE_SOURCE || *ret_place == PLACE_DESTINATION) {
-        g_assert_true(runs_here == (*ret_place == PLACE_SOURCE));
-        g_assert_true(runs_there == (*ret_place == PLACE_DESTINATION));
+    result.said = place_parse(said);
+    result.source_ended = strcmp(here, "ended") == 0;
+    result.truth = runs_here    ? TRUTH_SOURCE
+                   : runs_there ? TRUTH_DESTINATION
+                                : TRUTH_NEITHER;
+    if (result.said == PLACE_SOURCE || result.said == PLACE_DESTINATION) {
+        g_assert_true(runs_here == (result.said == PLACE_SOURCE));
+        g_assert_true(runs_there == (result.said == PLACE_DESTINATION));
     } else {
         g_assert_nonnull(text);
-        if (*ret_place == PLACE_STOPPED)
+        if (result.said == PLACE_STOPPED)
             g_assert_false(runs_here || runs_there);
     }
 
@@ -372,7 +449,7 @@ trial_run(const char *release, Victim victim, gboolean forward, guint64 limit,
     remove_tree(trial.dir);
     g_free(trial.dir);
 
-    return passed;
+    return result;
 }
 
 static guint
@@ -406,36 +483,68 @@ test_kills(gconstpointer data)
     guint n = number_from_environment("MIGTUNE_TEST_KILLS", KILLS_DEFAULT);
     guint seed = number_from_environment("MIGTUNE_TEST_SEED", KILLS_SEED);
     g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
-    guint counts[N_VICTIMS][N_PLACES] = { { 0 } };
-    guint64 forward_bytes, back_bytes;
-    Place place;
+    guint counts[N_VICTIMS][N_PLACES][N_TRUTHS] = { { { 0 } } };
+    Result forward_all, back_all;
 
     if (release && !guest_command(release)) {
         g_test_skip("that QEMU is not there");
         return;
     }
     g_test_message("%u kills, MIGTUNE_TEST_SEED=%u", n, seed);
-    forward_bytes = trial_run(release, VICTIM_NONE, TRUE, G_MAXUINT64, &place);
-    g_assert_cmpint(place, ==, PLACE_DESTINATION);
-    back_bytes = trial_run(release, VICTIM_NONE, FALSE, G_MAXUINT64, &place);
-    g_assert_cmpint(place, ==, PLACE_DESTINATION);
+    forward_all = trial_run(release, VICTIM_NONE, TRUE, G_MAXUINT64, 0, FALSE);
+    g_assert_cmpint(forward_all.said, ==, PLACE_DESTINATION);
+    back_all = trial_run(release, VICTIM_NONE, FALSE, G_MAXUINT64, 0, FALSE);
+    g_assert_cmpint(back_all.said, ==, PLACE_DESTINATION);
 
     for (guint i = 0; i < n; i++) {
         Victim victim = i % N_VICTIMS;
         gboolean forward;
-        guint64 limit =
-            choose_position(rand, forward_bytes, back_bytes, &forward);
+        guint64 limit = choose_position(rand, forward_all.n_passed,
+                                        back_all.n_passed, &forward);
+        guint kill_us = 0;
+        Result result;
 
-        trial_run(release, victim, forward, limit, &place);
-        counts[victim][place]++;
+        /* If a guest were killed after the end, the report would be older. */
+        if (victim == VICTIM_MIGTUNE && g_rand_boolean(rand)) {
+            kill_us = g_rand_int_range(rand, 1, back_all.took_us + 1);
+            limit = G_MAXUINT64;
+        }
+        result =
+            trial_run(release, victim, forward, limit, kill_us, FALSE);
+        counts[victim][result.said][result.truth]++;
     }
-    /* Two running guests have failed the test above. */
-    g_test_message("%-12s %7s %12s %8s %8s", "killed", "source",
-                   "destination", "stopped", "unknown");
-    for (guint i = 0; i < N_VICTIMS; i++)
-        g_test_message("%-12s %7u %12u %8u %8u", victim_names[i],
-                       counts[i][PLACE_SOURCE], counts[i][PLACE_DESTINATION],
-                       counts[i][PLACE_STOPPED], counts[i][PLACE_UNKNOWN]);
+    /* Two running guests, and a false place, have failed the test above. */
+    g_test_message("%-12s %-12s %12s %17s %13s", "killed", "said",
+                   "source runs", "destination runs", "neither runs");
+    for (guint i = 0; i < N_VICTIMS; i++) {
+        for (guint j = 0; j < N_PLACES; j++) {
+            const guint *count = counts[i][j];
+
+            if (count[TRUTH_SOURCE] + count[TRUTH_DESTINATION] +
+                count[TRUTH_NEITHER])
+                g_test_message("%-12s %-12s %12u %17u %13u", victim_names[i],
+                               place_names[j], count[TRUTH_SOURCE],
+                               count[TRUTH_DESTINATION], count[TRUTH_NEITHER]);
+        }
+    }
+}
+
+/* A source that has ended had sent everything, and the destination has not read it
+ * yet: the guest arrives there. */
+static void
+test_late(gconstpointer data)
+{
+    const char *release = data;
+    Result all, result;
+
+    if (release && !guest_command(release)) {
+        g_test_skip("that QEMU is not there");
+        return;
+    }
+    all = trial_run(release, VICTIM_NONE, TRUE, G_MAXUINT64, 0, FALSE);
+    result = trial_run(release, VICTIM_SOURCE, TRUE, all.n_passed, 0, TRUE);
+    g_assert_true(result.source_ended);
+    g_assert_cmpint(result.said, ==, PLACE_DESTINATION);
 }
 
 int
@@ -453,6 +562,10 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_data_func("/pair-kills/ref", NULL, test_kills);
     g_test_add_data_func("/pair-kills/7.2", "7.2", test_kills);
+    g_test_add_data_func("/pair-kills/10.0", "10.0", test_kills);
+    g_test_add_data_func("/pair-kills/11.1", "11.1", test_kills);
+    g_test_add_data_func("/pair-kills/late/7.2", "7.2", test_late);
+    g_test_add_data_func("/pair-kills/late/11.1", "11.1", test_late);
     status = g_test_run();
     remove_tree(scratch);
     g_free(scratch);

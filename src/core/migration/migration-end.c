@@ -16,6 +16,9 @@
 
 /* Time limit for the destination to load the last state. */
 #define RUN_ARRIVE_MS 30000
+/* How long the destination of a source that has ended may wait for the first
+ * byte: it may have been sent already. */
+#define RUN_IDLE_MS 1000
 
 gboolean
 mt_run_place(MtRun *run, MtPlace place, MigtuneMigrationState state)
@@ -26,18 +29,22 @@ mt_run_place(MtRun *run, MtPlace place, MigtuneMigrationState state)
 }
 
 /* Waits until the destination has loaded the guest.  FALSE if it has ended or
- * does not answer. */
+ * does not answer.  @idle_ms: how long it may wait for the first byte. */
 static gboolean
-run_wait_arrival(MtRun *run, MtJob *there, GError **error)
+run_wait_arrival(MtRun *run, guint idle_ms, MtJob *there, GError **error)
 {
-    gint64 end_us = g_get_monotonic_time() + RUN_ARRIVE_MS * (gint64)1000;
+    gint64 start_us = g_get_monotonic_time();
 
     for (;;) {
+        guint limit_ms = RUN_ARRIVE_MS;
+
         if (!mt_run_ask_long(run->migration->destination, there, error))
             return FALSE;
+        if (there->state == MIGTUNE_JOB_WAITING)
+            limit_ms = idle_ms;
         if (strcmp(there->run_state, "inmigrate") != 0 ||
             there->state == MIGTUNE_JOB_FAILED ||
-            g_get_monotonic_time() > end_us)
+            g_get_monotonic_time() - start_us > limit_ms * (gint64)1000)
             return TRUE;
         mt_sleep_ms(1, NULL, NULL);
     }
@@ -137,7 +144,7 @@ mt_run_arrive(MtRun *run, const MtJob *here, GError **error)
     g_autoptr(GError) cause = NULL;
 
     mt_migration_enter(migration, MIGTUNE_MIGRATION_STARTING);
-    if (!run_wait_arrival(run, &there, &cause))
+    if (!run_wait_arrival(run, RUN_ARRIVE_MS, &there, &cause))
         return run_go_back(run, here, cause->message, error);
     if (strcmp(there.run_state, "inmigrate") == 0)
         return run_go_back(run, here,
@@ -271,7 +278,9 @@ mt_run_lose_source(MtRun *run, const GError *cause, GError **error)
     g_auto(MtJob) there = { NULL };
     const char *state = NULL;
 
-    if (mt_run_ask_long(migration->destination, &there, NULL))
+    /* The destination may not have read yet what a source that has ended sent. */
+    if (ended ? run_wait_arrival(run, RUN_IDLE_MS, &there, NULL)
+              : mt_run_ask_long(migration->destination, &there, NULL))
         state = there.run_state;
     /* A source that has ended runs nothing. */
     if (state && strcmp(state, "inmigrate") != 0 &&

@@ -164,6 +164,12 @@ recover_judge(const Side *here, const Side *there, const char *phase,
     if (side_runs(here))
         return (Verdict) { MT_PLACE_SOURCE, TRUE, FALSE, TRUE,
                            N_("the guest runs on the source") };
+    /* The source has sent everything, and it is being loaded. */
+    if (moved && here->answered && side_is_active(there) &&
+        strcmp(there->job.run_state, "inmigrate") == 0)
+        return (Verdict) { MT_PLACE_UNKNOWN, FALSE, FALSE, FALSE,
+                           N_("the migration is still running; look again when "
+                              "it has ended") };
     if (!moved && here->answered)
         return (Verdict) { MT_PLACE_SOURCE, TRUE, FALSE, TRUE,
                            N_("the migration had not begun; the guest is on "
