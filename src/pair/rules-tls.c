@@ -83,7 +83,20 @@ rule_tls_creds(MtPairing *p, const MtPairRule *rule, const MtPairSide *side,
 static void
 rule_tls_client(MtPairing *p, const MtPairRule *rule)
 {
+    g_autofree char *here = mt_rule_get_creds(p->source_after);
+    g_autofree char *there = mt_rule_get_creds(p->destination_after);
+    const MtPairObject *client = mt_pair_side_find_object(p->source, here);
+    const MtPairObject *server = mt_pair_side_find_object(p->destination, there);
+
     rule_tls_creds(p, rule, p->source, p->source_after, "client");
+    if (client && client->no_certificate && server && server->verify == 1)
+        mt_rule_add(p, rule, g_strdup(client->no_certificate), NULL,
+                    g_strdup_printf(_("the destination asks for a certificate "
+                                      "('verify-peer'), and the credentials "
+                                      "'%s' have none: there is no file %s"),
+                                    here, client->no_certificate),
+                    _("put a certificate and its key there, and add the object "
+                      "again"));
 }
 
 static void

@@ -72,6 +72,7 @@ pair_object_free(gpointer data)
     g_free(object->endpoint);
     g_free(object->dir);
     g_free(object->missing);
+    g_free(object->no_certificate);
     g_free(object->names);
     g_free(object);
 }

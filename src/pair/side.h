@@ -27,6 +27,8 @@ typedef struct {
 
     /* Read from the files; only if QEMU runs on this host. */
     char *missing;              /* the first file that cannot be read */
+    char *no_certificate;       /* the file with a client's certificate, which
+                                 * is optional, if it does not exist */
     gint64 expires;             /* unix time; 0: not known */
     char *names;                /* of the certificate; NULL: not known */
 } MtPairObject;

@@ -34,6 +34,8 @@ typedef struct {
     const char *lacks;          /* a value of multifd-compression */
     const char *object;         /* "ID TYPE ENDPOINT" */
     const char *missing;        /* a file of it */
+    const char *no_certificate; /* a file of a client's, which is optional */
+    gboolean verify;
     gint64 expires;             /* of its certificate */
     const char *names;
     const char *blocker;
@@ -320,6 +322,17 @@ static const Case cases[] = {
       .object = "tls0 tls-creds-x509 server", .expires = 1000000000 },
       { "tls.creds=tls0" }, .finding = "tls-server-creds",
       .severity = MT_PAIR_REFUSE },
+    { "tls-client-expired", { "10.0.0", "pc-q35-10.0",
+      .object = "tls0 tls-creds-x509 client", .expires = 1000000000 },
+      { "10.0.0", "pc-q35-10.0", .object = "tls0 tls-creds-x509 server" },
+      { "tls.creds=tls0" }, .finding = "tls-client-creds",
+      .severity = MT_PAIR_REFUSE },
+    { "tls-client-verified", { "10.0.0", "pc-q35-10.0",
+      .object = "tls0 tls-creds-x509 client",
+      .no_certificate = "/etc/pki/qemu/client-cert.pem" }, { "10.0.0",
+      "pc-q35-10.0", .object = "tls0 tls-creds-x509 server", .verify = TRUE },
+      { "tls.creds=tls0" }, .finding = "tls-client-creds",
+      .severity = MT_PAIR_REFUSE },
     { "tls-name", { "10.0.0", "pc-q35-10.0",
       .object = "tls0 tls-creds-x509 client" }, { "10.0.0", "pc-q35-10.0",
       .object = "tls0 tls-creds-x509 server", .names = "host2" },
@@ -401,6 +414,8 @@ add_object(MtPairSide *side, const Side *facts)
 
     object->endpoint = g_strdup(parts[2]);
     object->missing = g_strdup(facts->missing);
+    object->no_certificate = g_strdup(facts->no_certificate);
+    object->verify = facts->verify;
     object->expires = facts->expires;
     object->names = g_strdup(facts->names);
     g_ptr_array_add(side->objects, object);

@@ -462,10 +462,12 @@ facts_take_files(MtPairObject *object)
         const char *endpoint;
         const char *name;
         gboolean certificate;
+        gboolean optional;
     } files[] = {
         { NULL, "ca-cert.pem", FALSE },
         { "server", "server-key.pem", FALSE },
         { "server", "server-cert.pem", TRUE },
+        { "client", "client-cert.pem", TRUE, TRUE },
     };
 
     if (strcmp(object->type, "tls-creds-x509") != 0 || !object->dir ||
@@ -480,11 +482,15 @@ facts_take_files(MtPairObject *object)
             strcmp(files[i].endpoint, object->endpoint) != 0)
             continue;
         /* A directory that this user cannot search proves nothing. */
-        if (access(object->dir, X_OK) == 0 && access(path, F_OK) != 0 &&
-            !object->missing)
-            object->missing = g_strdup(path);
-        else if (files[i].certificate)
+        if (access(object->dir, X_OK) == 0 && access(path, F_OK) != 0) {
+            char **absent = files[i].optional ? &object->no_certificate
+                                              : &object->missing;
+
+            if (!*absent)
+                *absent = g_strdup(path);
+        } else if (files[i].certificate) {
             facts_take_certificate(object, path);
+        }
     }
 }
 
