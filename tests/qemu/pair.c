@@ -556,6 +556,51 @@ test_cut(gconstpointer data)
     }
 }
 
+/* Another program has the port.  If the destination is useless afterwards, that is
+ * said, and otherwise the next migration completes. */
+static void
+test_port_in_use(gconstpointer data)
+{
+    static const char *const words[] = { "parallel=on", NULL };
+    const char *release = data;
+    g_autoptr(GSocketListener) other = g_socket_listener_new();
+    g_autofree char *address = NULL;
+    g_autofree char *report = NULL;
+    g_autoptr(JsonNode) node = NULL;
+    g_autoptr(MigtuneMigration) next = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean useless, ok;
+    Pair pair = { 0 };
+
+    if (!guest_command(release)) {
+        g_test_skip("that QEMU is not there");
+        return;
+    }
+    address = g_strdup_printf(
+        "tcp:127.0.0.1:%u",
+        g_socket_listener_add_any_inet_port(other, NULL, &error));
+    g_assert_no_error(error);
+    pair_up(&pair, release, release, "none", CUT_RAM, words, 0, &plain);
+    migtune_migration_set_address(pair.migration, address, NULL);
+    g_assert_false(migtune_migration_run(pair.migration, NULL, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+    g_assert_nonnull(strstr(error->message, "in use"));
+    g_clear_error(&error);
+    node = migtune_migration_to_json(pair.migration);
+    report = json_to_string(node, FALSE);
+    useless = strstr(report, "could not listen") != NULL;
+
+    next = migtune_migration_new(pair.source.domain, pair.destination.domain,
+                                 NULL, 0, 0, &error);
+    g_assert_no_error(error);
+    ok = migtune_migration_run(next, NULL, &error);
+    g_test_message("%s: %s; the next migration: %s", release,
+                   useless ? "useless" : "as before",
+                   ok ? "completed" : error->message);
+    g_assert_true(ok == !useless);
+    pair_down(&pair);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -587,6 +632,10 @@ main(int argc, char **argv)
 
         g_test_add_data_func(path, c, test_overridden);
     }
+    g_test_add_data_func("/pair/port-in-use/5.2", "5.2", test_port_in_use);
+    g_test_add_data_func("/pair/port-in-use/7.2", "7.2", test_port_in_use);
+    g_test_add_data_func("/pair/port-in-use/10.0", "10.0", test_port_in_use);
+    g_test_add_data_func("/pair/port-in-use/11.1", "11.1", test_port_in_use);
     for (guint i = 0; i < G_N_ELEMENTS(cuts); i++) {
         g_autofree char *path = g_strdup_printf(
             "/pair/cut/%s-%s-%s", cuts[i].release, cuts[i].machine,

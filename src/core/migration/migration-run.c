@@ -187,8 +187,9 @@ run_listen(MtRun *run, GError **error)
     if (run->may_listen &&
         !migtune_domain_migrate_incoming(destination, listen, 0,
                                          run->cancellable, &cause)) {
-        run->may_listen =
-            !g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+        run->listen_refused =
+            g_error_matches(cause, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
+        run->may_listen = !run->listen_refused;
         mt_migration_prefix_error(migration, destination, &cause);
         g_propagate_error(error, cause);
         return NULL;

@@ -143,6 +143,7 @@ mt_run_undo(MtRun *run)
     mt_migration_undo_waiting(
         migration,
         (run->may_listen ? MT_WAITING_LISTENS : 0) |
+            (run->listen_refused ? MT_WAITING_REFUSED : 0) |
             (run->may_stay_stopped ? MT_WAITING_STOPPED : 0),
         run->outcome->warnings);
 }

@@ -22,6 +22,7 @@ typedef struct {
                                  * and has not been told to run */
     gboolean may_listen;        /* `migrate-incoming` was sent, and was not
                                  * refused */
+    gboolean listen_refused;    /* QEMU refused `migrate-incoming` */
     gboolean may_stay_stopped;  /* `stop` was sent to the destination, and was
                                  * not refused; `cont` was not obeyed */
     gboolean told_to_run;       /* `cont` was sent to the destination */

@@ -4,7 +4,8 @@
  *
  * Two commands change a waiting QEMU in a way that its settings do not show:
  * `stop`, after which it comes up stopped, and `migrate-incoming`.  `cont` takes
- * the first one back.  Nothing takes back the second one.
+ * the first one back.  Nothing takes back the second one, and QEMU 10.0 does not
+ * accept it again even after it has failed.
  *
  * `cont` makes a waiting QEMU activate its disks before it notes that it is to
  * run.  The source still uses them, so `cont` is sent only to a guest that has
@@ -109,6 +110,13 @@ mt_migration_undo_waiting(MigtuneMigration *migration, MtWaiting waiting,
                         "'-incoming defer' before a migration with other "
                         "settings"),
                 destination->name));
+    if ((waiting & MT_WAITING_REFUSED) && strcmp(job.status, "setup") == 0)
+        g_ptr_array_add(
+            warnings,
+            g_strdup_printf(_("%s could not listen, and this QEMU does not try "
+                              "again: end it and start it again with "
+                              "'-incoming defer' before another migration"),
+                            destination->name));
     if (strcmp(job.run_state, "inmigrate") == 0 &&
         (waiting & MT_WAITING_STOPPED) &&
         !undo_stop(destination, migration->destination_side))

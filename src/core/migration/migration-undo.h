@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 typedef enum {
     MT_WAITING_LISTENS = 1 << 0,        /* `migrate-incoming` */
     MT_WAITING_STOPPED = 1 << 1,        /* `stop`, and not `cont` */
+    MT_WAITING_REFUSED = 1 << 2,        /* `migrate-incoming`, and QEMU refused */
 } MtWaiting;
 
 /* Takes back what the destination may have been told, if it still waits; adds a
