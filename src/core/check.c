@@ -7,16 +7,6 @@
 #include "core/core.h"
 #include "util/i18n.h"
 
-void
-mt_core_bad_argument(GError **error, const char *function,
-                     const char *condition)
-{
-    migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
-                      _("%s was called with a wrong argument: '%s' does not "
-                        "hold"),
-                      function, condition);
-}
-
 gboolean
 mt_core_check_flags(unsigned int flags, unsigned int known, GError **error)
 {

@@ -12,6 +12,7 @@
 #include "probe/caps.h"
 #include "probe/state.h"
 #include "qmp/exec.h"
+#include "util/require.h"
 
 G_BEGIN_DECLS
 
@@ -103,17 +104,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MtDomainHold, mt_domain_release)
 /* The signal "job-progress"; @progress is an a{sv}. */
 void mt_domain_emit_progress(MigtuneDomain *domain, GVariant *progress);
 gboolean mt_domain_shows_progress(MigtuneDomain *domain);
-
-/* Returns @result with MIGTUNE_ERROR_INVALID_ARGUMENT unless @condition. */
-#define MT_REQUIRE(condition, result)                             \
-    do {                                                          \
-        if (!(condition)) {                                       \
-            mt_core_bad_argument(error, G_STRFUNC, #condition);   \
-            return result;                                        \
-        }                                                         \
-    } while (0)
-void mt_core_bad_argument(GError **error, const char *function,
-                          const char *condition);
 
 /* FALSE with an error if @flags has any flag that is not in @known. */
 gboolean mt_core_check_flags(unsigned int flags, unsigned int known,

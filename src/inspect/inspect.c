@@ -12,6 +12,7 @@
 #include "inspect/inspect.h"
 #include "inspect/main-channel.h"
 #include "stream/wire.h"
+#include "util/require.h"
 #include "migtune/migtune-error.h"
 
 /* Bytes that tell what a file is. */
@@ -81,7 +82,7 @@ migtune_inspection_check(MigtuneInspection *inspection, GError **error)
 {
     const MtAccount *account;
 
-    g_return_val_if_fail(inspection, FALSE);
+    MT_REQUIRE(inspection != NULL, FALSE);
 
     account = inspection->account;
     for (guint i = 0; i < account->problems->len; i++) {
@@ -441,7 +442,7 @@ MigtuneInspection *
 migtune_inspect(const char *const *sources, GCancellable *cancellable,
                 GError **error)
 {
-    g_return_val_if_fail(sources, NULL);
+    MT_REQUIRE(sources != NULL, NULL);
 
     return inspect_run(sources, NULL, cancellable, error);
 }
@@ -456,7 +457,7 @@ migtune_inspect_extract(const char *const *sources, const char *block,
     const MtAccountBlock *found;
     int index;
 
-    g_return_val_if_fail(sources && block && fd >= 0, NULL);
+    MT_REQUIRE(sources && block && fd >= 0, NULL);
 
     if (offset % MT_PAGE_SIZE || length % MT_PAGE_SIZE ||
         length > G_MAXINT64 || offset > G_MAXINT64) {

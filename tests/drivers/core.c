@@ -243,6 +243,13 @@ test_arguments(void)
     REFUSED(migtune_plan_apply(NULL, NULL, &error));
     REFUSED(migtune_plan_lower(NULL, NULL, NULL, &error));
     REFUSED(migtune_explain(NULL, NULL, 0, 0, &error));
+    REFUSED(migtune_image_get_info(NULL, NULL, &error));
+    REFUSED(migtune_image_verify(NULL, NULL, NULL, NULL, NULL, &error));
+    REFUSED(migtune_image_convert("x", NULL, NULL, NULL, NULL, NULL, &error));
+    REFUSED(migtune_image_extract("x", "y", NULL, 0, 0, NULL, &error));
+    REFUSED(migtune_inspection_check(NULL, &error));
+    REFUSED(migtune_inspect(NULL, NULL, &error));
+    REFUSED(migtune_inspect_extract(NULL, "x", 0, 0, 0, NULL, &error));
 #undef REFUSED
 }
 
@@ -423,8 +430,8 @@ guest_is_locked(void)
     return locked;
 }
 
-/* Another migtune, which respects the lock, changes the downtime after each time
- * that it was read. */
+/* Another migtune, which respects the lock, changes the downtime after each
+ * time that it was read. */
 static void
 overtake(FakeQmp *qmp, const char *command)
 {

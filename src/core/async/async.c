@@ -82,7 +82,7 @@ mt_async_finish(gpointer object, const MtAsyncKind *kind, GAsyncResult *result,
 {
     if (!g_task_is_valid(result, object) ||
         g_task_get_source_tag(G_TASK(result)) != kind) {
-        mt_core_bad_argument(error, kind->finish,
+        mt_require_failed(error, kind->finish,
                              "result belongs to this call");
         return NULL;
     }

@@ -323,7 +323,7 @@ migtune_image_get_info(const char *path, GCancellable *cancellable,
     MtFileKind kind;
     gboolean ok;
 
-    g_return_val_if_fail(path != NULL, NULL);
+    MT_REQUIRE(path != NULL, NULL);
 
     mt_image_cancel_init(&c, cancellable);
     in = mt_input_open(path, FALSE, c.cancel, error);
@@ -461,7 +461,7 @@ migtune_image_verify(const char *path, GVariant *options,
     MtFileKind kind;
     gboolean ok;
 
-    g_return_val_if_fail(path != NULL, NULL);
+    MT_REQUIRE(path != NULL, NULL);
 
     if (!mt_image_options_parse(options, MT_OPTION_THREADS, &o, error))
         return NULL;
@@ -512,7 +512,7 @@ migtune_image_convert(const char *from, const char *to, GVariant *options,
     g_auto(MtImageCancel) c = { NULL };
     JsonObject *object;
 
-    g_return_val_if_fail(from != NULL && to != NULL, NULL);
+    MT_REQUIRE(from != NULL && to != NULL, NULL);
 
     if (!mt_image_options_parse(options, MT_OPTION_THREADS | MT_OPTION_LEVEL |
                                 MT_OPTION_CHUNK_SIZE | MT_OPTION_DIRECT_IO |
@@ -547,7 +547,7 @@ migtune_image_extract(const char *from, const char *to, const char *block,
     JsonObject *object;
     guint n_chunks;
 
-    g_return_val_if_fail(from != NULL && to != NULL && block != NULL, NULL);
+    MT_REQUIRE(from != NULL && to != NULL && block != NULL, NULL);
 
     mt_image_cancel_init(&c, cancellable);
     output = mt_output_open(to, FALSE, c.cancel, error);
