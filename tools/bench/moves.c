@@ -29,20 +29,6 @@
 
 #define TIMEOUT_NS (300 * MT_NS_PER_S)
 
-/* Allocates and frees the memory of a destination once: a virtual machine
- * receives its memory from its host at the first access, which takes longer
- * than the migration. */
-static gboolean
-image_warm_up(const Bench *bench, GError **error)
-{
-    g_autoptr(MtRam) ram = mt_ram_new_simple(bench->ram_bytes, error);
-
-    if (!ram)
-        return FALSE;
-    memset(mt_ram_block(ram, 0)->host, 1, bench->ram_bytes);
-    return TRUE;
-}
-
 gboolean
 image_make(Image *image, const Bench *bench, MtContent content, GError **error)
 {
@@ -61,7 +47,7 @@ image_make(Image *image, const Bench *bench, MtContent content, GError **error)
         return FALSE;
 
     mt_content_fill_ram(content, 2020, image->ram);
-    return image_warm_up(bench, error);
+    return TRUE;
 }
 
 void
@@ -546,6 +532,16 @@ move_start_source(const Bench *bench, const Move *move, Image *image,
            g_steal_pointer(&guest) : NULL;
 }
 
+MtRam *
+move_hold_memory(const Bench *bench, GError **error)
+{
+    MtRam *ram = mt_ram_new_simple(bench->ram_bytes, error);
+
+    if (ram)
+        memset(mt_ram_block(ram, 0)->host, 1, bench->ram_bytes);
+    return ram;
+}
+
 gboolean
 move_run(const Bench *bench, const Move *move, Image *image,
          MoveResult *ret_result, GError **error)
@@ -554,13 +550,17 @@ move_run(const Bench *bench, const Move *move, Image *image,
         .move = move,
         .qemu_source = move->qemu_source ? move->source_guest : NULL,
     };
+    g_autoptr(MtRam) held = NULL;
     double cpu_before;
     gboolean ok;
 
     memset(ret_result, 0, sizeof(*ret_result));
+    if (!move->dest_ram && !(held = move_hold_memory(bench, error)))
+        return FALSE;
     if (!moving_start_dest(&m, bench, error))
         return FALSE;
 
+    g_clear_pointer(&held, mt_ram_free);
     cpu_before = moving_cpu_seconds(&m);
 
     ok = move->qemu_source ? moving_by_qemu(&m, bench, image, ret_result, error)

@@ -68,6 +68,17 @@ void move_settings(Move *move, const char *codec, guint channels, int level);
 QemuGuest *move_start_source(const Bench *bench, const Move *move,
                              Image *image, GError **error);
 
+/*
+ * Allocates as much memory as a destination needs, to be freed just before the
+ * migration; NULL on error.  The kernel hands out first what was freed last.
+ *
+ * A virtual machine receives its memory from its host at the first access, and
+ * may give back what is free.  Receiving it again takes up to 50 times as long as
+ * a page fault of the machine's kernel.  Without this call a migration measures
+ * the host.
+ */
+MtRam *move_hold_memory(const Bench *bench, GError **error);
+
 gboolean move_run(const Bench *bench, const Move *move, Image *image,
                   MoveResult *ret_result, GError **error);
 

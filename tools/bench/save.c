@@ -220,13 +220,16 @@ static gboolean
 save_measure_restore(Save *save, const Way *way, Costs *costs, GError **error)
 {
     g_autofree char *monitor = NULL;
-    g_autoptr(QemuGuest) guest = save_start_guest(save, TRUE, &monitor, error);
+    g_autoptr(MtRam) held = move_hold_memory(save->bench, error);
+    g_autoptr(QemuGuest) guest =
+        held ? save_start_guest(save, TRUE, &monitor, error) : NULL;
     double qemu = guest ? qemu_guest_cpu_seconds(guest) : 0;
     CommandCost command = { 0 };
     BenchLoad before, after;
 
     if (!guest)
         return FALSE;
+    g_clear_pointer(&held, mt_ram_free);
     bench_load_take(&before);
     if (!save_restore(save, way, guest, monitor, &command, error))
         return FALSE;
@@ -329,8 +332,12 @@ scenario_save(Bench *bench, GError **error)
     gboolean ok = save_init(&save, bench, error);
 
     for (guint n = 0; ok && save.source && n < bench->repeats; n++) {
-        for (guint i = 0; ok && i < G_N_ELEMENTS(ways); i++)
-            ok = save_measure(&save, &ways[i], &costs[i], error);
+        for (guint i = 0; ok && i < G_N_ELEMENTS(ways); i++) {
+            /* Each round begins with another one. */
+            guint k = (i + n) % G_N_ELEMENTS(ways);
+
+            ok = save_measure(&save, &ways[k], &costs[k], error);
+        }
     }
     for (guint i = 0; ok && save.source && i < G_N_ELEMENTS(ways); i++)
         costs_print(&costs[i], "save", &ways[i], bench);
@@ -364,8 +371,11 @@ scenario_restore(Bench *bench, GError **error)
         (!save.source || save_save(&save, &ways[0], &unused, error));
 
     for (guint n = 0; ok && save.source && n < bench->repeats; n++) {
-        for (guint i = 0; ok && i < G_N_ELEMENTS(ways); i++)
-            ok = save_measure_restore(&save, &ways[i], &costs[i], error);
+        for (guint i = 0; ok && i < G_N_ELEMENTS(ways); i++) {
+            guint k = (i + n) % G_N_ELEMENTS(ways);
+
+            ok = save_measure_restore(&save, &ways[k], &costs[k], error);
+        }
     }
     for (guint i = 0; ok && save.source && i < G_N_ELEMENTS(ways); i++)
         costs_print(&costs[i], "restore", &ways[i], bench);
@@ -626,16 +636,21 @@ scenario_levels(Bench *bench, GError **error)
     static const int levels[] = { -20, -10, -5, -3, -1, 1, 2, 3 };
     g_auto(Save) save = { 0 };
     Costs costs[G_N_ELEMENTS(levels)] = { 0 };
+    const Way largest = { "level", g_get_num_processors(), TRUE, -20 };
+    CommandCost unused;
     double least = G_MAXDOUBLE;
     int best = 0;
-    gboolean ok = save_init(&save, bench, error);
+    /* Each file takes the memory of the one before it. */
+    gboolean ok = save_init(&save, bench, error) &&
+        (!save.source || save_save(&save, &largest, &unused, error));
 
     for (guint n = 0; ok && save.source && n < bench->repeats; n++) {
         for (guint i = 0; ok && i < G_N_ELEMENTS(levels); i++) {
+            guint k = (i + n) % G_N_ELEMENTS(levels);
             const Way way = { "level", g_get_num_processors(), TRUE,
-                              levels[i] };
+                              levels[k] };
 
-            ok = save_measure(&save, &way, &costs[i], error);
+            ok = save_measure(&save, &way, &costs[k], error);
         }
     }
     for (guint i = 0; ok && save.source && i < G_N_ELEMENTS(levels); i++) {
