@@ -9,9 +9,6 @@
 #include "stream/stream-in.h"
 #include "migtune/migtune-error.h"
 
-/* Bytes read ahead after a page: the head of the next record. */
-#define AHEAD_OF_PAGE 64
-
 void
 mt_stream_in_init(MtStreamIn *in, MtIo *io)
 {
@@ -72,7 +69,7 @@ mt_stream_in_fill(MtStreamIn *in, gsize n, GError **error)
         }
         in->end += got;
     }
-    in->ahead = MIN(in->ahead * 2, MT_STREAM_IN_SIZE);
+    in->ahead = MIN(in->ahead * 2, MT_STREAM_IN_AHEAD);
 
     return TRUE;
 }
@@ -193,34 +190,29 @@ mt_stream_in_read(MtStreamIn *in, gpointer dest, gsize len, GError **error)
     gsize have = MIN(len, in->end - in->pos);
     guint8 *to = dest;
 
-    if (!len)
-        return TRUE;
-    memcpy(to, in->buf + in->pos, have);
-    in->pos += have;
-    to += have;
-    len -= have;
+    if (len <= MT_STREAM_IN_AHEAD || have == len) {
+        const guint8 *from = mt_stream_in_take(in, len, error);
 
-    while (len) {
-        struct iovec iov[2] = {
-            { to, len },
-            { in->buf, AHEAD_OF_PAGE },
-        };
-        gssize got = mt_io_read_some(in->io, iov, 2, error);
+        if (from)
+            memcpy(to, from, len);
+        return from != NULL;
+    }
+
+    memcpy(to, in->buf + in->pos, have);
+    in->offset += in->pos + have;
+    in->pos = in->end = 0;
+    while (have < len) {
+        struct iovec iov = { to + have, len - have };
+        gssize got = mt_io_read_some(in->io, &iov, 1, error);
 
         if (got < 0)
             return FALSE;
-        in->offset += in->end;
-        in->pos = in->end = 0;
         if (got == 0) {
-            stream_in_end(in, len, error);
+            stream_in_end(in, len - have, error);
             return FALSE;
         }
-        have = MIN(len, (gsize)got);
-        in->offset += have;
-        in->end = got - have;
-        to += have;
-        len -= have;
-        mt_stream_in_expect_page(in);
+        have += got;
+        in->offset += got;
     }
 
     return TRUE;
@@ -233,6 +225,7 @@ mt_stream_in_seek(MtStreamIn *in, guint64 offset, GError **error)
         return FALSE;
 
     in->pos = in->end = 0;
+    in->ahead = MT_STREAM_IN_FIRST;
     in->offset = offset;
     return TRUE;
 }

@@ -93,6 +93,70 @@ test_round_trip(void)
     mt_stream_in_clear(&in);
 }
 
+typedef struct {
+    MtIo *io;
+    const guint8 *data;
+    gsize len;
+} Sender;
+
+static gpointer
+sender_thread(gpointer data)
+{
+    Sender *sender = data;
+
+    mt_io_write(sender->io, sender->data, sender->len, NULL);
+    mt_io_shutdown_write(sender->io);
+    return NULL;
+}
+
+/* Lengths on both sides of what passes through the buffer, each with bytes in
+ * the buffer from before. */
+static void
+test_lengths(void)
+{
+    static const gsize lengths[] = {
+        4096, 1, MT_STREAM_IN_AHEAD - 1, MT_STREAM_IN_AHEAD, 5,
+        MT_STREAM_IN_AHEAD + 1, 4096, 3 * MT_STREAM_IN_SIZE, 0, 7,
+    };
+    gsize len = 0;
+    gsize at = 0;
+    g_autofree guint8 *data = NULL;
+    g_autofree guint8 *got = g_malloc(3 * MT_STREAM_IN_SIZE);
+    g_autoptr(MtIo) a = NULL;
+    g_autoptr(MtIo) b = NULL;
+    g_autoptr(GError) error = NULL;
+    GThread *thread;
+    MtStreamIn in;
+    Sender sender;
+
+    for (guint i = 0; i < G_N_ELEMENTS(lengths); i++)
+        len += 1 + lengths[i];
+    data = g_malloc(len);
+    for (gsize i = 0; i < len; i++)
+        data[i] = i * 31 + (i >> 8);
+
+    g_assert_true(mt_io_pair(NULL, NULL, &a, &b, NULL));
+    mt_io_set_timeout_ms(b, 10000);
+    sender = (Sender) { a, data, len };
+    thread = g_thread_new("sender", sender_thread, &sender);
+    mt_stream_in_init(&in, b);
+    for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
+        guint8 byte;
+
+        g_assert_true(mt_stream_in_u8(&in, &byte, &error));
+        g_assert_cmpuint(byte, ==, data[at]);
+        at++;
+        g_assert_true(mt_stream_in_read(&in, got, lengths[i], &error));
+        g_assert_cmpint(memcmp(got, data + at, lengths[i]), ==, 0);
+        at += lengths[i];
+        g_assert_cmpuint(mt_stream_in_offset(&in), ==, at);
+    }
+    g_assert_false(mt_stream_in_read(&in, got, MT_STREAM_IN_SIZE, &error));
+    g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_DISCONNECTED);
+    g_thread_join(thread);
+    mt_stream_in_clear(&in);
+}
+
 static void
 test_name_with_nul(void)
 {
@@ -115,6 +179,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/stream/round-trip", test_round_trip);
+    g_test_add_func("/stream/lengths", test_lengths);
     g_test_add_func("/stream/name-with-nul", test_name_with_nul);
     return g_test_run();
 }

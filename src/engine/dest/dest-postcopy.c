@@ -415,7 +415,6 @@ mt_dest_place(MtDest *dest, guint32 record, guint64 index, guint8 *page,
         return FALSE;
     }
 
-    mt_stream_in_expect_page(&dest->in);
     /* The guest may have changed a page that is not missing. */
     if (!mt_gate_is_missing(dest->postcopy.gate, index))
         return TRUE;

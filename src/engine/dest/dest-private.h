@@ -27,9 +27,6 @@ typedef enum {
                                  * before POSTCOPY_RESUME */
 } DestPhase;
 
-/* The largest credit for reading ahead: see dest-run.c. */
-#define MT_DEST_CREDIT_MAX 192
-
 struct MtDest {
     MtRam *ram;
     const MtEngineSettings *settings;
@@ -56,9 +53,6 @@ struct MtDest {
     guint64 where_offset;
 
     MtRamBlock *block;          /* block of the last page record */
-    guint64 next_page;          /* after the last uncompressed page */
-    int credit;                 /* for reading ahead */
-    guint64 copied;             /* see mt_dest_get_copied_pages() */
     MtLegacyDecoder *decoder;   /* made at the first compressed page */
     MtBitmap *inflating;        /* pages that @decoder may still write */
     GArray *inflating_list;     /* their indexes */
@@ -74,11 +68,6 @@ struct MtDest {
     GBytes *sections;
     GBytes *vmdesc;
 };
-
-/* Reads the page at @offset of the current block, and following pages if they are
- * next in the stream. */
-gboolean mt_dest_page_run(MtDest *dest, guint64 offset, guint8 *page,
-                          GError **error);
 
 /* dest-postcopy.c: commands, and a page after the switch to post-copy. */
 gboolean mt_dest_advise(MtDest *dest, const guint8 *payload, guint16 len,

@@ -325,12 +325,10 @@ ram_page_record(MtDest *dest, guint64 head, GError **error)
     switch (flags) {
     case MT_RECORD_PAGE:
         mt_count(dest->counters->normal, 1);
-        return mt_dest_page_run(dest, head & ~(guint64)MT_RECORD_MASK, page,
-                                error);
+        return mt_stream_in_read(&dest->in, page, MT_PAGE_SIZE, error);
     case MT_RECORD_ZERO:
         if (!mt_stream_in_u8(&dest->in, &fill, error))
             return FALSE;
-        mt_stream_in_expect_page(&dest->in);
         mt_count(dest->counters->duplicate, 1);
         /* A page that was never written is zero; reading it would allocate
          * memory. */

@@ -30,7 +30,6 @@ mt_dest_new(MtRam *ram, const MtEngineSettings *settings, MtPageState *pages,
     dest->failure = failure;
     dest->where = "header";
     dest->placed = g_malloc(MT_PAGE_SIZE);
-    dest->credit = MT_DEST_CREDIT_MAX;
     g_mutex_init(&dest->send_lock);
     return dest;
 }
@@ -66,12 +65,6 @@ const char *
 mt_dest_get_machine(const MtDest *dest)
 {
     return dest->machine;
-}
-
-guint64
-mt_dest_get_copied_pages(const MtDest *dest)
-{
-    return dest->copied;
 }
 
 GBytes *

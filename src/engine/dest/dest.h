@@ -75,8 +75,4 @@ GBytes *mt_dest_ref_sections(const MtDest *dest);
 GBytes *mt_dest_ref_vmdesc(const MtDest *dest);         /* or NULL */
 guint64 mt_dest_get_device_bytes(const MtDest *dest);
 
-/* Uncompressed pages of the main channel of which more than the first bytes were
- * copied instead of being read to their address. */
-guint64 mt_dest_get_copied_pages(const MtDest *dest);
-
 G_END_DECLS
