@@ -558,7 +558,7 @@ steady_shorten(MtPolicyRun *run, SteadyState *state, const MtModel *model,
         mt_policy_decide(
             run, MT_ACT_SET_DOWNTIME, shorter_ms, "downtime-shorter",
             _("pass %" PRIu64 ": written at %.0f MiB/s, sent at %.0f MiB/s: no "
-              "more than %.0f MiB will remain within %.0f s, and a shorter "
+              "more than %.0f MiB will remain within %.1f s, and a shorter "
               "downtime is enough"), state->pass,
             model->parts[0].rate / 1048576, bandwidth / 1048576,
             least / 1048576, seconds))
@@ -628,7 +628,7 @@ steady_decide(MtPolicyRun *run, SteadyState *state, gint64 now_ms,
                 run, MT_ACT_SET_DOWNTIME, needed_ms, "downtime-needed",
                 _("pass %" PRIu64 ": working set %.0f MiB, written "
                   "at %.0f MiB/s, sent at %.0f MiB/s: no less than %.0f MiB "
-                  "will remain within %.0f s"), state->pass, working_mib,
+                  "will remain within %.1f s"), state->pass, working_mib,
                 rate_mib, bandwidth / 1048576, least / 1048576, seconds))
             state->downtime_ms = needed_ms;
         return;
