@@ -19,8 +19,10 @@
 #define N_CROWD 100
 
 /* The round trips that a libvirt guest may need in addition to those of a
- * QMP socket: to find the guest, and to read its kept settings. */
-#define MAX_MORE_ROUNDS 2
+ * QMP socket: to find the guest, to see whether a migration brings it to this
+ * host, because libvirt would let queries wait then, and to read its kept
+ * settings. */
+#define MAX_MORE_ROUNDS 3
 
 static Host *alpha;
 
