@@ -118,6 +118,10 @@ static const CliCase cases[] = {
         PAIR_FAULT("x/hangup:command=migrate"),
         PAIR_FAULT("y/hangup:command=migrate-incoming"),
         PAIR_FAULT("y/refuse:command=stop"),
+        /* The source by another URI; this process holds its monitor. */
+        REF_HOLD("pair.xml") "migtune migrate-check x qmp://$PWD/s/x.sock; "
+            "echo $?; migtune migrate-check x qmp://$PWD/s/x.sock "
+            "--dest-domain x 2>&1 | sed 's|/.*/||'; " REF_END,
         "migtune migrate x unix:a parallel=on",
         "migtune migrate x unix:a --dest-domain y",
     } },

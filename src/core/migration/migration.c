@@ -717,6 +717,34 @@ migration_choose(GPtrArray *waiting, MigtuneDomain *source, GError **error)
     return NULL;
 }
 
+/* The guest that the caller has named.  If it is the source, by another URI, this
+ * process itself holds its monitor. */
+static MigtuneDomain *
+migration_lookup(MigtuneConn *conn, MigtuneDomain *source, const char *name,
+                 GCancellable *cancellable, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_auto(GStrv) keys = NULL;
+    MigtuneDomain *domain =
+        migtune_conn_lookup(conn, name, cancellable, &local);
+
+    if (domain)
+        return domain;
+    if (g_error_matches(local, MIGTUNE_ERROR, MIGTUNE_ERROR_BUSY))
+        keys = migtune_conn_list(conn, cancellable, NULL);
+    if (keys && g_strv_contains((const char *const *)keys, source->key) &&
+        (strcmp(name, source->name) == 0 || strcmp(name, source->key) == 0)) {
+        migtune_error_set(error, MIGTUNE_ERROR_INVALID_ARGUMENT,
+                          _("source and destination are the same QEMU (%s); "
+                            "name a guest that was started with -incoming "
+                            "defer"), source->key);
+        return NULL;
+    }
+
+    g_propagate_error(error, g_steal_pointer(&local));
+    return NULL;
+}
+
 MigtuneDomain *
 migtune_migration_find_destination(MigtuneConn *conn, MigtuneDomain *source,
                                    const char *name, GCancellable *cancellable,
@@ -730,19 +758,25 @@ migtune_migration_find_destination(MigtuneConn *conn, MigtuneDomain *source,
     MT_REQUIRE(MIGTUNE_IS_CONN(conn) && MIGTUNE_IS_DOMAIN(source), NULL);
 
     if (name)
-        return migtune_conn_lookup(conn, name, cancellable, error);
+        return migration_lookup(conn, source, name, cancellable, error);
     keys = migtune_conn_list(conn, cancellable, error);
     if (!keys)
         return NULL;
 
     for (char **key = keys; *key; key++) {
         g_autoptr(MigtuneDomain) domain = NULL;
+        g_autoptr(GError) local = NULL;
+        gboolean same_key = strcmp(*key, source->key) == 0;
 
-        if (strcmp(conn->uri, source->conn->uri) == 0 &&
-            strcmp(*key, source->key) == 0)
+        if (same_key && strcmp(conn->uri, source->conn->uri) == 0)
             continue;
-        domain = migtune_conn_open_domain(conn, *key, cancellable,
-                                          cause ? NULL : &cause);
+        domain = migtune_conn_open_domain(conn, *key, cancellable, &local);
+        /* The source, by another URI: this process holds its monitor. */
+        if (same_key && g_error_matches(local, MIGTUNE_ERROR,
+                                        MIGTUNE_ERROR_BUSY))
+            continue;
+        if (local && !cause)
+            cause = g_steal_pointer(&local);
         if (domain && migration_waits(domain, cancellable))
             g_ptr_array_add(waiting, g_steal_pointer(&domain));
         if (g_cancellable_is_cancelled(cancellable))
