@@ -101,35 +101,6 @@ binary_fail(const Binary *binary, GError **error)
                       binary->path, last);
 }
 
-/* Waits until the socket exists. */
-static gboolean
-binary_wait(Binary *binary, GCancellable *cancellable, GError **error)
-{
-    gint64 end = g_get_monotonic_time() + BINARY_START_MS * (gint64)1000;
-
-    while (!g_file_test(binary->socket, G_FILE_TEST_EXISTS)) {
-        if (!g_subprocess_get_identifier(binary->process)) {
-            binary_fail(binary, error);
-            return FALSE;
-        }
-        if (g_cancellable_is_cancelled(cancellable)) {
-            migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
-                              _("cancelled while '%s' was starting"),
-                              binary->path);
-            return FALSE;
-        }
-        if (g_get_monotonic_time() >= end) {
-            migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
-                              _("'%s' did not open a QMP monitor within %u s"),
-                              binary->path, BINARY_START_MS / 1000);
-            return FALSE;
-        }
-        g_usleep(BINARY_POLL_US);
-    }
-
-    return TRUE;
-}
-
 static gboolean
 binary_open(Binary *binary, Tool *tool, GError **error)
 {
@@ -151,6 +122,58 @@ binary_open(Binary *binary, Tool *tool, GError **error)
     return binary->domain != NULL;
 }
 
+/* Whether the monitor of the process may still open until @end_us. */
+static gboolean
+binary_may_open(const Binary *binary, gint64 end_us, GCancellable *cancellable,
+                GError **error)
+{
+    if (!g_subprocess_get_identifier(binary->process)) {
+        binary_fail(binary, error);
+        return FALSE;
+    }
+    if (g_cancellable_is_cancelled(cancellable)) {
+        migtune_error_set(error, MIGTUNE_ERROR_CANCELLED,
+                          _("cancelled while '%s' was starting"),
+                          binary->path);
+        return FALSE;
+    }
+    if (g_get_monotonic_time() >= end_us) {
+        migtune_error_set(error, MIGTUNE_ERROR_TIMEOUT,
+                          _("'%s' did not open a QMP monitor within %u s"),
+                          binary->path, BINARY_START_MS / 1000);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+/* Connects when the monitor listens.  Its socket exists a moment earlier and
+ * refuses connections until then. */
+static gboolean
+binary_connect(Binary *binary, Tool *tool, GError **error)
+{
+    gint64 end_us = g_get_monotonic_time() +
+                    BINARY_START_MS * G_TIME_SPAN_MILLISECOND;
+
+    do {
+        g_autoptr(GError) cause = NULL;
+
+        if (g_file_test(binary->socket, G_FILE_TEST_EXISTS)) {
+            if (binary_open(binary, tool, &cause))
+                return TRUE;
+            if (!g_error_matches(cause, MIGTUNE_ERROR,
+                                 MIGTUNE_ERROR_CONNECT)) {
+                g_propagate_error(error, g_steal_pointer(&cause));
+                return FALSE;
+            }
+            g_clear_pointer(&binary->conn, migtune_conn_unref);
+        }
+        g_usleep(BINARY_POLL_US);
+    } while (binary_may_open(binary, end_us, tool->cancellable, error));
+
+    return FALSE;
+}
+
 Binary *
 binary_start(Tool *tool, const char *path, GError **error)
 {
@@ -170,8 +193,7 @@ binary_start(Tool *tool, const char *path, GError **error)
     binary->socket = g_build_filename(binary->directory, "qmp", NULL);
     binary->messages = g_build_filename(binary->directory, "messages", NULL);
     if (!binary_spawn(binary, error) ||
-        !binary_wait(binary, tool->cancellable, error) ||
-        !binary_open(binary, tool, error))
+        !binary_connect(binary, tool, error))
         return NULL;
 
     return g_steal_pointer(&binary);

@@ -442,6 +442,13 @@ static const CliCase cases[] = {
         "migtune explain --binary ./qemu-7.2 compression=zstd downtime=200",
         "migtune explain --binary ./qemu-7.2 --qemu 9.1 downtime=3",
         "migtune explain web1 --binary ./qemu-7.2 downtime=3",
+        /* Its socket refuses connections for a moment. */
+        "printf '#!/bin/sh\nwhile [ \"$1\" != -qmp ]; do shift; done\n"
+            "s=${2#unix:}; s=${s%%%%,server*}\n"
+            "python3 -c \"import socket, sys; "
+            "socket.socket(socket.AF_UNIX).bind(sys.argv[1])\" $s\n"
+            "sleep 0.3; rm $s; exec ./qemu-7.2 -qmp $2\n' > slow; "
+            "chmod +x slow; migtune probe --binary ./slow | sed -n 1p",
         "migtune probe --binary ./nothing",
         "printf '#!/bin/sh\necho this is not QEMU >&2; exit 1\n' > other; "
             "chmod +x other; migtune probe --binary ./other",
