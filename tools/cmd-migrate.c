@@ -440,6 +440,16 @@ migrate_info(Tool *tool, const CmdLine *line, GError **error)
     return migrate_info_once(tool, line, error);
 }
 
+static gboolean
+migrate_is_incoming(MigtuneDomain *domain, GCancellable *cancellable)
+{
+    g_autoptr(JsonNode) info =
+        migtune_domain_get_info(domain, cancellable, NULL);
+
+    return info && g_strcmp0(out_get_string(json_node_get_object(info),
+                                            "state"), "inmigrate") == 0;
+}
+
 /* Fails unless the migration of @domain can be cancelled. */
 static gboolean
 migrate_check_abort(MigtuneDomain *domain, GCancellable *cancellable,
@@ -462,11 +472,16 @@ migrate_check_abort(MigtuneDomain *domain, GCancellable *cancellable,
                             "lose the guest"), name,
                           out_get_string(json_node_get_object(info),
                                          "status"));
-    else if (g_strcmp0(job, "active") != 0 && g_strcmp0(job, "paused") != 0)
+    else if (g_strcmp0(job, "active") == 0 || g_strcmp0(job, "paused") == 0)
+        return TRUE;
+    else if (migrate_is_incoming(domain, cancellable))
+        migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
+                          _("%s: this guest waits for a migration or arrives "
+                            "here; a migration is cancelled on the host that "
+                            "the guest leaves"), name);
+    else
         migtune_error_set(error, MIGTUNE_ERROR_NOT_FOUND,
                           _("%s: no migration is running"), name);
-    else
-        return TRUE;
 
     return FALSE;
 }

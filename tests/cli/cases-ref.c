@@ -149,6 +149,7 @@ static const CliCase cases[] = {
         "migtune -c ref:///default domjobinfo web1",
         "migtune -c ref:///default domjobinfo web1-dest --json",
         "migtune -c ref:///default domjobabort web1",
+        "migtune -c ref:///default domjobabort web1-dest",
         "migtune -c " MIGRATE_SMALL "'migrate x unix:link "
             "--incoming-domain y' | tr -s ' ' | sed -n '1p; /^memory_total/p; $p'",
         "migtune -c " MIGRATE_SMALL "'migrate x unix:link --incoming-domain "

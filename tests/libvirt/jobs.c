@@ -417,6 +417,7 @@ typedef struct {
     char *kept;                 /* the same with --config */
     char *listed;               /* by the host that receives */
     char *received[JOBS_N_RECEIVER];
+    char *not_aborted;          /* by the host that receives */
     char *aborted;
     char *downtime;
     char *shown;
@@ -431,6 +432,7 @@ beside_clear(Beside *beside)
     g_clear_pointer(&beside->listed, g_free);
     for (guint i = 0; i < JOBS_N_RECEIVER; i++)
         g_clear_pointer(&beside->received[i], g_free);
+    g_clear_pointer(&beside->not_aborted, g_free);
     g_clear_pointer(&beside->aborted, g_free);
     g_clear_pointer(&beside->downtime, g_free);
     g_clear_pointer(&beside->shown, g_free);
@@ -465,6 +467,7 @@ run_beside(const char *name, Beside *beside)
                                     "downtime=44", "--config", NULL);
         beside->listed = host_migtune(beta, "list", NULL);
         ask_receiver(name, beside->received);
+        beside->not_aborted = host_migtune(beta, "domjobabort", name, NULL);
         beside->longest_us = g_get_monotonic_time() - start_us;
         beside->aborted = host_migtune(alpha, "domjobabort", name, NULL);
     }
@@ -498,6 +501,7 @@ migrate_by_virsh_once(const char *name)
         /* Metadata is not tried while libvirt has a job. */
         assert_has(beside.set, "cannot be changed while libvirt migrates");
         assert_has(beside.kept, "exit 5");
+        assert_has(beside.not_aborted, "cancelled on the host that the guest");
         assert_has(beside.kept, "cannot be changed while libvirt migrates");
         /* The host that receives shows the guest.  libvirt keeps the guest to
          * itself there; migtune says so and does not wait. */
