@@ -455,6 +455,11 @@ def main():
                         require(header == HIDING_LIE or file.read() == ram,
                                 f"{header or table}: wrong RAM")
 
+        def converted(recording):
+            migtune_run("image-convert", recording, path)
+            with open(recording, "rb") as file:
+                read_and_write(os.path.basename(recording), file.read())
+
         for guest in ("mixed", "old"):
             cases.append((guest, saved, guest))
         cases.append(("false headers and tables", lied, "mixed"))
