@@ -193,7 +193,8 @@ mt_stream_in_read(MtStreamIn *in, gpointer dest, gsize len, GError **error)
     if (len <= MT_STREAM_IN_AHEAD || have == len) {
         const guint8 *from = mt_stream_in_take(in, len, error);
 
-        if (from)
+        /* Without bytes to read, @dest may be NULL. */
+        if (from && len)
             memcpy(to, from, len);
         return from != NULL;
     }
