@@ -12,6 +12,7 @@
 #include "core/async/async.h"
 #include "util/foreign.h"
 #include "util/i18n.h"
+#include "util/post.h"
 
 static void
 async_call_free(gpointer data)
@@ -98,14 +99,13 @@ typedef struct {
     guint64 total_bytes;
 } AsyncProgress;
 
-static gboolean
+static void
 async_deliver_progress(gpointer data)
 {
     const AsyncProgress *progress = data;
 
     progress->func(progress->done_bytes, progress->total_bytes,
                    progress->func_data);
-    return G_SOURCE_REMOVE;
 }
 
 void
@@ -113,7 +113,6 @@ mt_async_progress(guint64 done_bytes, guint64 total_bytes, gpointer data)
 {
     const MtAsyncCall *call = data;
     AsyncProgress *progress;
-    GSource *source;
 
     if (!call->func)
         return;
@@ -124,9 +123,5 @@ mt_async_progress(guint64 done_bytes, guint64 total_bytes, gpointer data)
     progress->done_bytes = done_bytes;
     progress->total_bytes = total_bytes;
     /* The result has the same priority, and so comes after all progress. */
-    source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, async_deliver_progress, progress, g_free);
-    g_source_attach(source, call->context);
-    g_source_unref(source);
+    mt_post(call->context, async_deliver_progress, progress, g_free);
 }

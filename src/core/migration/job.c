@@ -22,6 +22,7 @@
 #include "util/clock.h"
 #include "util/i18n.h"
 #include "util/json-peek.h"
+#include "util/post.h"
 
 #define JOB_FIRST_POLL_MS 10
 #define JOB_LAST_POLL_MS 100
@@ -606,13 +607,12 @@ job_progress_free(gpointer data)
     g_free(progress);
 }
 
-static gboolean
+static void
 job_emit(gpointer data)
 {
     JobProgress *progress = data;
 
     mt_domain_emit_progress(progress->domain, progress->progress);
-    return G_SOURCE_REMOVE;
 }
 
 GVariant *
@@ -638,7 +638,6 @@ mt_job_to_variant(const MtJob *job)
 static void
 job_show_progress(JobWait *wait, const MtJob *job)
 {
-    g_autoptr(GSource) source = NULL;
     JobProgress *progress;
 
     if (!mt_domain_shows_progress(wait->domain))
@@ -652,10 +651,7 @@ job_show_progress(JobWait *wait, const MtJob *job)
         job_progress_free(progress);
         return;
     }
-    source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, job_emit, progress, job_progress_free);
-    g_source_attach(source, wait->context);
+    mt_post(wait->context, job_emit, progress, job_progress_free);
 }
 
 static void

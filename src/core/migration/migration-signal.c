@@ -9,6 +9,7 @@
 
 #include "core/migration/migration.h"
 #include "util/i18n.h"
+#include "util/post.h"
 
 static const char *const migration_states[] = {
     "new",       "checked",  "tuning",    "listening", "migrating",
@@ -61,7 +62,7 @@ migration_emission_free(gpointer data)
     g_free(emission);
 }
 
-static gboolean
+static void
 migration_emit(gpointer data)
 {
     MigrationEmission *emission = data;
@@ -72,8 +73,6 @@ migration_emit(gpointer data)
     else
         g_signal_emit_by_name(emission->migration, emission->signal,
                               emission->state);
-
-    return G_SOURCE_REMOVE;
 }
 
 /* Emits a signal in the main context of the call.  Takes @progress. */
@@ -82,7 +81,6 @@ migration_signal(MigtuneMigration *migration, const char *signal,
                  const char *state, GVariant *progress)
 {
     MigrationEmission *emission = g_new0(MigrationEmission, 1);
-    g_autoptr(GSource) source = NULL;
 
     emission->migration = g_object_ref(migration);
     emission->signal = signal;
@@ -93,11 +91,8 @@ migration_signal(MigtuneMigration *migration, const char *signal,
         migration_emission_free(emission);
         return;
     }
-    source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, migration_emit, emission,
-                          migration_emission_free);
-    g_source_attach(source, migration->context);
+    mt_post(migration->context, migration_emit, emission,
+            migration_emission_free);
 }
 
 void
