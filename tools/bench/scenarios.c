@@ -15,6 +15,8 @@ const Scenario bench_scenarios[] = {
     { "channels", "RAM moved on 1, 2 and 4 channels", scenario_channels },
     { "mixed-ends", "RAM moved between the engine and a real QEMU",
       scenario_mixed },
+    { "limit", "RAM copied over TCP without a protocol, and what a page costs",
+      scenario_limit },
     { "memory", "memory that a migration takes above the guest's RAM",
       scenario_memory },
     { "bulk", "2013: pages enter the XBZRLE cache after the bulk stage, or in it",

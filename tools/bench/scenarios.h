@@ -11,6 +11,7 @@ gboolean scenario_packets(Bench *bench, GError **error);
 gboolean scenario_move(Bench *bench, GError **error);
 gboolean scenario_channels(Bench *bench, GError **error);
 gboolean scenario_mixed(Bench *bench, GError **error);
+gboolean scenario_limit(Bench *bench, GError **error);
 gboolean scenario_memory(Bench *bench, GError **error);
 gboolean scenario_bulk(Bench *bench, GError **error);
 gboolean scenario_threads(Bench *bench, GError **error);
