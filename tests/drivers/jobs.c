@@ -111,6 +111,24 @@ check_state(MigtuneDomain *domain, const char *job, const char *state)
             json_node_get_object(info), "state"), ==, state);
 }
 
+/* Waits, at most a minute, until the job has this state: each side notices a lost
+ * link by itself. */
+static void
+wait_for_job(MigtuneDomain *domain, const char *job)
+{
+    gint64 end_us = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+
+    while (g_get_monotonic_time() < end_us) {
+        g_autoptr(JsonNode) info =
+            migtune_domain_get_job_info(domain, NULL, NULL);
+
+        if (info && strcmp(json_object_get_string_member(
+                json_node_get_object(info), "job"), job) == 0)
+            return;
+        g_usleep(10000);
+    }
+}
+
 static const virTypedParameter *
 find_param(const virTypedParameter *params, int n, const char *name)
 {
@@ -378,6 +396,7 @@ test_resumed(void)
     g_assert_error(error, MIGTUNE_ERROR, MIGTUNE_ERROR_QEMU);
     g_clear_error(&error);
     check_state(f.source, "paused", "finish-migrate");
+    wait_for_job(f.destination, "paused");
     check_state(f.destination, "paused", "running");
 
     migtune_domain_migrate_incoming(f.destination, again,
