@@ -51,6 +51,7 @@ cli_launcher(const char *directory, GSubprocessFlags flags)
         { "XDG_STATE_HOME", cache },
         { "HOME", directory },
         { "LC_ALL", "C.UTF-8" },
+        { "TERM", "xterm" },
     };
 
     g_subprocess_launcher_set_cwd(launcher, directory);
