@@ -303,7 +303,7 @@ take_chunk_body(Cursor *c, guint64 offset, MtImageChunk *chunk,
     if (chunk->stream_bytes > MT_IMAGE_MAX_CHUNK ||
         (!chunk->stream_bytes && !(chunk->flags & MT_IMAGE_CHUNK_LAST)) ||
         chunk->stream_offset > G_MAXINT64 ||
-        chunk->stored > chunk->stream_bytes + chunk->stream_bytes / 128 + 1024)
+        chunk->stored > mt_image_max_stored(chunk->stream_bytes))
         return mt_image_bad(offset, error, "a chunk of %u bytes, stored in "
                             "%u, from stream offset %" G_GUINT64_FORMAT " on "
                             "is not possible", chunk->stream_bytes,

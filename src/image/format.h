@@ -84,6 +84,13 @@ mt_image_chunk_bytes(const MtImageChunk *chunk)
            chunk->n_extents * sizeof(MtImageExtent);
 }
 
+/* The largest zstd frame of a chunk of @stream_bytes. */
+static inline guint64
+mt_image_max_stored(guint32 stream_bytes)
+{
+    return (guint64)stream_bytes + stream_bytes / 128 + 1024;
+}
+
 void mt_image_file_header_clear(MtImageFileHeader *header);
 
 /* One chunk in the contents table. */

@@ -19,8 +19,6 @@ typedef struct {
     guint64 offset;         /* of the zstd frame in the file */
     guint8 *in;
     guint8 *out;
-    gsize in_room;
-    gsize out_room;
 } Slot;
 
 typedef struct {
@@ -399,29 +397,24 @@ reader_start(Reader *r)
     const MtPipelineFuncs funcs = {
         reader_decompress, reader_drain, reader_failed
     };
+    const guint32 chunk_bytes = r->image->header.chunk_bytes;
     g_autofree gpointer *slots = NULL;
 
     r->n_slots = r->settings->n_threads + 1;
     r->slots = g_new0(Slot, r->n_slots);
     slots = g_new0(gpointer, r->n_slots);
     r->contexts = g_new0(ZSTD_DCtx *, r->settings->n_threads);
-    for (guint i = 0; i < r->n_slots; i++)
+    for (guint i = 0; i < r->n_slots; i++) {
+        /* The largest chunk at once: a buffer that grows from chunk to chunk
+         * leaves holes in the heap.  Pages that are not used cost nothing. */
+        r->slots[i].in = g_malloc(mt_image_max_stored(chunk_bytes));
+        r->slots[i].out = g_malloc(chunk_bytes);
         slots[i] = &r->slots[i];
+    }
     for (guint i = 0; i < r->settings->n_threads; i++)
         r->contexts[i] = ZSTD_createDCtx();
     r->pipeline = mt_pipeline_new(r->settings->n_threads, slots, r->n_slots,
                                   &funcs, r);
-}
-
-static void
-slot_make_room(guint8 **buf, gsize *room, gsize len)
-{
-    if (*room >= len && *buf)
-        return;
-
-    g_free(*buf);
-    *buf = g_malloc(MAX(len, 1));
-    *room = len;
 }
 
 static gboolean
@@ -436,9 +429,6 @@ reader_chunks(Reader *r, GError **error)
             !image_next_chunk(r->image, r->input, &slot->chunk, error))
             return FALSE;
         slot->offset = mt_input_get_offset(r->input);
-        slot_make_room(&slot->in, &slot->in_room, slot->chunk.stored);
-        slot_make_room(&slot->out, &slot->out_room,
-                       slot->chunk.stream_bytes);
         if (!mt_input_read(r->input, slot->in, slot->chunk.stored, NULL,
                            error))
             return FALSE;
