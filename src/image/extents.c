@@ -73,6 +73,19 @@ check_bad(const MtImageCheck *check, const char *what, GError **error)
     return FALSE;
 }
 
+/* A stream without section footers: a walker that has seen the next byte is
+ * between sections, one that has not still expects a footer. */
+static void
+check_skip_footer(const MtWalkState *header, MtWalkState *state)
+{
+    if (state->place == MT_WALK_AT_FOOTER &&
+        !(state->flags & MT_WALK_FOOTERS) &&
+        header->place == MT_WALK_AT_TOP) {
+        state->place = MT_WALK_AT_TOP;
+        state->flags |= MT_WALK_FOOTERS_KNOWN;
+    }
+}
+
 /* Whether a walker would continue at the chunk as one that came from before. */
 static gboolean
 check_state(const MtImageCheck *check, GError **error)
@@ -83,6 +96,7 @@ check_state(const MtImageCheck *check, GError **error)
     if (mt_walk_get_boundary(check->walk, &b) != check->header.stream_offset)
         return check_bad(check, "a beginning in the middle of a record",
                          error);
+    check_skip_footer(a, &b);
     if (a->place != b.place || a->flags != b.flags ||
         a->page_bits != b.page_bits || a->block != b.block ||
         a->section_id != b.section_id || a->skip != b.skip)
