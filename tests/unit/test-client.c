@@ -124,7 +124,7 @@ test_open_and_run(void)
     peer_stop(&peer);
 }
 
-/* A directory like that of a process in /proc. */
+/* A directory with the files of a process in /proc. */
 static char *
 proc_new(const char *exe, const char *mapped, guint64 inode)
 {

@@ -79,8 +79,8 @@ plan_apply_live(MigtunePlan *plan, MtJournal *journal, GError **error)
     return TRUE;
 }
 
-/* Locks the guest.  Without a place for the lock file there is no lock, which
- * is a warning. */
+/* Locks the guest.  If the lock file cannot be created, the guest is not locked
+ * and the plan gets a warning. */
 static gboolean
 plan_lock(MigtunePlan *plan, MtJournal *journal, GError **error)
 {
@@ -174,8 +174,8 @@ migtune_plan_apply(MigtunePlan *plan, GCancellable *cancellable, GError **error)
     return plan_apply(plan, NULL, cancellable, error);
 }
 
-/* Locks the guest for a set; FALSE with an error.  Without a place for the lock
- * file there is no lock. */
+/* Locks the guest for a set; FALSE with an error.  If the lock file cannot be
+ * created, the guest is not locked. */
 static gboolean
 set_lock(MigtuneDomain *domain, MtJournal *journal, GCancellable *cancellable,
          GError **error)
